@@ -1,0 +1,272 @@
+"""The verbs: `seqclr VERB` and `tools/VERB.py` are the same functions. Everything heavy is imported by the verb itself."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from seqclr import __version__
+from seqclr.errors import UserError
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse whose errors are one line."""
+
+    def error(self, message):
+        self.exit(2, f"{self.prog}: {message}; --help lists what there is\n")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs a verb; returns the exit status: 0 done, 1 the work failed, 2 arguments or data are wrong, 130 interrupted."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    if not argv or argv[0] in ("-h", "--help"):
+        print("usage: seqclr VERB ...\n\n" + "\n".join(f"  {verb:10} {run.__doc__}" for verb, run in VERBS.items()))
+        return 0
+    if argv[0] == "--version":
+        print(__version__)
+        return 0
+    verb = argv[0]
+    if verb not in VERBS:
+        print(f"seqclr: there is no verb '{verb}': {', '.join(VERBS)}", file=sys.stderr)
+        return 2
+    try:
+        return VERBS[verb](Parser(prog=f"seqclr {verb}", description=VERBS[verb].__doc__), argv[1:]) or 0
+    except UserError as error:
+        print(f"seqclr {verb}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"seqclr {verb}: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of a pipe, such as `head`, has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+# verbs that train
+
+
+def pretrain(parser: Parser, argv: list[str]) -> int:
+    """self-supervised pretraining on images without labels"""
+    from seqclr.config import PretrainConfig
+    from seqclr.methods import find_method
+
+    args, values = _training_arguments(parser, argv, PretrainConfig, find_method)
+    from seqclr.engine.pretrain import pretrain
+
+    return _train(lambda: pretrain(_resolve(PretrainConfig, find_method, values), args.output, args.resume), args)
+
+
+def finetune(parser: Parser, argv: list[str]) -> int:
+    """training on labelled images, of a pretrained encoder or from scratch"""
+    from seqclr.config import FinetuneConfig
+    from seqclr.methods.ctc import CTC
+
+    args, values = _training_arguments(parser, argv, FinetuneConfig, lambda name: CTC)
+    from seqclr.engine.setup import architecture_of
+    from seqclr.recognize.finetune import finetune
+
+    def run():
+        pretrained = _resolve(FinetuneConfig, lambda name: CTC, values).pretrained
+        built = architecture_of(pretrained) if pretrained else {}
+        return finetune(_resolve(FinetuneConfig, lambda name: CTC, [built, *values]), args.output, args.resume)
+
+    return _train(run, args)
+
+
+def _training_arguments(parser: Parser, argv: list[str], base: type, method_of: Callable) -> tuple:
+    """Parsed arguments, and the values for the configuration: of a file, of flags, of `key=value` words, in this order."""
+    from seqclr.config import load_yaml
+
+    parser.add_argument("--output", required=True, help="the run's folder; it must not exist, but for --resume")
+    parser.add_argument("--resume", action="store_true", help="go on from the run's last checkpoint")
+    parser.add_argument("--config", help="a YAML file of keys")
+    parser.add_argument("--json", help="write the last figures to this file")
+    parser.usage = f"{parser.prog} --data PATH... --output RUN [options] [key=value ...]"
+    for field in dataclasses.fields(base):
+        _add_key(parser, field)
+    known = [word for word in argv if word not in ("-h", "--help")]
+    method = vars(parser.parse_known_args(known if "--output" in known else [*known, "--output", ""])[0]).get("method")
+    for field in dataclasses.fields(method_of(method or "simclr")):
+        _add_key(parser, field)
+    args, rest = parser.parse_known_args(argv)
+    words = [*rest, *(word for word in args.data or [] if "=" in word and not Path(word).exists())]
+    stray = [word for word in words if word.startswith("-") or "=" not in word]
+    if stray:
+        parser.error(f"'{stray[0]}' is neither an option nor key=value")
+    flags = {key: value for key, value in vars(args).items() if value is not None}
+    for name in ("output", "resume", "config", "json"):
+        flags.pop(name, None)
+    if args.data:
+        flags["data"] = [word for word in args.data if word not in words]
+    saved = Path(args.output) / "config.yaml"
+    files = [saved] if args.resume and saved.is_file() else []
+    files += [args.config] if args.config else []
+    return args, [*map(load_yaml, files), flags, dict(word.split("=", 1) for word in words)]
+
+
+def _add_key(parser: Parser, field: dataclasses.Field) -> None:
+    default = "" if field.default in (None, dataclasses.MISSING) else f" (default: {field.default})"
+    parser.add_argument(
+        f"--{field.name.replace('_', '-')}",
+        dest=field.name,
+        nargs="+" if field.name == "data" else None,
+        metavar="PATH" if field.name == "data" else field.name.rsplit("_")[-1].upper(),
+        help=field.metadata.get("help", f"of {field.name}").replace("%", "%%") + default,
+    )
+
+
+def _resolve(base: type, method_of: Callable, values: list[dict]):
+    from seqclr.config import resolve
+
+    name = next((v["method"] for v in reversed(values) if "method" in v), "simclr")
+    return resolve(base, method_of(name), values)
+
+
+def _train(run: Callable, args) -> int:
+    from seqclr.engine.trainer import Interrupted, TrainingFailed
+
+    try:
+        logs = run()
+    except Interrupted as stopped:
+        print(f"{stopped}; the same command with --resume goes on", file=sys.stderr)
+        return 130
+    except TrainingFailed as error:
+        print(f"seqclr: {error}", file=sys.stderr)
+        return 1
+    _report(logs, args.json)
+    print(args.output)
+    return 0
+
+
+def _report(figures: dict, file: str | None) -> None:
+    if file is None:
+        return
+    try:
+        Path(file).write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{file} cannot be written ({error.strerror}): check the path") from None
+
+
+# verbs that use a recognizer
+
+
+def evaluate(parser: Parser, argv: list[str]) -> int:
+    """how well a recognizer reads labelled images"""
+    parser.add_argument("--model", required=True, help="a fine-tuning run or an export")
+    parser.add_argument("--data", nargs="+", required=True, metavar="PATH", help="labelled images")
+    parser.add_argument("--split", help="rows of this split only")
+    parser.add_argument("--label-pattern", help="labels in file names, as '{text}_{any}.png'")
+    parser.add_argument("--beam", type=int, default=1, metavar="N", help="beam search of this width (default: greedy)")
+    parser.add_argument("--plots", metavar="DIR", help="write predictions, confusions and the worst errors there")
+    parser.add_argument("--json", help="write the figures to this file")
+    args = parser.parse_args(argv)
+    from seqclr.recognize.evaluate import evaluate
+
+    figures = evaluate(args.model, args.data, args.split, args.label_pattern, args.beam, args.plots)
+    _report(figures, args.json)
+    return 0
+
+
+def predict(parser: Parser, argv: list[str]) -> int:
+    """reads images: one line each, of file, text and confidence, between tabs"""
+    parser.add_argument("--model", required=True, help="a fine-tuning run or an export")
+    parser.add_argument("--beam", type=int, default=1, metavar="N", help="beam search of this width (default: greedy)")
+    parser.add_argument("--json", help="write the predictions to this file")
+    parser.add_argument("images", nargs="+", metavar="IMAGE", help="files or folders")
+    args = parser.parse_args(argv)
+    from seqclr.recognize.evaluate import predict
+
+    rows, unread = predict(args.model, args.images, args.beam)
+    _report({"predictions": rows, "unread": unread}, args.json)
+    for message in unread:
+        print(f"seqclr predict: {message}", file=sys.stderr)
+    return 2 if unread else 0
+
+
+def export(parser: Parser, argv: list[str]) -> int:
+    """writes a recognizer for use elsewhere: bytes in, text and confidence out"""
+    parser.add_argument("--model", required=True, help="a fine-tuning run")
+    parser.add_argument("--output", required=True, help="a folder that does not exist yet")
+    parser.add_argument("--format", choices=["savedmodel"], default="savedmodel")
+    args = parser.parse_args(argv)
+    from seqclr.export.savedmodel import export
+
+    export(args.model, args.output)
+    print(args.output)
+    return 0
+
+
+# verbs about data
+
+
+def check(parser: Parser, argv: list[str]) -> int:
+    """what is wrong with a data set, before a run pays for it"""
+    parser.add_argument("paths", nargs="+", metavar="PATH")
+    parser.add_argument("--charset", help="the characters that are allowed (default: those of the labels)")
+    parser.add_argument("--case", choices=["keep", "lower", "upper"], default="keep")
+    parser.add_argument("--height", type=int, default=32)
+    parser.add_argument("--width", type=int, default=128)
+    parser.add_argument("--resize", choices=["stretch", "pad"], default="stretch")
+    parser.add_argument("--label-pattern", help="labels in file names, as '{text}_{any}.png'")
+    parser.add_argument("--fix", metavar="OUT.csv", help="write the list without what would hurt")
+    parser.add_argument("--json", help="write the findings to this file")
+    args = parser.parse_args(argv)
+    from seqclr.data.check import check
+
+    report = check(
+        args.paths, args.charset, args.case, args.height, args.width, args.resize, args.label_pattern, args.fix
+    )
+    print(report.text())
+    _report(report.figures(), args.json)
+    return 2 if report.hurts else 0
+
+
+def synth(parser: Parser, argv: list[str]) -> int:
+    """generated captchas to practise on"""
+    parser.add_argument("--output", required=True, help="a folder that does not exist yet")
+    parser.add_argument("--count", type=int, required=True, help="labelled images")
+    parser.add_argument("--style", default="login", help="a preset or a YAML file; --style list names the presets")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--test", type=int, default=0, help="how many of them get the split test")
+    parser.add_argument("--unlabelled", type=int, default=0, help="further images without labels")
+    args = parser.parse_args(argv)
+    from seqclr.data.synth import generate
+
+    generate(args.output, args.count, args.style, args.seed, args.test, args.unlabelled)
+    print(args.output)
+    return 0
+
+
+def show_views(parser: Parser, argv: list[str]) -> int:
+    """draws augmented views of some images as a contact sheet"""
+    parser.add_argument("--data", nargs="+", required=True, metavar="PATH")
+    parser.add_argument("--views", default="article", help="a preset, none, or a YAML file")
+    parser.add_argument("--output", required=True, metavar="OUT.png")
+    parser.add_argument("--height", type=int, default=32)
+    parser.add_argument("--width", type=int, default=128)
+    parser.add_argument("--resize", choices=["stretch", "pad"], default="stretch")
+    parser.add_argument("--images", type=int, default=8, help="rows of the sheet")
+    parser.add_argument("--copies", type=int, default=6, help="views of each")
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args(argv)
+    from seqclr.recipes.sheet import show_views
+
+    show_views(
+        args.data, args.views, args.output, args.height, args.width, args.resize, args.images, args.copies, args.seed
+    )
+    print(args.output)
+    return 0
+
+
+VERBS = {
+    verb.__name__.replace("_", "-"): verb
+    for verb in (pretrain, finetune, evaluate, predict, export, check, synth, show_views)
+}
+
+if __name__ == "__main__":
+    sys.exit(main())

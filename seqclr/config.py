@@ -1,0 +1,130 @@
+"""A run as typed keys: dataclass defaults, then the method's, then a YAML file, then flags and `key=value`.
+
+The keys are flat: those of the run and those of the method (its dataclass fields) stand side by side.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from seqclr.errors import UserError
+
+
+def key(default: Any, help: str, **kwargs) -> Any:
+    """A field with its line of help."""
+    if isinstance(default, list):
+        kwargs["default_factory"] = default.copy
+    else:
+        kwargs["default"] = default
+    return dataclasses.field(metadata={"help": help}, **kwargs)
+
+
+@dataclasses.dataclass
+class RunConfig:
+    """What every training has."""
+
+    data: list[str] = key([], "folders of images, tables (CSV, TSV, JSONL) or LMDBs")
+    split: str | None = key(None, "rows of this split only")
+    seed: int = key(0, "of weights, shuffling and views")
+    height: int = key(32, "pixels that every image is brought to")
+    width: int = key(128, "pixels that every image is brought to")
+    resize: str = key("stretch", "stretch fills the width; pad keeps proportions and masks the rest")
+    encoder: str = key("tiny", "tiny, small or base")
+    positions: str = key("convolutional", "none, convolutional, sinusoidal or learned")
+    dropout: float = key(0.1, "in the Transformer and the CTC head")
+    views: str = key("article", "augmentation: a preset, none, or a YAML file")
+    epochs: int | None = key(None, "passes over the data")
+    steps: int | None = key(None, "batches, instead of epochs")
+    batch_size: int = key(64, "images in a batch, over all devices")
+    optimizer: str = key("adamw", "sgd, adamw, lamb or lars")
+    learning_rate: float = key(1e-3, "at the end of the warm-up; a cosine to zero follows")
+    momentum: float = key(0.9, "of sgd and lars")
+    weight_decay: float = key(0.01, "of kernels; biases and norms are spared")
+    warmup: float = key(0.05, "part of the steps in which the learning rate rises from zero")
+    clip: float = key(1.0, "largest norm of the gradient; 0 for none")
+    precision: str = key("auto", "auto, float32, mixed_bfloat16 or mixed_float16")
+    workers: int | None = key(None, "processes that make the views; by default one for every two cores")
+    checkpoint_every: int | None = key(None, "steps between checkpoints; by default at the end of every round")
+    tensorboard: bool = key(False, "write TensorBoard logs into the run (needs the extra [tensorboard])")
+
+
+@dataclasses.dataclass
+class PretrainConfig(RunConfig):
+    """Self-supervised pretraining on images without labels."""
+
+    method: str = key("simclr", "simclr or simsiam")
+    init: str | None = key(None, "a run whose encoder to start from")
+
+
+@dataclasses.dataclass
+class FinetuneConfig(RunConfig):
+    """Training a recognizer on labelled images."""
+
+    pretrained: str | None = key(None, "a pretraining run; without it, from scratch")
+    labels: int | None = key(None, "use only so many labels of every source, drawn by the seed")
+    label_pattern: str | None = key(None, "labels in file names, as '{text}_{any}.png'")
+    validation: str | None = key(None, "labelled data to validate on; by default a tenth of the labels is held out")
+    charset: str | None = key(None, "the characters; by default those of the labels")
+    case: str = key("keep", "keep, lower or upper: for labels, charset and metrics alike")
+    unknown: str = key("error", "what a character outside the charset does: error, or drop it")
+    patience: int | None = key(None, "stop after so many rounds without a better validation")
+
+
+def resolve(base: type, method: type, values: Sequence[dict[str, Any]] = ()) -> Any:
+    """The configuration of a run, as an object with one attribute per key.
+
+    base: PretrainConfig or FinetuneConfig. method: a Method class, whose fields become keys too. values: settings by
+    key, a later one over an earlier; strings are read as the key's type. Raises UserError for an unknown key or a value
+    of a wrong type.
+    """
+    schema = dataclasses.make_dataclass(
+        base.__name__,
+        [(f.name, f.type, dataclasses.field(default=f.default, metadata=f.metadata)) for f in dataclasses.fields(method)],
+        bases=(base,),
+        namespace={"__module__": base.__module__},
+    )
+    merged = OmegaConf.structured(schema)
+    for setting in [method.defaults, *values]:
+        for name, value in setting.items():
+            if name not in merged:
+                close = difflib.get_close_matches(name, list(merged), 1)
+                hint = f"did you mean {close[0]}?" if close else f"known keys: {', '.join(sorted(merged))}"
+                raise UserError(f"the key '{name}' does not exist: {hint}")
+            if isinstance(value, str) and (value == "null" or value.startswith("[")):
+                value = yaml.safe_load(value)
+            try:
+                merged[name] = value
+            except OmegaConfBaseException as error:
+                raise UserError(f"{name}={value} does not fit: {str(error).splitlines()[0]}") from None
+    return OmegaConf.to_object(merged)
+
+
+def load_yaml(file: str | Path) -> dict:
+    try:
+        loaded = OmegaConf.load(file)
+    except OSError as error:
+        raise UserError(f"{file} cannot be opened ({error.strerror}): check the path") from None
+    except Exception as error:  # the YAML parser's own, of many kinds
+        raise UserError(f"{file} is not YAML ({str(error).splitlines()[0]})") from None
+    values = OmegaConf.to_container(loaded)
+    if not isinstance(values, dict):
+        raise UserError(f"{file} is not a list of 'key: value' lines")
+    return values
+
+
+def save(config: Any, path: str | Path) -> None:
+    """Writes every key of a resolved configuration as YAML."""
+    OmegaConf.save(OmegaConf.create(dataclasses.asdict(config)), path)
+
+
+def fields_of(cls: type, config: Any) -> dict[str, Any]:
+    """The values that a configuration has for the fields of a method class."""
+    return {field.name: getattr(config, field.name) for field in dataclasses.fields(cls)}

@@ -1,0 +1,194 @@
+"""Records to batches: grain shards, shuffles, runs the recipe in worker processes, batches and prefetches. Host wing.
+
+The position of a loader is a small JSON-able dict and part of a checkpoint. Batches depend on the seed alone, not on
+the number of workers: every example gets its own random generator from its place in the sequence.
+"""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import os
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import grain.python as grain
+import numpy as np
+from tqdm import tqdm
+
+from seqclr.data import images
+from seqclr.data.records import Entry
+from seqclr.errors import UserError
+
+CACHE_BYTES = 2**30
+Recipe = Callable[[dict, np.random.Generator], dict]
+
+
+class Fitted(Sequence):
+    """Records fitted to one size: `{"image": uint8 [height, width, 3], "width": filled columns, "index": i}`.
+
+    Up to 1 GiB is decoded once, into a memory-mapped file that all workers share; more is decoded on every access.
+
+    entries: what to read. `skip_bad` leaves unreadable images out and lists them in `skipped`; otherwise the first one
+    is a UserError.
+    """
+
+    def __init__(self, entries: Sequence[Entry], height: int, width: int, resize: str, skip_bad: bool = False):
+        self.entries, self.shape, self.resize = list(entries), (height, width, 3), resize
+        self.skipped: list[str] = []
+        self.cache: Path | None = None
+        self.widths: np.ndarray | None = None
+        if len(self.entries) * height * width * 3 <= CACHE_BYTES:
+            self._decode_all(skip_bad)
+        else:
+            self._check_headers(skip_bad)
+        if not self.entries:
+            raise UserError(f"no image can be read; the first: {self.skipped[0]}")
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def __getitem__(self, index: int) -> dict:
+        if self.cache is not None:
+            return {"image": np.array(self._pixels[index]), "width": self.widths[index], "index": np.int32(index)}
+        # A damaged file may show only when it is decoded: the next record takes its place.
+        for place in range(index, index + len(self)):
+            entry = self.entries[place % len(self)]
+            try:
+                image, width = images.fit(images.decode(entry.read_bytes(), entry.name), *self.shape[:2], self.resize)
+                return {"image": image, "width": np.int32(width), "index": np.int32(index)}
+            except UserError as error:
+                warnings.warn(f"skipped: {error}", stacklevel=2)
+        raise UserError("no image can be read")
+
+    def filled(self) -> list[int]:
+        """The columns of each record that are no padding."""
+        if self.widths is not None:
+            return self.widths.tolist()
+        if self.resize == "stretch":
+            return [self.shape[1]] * len(self)
+        return [self[index]["width"] for index in range(len(self))]
+
+    def _decode_all(self, skip_bad: bool) -> None:
+        handle, name = tempfile.mkstemp(prefix="seqclr-", suffix=".pixels")
+        os.close(handle)
+        self.cache = Path(name)
+        atexit.register(self.cache.unlink, missing_ok=True)
+        pixels = np.memmap(self.cache, np.uint8, "w+", shape=(len(self.entries), *self.shape))
+        widths = np.zeros(len(self.entries), np.int32)
+
+        def decode(entry: Entry):
+            return images.fit(images.decode(entry.read_bytes(), entry.name), *self.shape[:2], self.resize)
+
+        kept = []
+        for entry, fitted in self._read_all(decode, "decode", skip_bad):
+            pixels[len(kept)], widths[len(kept)] = fitted
+            kept.append(entry)
+        pixels.flush()
+        self.entries, self.widths = kept, widths[: len(kept)]
+
+    def _check_headers(self, skip_bad: bool) -> None:
+        def check(entry: Entry):
+            images.open_image(entry.read_bytes(), entry.name)
+
+        self.entries = [entry for entry, _ in self._read_all(check, "look at", skip_bad)]
+
+    def _read_all(self, function: Callable, what: str, skip_bad: bool):
+        """Yields (entry, result) of a function over all entries, in order, from several threads."""
+
+        def attempt(entry: Entry):
+            try:
+                return function(entry), None
+            except UserError as error:
+                return None, error
+
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            results = pool.map(attempt, self.entries)
+            quiet = len(self.entries) < 2000
+            for entry, (result, error) in zip(
+                self.entries, tqdm(results, what, len(self.entries), unit="img", leave=False, disable=quiet)
+            ):
+                if error is None:
+                    yield entry, result
+                elif skip_bad:
+                    self.skipped.append(str(error))
+                    tqdm.write(f"skipped: {error}", file=sys.stderr)
+                else:
+                    raise error
+
+    @functools.cached_property
+    def _pixels(self) -> np.memmap:
+        count = self.cache.stat().st_size // int(np.prod(self.shape))
+        return np.memmap(self.cache, np.uint8, "r", shape=(count, *self.shape))
+
+    def __getstate__(self) -> dict:  # a worker maps the file again instead of being sent its content
+        return {key: value for key, value in vars(self).items() if key != "_pixels"}
+
+
+
+
+class Loader:
+    """An endless iterator of batches (dicts of arrays with a leading batch axis), whose position can be kept.
+
+    records: anything with `len` and `[index] -> dict`.
+    recipe: called as `recipe(record, rng)`, in the workers; returns a dict of arrays of fixed shapes.
+    batch_size: examples in a batch of this shard.
+    shard: (which, of how many); the shards of one seed share no example within a pass.
+    """
+
+    def __init__(
+        self,
+        records: Sequence,
+        recipe: Recipe,
+        batch_size: int,
+        seed: int,
+        workers: int = 0,
+        shard: tuple[int, int] = (0, 1),
+    ):
+        which, shards = shard
+        self.steps_per_epoch = max(1, len(records) // (batch_size * shards))
+        dataset = grain.MapDataset.source(records).seed(seed).shuffle().repeat()
+        dataset = dataset[which::shards].random_map(recipe).batch(batch_size, drop_remainder=True)
+        self._dataset, self._workers = dataset, workers
+        self.set_state({"batches": 0})
+
+    def __iter__(self):
+        return self
+
+    def __next__(self) -> dict:
+        batch = next(self._iterator)
+        self._batches += 1
+        return batch
+
+    def get_state(self) -> dict:
+        """The position: `{"batches": how many were taken}`, whatever the number of workers."""
+        return {"batches": self._batches}
+
+    def set_state(self, state: dict) -> None:
+        self.close()
+        self._batches = state["batches"]
+        # grain's reader threads would share one augmentation pipeline between them, which is not reproducible
+        options = grain.ReadOptions(num_threads=0, prefetch_buffer_size=0)
+        iterable = self._dataset[self._batches :].to_iter_dataset(options)
+        if self._workers:
+            iterable = iterable.mp_prefetch(
+                grain.MultiprocessingOptions(num_workers=self._workers, per_worker_buffer_size=4)
+            )
+        self._iterator = iter(iterable)
+
+    def close(self) -> None:
+        """Ends the worker processes."""
+        iterator, self._iterator = getattr(self, "_iterator", None), None
+        if iterator is not None and hasattr(iterator, "close"):
+            iterator.close()
+
+
+def in_order(records: Sequence, batch_size: int):
+    """Batches of records as they are, once, the last one short."""
+    for start in range(0, len(records), batch_size):
+        rows = [records[i] for i in range(start, min(start + batch_size, len(records)))]
+        yield {key: np.stack([row[key] for row in rows]) for key in rows[0]}

@@ -1,0 +1,84 @@
+"""Checkpoints: one file each, all variables by name and the state of the run; written beside and renamed."""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from seqclr.errors import UserError
+
+STATE = "state.json"
+
+
+def save(path: Path, variables: dict[str, np.ndarray], state: dict) -> None:
+    """Writes arrays by name and a JSON-able state. The file appears whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_suffix(".partial")
+    with open(beside, "wb") as stream:
+        np.savez(stream, **variables, **{STATE: np.frombuffer(json.dumps(state).encode(), np.uint8)})
+        stream.flush()
+        os.fsync(stream.fileno())
+    os.replace(beside, path)
+
+
+def load(path: Path) -> tuple[dict[str, np.ndarray], dict]:
+    """What `save` wrote; a damaged file is a UserError (the format carries checksums)."""
+    try:
+        with np.load(path) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+        return arrays, json.loads(arrays.pop(STATE).tobytes())
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(f"{path} is damaged or not a checkpoint ({error}): remove it and take the one before") from None
+
+
+def names(parts: dict) -> dict[str, object]:
+    """The variables of a run's parts (layers, variables, an optimizer) by unique, stable names."""
+    named: dict[str, object] = {}
+    for part, value in parts.items():
+        variables = value.variables if hasattr(value, "variables") else [value]
+        for number, variable in enumerate(variables):
+            path = variable.path.split("/", 1)[-1] if part == "optimizer" else variable.path
+            named[f"{part}/{number:03d}/{path}"] = variable
+    return named
+
+
+def snapshot(parts: dict) -> dict[str, np.ndarray]:
+    return {name: np.asarray(variable.numpy()) for name, variable in names(parts).items()}
+
+
+def restore(parts: dict, arrays: dict[str, np.ndarray], origin: Path) -> None:
+    """Sets all variables of the parts; raises UserError, before any is set, where names or shapes differ."""
+    wanted = {_key(name): variable for name, variable in names(parts).items()}
+    held = {_key(name): array for name, array in arrays.items() if name.split("/")[0] in parts}
+    for name, variable in wanted.items():
+        if name not in held or held[name].shape != tuple(variable.shape):
+            has = f"the shape {held[name].shape}" if name in held else "nothing"
+            raise UserError(
+                f"{origin} is of another architecture: for {'/'.join(map(str, name))} it has {has}, wanted is "
+                f"{tuple(variable.shape)}; use the encoder, height, width and positions it was trained with"
+            )
+    if len(held) != len(wanted):
+        extra = next(name for name in held if name not in wanted)
+        raise UserError(f"{origin} is of another architecture: it also has {'/'.join(map(str, extra))}")
+    for name, variable in wanted.items():
+        variable.assign(held[name])
+
+
+def _key(name: str) -> tuple[str, str]:
+    """A part and a variable's number in it: the rest of the name, for people, may count differently in a process."""
+    part, number, _ = name.split("/", 2)
+    return part, number
+
+
+def steps(folder: Path) -> list[Path]:
+    """The checkpoints by step, oldest first."""
+    return sorted(folder.glob("step-*.npz"))
+
+
+def prune(folder: Path, keep: int) -> None:
+    for path in steps(folder)[:-keep]:
+        path.unlink()

@@ -1,0 +1,67 @@
+"""A run: a folder with config.yaml, charset.json, metrics.csv, checkpoints/ and plots/."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from omegaconf import OmegaConf
+
+from seqclr import config as configuration
+from seqclr.engine import checkpoints
+from seqclr.errors import UserError
+
+
+class Run:
+    """The folder of one training.
+
+    `Run.create` makes it and refuses one that exists; `Run.open` takes one that exists.
+    """
+
+    def __init__(self, folder: str | Path):
+        self.folder = Path(folder)
+        self.config_file = self.folder / "config.yaml"
+        self.charset_file = self.folder / "charset.json"
+        self.metrics_file = self.folder / "metrics.csv"
+        self.checkpoints = self.folder / "checkpoints"
+        self.plots = self.folder / "plots"
+
+    @classmethod
+    def check_free(cls, folder: str | Path) -> Run:
+        """Raises UserError if there is something in the folder; makes nothing."""
+        run = cls(folder)
+        if run.folder.exists() and (not run.folder.is_dir() or any(run.folder.iterdir())):
+            raise UserError(f"{folder} exists already: continue it with --resume, or choose another --output")
+        return run
+
+    @classmethod
+    def open(cls, folder: str | Path) -> Run:
+        run = cls(folder)
+        if not run.folder.is_dir():
+            raise UserError(f"{folder} is not a run: there is no such folder")
+        if not run.config_file.is_file():
+            raise UserError(f"{folder} is not a run: it has no config.yaml")
+        return run
+
+    def create(self, config) -> None:
+        self.checkpoints.mkdir(parents=True, exist_ok=True)
+        self.plots.mkdir(exist_ok=True)
+        beside = self.config_file.with_suffix(".partial")
+        configuration.save(config, beside)
+        os.replace(beside, self.config_file)
+
+    def config(self):
+        """The resolved configuration, as written."""
+        return OmegaConf.create(configuration.load_yaml(self.config_file))
+
+    def latest(self) -> Path:
+        """The newest checkpoint; UserError if there is none."""
+        found = checkpoints.steps(self.checkpoints)
+        if not found:
+            raise UserError(f"{self.folder} has no checkpoint yet: train it first, or again from the start elsewhere")
+        return found[-1]
+
+    def best(self) -> Path:
+        """The checkpoint that validated best, or the newest where nothing was validated."""
+        best = self.checkpoints / "best.npz"
+        return best if best.is_file() else self.latest()

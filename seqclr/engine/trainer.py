@@ -1,0 +1,258 @@
+"""The one training loop: any method, on one device or many, from the command line or from Python."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+from seqclr.engine import checkpoints, optimizers
+from seqclr.engine.run import Run
+from seqclr.methods.base import Method
+
+KEEP = 2  # checkpoints of the last steps
+
+
+class TrainingFailed(Exception):
+    """The work failed though arguments and data were right, and why."""
+
+
+class Interrupted(Exception):
+    """Somebody stopped the run; it was saved."""
+
+
+def choose_strategy() -> tf.distribute.Strategy:
+    """Mirrored over the devices where there are several, the default one otherwise."""
+    devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+    if len(devices) > 1:
+        return tf.distribute.MirroredStrategy([device.name for device in devices])
+    return tf.distribute.get_strategy()
+
+
+class Trainer:
+    """Runs a method over the batches of a loader, to a number of steps.
+
+    method: built, under `strategy.scope()`. loader: an iterator of batches with `get_state`, `set_state`,
+    `steps_per_epoch`. config: a resolved configuration. run: where checkpoints go. callbacks: Keras callbacks; one with
+    `get_state` and `set_state` is part of the checkpoint. They see rounds as Keras' epochs: a round is an epoch, or
+    several where an epoch is short.
+    """
+
+    def __init__(self, method: Method, loader, config, run: Run, strategy, callbacks: Sequence = ()):
+        self.method, self.loader, self.config, self.run, self.strategy = method, loader, config, run, strategy
+        self.total = config.steps or config.epochs * loader.steps_per_epoch
+        self.round = min(self.total, max(loader.steps_per_epoch, -(-self.total // 40)))
+        self.step = 0
+        self.model = _Parts(method.parts())
+        self.schedule = optimizers.WarmupCosine(config.learning_rate, int(config.warmup * self.total), self.total)
+        with strategy.scope():
+            self.optimizer = optimizers.build_optimizer(
+                config, self.schedule, self._factors(), {n: _trainable(p) for n, p in method.parts().items()}
+            )
+        self.model.optimizer = self.optimizer
+        self.callbacks = list(callbacks)
+        self._functions: dict[frozenset, tf.types.experimental.PolymorphicFunction] = {}
+        self._stop = False
+
+    # the step
+
+    def _factors(self):
+        """What the rate of a part is multiplied with. A part that thaws warms up again, as its moments are empty."""
+        factors, warmup = self.method.learning_rate_factors(), max(1, int(self.config.warmup * self.total))
+        thaw = {name: self._thaw(name) for name in self.method.parts()}
+
+        def ramp(factor, start):
+            return lambda step: factor * tf.clip_by_value((tf.cast(step, tf.float32) - start + 1) / warmup, 0.0, 1.0)
+
+        return {n: ramp(factors.get(n, 1.0), s) for n, s in thaw.items() if n in factors or s}
+
+    def _thaw(self, name: str) -> int:
+        return next((s for s in range(self.total) if name not in self.method.frozen(s)), self.total)
+
+    def _function(self, frozen: frozenset):
+        if frozen not in self._functions:
+            parts = self.method.parts()
+            for name, part in parts.items():
+                part.trainable = name not in frozen
+            variables = [v for name, part in parts.items() if name not in frozen for v in _trainable(part)]
+            self._functions[frozen] = tf.function(lambda batch: self._distributed(batch, variables))
+        return self._functions[frozen]
+
+    def _distributed(self, batch, variables):
+        logs = self.strategy.run(self._replica_step, args=(batch, variables))
+        return {name: self.strategy.reduce("MEAN", value, axis=None) for name, value in logs.items()}
+
+    def _replica_step(self, batch, variables):
+        replicas = tf.distribute.get_replica_context()
+        with tf.GradientTape() as tape:
+            logs = {name: tf.cast(value, tf.float32) for name, value in self.method.loss(batch, training=True).items()}
+            penalties = [loss for part in self.method.parts().values() for loss in getattr(part, "losses", [])]
+            if penalties:
+                logs["penalty"] = tf.add_n([tf.cast(penalty, tf.float32) for penalty in penalties])
+            total = logs["loss"] + logs.get("penalty", 0.0)
+            scaled = self.optimizer.scale_loss(total) / replicas.num_replicas_in_sync
+        gradients = tape.gradient(scaled, variables)
+        pairs = [(g, v) for g, v in zip(gradients, variables) if g is not None]
+        summed = replicas.all_reduce(tf.distribute.ReduceOp.SUM, [g for g, _ in pairs])
+        self.optimizer.apply(summed, [v for _, v in pairs])
+        return logs
+
+    def _place(self, batch: dict[str, np.ndarray]):
+        """A batch on the devices, each replica its part of the rows."""
+        replicas = self.strategy.num_replicas_in_sync
+        if replicas == 1:
+            return {name: tf.constant(array) for name, array in batch.items()}
+        rows = len(next(iter(batch.values()))) // replicas
+        return {
+            name: self.strategy.experimental_distribute_values_from_function(
+                lambda context, array=array: tf.constant(
+                    array[context.replica_id_in_sync_group * rows :][:rows]
+                )
+            )
+            for name, array in batch.items()
+        }
+
+    # the loop
+
+    def fit(self) -> dict[str, float]:
+        """Trains to the last step and returns the last round's figures.
+
+        Raises TrainingFailed for a non-finite loss, Interrupted after Ctrl-C or SIGTERM (both saved first).
+        """
+        callbacks = keras.callbacks.CallbackList(self.callbacks, model=self.model, epochs=-(-self.total // self.round))
+        callbacks.on_train_begin()
+        logs: dict[str, float] = {}
+        bar = tqdm(
+            total=self.total * self.config.batch_size,
+            initial=self.step * self.config.batch_size,
+            unit="img",
+            unit_scale=True,
+            desc=f"step {self.step}/{self.total}",
+            mininterval=1.0,
+        )
+        with _on_signals(self._request_stop), bar:
+            pending: list[dict] = []
+            while self.step < self.total and not self.model.stop_training:
+                if self.step % self.round == 0:
+                    callbacks.on_epoch_begin(self.step // self.round)
+                callbacks.on_train_batch_begin(self.step)
+                batch = self._place(next(self.loader))
+                pending.append(self._function(self.method.frozen(self.step))(batch))
+                self.step += 1
+                callbacks.on_train_batch_end(self.step - 1, pending[-1])
+                end = self.step % self.round == 0 or self.step == self.total
+                if end or self.step % 10 == 0 or self._stop:
+                    loss = self._check(pending)
+                    bar.set_description(f"step {self.step}/{self.total}, loss {loss:.3f}", refresh=False)
+                bar.update(self.config.batch_size)
+                if end:
+                    logs = self._mean(pending)
+                    pending = []
+                    callbacks.on_epoch_end((self.step - 1) // self.round, logs)
+                if self._stop or end or self.step % (self.config.checkpoint_every or self.total) == 0:
+                    if not end:
+                        self._check(pending)
+                    self.save()
+                if self._stop:
+                    raise Interrupted(f"stopped at step {self.step} of {self.total} and saved")
+        callbacks.on_train_end(logs)
+        return logs
+
+    def _request_stop(self, *_):
+        self._stop = True
+
+    def _mean(self, pending) -> dict[str, float]:
+        logs = {name: float(np.mean([float(row[name]) for row in pending])) for name in pending[0]}
+        epoch = self.step / self.loader.steps_per_epoch
+        rate = optimizers.learning_rate_at(self.schedule, self.step - 1)
+        return {"step": self.step, "passes": round(epoch, 3), **logs, "learning_rate": rate}
+
+    def _check(self, pending) -> float:
+        """The last loss; raises TrainingFailed at the first that is not finite."""
+        first = self.step - len(pending) + 1
+        for step, row in enumerate(pending[-11:], max(first, self.step - 10)):
+            bad = [name for name, value in row.items() if not np.isfinite(float(value))]
+            if bad:
+                raise TrainingFailed(self._diagnosis(step, bad))
+        return float(pending[-1]["loss"])
+
+    def _diagnosis(self, step: int, bad: list[str]) -> str:
+        broken = [
+            name
+            for name, variable in checkpoints.names(self.method.parts()).items()
+            if not np.all(np.isfinite(np.asarray(variable.numpy(), np.float64)))
+        ]
+        where = f"weights that are not finite: {len(broken)}, the first {broken[0]}" if broken else "all weights are finite"
+        kept = checkpoints.steps(self.run.checkpoints)
+        return (
+            f"{' and '.join(bad)} is not a finite number at step {step} of {self.total} "
+            f"(learning rate {optimizers.learning_rate_at(self.schedule, step - 1):.2g}, {where}); "
+            f"{f'{kept[-1]} is from before' if kept else 'no checkpoint was written yet'}: "
+            "lower learning_rate, lengthen warmup, or set precision=float32"
+        )
+
+    # what is kept
+
+    def state(self) -> dict:
+        stateful = {type(c).__name__: c.get_state() for c in self.callbacks if hasattr(c, "get_state")}
+        return {"step": self.step, "loader": self.loader.get_state(), "callbacks": stateful}
+
+    def save(self, name: str | None = None) -> None:
+        """Writes a checkpoint, `step-...` unless named, and drops the oldest."""
+        parts = {**self.method.parts(), "optimizer": self.optimizer}
+        path = self.run.checkpoints / f"{name or f'step-{self.step:08d}'}.npz"
+        checkpoints.save(path, checkpoints.snapshot(parts), self.state())
+        checkpoints.prune(self.run.checkpoints, KEEP)
+
+    def resume(self) -> None:
+        """Goes on from the newest checkpoint of the run."""
+        path = self.run.latest()
+        arrays, state = checkpoints.load(path)
+        checkpoints.restore({**self.method.parts(), "optimizer": self.optimizer}, arrays, path)
+        self.step = state["step"]
+        self.loader.set_state(state["loader"])
+        for callback in self.callbacks:
+            if hasattr(callback, "set_state"):
+                callback.set_state(state["callbacks"][type(callback).__name__])
+
+
+class _Parts(keras.Model):
+    """What Keras callbacks want to hold: a model with the method's parts, its optimizer and `stop_training`."""
+
+    def __init__(self, parts: dict):
+        super().__init__(name="parts")
+        for name, part in parts.items():
+            setattr(self, name, part)
+        self.built = True
+        self.stop_training = False
+
+
+def _trainable(part) -> list:
+    if isinstance(part, keras.Variable):
+        return [part] if part.trainable else []
+    return part.trainable_variables
+
+
+@contextlib.contextmanager
+def _on_signals(handler):
+    """Ctrl-C and SIGTERM ask for a stop after the step; a second Ctrl-C stops at once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def once(number, frame):
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        handler()
+
+    before = {number: signal.signal(number, once) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, old in before.items():
+            signal.signal(number, old)

@@ -1,0 +1,16 @@
+"""Agreement of positives alone."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from seqclr.losses.contrastive import normalize
+
+
+def negative_cosine(p, z) -> tf.Tensor:
+    """SimSiam's loss in one direction: minus the mean cosine of predictions and projections, from -1 to 1.
+
+    p, z: `[N, D]`. No gradient flows into z: without that stop the features collapse.
+    Chen & He 2021, arXiv:2011.10566.
+    """
+    return -tf.reduce_mean(tf.reduce_sum(normalize(p) * tf.stop_gradient(normalize(z)), axis=-1))

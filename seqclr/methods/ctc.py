@@ -1,0 +1,86 @@
+"""Reading: CTC on the frames, a method like the others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import keras
+import tensorflow as tf
+
+from seqclr.methods.base import Method
+from seqclr.nn.heads import SLOPE
+from seqclr.recipes.text import Labelled
+
+
+@dataclass
+class CTC(Method):
+    """Graves et al. 2006. The article's recognizer: encoder, a small MLP on every frame, CTC.
+
+    head_steps: a pretrained encoder stays frozen for as long, so that the new head does not spoil it.
+    encoder_rate: what part of the learning rate the pretrained encoder gets afterwards.
+    """
+
+    recipe = Labelled
+    head_steps: int = 200
+    encoder_rate: float = 0.5
+
+    pretrained = False
+    dropout = 0.1
+    classes = 0  # characters and, last, the blank
+
+    def build(self, encoder):
+        super().build(encoder)
+        self.head = ctc_head(encoder.dim, self.classes, self.dropout)
+
+    def loss(self, batch, training):
+        features, mask = self.encoder(batch["image"], batch.get("width"), training=training)
+        logits = self.head(features, training=training)
+        return {"loss": tf.reduce_mean(ctc_loss(batch["label"], logits, mask))}
+
+    def frozen(self, step):
+        return frozenset({"encoder"} if self.pretrained and step < self.head_steps else ())
+
+    def learning_rate_factors(self):
+        return {"encoder": self.encoder_rate} if self.pretrained else {}
+
+
+def ctc_head(dim: int, classes: int, dropout: float) -> keras.Sequential:
+    """Logits `float32 [B, T, classes]` of features `[B, T, dim]`.
+
+    The blank starts unlikely: from an even start, CTC on small data falls into answering blank everywhere and may
+    stay there for many epochs.
+    """
+    head = keras.Sequential(
+        [
+            keras.layers.Dense(dim, name="dense"),
+            keras.layers.LeakyReLU(negative_slope=SLOPE, name="relu"),
+            keras.layers.Dropout(dropout, name="dropout"),
+            keras.layers.Dense(classes, dtype="float32", name="logits"),
+        ],
+        name="head",
+    )
+    head.build((None, None, dim))
+    bias = head.layers[-1].bias
+    bias.assign(tf.one_hot(classes - 1, classes) * -2.0)
+    return head
+
+
+def ctc_loss(labels: tf.Tensor, logits: tf.Tensor, mask: tf.Tensor | None = None) -> tf.Tensor:
+    """`float32 [B]`: minus the log probability of each label.
+
+    labels: `int32 [B, L]`, filled with -1. logits: `[B, T, classes]`, the blank last. mask: `[B, T]`, the frames that
+    show image (the first so many).
+    """
+    frames = tf.shape(logits)[1]
+    lengths = tf.repeat(frames, tf.shape(logits)[0]) if mask is None else tf.reduce_sum(tf.cast(mask, tf.int32), 1)
+    sparse = tf.SparseTensor(
+        tf.where(labels >= 0), tf.boolean_mask(labels, labels >= 0), tf.shape(labels, out_type=tf.int64)
+    )
+    return tf.nn.ctc_loss(
+        sparse,
+        tf.cast(logits, tf.float32),
+        label_length=None,
+        logit_length=lengths,
+        logits_time_major=False,
+        blank_index=-1,
+    )

@@ -1,0 +1,38 @@
+"""SimSiam on frames."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from seqclr.losses import negative_cosine
+from seqclr.methods.base import TwoViewMethod
+from seqclr.nn.heads import mlp
+from seqclr.recipes.text import TwoViews
+
+
+@dataclass
+class SimSiam(TwoViewMethod):
+    """Chen & He 2021, arXiv:2011.10566. Two views, no negatives; the stop-gradient keeps it from collapsing.
+
+    The article's heads are narrower than the paper's 2048 and carry an L2 penalty.
+    """
+
+    recipe = TwoViews
+    projection_dim: int = 512
+    prediction_dim: int = 128
+    l2: float = 1e-3
+
+    def build(self, encoder):
+        super().build(encoder)
+        dims = (self.projection_dim,) * 3
+        self.projector = mlp(dims, "projector", output_norm=True, l2=self.l2, input_dim=encoder.dim)
+        self.predictor = mlp(
+            (self.prediction_dim, self.projection_dim), "predictor", l2=self.l2, input_dim=self.projection_dim
+        )
+
+    def loss(self, batch, training):
+        features, mask = self.encode(batch, training)
+        z = self.projector(features, training=training)
+        p = self.predictor(z, training=training)
+        (z1, z2), (p1, p2) = self.instances(z, mask), self.instances(p, mask)
+        return {"loss": (negative_cosine(p1, z2) + negative_cosine(p2, z1)) / 2}

@@ -1,0 +1,56 @@
+"""Frames to instances: what a loss compares.
+
+`frames:5`   windows of 5 frames, ceil(T / 5) of them, placed as AvgPool1D(5, padding="same") places them
+`windows:N`  N windows of equal length, however many frames there are
+`all`        one instance, the mean of all frames
+`none`       every frame alone
+"""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+from keras import ops
+
+from seqclr.errors import UserError
+
+
+def check_frames(kind: str) -> None:
+    """Raises UserError unless `kind` is one of the four."""
+    if kind not in ("all", "none") and not re.fullmatch(r"(frames|windows):[1-9]\d*", kind):
+        raise UserError(f"frames '{kind}' is not known: frames:5 (windows of 5), windows:4 (4 windows), all, none")
+
+
+def windows(kind: str, frames: int) -> np.ndarray:
+    """Which frames each window holds, as 0 and 1: `[N, T]`."""
+    check_frames(kind)
+    if kind == "none":
+        return np.eye(frames, dtype=np.float32)
+    if kind == "all":
+        return np.ones((1, frames), np.float32)
+    unit, count = kind.split(":")
+    place = np.arange(frames)
+    if unit == "frames":
+        size = int(count)
+        number = -(-frames // size)
+        first = np.arange(number) * size - (number * size - frames) // 2
+        last = first + size
+    else:
+        number = int(count)
+        first = np.arange(number) * frames // number
+        last = -(-(np.arange(number) + 1) * frames // number)
+    return ((place >= first[:, None]) & (place < last[:, None])).astype(np.float32)
+
+
+def pool(x, kind: str, mask=None):
+    """Instances of `[B, T, D]`: `[B, N, D]`, and which of them hold any image, `[B, N]` (None: all).
+
+    Padded frames do not count in the mean. `windows:N` divides the frames with their padding.
+    """
+    weights = ops.convert_to_tensor(windows(kind, x.shape[1]), x.dtype)
+    if mask is None:
+        return ops.einsum("nt,btd->bnd", weights / ops.sum(weights, axis=1, keepdims=True), x), None
+    weights = weights[None] * ops.cast(mask, x.dtype)[:, None, :]
+    total = ops.sum(weights, axis=2, keepdims=True)
+    return ops.einsum("bnt,btd->bnd", weights / ops.maximum(total, 1.0), x), total[..., 0] > 0

@@ -1,0 +1,85 @@
+"""Augmented views of one image, declared in YAML. Host wing: never imports TensorFlow.
+
+A preset is a list of steps in order, each with the name of an Albumentations transform or of one of ours
+(recipes/transforms.py) and its arguments:
+
+    - {name: GaussianBlur, blur_limit: [3, 5], p: 0.5}
+
+What flips, mirrors, transposes or crops in the direction of reading is refused: it would change the text.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from pathlib import Path
+
+import numpy as np
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from seqclr.errors import UserError
+
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it would ask the network for its newest version
+import albumentations as A  # noqa: E402
+import cv2  # noqa: E402
+
+from seqclr.recipes.transforms import OWN  # noqa: E402
+
+cv2.setNumThreads(0)  # the workers are the parallelism
+PRESETS = Path(__file__).parent / "presets"
+UNREADABLE = ("Flip", "Transpose", "Rotate90", "D4", "SquareSymmetry", "Crop", "GridShuffle", "Jigsaw")
+
+
+def presets() -> list[str]:
+    return sorted(path.stem for path in PRESETS.glob("*.yaml"))
+
+
+class Views:
+    """An augmentation of `uint8 [H, W, 3]`, the same for the same generator state.
+
+    preset: a name from `presets()`, a YAML file, or `none`.
+    """
+
+    def __init__(self, preset: str):
+        self.preset = preset
+        self._pipeline = None if preset == "none" else A.Compose(_steps(preset))
+
+    def __call__(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        if self._pipeline is None:
+            return image
+        self._pipeline.set_random_seed(int(rng.integers(2**31)))
+        return self._pipeline(image=image)["image"]
+
+    def __reduce__(self):  # a worker builds its own
+        return Views, (self.preset,)
+
+
+@functools.cache
+def _steps(preset: str) -> list:
+    path = PRESETS / f"{preset}.yaml"
+    if not path.is_file():
+        path = Path(preset)
+    if path.suffix != ".yaml" or not path.is_file():
+        raise UserError(f"views '{preset}' is neither a preset ({', '.join(presets())}, none) nor a YAML file")
+    try:
+        steps = OmegaConf.to_container(OmegaConf.load(path))
+    except OmegaConfBaseException as error:
+        raise UserError(f"{path} is not a list of augmentation steps ({error})") from None
+    if not isinstance(steps, list) or not all(isinstance(step, dict) and "name" in step for step in steps):
+        raise UserError(f"{path} is not a list of augmentation steps, such as '- {{name: GaussianBlur, p: 0.5}}'")
+    return [_transform(path, dict(step)) for step in steps]
+
+
+def _transform(path: Path, step: dict):
+    name = step.pop("name")
+    if name not in OWN and any(word in name for word in UNREADABLE):
+        raise UserError(f"{path}: {name} would mirror, turn or cut the text; leave it out")
+    transform = OWN.get(name) or getattr(A, name, None)
+    if not (isinstance(transform, type) and issubclass(transform, A.BasicTransform)):
+        raise UserError(f"{path}: no augmentation is called '{name}' (ours: {', '.join(OWN)}; or any of Albumentations)")
+    step = {key: tuple(value) if isinstance(value, list) else value for key, value in step.items()}
+    try:
+        return transform(**step)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"{path}: {name} does not take these arguments ({error})") from None

@@ -1,0 +1,163 @@
+"""Fine-tuning: labelled images in, a run that reads out. Also training from scratch: the same without `pretrained`."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter, defaultdict
+
+import keras
+
+from seqclr import config as configuration
+from seqclr.data import loader as data_loader
+from seqclr.data.charset import Charset, frames_needed
+from seqclr.data.loader import Fitted
+from seqclr.data.records import Entry, find
+from seqclr.engine import callbacks, setup
+from seqclr.engine.run import Run
+from seqclr.engine.trainer import Trainer
+from seqclr.errors import UserError
+from seqclr.methods.ctc import CTC
+from seqclr.nn.encoders import TextEncoder
+from seqclr.recognize import metrics
+from seqclr.recognize.recognizer import Recognizer
+
+HELD_OUT = 0.1  # of the labels, where no validation data is given
+
+
+def finetune(config, output: str, resume: bool = False) -> dict[str, float]:
+    """Trains a recognizer as `config` (a resolved FinetuneConfig) says, and returns the last figures.
+
+    Raises UserError before anything is written if an argument or the data are wrong.
+    """
+    run = Run(output) if resume else Run.check_free(output)
+    train, validation = split_off_validation(config)
+    charset = make_charset(config, train + validation)
+    targets = [charset.target(entry.text, entry.name) for entry in train]
+    recipe = CTC.recipe(config.views, [charset.encode(target) for target in targets])
+    fitted = Fitted(train, config.height, config.width, config.resize)
+    fitted_validation = Fitted(validation, config.height, config.width, config.resize)
+    check_lengths(config, fitted, targets)
+    setup.say(f"{len(train)} labelled images, {len(validation)} for validation, charset {charset.characters}")
+
+    strategy = setup.begin(config)
+    with strategy.scope():
+        method = CTC(**configuration.fields_of(CTC, config))
+        method.classes, method.dropout = len(charset) + 1, config.dropout
+        method.pretrained = config.pretrained is not None
+        method.build(setup.make_encoder(config, config.pretrained))
+    run.create(config)
+    charset.save(run.charset_file)
+    loader = setup.make_loader(fitted, recipe, config)
+    recognizer = Recognizer(method.encoder, method.head, charset, config.height, config.width, config.resize)
+    validate = Validation(recognizer, fitted_validation, config.patience)
+    try:
+        trainer = Trainer(method, loader, config, run, strategy, [validate, *callbacks.standard(run, config)])
+        validate.trainer = trainer
+        if resume:
+            trainer.resume()
+        logs = trainer.fit()
+    finally:
+        loader.close()
+    setup.say(f"best validation edit-distance accuracy {validate.best:.4f} at step {validate.best_step}")
+    return logs
+
+
+def split_off_validation(config) -> tuple[list[Entry], list[Entry]]:
+    """Training and validation entries. Rows of split `test` are never trained on unless `split` asks for them."""
+    entries = find(config.data, config.split, config.label_pattern)
+    if config.split is None:
+        entries = [entry for entry in entries if entry.split != "test"]
+    empty = [entry for entry in entries if not entry.text]
+    if empty:
+        raise UserError(f"{empty[0].name} has an empty label ({len(empty)} have): label it or leave it out")
+    entries = few(entries, config.labels, config.seed)
+    if config.validation is not None:
+        validation = find([config.validation], None, config.label_pattern)
+        trained = {(entry.store, entry.file) for entry in entries}
+        validation = [entry for entry in validation if (entry.store, entry.file) not in trained]
+        if not validation:
+            raise UserError(f"{config.validation} holds nothing but the images that are trained on: give others")
+        return entries, validation
+    shuffled = random.Random(config.seed).sample(entries, len(entries))
+    held = max(1, round(len(entries) * HELD_OUT))
+    if len(entries) < 2:
+        raise UserError("one label is not enough: at least two are needed, one to train on and one to validate")
+    return shuffled[held:], shuffled[:held]
+
+
+def few(entries: list[Entry], labels: int | None, seed: int) -> list[Entry]:
+    """At most so many entries of every source, drawn by the seed."""
+    if labels is None:
+        return entries
+    if labels < 1:
+        raise UserError(f"labels {labels}: at least 1")
+    by_source = defaultdict(list)
+    for entry in entries:
+        by_source[entry.source].append(entry)
+    draw = random.Random(seed)
+    return [entry for group in by_source.values() for entry in draw.sample(group, min(labels, len(group)))]
+
+
+def make_charset(config, entries: list[Entry]) -> Charset:
+    if config.charset is not None:
+        return Charset(config.charset, config.case, config.unknown)
+    return Charset.of((entry.text for entry in entries), config.case, config.unknown)
+
+
+def check_lengths(config, fitted: Fitted, targets: list[str]) -> None:
+    """Raises UserError for a label that CTC cannot spell in the frames that its image gives."""
+    for entry, width, target in zip(fitted.entries, fitted.filled(), targets):
+        frames = -(-int(width) // TextEncoder.STRIDE)
+        if frames_needed(target) > frames:
+            raise UserError(
+                f"{entry.name} has the label '{target}', which needs {frames_needed(target)} frames but gets {frames}: "
+                f"set width to at least {frames_needed(target) * TextEncoder.STRIDE} or leave it out"
+            )
+
+
+class Validation(keras.callbacks.Callback):
+    """Reads the whole validation set after every round and keeps the best weights by edit-distance accuracy.
+
+    It says so when the recognizer answers blank everywhere, the plateau that CTC may stay on.
+    """
+
+    def __init__(self, recognizer: Recognizer, fitted: Fitted, patience: int | None):
+        super().__init__()
+        self.recognizer, self.fitted, self.patience = recognizer, fitted, patience
+        self.trainer: Trainer | None = None
+        self.best, self.best_step, self.waited, self.blank_rounds = -1.0, 0, 0, 0
+
+    def on_epoch_end(self, epoch, logs=None):
+        texts = [self.recognizer.charset.normalize(entry.text) for entry in self.fitted.entries]
+        reads = [
+            text
+            for batch in data_loader.in_order(self.fitted, 64)
+            for text, _ in self.recognizer.read_fitted(batch["image"], batch["width"])
+        ]
+        scores = metrics.scores(texts, reads)
+        logs.update({f"val_{name}": scores[name] for name in ("edit_distance_accuracy", "exact_match")})
+        self._warn_of_blanks(reads)
+        if scores["edit_distance_accuracy"] >= self.best:
+            self.waited = self.waited + 1 if scores["edit_distance_accuracy"] == self.best else 0
+            self.best, self.best_step = scores["edit_distance_accuracy"], self.trainer.step
+            self.trainer.save("best")
+        else:
+            self.waited += 1
+        if self.patience is not None and self.waited >= self.patience:
+            self.model.stop_training = True
+
+    def _warn_of_blanks(self, reads):
+        common, times = Counter(reads).most_common(1)[0]
+        self.blank_rounds = self.blank_rounds + 1 if common == "" and times > 0.9 * len(reads) else 0
+        if self.blank_rounds == 8:
+            setup.say(
+                "stuck at blank: eight rounds without a character read; start again with another seed, a higher "
+                "learning_rate, weaker views, or more steps"
+            )
+
+    def get_state(self) -> dict:
+        return {"best": self.best, "best_step": self.best_step, "waited": self.waited, "blank": self.blank_rounds}
+
+    def set_state(self, state: dict) -> None:
+        self.best, self.best_step = state["best"], state["best_step"]
+        self.waited, self.blank_rounds = state["waited"], state["blank"]

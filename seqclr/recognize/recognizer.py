@@ -1,0 +1,72 @@
+"""The recognizer: encoder, head and charset of a fine-tuning run, reading images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from seqclr.data import images
+from seqclr.data.charset import Charset
+from seqclr.data.records import Entry
+from seqclr.engine import checkpoints
+from seqclr.engine.run import Run
+from seqclr.errors import UserError
+from seqclr.methods.ctc import ctc_head
+from seqclr.nn.encoders import build_encoder
+from seqclr.recognize import decode
+
+
+class Recognizer:
+    """Reads images of `height` x `width`, in float32 whatever it was trained in, so that every export reads the same."""
+
+    def __init__(self, encoder, head, charset: Charset, height: int, width: int, resize: str):
+        self.encoder, self.head, self.charset = encoder, head, charset
+        self.height, self.width, self.resize = height, width, resize
+        self._read = tf.function(self._read_batch, reduce_retracing=True)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Recognizer:
+        """The best checkpoint of a fine-tuning run; UserError if the folder is something else."""
+        run = Run.open(folder)
+        if not run.charset_file.is_file():
+            raise UserError(f"{folder} was pretrained only and cannot read: finetune --pretrained {folder} first")
+        config, charset = run.config(), Charset.load(run.charset_file)
+        keras.mixed_precision.set_global_policy("float32")
+        encoder = build_encoder(config.encoder, config.height, config.width, config.positions, config.dropout)
+        head = ctc_head(encoder.dim, len(charset) + 1, config.dropout)
+        path = run.best()
+        arrays, _ = checkpoints.load(path)
+        checkpoints.restore({"encoder": encoder, "head": head}, arrays, path)
+        return cls(encoder, head, charset, config.height, config.width, config.resize)
+
+    def logits(self, pixels: tf.Tensor, widths: tf.Tensor | None):
+        """`float32 [B, T, classes]` and the mask `[B, T]` (None: no padding) of fitted images."""
+        features, valid = self.encoder(pixels, widths if self.resize == "pad" else None, training=False)
+        return self.head(features, training=False), valid
+
+    def _read_batch(self, pixels, widths, beam: int):
+        logits, valid = self.logits(pixels, widths)
+        return decode.greedy(logits, valid) if beam == 1 else decode.beam_search(logits, valid, beam)
+
+    def read_fitted(self, pixels: np.ndarray, widths: np.ndarray, beam: int = 1) -> list[tuple[str, float]]:
+        """Text and confidence of each of `uint8 [B, height, width, 3]`."""
+        ids, confidence = self._read(tf.constant(pixels), tf.constant(widths), beam)
+        blank = self.charset.blank
+        return [
+            (self.charset.decode([i for i in row if i != blank]), float(c)) for row, c in zip(ids.numpy(), confidence)
+        ]
+
+    def read(self, entries: Sequence[Entry], beam: int = 1, batch_size: int = 64) -> Iterator[tuple[str, float]]:
+        """Text and confidence of each image, in order. Raises UserError for one that cannot be read."""
+        for start in range(0, len(entries), batch_size):
+            chunk = entries[start : start + batch_size]
+            fitted = [
+                images.fit(images.decode(entry.read_bytes(), entry.name), self.height, self.width, self.resize)
+                for entry in chunk
+            ]
+            pixels, widths = zip(*fitted)
+            yield from self.read_fitted(np.stack(pixels), np.array(widths, np.int32), beam)

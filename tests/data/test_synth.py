@@ -1,0 +1,275 @@
+"""The captcha generator: reproducible, readable, refusing what it cannot draw; and `data_samples/`, which it made."""
+
+import csv
+import random
+import secrets
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import captcha.image
+import numpy as np
+import pytest
+from PIL import Image
+
+from seqclr.data.synth import LABELLED, UNLABELLED, draw, generate, load_style, save, style_names
+from seqclr.errors import UserError
+
+ROOT = Path(__file__).parents[2]
+SAMPLES = ROOT / "data_samples"
+
+
+def page(name: str, *seed: int) -> tuple[np.ndarray, str]:
+    image, text = draw(load_style(name), np.random.default_rng(seed))
+    return np.asarray(image), text
+
+
+def read(path: Path) -> np.ndarray:
+    return np.asarray(Image.open(path).convert("RGB"), dtype=float)
+
+
+def rows(folder: Path) -> list[dict[str, str]]:
+    with (folder / "labels.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def write_style(folder: Path, text: str) -> Path:
+    path = folder / "mine.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+# ---- pages ----
+
+
+@pytest.mark.parametrize("name", style_names())
+def test_a_seed_gives_one_page(name):
+    first, text = page(name, 7)
+    random.seed(1)
+    secrets.token_bytes(16)
+    again, same = page(name, 7)
+    other, _ = page(name, 8)
+    assert text == same and np.array_equal(first, again)
+    assert first.shape != other.shape or not np.array_equal(first, other)
+
+
+def test_secrets_is_given_back_even_after_an_error():
+    with pytest.raises(AttributeError):
+        draw(load_style("login"), None)
+    assert captcha.image.secrets is secrets
+    page("login", 0)
+    assert captcha.image.secrets is secrets
+
+
+@pytest.mark.parametrize("name", style_names())
+def test_text_and_size_are_the_styles_own(name):
+    style = load_style(name)
+    for seed in range(20):
+        image, text = draw(style, np.random.default_rng(seed))
+        assert image.mode == "RGB"
+        assert set(text) <= set(style.characters)
+        assert style.length[0] <= len(text) <= style.length[1]
+        assert style.width[0] <= image.width <= style.width[1]
+        assert style.height[0] <= image.height <= style.height[1]
+
+
+@pytest.mark.parametrize("name", style_names())
+def test_text_is_drawn_and_stays_inside_the_margin(name):
+    bare = {"background": "plain", "background_colours": ["#808080"], "text_colours": ["white"], "colour_jitter": 0}
+    none = {key: [0, 0] for key in ("curves", "lines", "dots", "blur")}
+    style = replace(load_style(name), **bare, **none, speckle=0.0)
+    for seed in range(20):
+        ink = np.any(np.asarray(draw(style, np.random.default_rng(seed))[0]) != 128, axis=2)
+        assert ink.mean() > 0.03
+        inner = ink[style.margin : -style.margin, style.margin : -style.margin]
+        assert inner.sum() == ink.sum()
+
+
+def test_a_long_text_shrinks_to_fit():
+    style = replace(load_style("login"), length=[30, 30], curves=[0, 0], dots=[0, 0], blur=[0, 0])
+    pixels = np.asarray(draw(style, np.random.default_rng(0))[0])
+    assert pixels.shape == (40, 120, 3)
+    assert np.ptp(pixels[:, : style.margin], axis=(0, 1)).max() == 0
+
+
+def test_presets_look_different():
+    """The distance between two styles' mean statistics is several times what chance does within one of them."""
+    assert len(style_names()) >= 6
+
+    def statistics(name: str, seeds: range) -> np.ndarray:
+        style = load_style(name)
+
+        def one(seed: int) -> list[float]:
+            pixels = np.asarray(draw(style, np.random.default_rng(seed))[0]) / 255
+            gray = pixels.mean(axis=2)
+            colour = np.ptp(pixels, axis=2).mean()
+            edges = np.abs(np.diff(gray, axis=1)).mean(), np.abs(np.diff(gray, axis=0)).mean()
+            return [gray.mean(), gray.std(), colour, *(4 * edge for edge in edges), pixels.shape[1] / 256]
+
+        return np.mean([one(seed) for seed in seeds], axis=0)
+
+    here = np.array([statistics(name, range(12)) for name in style_names()])
+    there = np.array([statistics(name, range(12, 24)) for name in style_names()])
+    distances = np.linalg.norm(here[:, None] - there[None], axis=2)
+    within = np.diag(distances).mean()
+    between = distances[~np.eye(len(here), dtype=bool)].min()
+    assert between > 2 * within
+
+
+# ---- folders ----
+
+
+def test_a_folder_holds_what_was_asked_for(tmp_path, capsys):
+    generate(tmp_path / "out", 5, "digits", seed=3, test=2, unlabelled=3)
+    assert sorted(files(tmp_path / "out")) == [
+        *(f"images/{i:06d}.png" for i in range(5)),
+        "labels.csv",
+        *(f"unlabelled/{i:06d}.png" for i in range(3)),
+    ]
+    labels = rows(tmp_path / "out")
+    assert [row["file"] for row in labels] == [f"{i:06d}.png" for i in range(5)]
+    assert [row["split"] for row in labels] == ["train"] * 3 + ["test"] * 2
+    assert all(row["text"].isdigit() for row in labels)
+    captured = capsys.readouterr()
+    assert captured.out == "" and "8/8" in captured.err
+
+
+def test_progress_can_be_silent(tmp_path, capsys):
+    generate(tmp_path / "out", 1, "digits", progress=False)
+    assert capsys.readouterr().err == ""
+
+
+def test_a_larger_folder_begins_with_the_smaller_one(tmp_path):
+    generate(tmp_path / "small", 3, "overlap", seed=1, unlabelled=2, progress=False)
+    generate(tmp_path / "large", 6, "overlap", seed=1, unlabelled=4, progress=False)
+    small, large = files(tmp_path / "small"), files(tmp_path / "large")
+    del small["labels.csv"]
+    assert small == {name: large[name] for name in small}
+    assert rows(tmp_path / "small") == rows(tmp_path / "large")[:3]
+
+
+def test_seeds_and_parts_differ(tmp_path):
+    generate(tmp_path / "a", 2, "login", seed=0, unlabelled=2, progress=False)
+    generate(tmp_path / "b", 2, "login", seed=1, unlabelled=2, progress=False)
+    pages = [data for folder in "ab" for name, data in files(tmp_path / folder).items() if name.endswith(".jpg")]
+    assert len(set(pages)) == 8
+
+
+def test_another_process_makes_the_same_folder(tmp_path):
+    generate(tmp_path / "here", 4, "login", seed=5, test=1, unlabelled=2, progress=False)
+    code = "import sys; from seqclr.data.synth import generate; generate(sys.argv[1], 4, 'login', 5, 1, 2)"
+    subprocess.run([sys.executable, "-c", code, tmp_path / "there"], cwd=ROOT, check=True, capture_output=True)
+    assert files(tmp_path / "here") == files(tmp_path / "there")
+
+
+@pytest.mark.parametrize(("arguments", "word"), [({"count": -1}, "count"), ({"count": 1, "test": 2}, "test"),
+                                                 ({"count": 1, "unlabelled": -1}, "unlabelled"),
+                                                 ({"count": 1, "seed": -1}, "seed")])  # fmt: skip
+def test_impossible_numbers_are_refused(tmp_path, arguments, word):
+    with pytest.raises(UserError, match=word):
+        generate(tmp_path / "out", **arguments)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_in_use_is_refused_and_left_alone(tmp_path):
+    (tmp_path / "mine.txt").write_text("kept")
+    with pytest.raises(UserError, match="not empty"):
+        generate(tmp_path, 1)
+    with pytest.raises(UserError, match="mine.txt"):
+        generate(tmp_path / "mine.txt", 1)
+    assert files(tmp_path) == {"mine.txt": b"kept"}
+
+
+# ---- styles ----
+
+
+def test_a_style_file_changes_what_it_names(tmp_path):
+    path = write_style(tmp_path, "characters: '01'\nlength: [3, 3]\nbackground: gradient\n")
+    image, text = page(str(path), 0)
+    assert len(text) == 3 and set(text) <= set("01") and image.shape == (40, 120, 3)
+
+
+def test_a_font_may_be_a_path(tmp_path):
+    font = Path(captcha.image.DEFAULT_FONTS[0]).as_posix()
+    by_path = write_style(tmp_path, f"fonts: ['{font}']")
+    pixels = page(str(by_path), 0)[0]
+    by_path.write_text("fonts: [DroidSansMono]")
+    assert np.array_equal(pixels, page(str(by_path), 0)[0])
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("colour: red", ["colour", "known keys", "text_colours"]),
+        ("length: many", ["length", "many", "[4, 5]"]),
+        ("length: [4, five]", ["length", "five", "[4, 5]"]),
+        ("margin: wide", ["margin", "wide"]),
+        ("length: [5, 4]", ["length", "lower one first"]),
+        ("length: [0, 4]", ["length", "from 1"]),
+        ("width: [120]", ["width", "two numbers"]),
+        ("characters: ''", ["characters"]),
+        ("characters: 'ab 漢'", ["DejaVuSans", " 漢"]),
+        ("fonts: [Nowhere]", ["Nowhere", "DroidSansMono"]),
+        ("fonts: []", ["fonts", "at least one"]),
+        ("text_colours: [blurple]", ["text_colours", "blurple"]),
+        ("background: marble", ["marble", "gradient"]),
+        ("format: gif", ["format", "gif", "png"]),
+        ("margin: 60", ["margin"]),
+        ("speckle: 2", ["speckle", "from 0 to 1"]),
+        ("colour_jitter: -1", ["colour_jitter", "0 or more"]),
+        ("- a list", ["no keys"]),
+        ("a: [", ["not a YAML file"]),
+    ],
+)
+def test_a_wrong_style_file_is_refused_by_name(tmp_path, text, words):
+    path = write_style(tmp_path, text)
+    with pytest.raises(UserError) as refused:
+        load_style(path)
+    message = str(refused.value)
+    assert "\n" not in message
+    assert all(word in message for word in words)
+    assert str(path) in message or "font" in message
+
+
+def test_an_unknown_style_lists_the_known_ones(tmp_path):
+    with pytest.raises(UserError, match="'fancy'.*login"):
+        generate(tmp_path / "out", 1, "fancy")
+    assert not (tmp_path / "out").exists()
+
+
+# ---- data_samples ----
+
+
+def test_the_samples_labels_can_be_made_again():
+    style = load_style("login")
+    labels = rows(SAMPLES)
+    assert len(labels) == 800
+    for index, row in enumerate(labels):
+        _, text = draw(style, np.random.default_rng([0, LABELLED, index]))
+        split = "train" if index < 600 else "test"
+        assert row == {"file": f"{index:06d}.jpg", "text": text, "split": split}
+
+
+@pytest.mark.parametrize(
+    ("folder", "part", "indices"),
+    [("images", LABELLED, range(0, 800, 27)), ("unlabelled", UNLABELLED, range(0, 2000, 67))],
+)
+def test_the_samples_pages_can_be_made_again(tmp_path, folder, part, indices):
+    """Nearly: another version of Pillow, FreeType or libjpeg may round differently."""
+    style = load_style("login")
+    for index in indices:
+        image, _ = draw(style, np.random.default_rng([0, part, index]))
+        save(style, image, tmp_path / "page.jpg")
+        kept = read(SAMPLES / folder / f"{index:06d}.jpg")
+        assert np.abs(read(tmp_path / "page.jpg") - kept).mean() < 2
+
+
+def test_the_sample_is_small():
+    sizes = [path.stat().st_size for path in SAMPLES.rglob("*") if path.is_file()]
+    assert len(list((SAMPLES / "unlabelled").iterdir())) == 2000
+    assert sum(sizes) <= 5_000_000

@@ -1,4 +1,4 @@
-"""The verbs: `seqclr VERB` and `tools/VERB.py` are the same functions. Everything heavy is imported by the verb itself."""
+"""The verbs: `seqclr VERB` and `tools/VERB.py` are the same functions. A verb imports what is heavy itself."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs a verb; returns the exit status: 0 done, 1 the work failed, 2 arguments or data are wrong, 130 interrupted."""
+    """Runs a verb; returns 0: done, 1: the work failed, 2: arguments or data are wrong, 130: interrupted."""
     argv = list(sys.argv[1:] if argv is None else argv)
     if not argv or argv[0] in ("-h", "--help"):
         print("usage: seqclr VERB ...\n\n" + "\n".join(f"  {verb:10} {run.__doc__}" for verb, run in VERBS.items()))
@@ -47,11 +47,26 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
 
 
+def _import_tensorflow() -> None:
+    """Imports it with stderr closed: it greets every process without a GPU with a page of its C++ log."""
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        import tensorflow
+
+        tensorflow.config.list_physical_devices()
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
 # verbs that train
 
 
 def pretrain(parser: Parser, argv: list[str]) -> int:
     """self-supervised pretraining on images without labels"""
+    _import_tensorflow()
     from seqclr.config import PretrainConfig
     from seqclr.methods import find_method
 
@@ -63,6 +78,7 @@ def pretrain(parser: Parser, argv: list[str]) -> int:
 
 def finetune(parser: Parser, argv: list[str]) -> int:
     """training on labelled images, of a pretrained encoder or from scratch"""
+    _import_tensorflow()
     from seqclr.config import FinetuneConfig
     from seqclr.methods.ctc import CTC
 
@@ -79,7 +95,7 @@ def finetune(parser: Parser, argv: list[str]) -> int:
 
 
 def _training_arguments(parser: Parser, argv: list[str], base: type, method_of: Callable) -> tuple:
-    """Parsed arguments, and the values for the configuration: of a file, of flags, of `key=value` words, in this order."""
+    """Parsed arguments, and the configuration's values: of files, of flags, of `key=value` words, in this order."""
     from seqclr.config import load_yaml
 
     parser.add_argument("--output", required=True, help="the run's folder; it must not exist, but for --resume")
@@ -165,6 +181,7 @@ def evaluate(parser: Parser, argv: list[str]) -> int:
     parser.add_argument("--plots", metavar="DIR", help="write predictions, confusions and the worst errors there")
     parser.add_argument("--json", help="write the figures to this file")
     args = parser.parse_args(argv)
+    _import_tensorflow()
     from seqclr.recognize.evaluate import evaluate
 
     figures = evaluate(args.model, args.data, args.split, args.label_pattern, args.beam, args.plots)
@@ -179,6 +196,7 @@ def predict(parser: Parser, argv: list[str]) -> int:
     parser.add_argument("--json", help="write the predictions to this file")
     parser.add_argument("images", nargs="+", metavar="IMAGE", help="files or folders")
     args = parser.parse_args(argv)
+    _import_tensorflow()
     from seqclr.recognize.evaluate import predict
 
     rows, unread = predict(args.model, args.images, args.beam)
@@ -194,6 +212,7 @@ def export(parser: Parser, argv: list[str]) -> int:
     parser.add_argument("--output", required=True, help="a folder that does not exist yet")
     parser.add_argument("--format", choices=["savedmodel"], default="savedmodel")
     args = parser.parse_args(argv)
+    _import_tensorflow()
     from seqclr.export.savedmodel import export
 
     export(args.model, args.output)

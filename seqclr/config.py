@@ -17,6 +17,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 from seqclr.errors import UserError
 
+LENGTHS = {"steps": "epochs", "epochs": "steps"}
+
 
 def key(default: Any, help: str, **kwargs) -> Any:
     """A field with its line of help."""
@@ -61,6 +63,7 @@ class PretrainConfig(RunConfig):
     """Self-supervised pretraining on images without labels."""
 
     method: str = key("simclr", "simclr or simsiam")
+    epochs: int | None = key(20, "passes over the data")
     init: str | None = key(None, "a run whose encoder to start from")
 
 
@@ -68,6 +71,8 @@ class PretrainConfig(RunConfig):
 class FinetuneConfig(RunConfig):
     """Training a recognizer on labelled images."""
 
+    steps: int | None = key(3000, "batches, instead of epochs")
+    learning_rate: float = key(2e-3, "at the end of the warm-up; a cosine to zero follows")
     pretrained: str | None = key(None, "a pretraining run; without it, from scratch")
     labels: int | None = key(None, "use only so many labels of every source, drawn by the seed")
     label_pattern: str | None = key(None, "labels in file names, as '{text}_{any}.png'")
@@ -85,12 +90,8 @@ def resolve(base: type, method: type, values: Sequence[dict[str, Any]] = ()) -> 
     key, a later one over an earlier; strings are read as the key's type. Raises UserError for an unknown key or a value
     of a wrong type.
     """
-    schema = dataclasses.make_dataclass(
-        base.__name__,
-        [(f.name, f.type, dataclasses.field(default=f.default, metadata=f.metadata)) for f in dataclasses.fields(method)],
-        bases=(base,),
-        namespace={"__module__": base.__module__},
-    )
+    fields = [(f.name, f.type, dataclasses.field(default=f.default)) for f in dataclasses.fields(method)]
+    schema = dataclasses.make_dataclass(base.__name__, fields, bases=(base,), namespace={"__module__": __name__})
     merged = OmegaConf.structured(schema)
     for setting in [method.defaults, *values]:
         for name, value in setting.items():
@@ -101,7 +102,9 @@ def resolve(base: type, method: type, values: Sequence[dict[str, Any]] = ()) -> 
             if isinstance(value, str) and (value == "null" or value.startswith("[")):
                 value = yaml.safe_load(value)
             try:
-                merged[name] = value
+                OmegaConf.update(merged, name, value)
+                if value is not None and name in LENGTHS:  # the one that is given counts
+                    merged[LENGTHS[name]] = None
             except OmegaConfBaseException as error:
                 raise UserError(f"{name}={value} does not fit: {str(error).splitlines()[0]}") from None
     return OmegaConf.to_object(merged)

@@ -12,6 +12,14 @@ from seqclr.errors import UserError
 
 CASES = {"keep": str, "lower": str.lower, "upper": str.upper}
 UNKNOWN = ("error", "drop")
+FRAME_STRIDE = 4  # columns of the page that a frame of the text encoder stands for; nn/encoders.py has the same
+
+
+def normalize(text: str, case: str) -> str:
+    """Composed Unicode (NFC) in one case."""
+    if case not in CASES:
+        raise UserError(f"case '{case}' is not known: {', '.join(CASES)}")
+    return unicodedata.normalize("NFC", CASES[case](text))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,8 +35,6 @@ class Charset:
     unknown: str = "error"
 
     def __post_init__(self):
-        if self.case not in CASES:
-            raise UserError(f"case '{self.case}' is not known: {', '.join(CASES)}")
         if self.unknown not in UNKNOWN:
             raise UserError(f"unknown '{self.unknown}' is not known: {', '.join(UNKNOWN)}")
         characters = "".join(dict.fromkeys(self.normalize(self.characters)))
@@ -39,11 +45,9 @@ class Charset:
 
     @classmethod
     def of(cls, texts: Iterable[str], case: str = "keep", unknown: str = "error") -> Charset:
-        """The charset of some labels, sorted."""
-        if case not in CASES:
-            raise UserError(f"case '{case}' is not known: {', '.join(CASES)}")
-        characters = {character for text in texts for character in CASES[case](unicodedata.normalize("NFC", text))}
-        return cls("".join(sorted(characters)), case, unknown)
+        """The charset of some labels, sorted: combining marks first, which would melt into a letter before them."""
+        characters = {character for text in texts for character in normalize(text, case)}
+        return cls("".join(sorted(characters, key=lambda c: (not unicodedata.combining(c), c))), case, unknown)
 
     def __len__(self) -> int:
         return len(self.characters)
@@ -54,7 +58,7 @@ class Charset:
 
     def normalize(self, text: str) -> str:
         """The text as the model is to read it: composed Unicode (NFC), in the charset's case."""
-        return CASES[self.case](unicodedata.normalize("NFC", text))
+        return normalize(text, self.case)
 
     def strangers(self, text: str) -> list[str]:
         """The characters of a text that are not in the charset."""
@@ -80,7 +84,8 @@ class Charset:
         return "".join(self.characters[i] for i in ids)
 
     def save(self, path: str | Path) -> None:
-        Path(path).write_text(json.dumps(dataclasses.asdict(self), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        text = json.dumps(dataclasses.asdict(self), ensure_ascii=False, indent=1)
+        Path(path).write_text(text + "\n", encoding="utf-8")
 
     @classmethod
     def load(cls, path: str | Path) -> Charset:

@@ -30,7 +30,7 @@ def open_image(data: bytes, name: str) -> Image.Image:
     width, height = image.size
     if min(width, height) < MIN_SIDE or max(width, height) > MAX_SIDE:
         raise UserError(
-            f"{name} is {width}x{height} pixels: sides from {MIN_SIDE} to {MAX_SIDE} can be read, so crop it or leave it out"
+            f"{name} is {width}x{height} pixels: what can be read has sides of {MIN_SIDE} to {MAX_SIDE}, so crop it"
         )
     return image
 

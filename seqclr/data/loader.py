@@ -129,8 +129,6 @@ class Fitted(Sequence):
         return {key: value for key, value in vars(self).items() if key != "_pixels"}
 
 
-
-
 class Loader:
     """An endless iterator of batches (dicts of arrays with a leading batch axis), whose position can be kept.
 

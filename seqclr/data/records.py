@@ -9,8 +9,9 @@ import csv
 import dataclasses
 import functools
 import json
+import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +48,15 @@ class Entry:
 
 
 @dataclasses.dataclass(frozen=True)
+class Fault:
+    """A row or file that gives no entry."""
+
+    file: str  # the file that is meant
+    reason: str  # one sentence for a UserError
+    missing: bool = False  # the file is not there
+
+
+@dataclasses.dataclass(frozen=True)
 class Record:
     """One decoded image `uint8 [H, W, 3]` with its entry and its place in the data set."""
 
@@ -79,14 +89,14 @@ def find(paths: Sequence[str | Path], split: str | None = None, pattern: str | N
     """
     entries = []
     for name, path in _named(paths):
-        found = list(_labelled(name, path, pattern))
+        found = _faultless(_labelled(name, path, pattern))
         if split is not None:
             found = _of_split(found, split, path)
         without = [entry for entry in found if entry.text is None]
         if without:
             raise UserError(
-                f"{without[0].name} has no text: {path} needs a labels.csv with the columns file,text, a .gt.txt beside "
-                "each image, or a pattern for the file names (label_pattern='{text}.png')"
+                f"{without[0].name} has no text: {path} needs a labels.csv with the columns file,text, a .gt.txt "
+                "beside each image, or a pattern for the file names (label_pattern='{text}.png')"
             )
         entries += found
     return entries
@@ -100,11 +110,9 @@ def find_unlabelled(paths: Sequence[str | Path], split: str | None = None) -> li
     """
     entries = []
     for name, path in _named(paths):
-        found = list(_labelled(name, path, None))
-        known = {Path(entry.file).resolve() for entry in found if entry.store is None}
+        found = _faultless(_labelled(name, path, None))
         if split is None:
-            if path.is_dir() and not _is_lmdb(path):
-                found += [Entry(name, str(file)) for file in _walk(path) if file.resolve() not in known]
+            found += _unlisted(name, path, found)
             found = [entry for entry in found if entry.split != "test"]
         else:
             found = _of_split(found, split, path)
@@ -112,6 +120,46 @@ def find_unlabelled(paths: Sequence[str | Path], split: str | None = None) -> li
             raise UserError(f"{path} holds no image to train on: give a folder of images ({_kinds()})")
         entries += found
     return entries
+
+
+def find_images(paths: Sequence[str | Path]) -> tuple[list[Entry], list[str]]:
+    """The images of files and folders as they are given, and a message for each path that is neither."""
+    entries, messages = [], []
+    for path in map(Path, paths):
+        if path.is_dir():
+            entries += [Entry(path.name, str(file)) for file in _walk(path)]
+        elif path.is_file():
+            entries.append(Entry(path.parent.name, str(path)))
+        else:
+            messages.append(f"{path} does not exist: check the path")
+    return entries, messages
+
+
+def survey(paths: Sequence[str | Path], pattern: str | None = None) -> tuple[list[Entry], list[Fault]]:
+    """Every image of the paths, with or without a text and of any split, and every row or file that gives none."""
+    entries, faults = [], []
+    for name, path in _named(paths):
+        found = list(_labelled(name, path, pattern))
+        entries += [item for item in found if isinstance(item, Entry)] + _unlisted(name, path, found)
+        faults += [item for item in found if isinstance(item, Fault)]
+    return entries, faults
+
+
+def _faultless(items: Iterable[Entry | Fault]) -> list[Entry]:
+    entries = []
+    for item in items:
+        if isinstance(item, Fault):
+            raise UserError(item.reason)
+        entries.append(item)
+    return entries
+
+
+def _unlisted(name: str, path: Path, listed: Iterable[Entry | Fault]) -> list[Entry]:
+    """The images below a folder that are not listed."""
+    if path.is_file() or _is_lmdb(path):
+        return []
+    known = {Path(item.file).resolve() for item in listed}
+    return [Entry(name, str(file)) for file in _walk(path) if file.resolve() not in known]
 
 
 def _named(paths) -> list[tuple[str, Path]]:
@@ -130,7 +178,7 @@ def _named(paths) -> list[tuple[str, Path]]:
     return list(named.items())
 
 
-def _labelled(name: str, path: Path, pattern: str | None):
+def _labelled(name: str, path: Path, pattern: str | None) -> Iterator[Entry | Fault]:
     """The entries of one source; those of a folder without labels have no text."""
     if path.is_file():
         if path.suffix.lower() in TABLES:
@@ -170,21 +218,32 @@ def _of_split(entries: list[Entry], split: str, path: Path) -> list[Entry]:
 # tables
 
 
-def _table(name: str, path: Path):
+def _table(name: str, path: Path) -> Iterator[Entry | Fault]:
     rows = _jsonl_rows(path) if path.suffix.lower() == ".jsonl" else _csv_rows(path, TABLES[path.suffix.lower()])
-    count = 0
+    empty = True
     for where, row in rows:
-        missing = [column for column in ("file", "text") if row.get(column) is None]
-        if missing:
-            known = ", ".join(str(key) for key in row) or "none"
-            raise UserError(f"{where} has no column '{missing[0]}' (it has: {known}): the columns are file,text and perhaps split")
-        count += 1
-        file = _beside(path, row["file"])
-        if file is None:
-            raise UserError(f"{where} names {row['file']}, which is not in {path.parent} nor in its images folder")
-        yield Entry(name, str(file), row["text"], row.get("split") or None)
-    if not count:
+        empty = False
+        yield _row(name, path, where, row)
+    if empty:
         raise UserError(f"{path} has no rows: the columns are file,text and perhaps split")
+
+
+def _row(name: str, table: Path, where: str, row: dict | str) -> Entry | Fault:
+    if isinstance(row, str):
+        return Fault(where, f"{where} {row}")
+    missing = [column for column in ("file", "text") if row.get(column) is None]
+    if missing:
+        lack = f"ends before its '{missing[0]}'"
+        if missing[0] not in row:
+            lack = f"has no column '{missing[0]}' (it has: {', '.join(map(str, row)) or 'none'})"
+        return Fault(where, f"{where} {lack}: the columns are file,text and perhaps split")
+    if any(row.get(None, ())):
+        return Fault(where, f"{where} has more fields than columns: put a text with a delimiter in double quotes")
+    file = _beside(table, row["file"])
+    if file is None:
+        reason = f"{where} names {row['file']}, which is not in {table.parent} nor in its images folder"
+        return Fault(str(table.parent / row["file"]), reason, missing=True)
+    return Entry(name, str(file), row["text"], row.get("split") or None)
 
 
 def _csv_rows(path: Path, delimiter: str):
@@ -200,22 +259,29 @@ def _csv_rows(path: Path, delimiter: str):
 
 
 def _jsonl_rows(path: Path):
-    with open(path, encoding="utf-8-sig") as stream:
-        for number, line in enumerate(stream, 1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-            except ValueError as error:
-                raise UserError(f"{path}, line {number} is not JSON ({error})") from None
-            if not isinstance(row, dict):
-                raise UserError(f"{path}, line {number} is not a JSON object with the keys file and text")
-            yield f"{path}, line {number}", {key: None if value is None else str(value) for key, value in row.items()}
+    try:
+        with open(path, encoding="utf-8-sig") as stream:
+            for number, line in enumerate(stream, 1):
+                if line.strip():
+                    yield f"{path}, line {number}", _json_row(line)
+    except UnicodeDecodeError:
+        raise UserError(f"{path} is not UTF-8 text: save it as UTF-8") from None
+
+
+def _json_row(line: str) -> dict | str:
+    """The row of a line, or what is wrong with it."""
+    try:
+        row = json.loads(line)
+    except ValueError as error:
+        return f"is not JSON ({error})"
+    if not isinstance(row, dict):
+        return "is not a JSON object with the keys file and text"
+    return {key: None if value is None else str(value) for key, value in row.items()}
 
 
 def _beside(table: Path, file: str) -> Path | None:
     for folder in (table.parent, table.parent / "images"):
-        if file and (folder / file).is_file():
+        if file and os.path.isfile(folder / file):  # Path.is_file raises for names that are too long
             return folder / file
     return None
 
@@ -223,17 +289,22 @@ def _beside(table: Path, file: str) -> Path | None:
 # folders
 
 
-def _folder(name: str, files: list[Path], pattern: str | None):
+def _folder(name: str, files: list[Path], pattern: str | None) -> Iterator[Entry | Fault]:
     expression = _expression(pattern) if pattern else None
     for file in files:
         truth = file.with_name(file.stem + ".gt.txt")
         if expression:
             match = expression.fullmatch(file.name)
-            if not match:
-                raise UserError(f"{file} does not fit the pattern '{pattern}': rename it or change the pattern")
-            yield Entry(name, str(file), match["text"])
+            if match:
+                yield Entry(name, str(file), match["text"])
+            else:
+                reason = f"{file} does not fit the pattern '{pattern}': rename it or change the pattern"
+                yield Fault(str(file), reason)
         elif truth.is_file():
-            yield Entry(name, str(file), truth.read_text(encoding="utf-8-sig").strip("\r\n"))
+            try:
+                yield Entry(name, str(file), truth.read_text(encoding="utf-8-sig").strip("\r\n"))
+            except UnicodeDecodeError:
+                yield Fault(str(file), f"{truth} is not UTF-8 text: save it as UTF-8")
         else:
             yield Entry(name, str(file))
 
@@ -263,12 +334,17 @@ def _environment(path: str):
         raise UserError(f"{path} is not an LMDB that can be opened ({error})") from None
 
 
-def _lmdb(name: str, path: Path):
+def _lmdb(name: str, path: Path) -> Iterator[Entry | Fault]:
     with _environment(str(path)).begin() as transaction:
         count = transaction.get(b"num-samples")
-        if count is None:
-            raise UserError(f"{path} has no key num-samples: the layout is image-000000001, label-000000001, num-samples")
+        if count is None or not bytes(count).isdigit():
+            raise UserError(
+                f"{path} has no number under the key num-samples: "
+                "the layout is image-000000001, label-000000001, num-samples"
+            )
         for number in range(1, int(count) + 1):
-            label = transaction.get(f"label-{number:09d}".encode())
-            text = None if label is None else bytes(label).decode("utf-8")
-            yield Entry(name, f"image-{number:09d}", text, store=str(path))
+            key, label = f"image-{number:09d}", transaction.get(f"label-{number:09d}".encode())
+            try:
+                yield Entry(name, key, None if label is None else bytes(label).decode("utf-8"), store=str(path))
+            except UnicodeDecodeError:
+                yield Fault(f"{path}:{key}", f"{path} has a label-{number:09d} that is not UTF-8 text")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from pathlib import Path
 
 import keras
@@ -14,7 +15,7 @@ from seqclr.errors import UserError
 
 def standard(run: Run, config) -> list[keras.callbacks.Callback]:
     """A line per round on the screen and in metrics.csv, curves, TensorBoard where it is asked for."""
-    callbacks = [Report(), keras.callbacks.CSVLogger(str(run.metrics_file), append=True), Curves(run)]
+    callbacks = [Report(), Metrics(run.metrics_file), Curves(run)]
     if config.tensorboard:
         try:
             import tensorboard  # noqa: F401
@@ -31,12 +32,40 @@ class Report(keras.callbacks.Callback):
         tqdm.write("  ".join(f"{name} {value:.4g}" for name, value in (logs or {}).items()))
 
 
+class Metrics(keras.callbacks.Callback):
+    """A row per round in metrics.csv; a resumed run first drops the rows of rounds that it repeats."""
+
+    def __init__(self, file: Path):
+        super().__init__()
+        self.file, self.rows = file, []
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.rows.append(dict(logs))
+        names = dict.fromkeys(name for row in self.rows for name in row)
+        beside = self.file.with_suffix(".partial")
+        with open(beside, "w", newline="") as stream:
+            writer = csv.DictWriter(stream, names)
+            writer.writeheader()
+            writer.writerows(self.rows)
+        os.replace(beside, self.file)
+
+    def get_state(self) -> list:
+        return self.rows
+
+    def set_state(self, state: list) -> None:
+        self.rows = state
+
+
 class Curves(keras.callbacks.Callback):
     """Draws metrics.csv to plots/metrics.png, one panel a figure over the steps."""
 
     def __init__(self, run: Run):
         super().__init__()
         self.source, self.target = run.metrics_file, run.plots / "metrics.png"
+
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch % 10 == 9:  # half a second each
+            draw_curves(self.source, self.target)
 
     def on_train_end(self, logs=None):
         draw_curves(self.source, self.target)
@@ -47,12 +76,11 @@ def draw_curves(source: Path, target: Path) -> None:
 
     with open(source, newline="") as stream:
         rows = list(csv.DictReader(stream))
-    names = [name for name in (rows[0] if rows else {}) if name not in ("epoch", "step", "passes")]
-    if not names:
-        return
+    names = [name for name in rows[0] if name not in ("step", "passes")]
     figure = Figure(figsize=(4 * len(names), 3), layout="constrained")
     for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names):
-        axes.plot([float(row["step"]) for row in rows], [float(row[name]) for row in rows])
+        points = [(float(row["step"]), float(row[name])) for row in rows if row[name]]
+        axes.plot(*zip(*points))
         axes.set(title=name, xlabel="step")
         axes.grid(alpha=0.3)
     figure.savefig(target, dpi=100)

@@ -23,9 +23,7 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
         step = ops.cast(step, "float32")
         rise = (step + 1) / max(1, self.warmup)
         fall = (step - self.warmup) / max(1, self.steps - self.warmup)
-        return self.peak * ops.where(
-            step < self.warmup, rise, 0.5 * (1 + ops.cos(math.pi * ops.clip(fall, 0.0, 1.0)))
-        )
+        return self.peak * ops.where(step < self.warmup, rise, 0.5 * (1 + ops.cos(math.pi * ops.clip(fall, 0.0, 1.0))))
 
     def get_config(self):
         return {"peak": self.peak, "warmup": self.warmup, "steps": self.steps}
@@ -51,7 +49,8 @@ class LARS(keras.optimizers.SGD):
 
 
 def _sgd(config, rate):
-    return keras.optimizers.SGD, {"learning_rate": rate, "momentum": config.momentum, "weight_decay": config.weight_decay}
+    arguments = {"learning_rate": rate, "momentum": config.momentum, "weight_decay": config.weight_decay}
+    return keras.optimizers.SGD, arguments
 
 
 def _adamw(config, rate):
@@ -72,8 +71,8 @@ OPTIMIZERS: dict[str, Callable] = {"sgd": _sgd, "adamw": _adamw, "lamb": _lamb, 
 def build_optimizer(config, schedule, factors: dict[str, Callable], variables: dict[str, list]):
     """The optimizer of a run, built on all its trainable variables.
 
-    schedule: step to learning rate. variables: by part. factors: by part, what the rate is multiplied with as a function
-    of the step. Gradients are expected to be summed over the replicas already. Under `mixed_float16` the loss is
+    schedule: step to learning rate. variables: by part. factors: by part, what the rate is multiplied with, of the
+    step. Gradients are expected to be summed over the replicas already. Under `mixed_float16` the loss is
     scaled dynamically.
     """
     if config.optimizer not in OPTIMIZERS:

@@ -111,9 +111,7 @@ class Trainer:
         rows = len(next(iter(batch.values()))) // replicas
         return {
             name: self.strategy.experimental_distribute_values_from_function(
-                lambda context, array=array: tf.constant(
-                    array[context.replica_id_in_sync_group * rows :][:rows]
-                )
+                lambda context, array=array: tf.constant(array[context.replica_id_in_sync_group * rows :][:rows])
             )
             for name, array in batch.items()
         }
@@ -188,7 +186,9 @@ class Trainer:
             for name, variable in checkpoints.names(self.method.parts()).items()
             if not np.all(np.isfinite(np.asarray(variable.numpy(), np.float64)))
         ]
-        where = f"weights that are not finite: {len(broken)}, the first {broken[0]}" if broken else "all weights are finite"
+        where = (
+            f"{len(broken)} weights are not finite, the first is {broken[0]}" if broken else "all weights are finite"
+        )
         kept = checkpoints.steps(self.run.checkpoints)
         return (
             f"{' and '.join(bad)} is not a finite number at step {step} of {self.total} "

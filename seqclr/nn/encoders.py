@@ -19,7 +19,7 @@ POSITIONS = ("none", "convolutional", "sinusoidal", "learned")
 
 @dataclasses.dataclass(frozen=True)
 class Size:
-    """channels: of the stem and the two stages. blocks: residual blocks of the stages. dim, depth, heads: Transformer."""
+    """channels: of stem and two stages. blocks: residual blocks of the stages. dim, depth, heads: the Transformer's."""
 
     channels: tuple[int, int, int]
     blocks: tuple[int, int]
@@ -143,7 +143,8 @@ class Residual(layers.Layer):
         columns = x.shape[2]
         # the stem has halved the width once; every stage that strides across doubles the stride
         stride = 2 if self.across == 2 else 4
-        return column_mask(widths, columns, stride), column_mask(widths, -(-columns // self.across), stride * self.across)
+        after = column_mask(widths, -(-columns // self.across), stride * self.across)
+        return column_mask(widths, columns, stride), after
 
 
 class Positions(layers.Layer):

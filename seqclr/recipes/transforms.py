@@ -65,28 +65,23 @@ class VerticalCrop(A.ImageOnlyTransform):
 
 
 class Squeeze(A.ImageOnlyTransform):
-    """Scales keeping the proportions and shifts by whole pixels, on the page's own border colour, within the page.
+    """Scales the page down, keeping its proportions, and shifts it to anywhere within its old place.
 
-    scale: range of the factor. shift_x, shift_y: the largest shift as a part of width and height. What would leave the
-    page comes back inside it when the factor is below 1; above 1 the shift is what the border leaves.
+    Nothing leaves the page: the room that the scaling makes is all the room to shift. It is filled with what the border
+    shows. scale: range of the factor, at most 1.
     """
 
-    def __init__(
-        self,
-        scale: tuple[float, float] = (0.85, 1.0),
-        shift_x: float = 0.05,
-        shift_y: float = 0.08,
-        p: float = 0.5,
-    ):
+    def __init__(self, scale: tuple[float, float] = (0.85, 1.0), p: float = 0.5):
         super().__init__(p=p)
-        self.scale, self.shift_x, self.shift_y = scale, shift_x, shift_y
+        if not 0 < scale[0] <= scale[1] <= 1:
+            raise ValueError(f"scale {scale} is not within 0 and 1")
+        self.scale = scale
 
     def apply(self, img: np.ndarray, **_) -> np.ndarray:
         height, width = img.shape[:2]
         scale = self.py_random.uniform(*self.scale)
-        dx = width * ((1 - scale) / 2 + self.py_random.uniform(-self.shift_x, self.shift_x))
-        dy = height * ((1 - scale) / 2 + self.py_random.uniform(-self.shift_y, self.shift_y))
-        matrix = np.array([[scale, 0, dx], [0, scale, dy]], np.float32)
+        shift = [side * (1 - scale) * self.py_random.random() for side in (width, height)]
+        matrix = np.array([[scale, 0, shift[0]], [0, scale, shift[1]]], np.float32)
         return cv2.warpAffine(img, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 

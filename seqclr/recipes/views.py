@@ -77,7 +77,7 @@ def _transform(path: Path, step: dict):
         raise UserError(f"{path}: {name} would mirror, turn or cut the text; leave it out")
     transform = OWN.get(name) or getattr(A, name, None)
     if not (isinstance(transform, type) and issubclass(transform, A.BasicTransform)):
-        raise UserError(f"{path}: no augmentation is called '{name}' (ours: {', '.join(OWN)}; or any of Albumentations)")
+        raise UserError(f"{path}: there is no augmentation '{name}': take one of Albumentations or {', '.join(OWN)}")
     step = {key: tuple(value) if isinstance(value, list) else value for key, value in step.items()}
     try:
         return transform(**step)

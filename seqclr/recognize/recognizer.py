@@ -21,7 +21,7 @@ from seqclr.recognize import decode
 
 
 class Recognizer:
-    """Reads images of `height` x `width`, in float32 whatever it was trained in, so that every export reads the same."""
+    """Reads images brought to `height` x `width`; in float32 once loaded, so that every export reads the same."""
 
     def __init__(self, encoder, head, charset: Charset, height: int, width: int, resize: str):
         self.encoder, self.head, self.charset = encoder, head, charset

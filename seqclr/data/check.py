@@ -1,0 +1,325 @@
+"""What is wrong with this data, told before a run pays for it. Host wing.
+
+Every image is decoded once. What is found has a kind (`KINDS`), names its files, and hurts a run or does not.
+"""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import hashlib
+import os
+import warnings
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from tqdm import tqdm
+
+from seqclr.data import images
+from seqclr.data.charset import FRAME_STRIDE, Charset, frames_needed, normalize
+from seqclr.data.records import Entry, survey
+from seqclr.errors import UserError
+
+# kind of finding -> (what a report calls it, whether it hurts)
+KINDS = {
+    "missing": ("named in a table, but not there", True),
+    "unusable": ("rows or labels that cannot be used", True),
+    "unreadable": ("images that cannot be read", True),
+    "empty": ("empty labels", True),
+    "unknown": ("labels with characters outside the charset", True),
+    "too_long": ("labels too long for the frames of their image", True),
+    "conflicts": ("equal images with different labels", True),
+    "leaks": ("equal images in two splits or two sources", True),
+    "duplicates": ("equal images with nothing else against them", False),
+}
+NAMED = 10  # findings of a kind that a text report names
+SHOWN = 200  # characters of a charset that it shows
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    kind: str
+    files: tuple[str, ...]
+    message: str
+    drop: tuple[Entry, ...] = ()  # what a clean list leaves out
+
+
+@dataclasses.dataclass(frozen=True)
+class Look:
+    """What one image showed."""
+
+    entry: Entry
+    error: str | None = None
+    digest: bytes = b""
+    size: tuple[int, int] = (0, 0)  # width, height
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    summary: dict
+    findings: list[Finding]
+
+    @property
+    def hurts(self) -> bool:
+        return any(KINDS[finding.kind][1] for finding in self.findings)
+
+    def figures(self) -> dict:
+        """The summary and, for each kind, the count, the files and a sentence for each finding; fit for JSON."""
+        kinds = {}
+        for kind, (_, hurts) in KINDS.items():
+            found = [finding for finding in self.findings if finding.kind == kind]
+            files = dict.fromkeys(file for finding in found for file in finding.files)
+            kinds[kind] = {
+                "count": len(found),
+                "hurts": hurts,
+                "files": list(files),
+                "messages": [finding.message for finding in found],
+            }
+        return {**self.summary, "hurts": self.hurts, "findings": kinds}
+
+    def text(self) -> str:
+        lines = list(_summary_lines(self.summary))
+        for kind, (title, hurts) in KINDS.items():
+            messages = [finding.message for finding in self.findings if finding.kind == kind]
+            if messages:
+                lines.append(f"{'WRONG' if hurts else 'note'}: {len(messages)} {title}")
+                lines += [f"  {message}" for message in messages[:NAMED]]
+            if len(messages) > NAMED:
+                lines.append(f"  and {len(messages) - NAMED} more")
+        if not self.hurts:
+            lines.append("nothing wrong")
+        return "\n".join(lines)
+
+
+def check(
+    paths: Sequence[str | Path],
+    charset: str | None = None,
+    case: str = "keep",
+    height: int = 32,
+    width: int = 128,
+    resize: str = "stretch",
+    label_pattern: str | None = None,
+    fix: str | Path | None = None,
+) -> Report:
+    """Looks at every image and label of some paths, labelled or not.
+
+    charset: the characters that are allowed; by default those of the labels. `height`, `width`, `resize`: as a run
+    would have them, for the frames that a label gets. fix: a CSV file to write, with the rows that do not hurt.
+    Raises UserError for a path that holds nothing, and for a `fix` that exists already.
+    """
+    allowed = None if charset is None else Charset(charset, case)
+    entries, faults = survey(paths, label_pattern)
+    if fix is not None:
+        _check_fix(Path(fix), entries)
+    looks = _look_at_all(entries)
+    findings = [
+        Finding("missing" if fault.missing else "unusable", (_printable(fault.file),), _printable(fault.reason))
+        for fault in faults
+    ]
+    findings += _unreadable(looks)
+    looks = [look for look in looks if look.error is None]
+    findings += _labels(looks, allowed, case, (height, width, resize))
+    findings += _twins(looks, case)
+    if fix is not None:
+        _write_clean(Path(fix), [look.entry for look in looks], findings)
+    return Report(_summary(entries, looks, case), findings)
+
+
+def _printable(text: str) -> str:
+    """File names that are no UTF-8 cannot be printed as they are."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+# images
+
+
+def _look_at_all(entries: list[Entry]) -> list[Look]:
+    with warnings.catch_warnings(), ThreadPoolExecutor(os.cpu_count()) as pool:
+        warnings.simplefilter("ignore")  # Pillow's, of odd EXIF tags and the like
+        looks = pool.map(_look_at, entries)
+        return list(tqdm(looks, "check", len(entries), unit="img", leave=False, disable=len(entries) < 2000))
+
+
+def _look_at(entry: Entry) -> Look:
+    try:
+        data = entry.read_bytes()
+        height, width, _ = images.decode(data, entry.name).shape
+    except UserError as error:
+        return Look(entry, str(error))
+    return Look(entry, None, hashlib.blake2b(data, digest_size=16).digest(), (width, height))
+
+
+def _unreadable(looks: list[Look]) -> Iterator[Finding]:
+    for look in looks:
+        if look.error is not None:
+            yield Finding("unreadable", (_printable(look.entry.name),), _printable(look.error), (look.entry,))
+
+
+# labels
+
+
+def _labels(looks: list[Look], allowed: Charset | None, case: str, fit: tuple[int, int, str]) -> Iterator[Finding]:
+    for look in looks:
+        if look.entry.text is None:
+            continue
+        for kind, what in _label(look, allowed, case, *fit):
+            name = _printable(look.entry.name)
+            yield Finding(kind, (name,), f"{name} {what}", (look.entry,))
+
+
+def _label(look: Look, allowed: Charset | None, case: str, to_height: int, to_width: int, resize: str):
+    """Yields (kind, what is wrong) of one label."""
+    text = normalize(look.entry.text, case)
+    if not text.strip():
+        yield "empty", "has an empty label"
+        return
+    strangers = allowed.strangers(text) if allowed else []
+    if strangers:
+        yield "unknown", f"has the label {text!r} with {', '.join(map(repr, strangers))}"
+    width, height = look.size
+    frames = -(-images.fitted_width(height, width, to_height, to_width, resize) // FRAME_STRIDE)
+    if frames_needed(text) > frames:
+        yield "too_long", f"has the label {text!r}, which needs {frames_needed(text)} frames but gets {frames}"
+
+
+# equal images
+
+
+def _twins(looks: list[Look], case: str) -> Iterator[Finding]:
+    groups = defaultdict(list)
+    for look in looks:
+        groups[look.digest].append(look.entry)
+    for group in groups.values():
+        if len(group) > 1:
+            yield from _twin(group, {normalize(entry.text, case) for entry in group if entry.text is not None})
+
+
+def _twin(group: list[Entry], texts: set[str]) -> Iterator[Finding]:
+    files = tuple(_printable(entry.name) for entry in group)
+    more = f" and {len(group) - 4} more" if len(group) > 4 else ""
+    leaking = _leaks(group)
+    if len(texts) > 1:
+        named = [f"{_printable(entry.name)} {entry.text!r}" for entry in group if entry.text is not None]
+        yield Finding("conflicts", files, ", ".join(named[:4]) + more, tuple(group))
+    if leaking:
+        named = [f"{file} ({_part(entry)})" for file, entry in zip(files, group)]
+        kept = min(group, key=_held_out)
+        drop = tuple(entry for entry in group if (entry.source, entry.split) != (kept.source, kept.split))
+        yield Finding("leaks", files, ", ".join(named[:4]) + more, drop)
+    if len(texts) < 2 and not leaking:
+        yield Finding("duplicates", files, ", ".join(files[:4]) + more)
+
+
+def _leaks(group: list[Entry]) -> bool:
+    """Whether what is measured may have been trained on. Images without labels are trained on too."""
+    parts = {(entry.source, entry.split) for entry in group if entry.text is not None}
+    return len(parts) > 1 or ("test" in {split for _, split in parts} and any(entry.text is None for entry in group))
+
+
+def _part(entry: Entry) -> str:
+    return f"{entry.source}, {entry.split or ('no label' if entry.text is None else 'no split')}"
+
+
+def _held_out(entry: Entry) -> int:
+    """The order in which equal images are kept: test, then any other split, then what is trained on, then the rest."""
+    if entry.text is None:
+        return 3
+    return {"test": 0, "train": 2, None: 2}.get(entry.split, 1)
+
+
+# a summary
+
+
+def _summary(entries: list[Entry], looks: list[Look], case: str) -> dict:
+    sources: dict[str, Counter] = defaultdict(Counter)
+    for entry in entries:
+        sources[entry.source]["unlabelled" if entry.text is None else entry.split or "no split"] += 1
+    texts = [normalize(entry.text, case) for entry in entries if entry.text is not None]
+    characters = Counter("".join(texts))
+    return {
+        "images": len(entries),
+        "labelled": len(texts),
+        "sources": {source: dict(splits) for source, splits in sources.items()},
+        "sizes": _sizes(Counter(look.size for look in looks)),
+        "label_lengths": dict(sorted(Counter(map(len, texts)).items())),
+        "charset": _printable("".join(sorted(characters))),
+        "seen_once": _printable("".join(sorted(character for character, n in characters.items() if n == 1))),
+    }
+
+
+def _sizes(sizes: Counter) -> dict:
+    if not sizes:
+        return {"distinct": 0}
+    widths, heights = zip(*sizes)
+    common = [{"width": width, "height": height, "count": n} for (width, height), n in sizes.most_common(3)]
+    return {
+        "distinct": len(sizes),
+        "most_common": common,
+        "width": [min(widths), max(widths)],
+        "height": [min(heights), max(heights)],
+    }
+
+
+def _summary_lines(summary: dict) -> Iterator[str]:
+    yield f"{summary['images']} images, {summary['labelled']} labelled"
+    for source, splits in summary["sources"].items():
+        yield f"  {source}: " + ", ".join(f"{count} {split}" for split, count in splits.items())
+    sizes = summary["sizes"]
+    if sizes["distinct"]:
+        common = ", ".join(f"{size['width']}x{size['height']} ({size['count']})" for size in sizes["most_common"])
+        spans = ", ".join(f"{side} {sizes[side][0]} to {sizes[side][1]}" for side in ("width", "height"))
+        yield f"sizes: {sizes['distinct']} distinct, {spans}; the most common: {common}"
+    lengths = summary["label_lengths"]
+    if not lengths:
+        yield "no labels, so labels were not checked"
+        return
+    yield f"labels: {min(lengths)} to {max(lengths)} characters, most often {max(lengths, key=lengths.get)}"
+    yield f"charset: {len(summary['charset'])} characters: {_short(summary['charset'])}"
+    if summary["seen_once"]:
+        yield f"seen only once: {_short(summary['seen_once'])}"
+
+
+def _short(characters: str) -> str:
+    return characters if len(characters) <= SHOWN else f"{characters[:SHOWN]} and {len(characters) - SHOWN} more"
+
+
+# the clean list
+
+
+def _check_fix(fix: Path, entries: list[Entry]) -> None:
+    if fix.suffix.lower() != ".csv":
+        raise UserError(f"{fix} does not end in .csv: the clean list is a CSV file")
+    if fix.exists():
+        raise UserError(f"{fix} exists already: give the clean list another name")
+    if not fix.absolute().parent.is_dir():
+        raise UserError(f"{fix} cannot be written: its folder does not exist")
+    store = next((entry.store for entry in entries if entry.store), None)
+    if store:
+        raise UserError(f"{store} is an LMDB, whose images a CSV file cannot list: leave it or --fix out")
+
+
+def _write_clean(fix: Path, readable: list[Entry], findings: list[Finding]) -> None:
+    """Labelled rows, or, where nothing is labelled, all images with an empty text, as pretraining takes them."""
+    dropped = {entry for finding in findings for entry in finding.drop}
+    clean = [entry for entry in readable if entry not in dropped]
+    rows = [entry for entry in clean if entry.text is not None] or clean
+    if not rows:
+        raise UserError(f"{fix} would be empty, for every row has something wrong: look at the findings without --fix")
+    unfinished = fix.with_name(fix.name + ".part")
+    try:
+        with open(unfinished, "w", newline="", encoding="utf-8") as stream:
+            writer = csv.writer(stream)
+            writer.writerow(["file", "text", "split"])
+            writer.writerows([_path_for(fix, entry), entry.text or "", entry.split or ""] for entry in rows)
+        unfinished.replace(fix)
+    except (OSError, UnicodeError) as error:
+        unfinished.unlink(missing_ok=True)
+        raise UserError(f"{fix} cannot be written ({error}): check the path and the names of the files") from None
+
+
+def _path_for(fix: Path, entry: Entry) -> str:
+    """Relative where the list and its images can be moved together."""
+    file, folder = Path(entry.file).absolute(), fix.absolute().parent
+    return str(file.relative_to(folder) if file.is_relative_to(folder) else file)

@@ -1,0 +1,174 @@
+"""SavedModel: encoded images in, text and confidence out, with nothing of this package needed to run it."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import tensorflow as tf
+from PIL import Image
+
+from seqclr import __version__
+from seqclr.data import images
+from seqclr.data.charset import Charset
+from seqclr.data.records import Entry
+from seqclr.errors import UserError
+from seqclr.recognize import decode
+from seqclr.recognize.recognizer import Recognizer
+
+
+class Service(tf.Module):
+    """What is exported; its two functions are the signatures."""
+
+    def __init__(self, recognizer: Recognizer):
+        super().__init__(name="seqclr")
+        self.encoder, self.head = recognizer.encoder, recognizer.head  # so that their variables are saved
+        self._recognizer = recognizer
+        self.serve = tf.function(self._serve, input_signature=[tf.TensorSpec([None], tf.string, "image_bytes")])
+        self.predict_image = tf.function(
+            self._predict_image, input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8, "image")]
+        )
+
+    def _serve(self, image_bytes):
+        size = (self._recognizer.height, self._recognizer.width)
+        spec = (tf.TensorSpec((*size, 3), tf.uint8), tf.TensorSpec((), tf.int32))
+        pixels, widths = tf.map_fn(lambda data: self._fit(decode_image(data)), image_bytes, fn_output_signature=spec)
+        return self._read(pixels, widths)
+
+    def _predict_image(self, image):
+        size = (self._recognizer.height, self._recognizer.width)
+        spec = (tf.TensorSpec((*size, 3), tf.uint8), tf.TensorSpec((), tf.int32))
+        pixels, widths = tf.map_fn(self._fit, image, fn_output_signature=spec)
+        return self._read(pixels, widths)
+
+    def _fit(self, image):
+        """`seqclr.data.images.fit` in the graph."""
+        to_height, to_width = self._recognizer.height, self._recognizer.width
+        filled = tf.constant(to_width)
+        if self._recognizer.resize == "pad":
+            height, width = tf.unstack(tf.cast(tf.shape(image)[:2], tf.float64))
+            filled = tf.clip_by_value(tf.cast(width * to_height / height + 0.5, tf.int32), 1, to_width)
+        scaled = tf.image.resize(image, tf.stack([to_height, filled]), antialias=True)
+        scaled = tf.cast(tf.clip_by_value(tf.round(scaled), 0, 255), tf.uint8)
+        padded = tf.pad(scaled, [[0, 0], [0, to_width - filled], [0, 0]], constant_values=255)
+        return tf.ensure_shape(padded, (to_height, to_width, 3)), filled
+
+    def _read(self, pixels, widths):
+        ids, confidence = decode.greedy(*self._recognizer.logits(pixels, widths))
+        return {"text": decode.join(ids, self._recognizer.charset.characters), "confidence": confidence}
+
+
+def decode_image(data: tf.Tensor) -> tf.Tensor:
+    """`uint8 [H, W, 3]` of an encoded PNG, JPEG, GIF (first frame) or BMP; transparency laid on white."""
+    head = tf.strings.substr(data, 0, 4)
+
+    def starts(signature: bytes):
+        return tf.strings.substr(head, 0, len(signature)) == signature
+
+    def on_white(image):
+        image = tf.cast(image, tf.int32)
+        colour, alpha = image[..., :3], image[..., 3:]
+        return tf.cast((colour * alpha + 255 * (255 - alpha) + 127) // 255, tf.uint8)
+
+    def bmp():
+        image = tf.io.decode_bmp(data)
+        return tf.case(
+            [(tf.shape(image)[-1] == 4, lambda: on_white(image)), (tf.shape(image)[-1] == 3, lambda: image)],
+            lambda: tf.repeat(image, 3, axis=-1),
+        )
+
+    # INTEGER_ACCURATE is what Pillow uses; the default would give other pixels than those of the training
+    return tf.case(
+        [
+            (starts(b"\xff\xd8"), lambda: tf.io.decode_jpeg(data, channels=3, dct_method="INTEGER_ACCURATE")),
+            (starts(b"GIF8"), lambda: tf.io.decode_gif(data)[0]),
+            (starts(b"BM"), bmp),
+        ],
+        lambda: on_white(tf.io.decode_png(data, channels=4)),
+    )
+
+
+def export(model: str, output: str) -> None:
+    """Writes a fine-tuning run as a SavedModel with charset.json and a model card, and loads it back before it appears.
+
+    Raises UserError if `output` exists or `model` is no run that reads.
+    """
+    target = Path(output)
+    if target.exists():
+        raise UserError(f"{output} exists already: choose another --output")
+    recognizer = Recognizer.load(model)
+    service = Service(recognizer)
+    beside = target.with_name(target.name + ".partial")
+    shutil.rmtree(beside, ignore_errors=True)
+    signatures = {"serving_default": service.serve, "predict_image": service.predict_image}
+    tf.saved_model.save(service, str(beside), signatures=signatures)
+    recognizer.charset.save(beside / "charset.json")
+    (beside / "model_card.md").write_text(card(model, recognizer), encoding="utf-8")
+    blank = io.BytesIO()
+    Image.new("RGB", (recognizer.width, recognizer.height), "white").save(blank, "PNG")
+    tf.saved_model.load(str(beside)).signatures["serving_default"](image_bytes=tf.constant([blank.getvalue()]))
+    os.replace(beside, target)
+
+
+def card(model: str, recognizer: Recognizer) -> str:
+    """What somebody who finds the export needs to know of it."""
+    config = (Path(model) / "config.yaml").read_text(encoding="utf-8")
+    characters = recognizer.charset.characters
+    return f"""# A text recognizer, made with seqclr {__version__}
+
+Reads one line of text in an image. Use it only where you are authorised to.
+
+- Input of `serving_default`: `image_bytes`, string `[B]`: PNG, JPEG, GIF (first frame) or BMP files of any size.
+  Transparency is laid on white. EXIF turns are not applied.
+- Input of `predict_image`: `image`, uint8 `[B, H, W, 3]`, RGB.
+- Output of both: `text`, string `[B]`; `confidence`, float32 `[B]`, the probability of the path that was read, 0 to 1.
+- Characters ({len(characters)}, case rule `{recognizer.charset.case}`): `{characters}`
+- Pages are brought to {recognizer.height}x{recognizer.width} by `{recognizer.resize}`, antialiased.
+
+```python
+import tensorflow as tf
+
+model = tf.saved_model.load("FOLDER")
+result = model.signatures["serving_default"](image_bytes=tf.constant([open("page.png", "rb").read()]))
+print(result["text"].numpy()[0].decode(), float(result["confidence"][0]))
+```
+
+How it was trained:
+
+```yaml
+{config}```
+"""
+
+
+class Exported:
+    """An export that reads, with the interface of a Recognizer."""
+
+    def __init__(self, folder: Path):
+        if not (folder / "charset.json").is_file():
+            raise UserError(f"{folder} has no charset.json: it is not an export of ours")
+        self.charset = Charset.load(folder / "charset.json")
+        self._model = tf.saved_model.load(str(folder))  # kept: the signature does not hold its variables
+        self._serve = self._model.signatures["serving_default"]
+
+    def read(self, entries: Sequence[Entry], beam: int = 1, batch_size: int = 64) -> Iterator[tuple[str, float]]:
+        """Text and confidence of each image, in order. Raises UserError for one that cannot be read."""
+        for start in range(0, len(entries), batch_size):
+            data = [servable(entry.read_bytes(), entry.name) for entry in entries[start : start + batch_size]]
+            result = self._serve(image_bytes=tf.constant(data))
+            for text, confidence in zip(result["text"].numpy(), result["confidence"].numpy()):
+                yield text.decode(), float(confidence)
+
+
+def servable(data: bytes, name: str) -> bytes:
+    """The bytes as they are where TensorFlow decodes them as we do, or as PNG: WebP, TIFF, EXIF turns, 16 bits."""
+    pixels = images.decode(data, name)
+    image = images.open_image(data, name)
+    plain = image.format in ("PNG", "JPEG", "GIF", "BMP") and image.mode in ("1", "L", "P", "RGB", "RGBA", "LA")
+    if plain and image.getexif().get(0x0112, 1) == 1 and image.format != "GIF":
+        return data
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "PNG")
+    return stream.getvalue()

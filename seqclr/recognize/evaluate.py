@@ -1,0 +1,132 @@
+"""Evaluation and prediction, by a run or by its export."""
+
+from __future__ import annotations
+
+import csv
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from tqdm import tqdm
+
+from seqclr.data.charset import Charset
+from seqclr.data.records import Entry, find, find_images
+from seqclr.errors import UserError
+from seqclr.recognize import metrics, sheets
+from seqclr.recognize.recognizer import Recognizer
+
+
+class Reader(Protocol):
+    """What reads images: a run's recognizer or an export."""
+
+    charset: Charset
+
+    def read(self, entries: Sequence[Entry], beam: int = 1) -> Iterator[tuple[str, float]]: ...
+
+
+def load_reader(model: str, beam: int = 1) -> Reader:
+    """The recognizer of a run, or an export. UserError for anything else."""
+    if beam < 1:
+        raise UserError(f"beam {beam}: at least 1")
+    folder = Path(model)
+    if (folder / "saved_model.pb").is_file():
+        if beam > 1:
+            raise UserError(f"{model} is an export and decodes greedily: give the run for a beam search")
+        from seqclr.export.savedmodel import Exported
+
+        return Exported(folder)
+    return Recognizer.load(model)
+
+
+def evaluate(
+    model: str,
+    data: Sequence[str],
+    split: str | None = None,
+    label_pattern: str | None = None,
+    beam: int = 1,
+    plots: str | None = None,
+) -> dict:
+    """All measures over labelled images, in all and per source; printed, and returned.
+
+    plots: a new folder for predictions.csv, confusions.csv and pictures of both and of the worst errors.
+    """
+    if plots is not None and Path(plots).exists():
+        raise UserError(f"{plots} exists already: choose another --plots")
+    entries = find(data, split, label_pattern)
+    reader = load_reader(model, beam)
+    charset = reader.charset
+    next(iter(reader.read(entries[:1], beam)))  # so that the speed told is not that of the first call
+    start = time.perf_counter()
+    reads, confidences = zip(*tqdm(reader.read(entries, beam), "read", len(entries), unit="img", leave=False))
+    seconds = time.perf_counter() - start
+
+    drop = charset.unknown == "drop"
+    texts = [charset.target(entry.text) if drop else charset.normalize(entry.text) for entry in entries]
+    figures = metrics.scores(texts, reads)
+    figures["images_per_second"] = len(entries) / seconds
+    sources = list(dict.fromkeys(entry.source for entry in entries))
+    figures["sources"] = {
+        source: metrics.scores(
+            *zip(*((text, read) for text, read, entry in zip(texts, reads, entries) if entry.source == source))
+        )
+        for source in sources
+    }
+    counts = metrics.confusions(texts, reads)
+    figures["confusions"] = [{"true": a, "read": b, "times": times} for (a, b), times in counts.most_common() if a != b]
+    print(table(figures))
+    if plots is not None:
+        draw(Path(plots), entries, texts, reads, confidences, counts)
+    return figures
+
+
+def table(figures: dict) -> str:
+    """The measures, a line per source, and the commonest confusions."""
+    columns = ("samples", "edit_distance_accuracy", "exact_match", "exact_match_caseless", "cer", "one_minus_ned")
+    rows = [(source, scores) for source, scores in figures["sources"].items()]
+    rows = rows if len(rows) == 1 else [*rows, ("all", figures)]
+    width = max(len(name) for name, _ in rows)
+    lines = [" " * width + "".join(f"  {column}" for column in columns)]
+    for name, scores in rows:
+        cells = (f"{scores[c]:.4f}" if isinstance(scores[c], float) else str(scores[c]) for c in columns)
+        lines.append(f"{name:{width}}" + "".join(f"  {cell:>{len(c)}}" for c, cell in zip(columns, cells)))
+    named = [(c["true"] or "(nothing)", c["read"] or "(nothing)", c["times"]) for c in figures["confusions"][:8]]
+    worst = ", ".join(f"{a} as {b} x{times}" for a, b, times in named)
+    lines.append(f"{figures['images_per_second']:.0f} images/s; confusions: {worst or 'none'}")
+    return "\n".join(lines)
+
+
+def draw(folder: Path, entries, texts, reads, confidences, counts: Counter) -> None:
+    folder.mkdir(parents=True)
+    with open(folder / "predictions.csv", "w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["file", "source", "text", "read", "confidence"])
+        for entry, text, read, confidence in zip(entries, texts, reads, confidences):
+            writer.writerow([entry.name, entry.source, text, read, f"{confidence:.4f}"])
+    with open(folder / "confusions.csv", "w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["true", "read", "times"])
+        writer.writerows([a, b, times] for (a, b), times in counts.most_common())
+    sheets.confusions(counts, folder / "confusions.png")
+    rows = list(zip(entries, texts, reads, confidences))
+    wrong = [row for row in rows if row[1] != row[2]]
+    wrong.sort(key=lambda row: (metrics.edit_distance_accuracy(row[1], row[2]), -row[3]))
+    sheets.predictions(wrong[:40], folder / "errors.png")
+    sheets.predictions(rows[:40], folder / "predictions.png")
+
+
+def predict(model: str, images: Sequence[str], beam: int = 1) -> tuple[list[dict], list[str]]:
+    """Prints file, text and confidence of each image as it is read; returns the rows and what could not be read."""
+    entries, unread = find_images(images)
+    reader = load_reader(model, beam)
+    rows = []
+    for entry in entries:
+        try:
+            text, confidence = next(iter(reader.read([entry], beam)))
+        except UserError as error:
+            unread.append(str(error))
+            continue
+        rows.append({"file": entry.file, "text": text, "confidence": round(confidence, 4)})
+        print(f"{entry.file}\t{text}\t{confidence:.4f}", flush=True)
+    return rows, unread

@@ -1,0 +1,183 @@
+"""Every kind of image file to the same pixels, every kind of broken file to one sentence."""
+
+import io
+import warnings
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from seqclr.data import images
+from seqclr.errors import UserError
+
+GRAY = np.tile(np.linspace(0, 255, 24).astype(np.uint8), (16, 1))
+COLOUR = np.stack([GRAY, GRAY[:, ::-1], np.full_like(GRAY, 90)], axis=2)
+LOSSLESS = {"PNG": {}, "BMP": {}, "GIF": {}, "TIFF": {}, "WEBP": {"lossless": True, "exact": True}}
+
+
+def encoded(image: Image.Image, kind: str, **options) -> bytes:
+    stream = io.BytesIO()
+    image.save(stream, kind, **options)
+    return stream.getvalue()
+
+
+def with_alpha(image: Image.Image, alpha: int) -> Image.Image:
+    image = image.copy()
+    image.putalpha(alpha)
+    return image
+
+
+MODES = {
+    "bits": Image.fromarray(GRAY).convert("1"),
+    "gray": Image.fromarray(GRAY),
+    "palette": Image.fromarray(COLOUR).quantize(200),
+    "rgb": Image.fromarray(COLOUR),
+}
+
+
+@pytest.mark.parametrize("kind", LOSSLESS)
+@pytest.mark.parametrize("mode", MODES)
+def test_every_mode_in_every_lossless_format(mode, kind):
+    image = MODES[mode]
+    if (kind, mode) == ("GIF", "rgb"):
+        image = image.quantize(200)  # a GIF holds a palette
+    decoded = images.decode(encoded(image, kind, **LOSSLESS[kind]))
+    assert decoded.dtype == np.uint8
+    np.testing.assert_array_equal(decoded, np.asarray(image.convert("RGB")))
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP"])
+@pytest.mark.parametrize("mode", ["gray", "rgb"])
+def test_lossy_formats_come_close(mode, kind):
+    decoded = images.decode(encoded(MODES[mode], kind, quality=95)).astype(int)
+    assert abs(decoded - np.asarray(MODES[mode].convert("RGB"))).mean() < 6
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "TIFF"])
+def test_cmyk(kind):
+    image = MODES["rgb"].convert("CMYK")
+    decoded = images.decode(encoded(image, kind)).astype(int)
+    assert abs(decoded - np.asarray(image.convert("RGB"))).mean() < 6
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_sixteen_bits_are_cut_to_eight(kind):
+    image = Image.fromarray(GRAY.astype(np.uint16) * 256 + 200)
+    np.testing.assert_array_equal(images.decode(encoded(image, kind))[..., 0], GRAY)
+
+
+def test_dark_sixteen_bits_stay_dark():
+    image = Image.fromarray(np.full((16, 24), 200, np.uint16))
+    assert images.decode(encoded(image, "PNG")).max() == 0
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "WEBP"])
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_transparency_is_laid_on_white(mode, kind):
+    black = Image.new(mode, (24, 16))
+    options = {"lossless": True, "exact": True} if kind == "WEBP" else {}
+    for alpha, expected in ((0, 255), (51, 204), (255, 0)):
+        decoded = images.decode(encoded(with_alpha(black, alpha), kind, **options))
+        assert decoded.shape == (16, 24, 3) and (decoded == expected).all()
+
+
+@pytest.mark.parametrize("kind", ["PNG", "GIF"])
+def test_a_transparent_palette_entry_is_white(kind):
+    image = Image.new("P", (24, 16), 1)
+    image.putpalette([10, 20, 30, 200, 0, 0] + [0] * 762)
+    image.paste(0, (0, 0, 12, 16))
+    decoded = images.decode(encoded(image, kind, transparency=0))
+    assert (decoded[:, :12] == 255).all() and (decoded[:, 12:] == [200, 0, 0]).all()
+
+
+def test_one_transparent_gray_of_a_png_is_white():
+    decoded = images.decode(encoded(Image.new("L", (24, 16), 7), "PNG", transparency=7))
+    assert (decoded == 255).all()
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "TIFF"])
+def test_the_first_frame_of_many(kind):
+    first, second = Image.new("L", (24, 16), 40), Image.new("L", (24, 16), 220)
+    decoded = images.decode(encoded(first, kind, save_all=True, append_images=[second]))
+    assert decoded.shape == (16, 24, 3) and abs(decoded.astype(int) - 40).max() < 4
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_turned_as_exif_says(kind):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by 90 degrees clockwise
+    image = Image.new("L", (24, 16), 255)
+    image.paste(0, (0, 0, 24, 8))  # the upper half is black: the right half, once turned
+    decoded = images.decode(encoded(image, kind, exif=exif)).astype(int)
+    assert decoded.shape == (24, 16, 3)
+    assert decoded[:, 9:].mean() < 10 and decoded[:, :7].mean() > 245
+
+
+def test_odd_exif_does_not_lose_the_image():
+    data = encoded(MODES["gray"], "JPEG", exif=b"Exif\0\0II*\0\xff\xff\0\0")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert images.decode(data).shape == (16, 24, 3)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF"])
+def test_truncated_anywhere_is_told(kind):
+    noise = np.random.default_rng(0).integers(0, 256, (32, 64, 3), np.uint8)
+    data = encoded(Image.fromarray(noise), kind)
+    for part in (0.02, 0.3, 0.6, 0.9):
+        with pytest.raises(UserError, match="^cut.img (is|cannot be) "), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            images.decode(data[: int(len(data) * part)], "cut.img")
+
+
+BROKEN = {
+    "empty.png": b"",
+    "text.png": b"Not Found\n" * 30,
+    "dot.png": encoded(Image.new("L", (1, 1)), "PNG"),
+    "wide.png": encoded(Image.new("L", (20_000, 32)), "PNG"),
+    "vast.png": encoded(Image.new("1", (9_000, 9_000)), "PNG"),
+    "nested.jpg": encoded(MODES["rgb"], "JPEG")[:200],
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_broken_files_are_named(tmp_path, name):
+    path = tmp_path / name
+    path.write_bytes(BROKEN[name])
+    with pytest.raises(UserError) as caught:
+        images.read(path)
+    assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(UserError, match="gone.png cannot be opened"):
+        images.read(tmp_path / "gone.png")
+
+
+# fitting
+
+
+def test_stretch_fills_the_width():
+    fitted, filled = images.fit(COLOUR, 32, 128, "stretch")
+    assert fitted.shape == (32, 128, 3) and filled == 128
+
+
+def test_pad_keeps_the_proportions_and_fills_with_white():
+    fitted, filled = images.fit(np.zeros((16, 24, 3), np.uint8), 32, 128, "pad")
+    assert fitted.shape == (32, 128, 3) and filled == 48
+    assert (fitted[:, :48] == 0).all() and (fitted[:, 48:] == 255).all()
+
+
+def test_pad_squeezes_a_line_that_is_too_long():
+    line = np.zeros((16, 400, 3), np.uint8)
+    line[:, 200:] = 200
+    fitted, filled = images.fit(line, 32, 128, "pad")
+    assert fitted.shape == (32, 128, 3) and filled == 128
+    assert (fitted[:, :60] == 0).all() and (fitted[:, 68:] == 200).all()
+
+
+@pytest.mark.parametrize("size, expected", [((16, 24), 48), ((64, 24), 12), ((1000, 4), 1), ((16, 4000), 128)])
+def test_the_filled_width_is_what_fit_fills(size, expected):
+    assert images.fitted_width(*size, 32, 128, "pad") == expected
+    assert images.fit(np.zeros((*size, 3), np.uint8), 32, 128, "pad")[1] == expected
+    assert images.fitted_width(*size, 32, 128, "stretch") == 128

@@ -1,0 +1,302 @@
+"""Sources of images and texts: each kind is found, each fault is named."""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from seqclr.data.records import Records, find, find_unlabelled, survey
+from seqclr.errors import UserError
+
+
+def draw(path: Path, gray: int = 0) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("L", (24, 16), gray).save(path)
+    return path
+
+
+def write(path: Path, text: str, encoding: str = "utf-8") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(text.encode(encoding))
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    """a and b are to train on, c is to test on, d is in no list."""
+    data = tmp_path / "data"
+    for i, name in enumerate("abcd"):
+        draw(data / "images" / f"{name}.png", 10 * i)
+    write(data / "labels.csv", "file,text,split\na.png,one,train\nb.png,two,train\nc.png,three,test\n")
+    return data
+
+
+def texts(entries) -> dict[str, str | None]:
+    return {Path(entry.file).name: entry.text for entry in entries}
+
+
+# tables
+
+
+def test_a_folder_with_labels(folder):
+    entries = find([folder])
+    assert texts(entries) == {"a.png": "one", "b.png": "two", "c.png": "three"}
+    assert [entry.split for entry in entries] == ["train", "train", "test"]
+    assert {entry.source for entry in entries} == {"data"}
+
+
+def test_files_may_lie_beside_the_table_too(tmp_path):
+    draw(tmp_path / "a.png")
+    write(tmp_path / "labels.csv", "file,text\na.png,one\n")
+    assert texts(find([tmp_path])) == {"a.png": "one"}
+
+
+def test_absolute_paths_in_a_table(folder, tmp_path):
+    table = write(tmp_path / "elsewhere" / "list.csv", f"file,text\n{folder / 'images' / 'a.png'},one\n")
+    assert texts(find([table])) == {"a.png": "one"}
+
+
+TABLES = {
+    "list.csv": 'file,text\na.png,"one, ""two"""\nb.png,three\n',
+    "list.tsv": 'file\ttext\na.png\t"one, ""two"""\nb.png\tthree\n',
+    "list.jsonl": '{"file": "a.png", "text": "one, \\"two\\""}\n\n{"file": "b.png", "text": "three", "split": null}\n',
+}
+
+
+@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_tables_with_and_without_a_byte_order_mark(folder, name, encoding):
+    table = write(folder / name, TABLES[name], encoding)
+    assert texts(find([table])) == {"a.png": 'one, "two"', "b.png": "three"}
+
+
+def test_texts_are_taken_as_they_are(folder):
+    write(folder / "labels.csv", "text,file\n 007 ,a.png\n,b.png\nNA,c.png\n")
+    assert texts(find([folder])) == {"a.png": " 007 ", "b.png": "", "c.png": "NA"}
+
+
+FAULTY = {
+    "no column": ("labels.csv", "file,label\na.png,one\n", "line 2 has no column 'text' .it has: file, label"),
+    "no file column": ("labels.csv", "name,text\na.png,one\n", "no column 'file'"),
+    "missing file": ("labels.csv", "file,text\na.png,one\ngone.png,two\n", "line 3 names gone.png"),
+    "no file name": ("labels.csv", "file,text\n,one\n", "line 2 names"),
+    "a text for a file": ("labels.csv", f"file,text\n{'long ' * 100},a.png\n", "line 2 names long"),
+    "short row": ("labels.csv", "file,text\na.png\n", "line 2 ends before its 'text'"),
+    "bare comma": ("labels.csv", "file,text\na.png,one, two\n", "line 2 has more fields than columns"),
+    "open quote": ("labels.csv", 'file,text\na.png,"one\n', "line 2 is not a table row"),
+    "no rows": ("labels.csv", "file,text\n", "has no rows"),
+    "empty": ("labels.csv", "", "has no rows"),
+    "no JSON": ("list.jsonl", '{"file": "a.png", "text": "one"}\n{"file":\n', "line 2 is not JSON"),
+    "no object": ("list.jsonl", "[1]\n", "line 1 is not a JSON object"),
+    "no key": ("list.jsonl", '{"file": "a.png"}\n', "line 1 has no column 'text'"),
+}
+
+
+@pytest.mark.parametrize("case", FAULTY)
+def test_faults_of_a_table_name_the_row(folder, case):
+    name, content, message = FAULTY[case]
+    table = write(folder / name, content)
+    with pytest.raises(UserError, match=message) as caught:
+        find([table])
+    assert str(table) in str(caught.value)
+
+
+@pytest.mark.parametrize("name, row", [("list.csv", "file,text\na.png,né"), ("list.jsonl", '{"file": "a.png", "text": "né"}')])
+def test_a_table_in_another_encoding_is_told(folder, name, row):
+    with pytest.raises(UserError, match=f"{name} is not UTF-8"):
+        find([write(folder / name, row, "latin-1")])
+
+
+# splits
+
+
+def test_a_split_picks_rows(folder):
+    assert texts(find([folder], split="test")) == {"c.png": "three"}
+
+
+def test_a_split_that_is_not_there_lists_those_that_are(folder):
+    with pytest.raises(UserError, match="'dev': it has test, train"):
+        find([folder], split="dev")
+    write(folder / "labels.csv", "file,text\na.png,one\n")
+    with pytest.raises(UserError, match="no split column"):
+        find([folder], split="train")
+
+
+# folders
+
+
+def test_folders_are_walked_and_every_format_is_found(tmp_path):
+    for name in ("a.png", "b/c.JPG", "b/d/e.tif", "f.webp", "g.bmp", "h.gif"):
+        draw(tmp_path / name)
+    write(tmp_path / "notes.txt", "no image")
+    entries = find([tmp_path], pattern="{text}.{any}")
+    assert {entry.text for entry in entries} == set("acefgh")
+
+
+@pytest.mark.parametrize(
+    "pattern, name, text",
+    [
+        ("{text}.png", "a b.png", "a b"),
+        ("{text}_{any}.png", "W9H5K_17_2.PNG", "W9H5K"),
+        ("{any}_{text}.png", "017_abc.png", "abc"),
+        ("scan({text}).png", "scan(x+y).png", "x+y"),
+    ],
+)
+def test_patterns(tmp_path, pattern, name, text):
+    draw(tmp_path / name)
+    assert [entry.text for entry in find([tmp_path], pattern=pattern)] == [text]
+
+
+def test_a_pattern_goes_before_labels(folder):
+    assert texts(find([folder], pattern="{text}.png"))["d.png"] == "d"
+
+
+def test_wrong_patterns(tmp_path):
+    draw(tmp_path / "plain.png")
+    with pytest.raises(UserError, match="plain.png does not fit"):
+        find([tmp_path], pattern="{text}_{any}.png")
+    with pytest.raises(UserError, match="needs {text} once"):
+        find([tmp_path], pattern="{any}.png")
+
+
+def test_texts_in_files_beside_the_images(tmp_path):
+    draw(tmp_path / "a.png")
+    write(tmp_path / "a.gt.txt", "eine Zeile \n", "utf-8-sig")
+    assert texts(find([tmp_path])) == {"a.png": "eine Zeile "}
+    write(tmp_path / "a.gt.txt", "größer", "latin-1")
+    with pytest.raises(UserError, match="a.gt.txt is not UTF-8"):
+        find([tmp_path])
+
+
+def test_images_without_texts_are_named_with_the_ways_to_label_them(tmp_path):
+    draw(tmp_path / "a.png")
+    with pytest.raises(UserError, match="a.png has no text.*labels.csv.*gt.txt.*pattern"):
+        find([tmp_path])
+
+
+@pytest.mark.parametrize("name", ["gone", "empty", "notes.txt"])
+def test_paths_that_are_no_data(tmp_path, name):
+    (tmp_path / "empty").mkdir()
+    write(tmp_path / "notes.txt", "no table")
+    with pytest.raises(UserError, match=name):
+        find([tmp_path / name])
+    with pytest.raises(UserError, match="no data"):
+        find([])
+
+
+# LMDB
+
+
+def store(path: Path, samples: list[tuple[bytes, bytes | None]], count: bytes | None = None) -> Path:
+    """The layout of deep-text-recognition-benchmark."""
+    import lmdb
+
+    with lmdb.open(str(path), map_size=2**20) as environment, environment.begin(write=True) as transaction:
+        for number, (image, label) in enumerate(samples, 1):
+            transaction.put(f"image-{number:09d}".encode(), image)
+            if label is not None:
+                transaction.put(f"label-{number:09d}".encode(), label)
+        transaction.put(b"num-samples", count or str(len(samples)).encode())
+    return path
+
+
+def test_an_lmdb(tmp_path):
+    data = [draw(tmp_path / f"{gray}.png", gray).read_bytes() for gray in (10, 20)]
+    entries = find([store(tmp_path / "words", [(data[0], b"one"), (data[1], "zwölf".encode())])])
+    assert [(entry.source, entry.text) for entry in entries] == [("words", "one"), ("words", "zwölf")]
+    assert [record.image[0, 0, 0] for record in Records(entries)] == [10, 20]
+
+
+def test_an_lmdb_without_labels(tmp_path):
+    path = store(tmp_path / "words", [(draw(tmp_path / "a.png").read_bytes(), None)])
+    assert len(find_unlabelled([path])) == 1
+    with pytest.raises(UserError, match="has no text"):
+        find([path])
+
+
+def test_faults_of_an_lmdb(tmp_path):
+    data = draw(tmp_path / "a.png").read_bytes()
+    promised = find_unlabelled([store(tmp_path / "short", [(data, b"one")], count=b"2")])
+    with pytest.raises(UserError, match="no key image-000000002"):
+        Records(promised)[1]
+    with pytest.raises(UserError, match="label-000000001 that is not UTF-8"):
+        find([store(tmp_path / "latin", [(data, b"\xe9")])])
+    with pytest.raises(UserError, match="num-samples"):
+        find([store(tmp_path / "odd", [(data, b"one")], count=b"many")])
+    write(tmp_path / "broken" / "data.mdb", "no database")
+    with pytest.raises(UserError, match="broken is not an LMDB"):
+        find([tmp_path / "broken"])
+
+
+# several sources
+
+
+def test_sources_of_one_name_get_names_of_their_own(tmp_path):
+    for parent in ("x", "y", "z"):
+        draw(tmp_path / parent / "site" / "a.png")
+    draw(tmp_path / "other" / "a.png")
+    paths = [tmp_path / "x/site", tmp_path / "y/site", tmp_path / "other", tmp_path / "z/site"]
+    entries = find(paths, pattern="{text}.png")
+    assert [entry.source for entry in entries] == ["site", "site#2", "other", "site#3"]
+    assert [entry.file for entry in entries] == [str(path / "a.png") for path in paths]
+
+
+# without labels
+
+
+def test_unlabelled_takes_what_no_list_names_and_leaves_the_test_rows(folder):
+    assert texts(find_unlabelled([folder])) == {"a.png": "one", "b.png": "two", "d.png": None}
+
+
+def test_test_rows_are_left_out_however_they_are_named(folder):
+    rows = f"file,text,split\n{os.path.join('..', folder.name, 'images', 'c.png')},three,test\n"
+    write(folder / "labels.csv", rows)
+    assert sorted(texts(find_unlabelled([folder]))) == ["a.png", "b.png", "d.png"]
+
+
+def test_unlabelled_of_a_split_takes_its_rows_only(folder):
+    assert texts(find_unlabelled([folder], split="test")) == {"c.png": "three"}
+
+
+def test_unlabelled_of_a_table_takes_its_rows_only(folder):
+    assert sorted(texts(find_unlabelled([folder / "labels.csv"]))) == ["a.png", "b.png"]
+
+
+def test_nothing_but_test_rows_is_nothing_to_train_on(folder):
+    with pytest.raises(UserError, match="no image to train on"):
+        find_unlabelled([write(folder / "t.csv", "file,text,split\na.png,one,test\n")])
+
+
+# a survey
+
+
+def test_a_survey_goes_on_after_faults(folder):
+    rows = [{"file": "gone.png", "text": "x"}, {"text": "y"}, {"file": "a.png", "text": "one", "split": "test"}]
+    write(folder / "list.jsonl", "\n".join(map(json.dumps, rows)))
+    entries, faults = survey([folder, folder / "list.jsonl"])
+    assert texts(entries[:4]) == {"a.png": "one", "b.png": "two", "c.png": "three", "d.png": None}
+    assert [entry.split for entry in entries] == ["train", "train", "test", None, "test"]
+    assert [fault.missing for fault in faults] == [True, False]
+    assert faults[0].file == str(folder / "gone.png") and "line 1" in faults[0].reason
+
+
+def test_a_survey_does_not_take_a_faulty_file_for_an_unlisted_one(folder):
+    entries, faults = survey([folder], pattern="a{text}.png")
+    assert not entries and len(faults) == 4
+
+
+# access
+
+
+def test_records_decode_on_access(folder):
+    records = Records(find([folder]))
+    assert len(records) == 3
+    record = records[1]
+    assert record.image.shape == (16, 24, 3) and np.all(record.image == 10)
+    assert (record.index, record.entry.text) == (1, "two")
+    (folder / "images" / "b.png").write_bytes(b"broken")
+    with pytest.raises(UserError, match="b.png is not an image"):
+        records[1]

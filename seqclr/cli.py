@@ -18,7 +18,7 @@ class Parser(argparse.ArgumentParser):
     """argparse whose errors are one line."""
 
     def error(self, message):
-        self.exit(2, f"{self.prog}: {message}; --help lists what there is\n")
+        raise UserError(f"{message}; --help lists what there is")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -96,12 +96,12 @@ def finetune(parser: Parser, argv: list[str]) -> int:
 
 def _training_arguments(parser: Parser, argv: list[str], base: type, method_of: Callable) -> tuple:
     """Parsed arguments, and the configuration's values: of files, of flags, of `key=value` words, in this order."""
-    from seqclr.config import load_yaml
+    from seqclr.config import hint, load_yaml
 
     parser.add_argument("--output", required=True, help="the run's folder; it must not exist, but for --resume")
     parser.add_argument("--resume", action="store_true", help="go on from the run's last checkpoint")
     parser.add_argument("--config", help="a YAML file of keys")
-    parser.add_argument("--json", help="write the last figures to this file")
+    parser.add_argument("--json", type=_writable, help="write the last figures to this file")
     parser.usage = f"{parser.prog} --data PATH... --output RUN [options] [key=value ...]"
     for field in dataclasses.fields(base):
         _add_key(parser, field)
@@ -111,9 +111,12 @@ def _training_arguments(parser: Parser, argv: list[str], base: type, method_of: 
         _add_key(parser, field)
     args, rest = parser.parse_known_args(argv)
     words = [*rest, *(word for word in args.data or [] if "=" in word and not Path(word).exists())]
-    stray = [word for word in words if word.startswith("-") or "=" not in word]
-    if stray:
-        parser.error(f"'{stray[0]}' is neither an option nor key=value")
+    for word in words:
+        if word.startswith("-"):
+            option = word.split("=")[0]
+            raise UserError(f"the option '{option}' does not exist: {hint(option, parser._option_string_actions)}")
+        if "=" not in word:
+            parser.error(f"'{word}' is neither an option nor key=value")
     flags = {key: value for key, value in vars(args).items() if value is not None}
     for name in ("output", "resume", "config", "json"):
         flags.pop(name, None)
@@ -159,6 +162,16 @@ def _train(run: Callable, args) -> int:
     return 0
 
 
+def _writable(file: str) -> str:
+    """The file, refused before the work where it could not be written after it."""
+    folder = Path(file).parent
+    if not folder.is_dir():
+        raise UserError(f"{file} cannot be written: there is no folder {folder}")
+    if Path(file).is_dir() or not os.access(folder, os.W_OK):
+        raise UserError(f"{file} cannot be written: check the path")
+    return file
+
+
 def _report(figures: dict, file: str | None) -> None:
     if file is None:
         return
@@ -179,7 +192,7 @@ def evaluate(parser: Parser, argv: list[str]) -> int:
     parser.add_argument("--label-pattern", help="labels in file names, as '{text}_{any}.png'")
     parser.add_argument("--beam", type=int, default=1, metavar="N", help="beam search of this width (default: greedy)")
     parser.add_argument("--plots", metavar="DIR", help="write predictions, confusions and the worst errors there")
-    parser.add_argument("--json", help="write the figures to this file")
+    parser.add_argument("--json", type=_writable, help="write the figures to this file")
     args = parser.parse_args(argv)
     _import_tensorflow()
     from seqclr.recognize.evaluate import evaluate
@@ -193,7 +206,7 @@ def predict(parser: Parser, argv: list[str]) -> int:
     """reads images: one line each, of file, text and confidence, between tabs"""
     parser.add_argument("--model", required=True, help="a fine-tuning run or an export")
     parser.add_argument("--beam", type=int, default=1, metavar="N", help="beam search of this width (default: greedy)")
-    parser.add_argument("--json", help="write the predictions to this file")
+    parser.add_argument("--json", type=_writable, help="write the predictions to this file")
     parser.add_argument("images", nargs="+", metavar="IMAGE", help="files or folders")
     args = parser.parse_args(argv)
     _import_tensorflow()
@@ -233,7 +246,7 @@ def check(parser: Parser, argv: list[str]) -> int:
     parser.add_argument("--resize", choices=["stretch", "pad"], default="stretch")
     parser.add_argument("--label-pattern", help="labels in file names, as '{text}_{any}.png'")
     parser.add_argument("--fix", metavar="OUT.csv", help="write the list without what would hurt")
-    parser.add_argument("--json", help="write the findings to this file")
+    parser.add_argument("--json", type=_writable, help="write the findings to this file")
     args = parser.parse_args(argv)
     from seqclr.data.check import check
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -83,22 +83,21 @@ class FinetuneConfig(RunConfig):
     patience: int | None = key(None, "stop after so many rounds without a better validation")
 
 
-def resolve(base: type, method: type, values: Sequence[dict[str, Any]] = ()) -> Any:
+def resolve(base: type, method: type | None, values: Sequence[dict[str, Any]] = ()) -> Any:
     """The configuration of a run, as an object with one attribute per key.
 
     base: PretrainConfig or FinetuneConfig. method: a Method class, whose fields become keys too. values: settings by
     key, a later one over an earlier; strings are read as the key's type. Raises UserError for an unknown key or a value
     of a wrong type.
     """
-    fields = [(f.name, f.type, dataclasses.field(default=f.default)) for f in dataclasses.fields(method)]
+    own = dataclasses.fields(method) if method else ()
+    fields = [(f.name, f.type, dataclasses.field(default=f.default)) for f in own]
     schema = dataclasses.make_dataclass(base.__name__, fields, bases=(base,), namespace={"__module__": __name__})
     merged = OmegaConf.structured(schema)
-    for setting in [method.defaults, *values]:
+    for setting in [method.defaults if method else {}, *values]:
         for name, value in setting.items():
             if name not in merged:
-                close = difflib.get_close_matches(name, list(merged), 1)
-                hint = f"did you mean {close[0]}?" if close else f"known keys: {', '.join(sorted(merged))}"
-                raise UserError(f"the key '{name}' does not exist: {hint}")
+                raise UserError(f"the key '{name}' does not exist: {hint(name, merged)}")
             if isinstance(value, str) and (value == "null" or value.startswith("[")):
                 value = yaml.safe_load(value)
             try:
@@ -108,6 +107,12 @@ def resolve(base: type, method: type, values: Sequence[dict[str, Any]] = ()) -> 
             except OmegaConfBaseException as error:
                 raise UserError(f"{name}={value} does not fit: {str(error).splitlines()[0]}") from None
     return OmegaConf.to_object(merged)
+
+
+def hint(name: str, known: Iterable[str]) -> str:
+    """What somebody may have meant by an unknown name."""
+    close = difflib.get_close_matches(str(name), list(known), 1)
+    return f"did you mean {close[0]}?" if close else f"known are {', '.join(sorted(known))}"
 
 
 def load_yaml(file: str | Path) -> dict:

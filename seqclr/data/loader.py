@@ -60,7 +60,7 @@ class Fitted(Sequence):
             entry = self.entries[place % len(self)]
             try:
                 image, width = images.fit(images.decode(entry.read_bytes(), entry.name), *self.shape[:2], self.resize)
-                return {"image": image, "width": np.int32(width), "index": np.int32(index)}
+                return {"image": image, "width": np.int32(width), "index": np.int32(place % len(self))}
             except UserError as error:
                 warnings.warn(f"skipped: {error}", stacklevel=2)
         raise UserError("no image can be read")

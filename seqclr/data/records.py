@@ -255,7 +255,7 @@ def _csv_rows(path: Path, delimiter: str):
     except UnicodeDecodeError:
         raise UserError(f"{path} is not UTF-8 text: save it as UTF-8") from None
     except csv.Error as error:
-        raise UserError(f"{path}, line {reader.line_num} is not a table row ({error})") from None
+        raise UserError(f"{path}, line {reader.reader.line_num} is not a table row ({error})") from None
 
 
 def _jsonl_rows(path: Path):

@@ -17,23 +17,25 @@ def pretrain(config, output: str, resume: bool = False) -> dict[str, float]:
     Rows of split `test` are left out. An image that cannot be read is reported, skipped and counted at the end.
     Raises UserError before anything is written if an argument or the data are wrong.
     """
-    run = Run(output) if resume else Run.check_free(output)
+    setup.check(config)
+    run = Run.open(output) if resume else Run.check_free(output)
     cls = find_method(config.method)
     method = cls(**configuration.fields_of(cls, config))
     recipe = cls.recipe(config.views)
     fitted = Fitted(
         find_unlabelled(config.data, config.split), config.height, config.width, config.resize, skip_bad=True
     )
-    setup.say(f"{len(fitted)} images, {len({entry.source for entry in fitted.entries})} source(s)")
     strategy = setup.begin(config)
     with strategy.scope():
         method.build(setup.make_encoder(config, config.init))
-    run.create(config)
     loader = setup.make_loader(fitted, recipe, config)
     try:
         trainer = Trainer(method, loader, config, run, strategy, callbacks.standard(run, config))
         if resume:
             trainer.resume()
+        run.create(config)
+        sources = len({entry.source for entry in fitted.entries})
+        setup.say(f"{len(fitted)} images, {sources} source(s); {setup.devices(strategy)}")
         logs = trainer.fit()
     finally:
         loader.close()

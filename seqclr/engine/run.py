@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from pathlib import Path
 
@@ -32,6 +33,7 @@ class Run:
         run = cls(folder)
         if run.folder.exists() and (not run.folder.is_dir() or any(run.folder.iterdir())):
             raise UserError(f"{folder} exists already: continue it with --resume, or choose another --output")
+        check_can_make(run.folder)
         return run
 
     @classmethod
@@ -44,6 +46,7 @@ class Run:
         return run
 
     def create(self, config) -> None:
+        check_can_make(self.folder)
         self.checkpoints.mkdir(parents=True, exist_ok=True)
         self.plots.mkdir(exist_ok=True)
         beside = self.config_file.with_suffix(".partial")
@@ -51,8 +54,16 @@ class Run:
         os.replace(beside, self.config_file)
 
     def config(self):
-        """The resolved configuration, as written."""
-        return OmegaConf.create(configuration.load_yaml(self.config_file))
+        """The resolved configuration, as written; what every training has is there and of the right type."""
+        values = configuration.load_yaml(self.config_file)
+        common = {field.name for field in dataclasses.fields(configuration.RunConfig)}
+        try:
+            typed = configuration.resolve(
+                configuration.RunConfig, None, [{key: value for key, value in values.items() if key in common}]
+            )
+        except UserError as error:
+            raise UserError(f"{self.config_file}: {error}") from None
+        return OmegaConf.create({**values, **dataclasses.asdict(typed)})
 
     def latest(self) -> Path:
         """The newest checkpoint; UserError if there is none."""
@@ -65,3 +76,12 @@ class Run:
         """The checkpoint that validated best, or the newest where nothing was validated."""
         best = self.checkpoints / "best.npz"
         return best if best.is_file() else self.latest()
+
+
+def check_can_make(path: Path) -> None:
+    """Raises UserError if a file or folder cannot be made at the path; makes nothing."""
+    above = next(folder for folder in path.absolute().parents if folder.exists())
+    if not above.is_dir():
+        raise UserError(f"{path} cannot be made: {above} is a file")
+    if not os.access(above, os.W_OK):
+        raise UserError(f"{path} cannot be made: {above} is not writable")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from pathlib import Path
@@ -11,33 +12,72 @@ import tensorflow as tf
 
 from seqclr.data.loader import Fitted, Loader
 from seqclr.engine import checkpoints
-from seqclr.engine.precision import set_precision
+from seqclr.engine.optimizers import OPTIMIZERS
+from seqclr.engine.precision import PRECISIONS, set_precision
 from seqclr.engine.run import Run
 from seqclr.engine.trainer import choose_strategy
 from seqclr.errors import UserError
-from seqclr.nn.encoders import build_encoder
+from seqclr.nn.encoders import POSITIONS, SIZES, build_encoder
 
 ARCHITECTURE = ("encoder", "height", "width", "resize", "positions")
+CHOICES = {
+    "resize": ("stretch", "pad"),
+    "encoder": tuple(SIZES),
+    "positions": POSITIONS,
+    "optimizer": tuple(OPTIMIZERS),
+    "precision": PRECISIONS,
+}
+RANGES = {
+    "seed": (0, 2**32 - 1),
+    "dropout": (0, 1),
+    "epochs": (1, math.inf),
+    "steps": (1, math.inf),
+    "batch_size": (1, math.inf),
+    "learning_rate": (0, math.inf),
+    "momentum": (0, 1),
+    "weight_decay": (0, math.inf),
+    "warmup": (0, 1),
+    "clip": (0, math.inf),
+    "workers": (0, math.inf),
+    "checkpoint_every": (1, math.inf),
+    "labels": (1, math.inf),
+    "patience": (1, math.inf),
+}
 
 
 def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+def check(config) -> None:
+    """Raises UserError for a value that no training can have, before anything is read or written."""
+    for name, known in CHOICES.items():
+        value = getattr(config, name)
+        if value not in known:
+            raise UserError(f"{name} '{value}' is not known: {', '.join(known)}")
+    for name, (least, most) in RANGES.items():
+        value = getattr(config, name, None)
+        if value is not None and not least <= value <= most:
+            raise UserError(f"{name} {value}: {f'{least} to {most}' if most < math.inf else f'at least {least}'}")
+    if config.steps is None and config.epochs is None:
+        raise UserError("steps and epochs are both null: give one of them")
+
+
 def begin(config) -> tf.distribute.Strategy:
     """Seeds everything, sets the precision and returns the strategy for the devices that are there."""
     keras.utils.set_random_seed(config.seed)
-    policy = set_precision(config.precision)
+    set_precision(config.precision)
     strategy = choose_strategy()
     replicas = strategy.num_replicas_in_sync
-    if config.batch_size < 1 or config.batch_size % replicas:
+    if config.batch_size % replicas:
         raise UserError(f"batch_size {config.batch_size} does not divide among {replicas} device(s): take a multiple")
-    for name in ("steps", "epochs", "checkpoint_every"):
-        if getattr(config, name) is not None and getattr(config, name) < 1:
-            raise UserError(f"{name} {getattr(config, name)}: at least 1")
-    kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
-    say(f"{replicas} {kind} device(s), {policy}")
     return strategy
+
+
+def devices(strategy: tf.distribute.Strategy) -> str:
+    """What a training runs on, for people."""
+    kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
+    return f"{strategy.num_replicas_in_sync} {kind} device(s), {keras.mixed_precision.dtype_policy().name}"
 
 
 def make_encoder(config, weights_of: str | None) -> keras.Model:

@@ -15,6 +15,7 @@ from seqclr import __version__
 from seqclr.data import images
 from seqclr.data.charset import Charset
 from seqclr.data.records import Entry
+from seqclr.engine.run import check_can_make
 from seqclr.errors import UserError
 from seqclr.recognize import decode
 from seqclr.recognize.recognizer import Recognizer
@@ -73,11 +74,23 @@ def decode_image(data: tf.Tensor) -> tf.Tensor:
         colour, alpha = image[..., :3], image[..., 3:]
         return tf.cast((colour * alpha + 255 * (255 - alpha) + 127) // 255, tf.uint8)
 
+    def number(place: int):
+        return tf.bitcast(tf.io.decode_raw(tf.strings.substr(data, place, 4), tf.uint8), tf.int32)
+
     def bmp():
-        image = tf.io.decode_bmp(data)
+        image = tf.io.decode_bmp(data)  # of 8 bits, places in the palette; of 32, perhaps without a meaning in the last
+        start, end = 14 + number(14), number(10)
+
+        def of_palette():
+            palette = tf.io.decode_raw(tf.strings.substr(data, start, end - start), tf.uint8)
+            return tf.gather(tf.reshape(palette, (-1, 4))[:, 2::-1], tf.cast(image[..., 0], tf.int32))
+
         return tf.case(
-            [(tf.shape(image)[-1] == 4, lambda: on_white(image)), (tf.shape(image)[-1] == 3, lambda: image)],
-            lambda: tf.repeat(image, 3, axis=-1),
+            [
+                (tf.shape(image)[-1] == 1, of_palette),
+                ((tf.shape(image)[-1] == 4) & (number(30) != 0), lambda: on_white(image)),
+            ],
+            lambda: image[..., :3],
         )
 
     # INTEGER_ACCURATE is what Pillow uses; the default would give other pixels than those of the training
@@ -99,18 +112,22 @@ def export(model: str, output: str) -> None:
     target = Path(output)
     if target.exists():
         raise UserError(f"{output} exists already: choose another --output")
+    check_can_make(target)
     recognizer = Recognizer.load(model)
     service = Service(recognizer)
     beside = target.with_name(target.name + ".partial")
     shutil.rmtree(beside, ignore_errors=True)
     signatures = {"serving_default": service.serve, "predict_image": service.predict_image}
-    tf.saved_model.save(service, str(beside), signatures=signatures)
-    recognizer.charset.save(beside / "charset.json")
-    (beside / "model_card.md").write_text(card(model, recognizer), encoding="utf-8")
-    blank = io.BytesIO()
-    Image.new("RGB", (recognizer.width, recognizer.height), "white").save(blank, "PNG")
-    tf.saved_model.load(str(beside)).signatures["serving_default"](image_bytes=tf.constant([blank.getvalue()]))
-    os.replace(beside, target)
+    try:
+        tf.saved_model.save(service, str(beside), signatures=signatures)
+        recognizer.charset.save(beside / "charset.json")
+        (beside / "model_card.md").write_text(card(model, recognizer), encoding="utf-8")
+        blank = io.BytesIO()
+        Image.new("RGB", (recognizer.width, recognizer.height), "white").save(blank, "PNG")
+        tf.saved_model.load(str(beside)).signatures["serving_default"](image_bytes=tf.constant([blank.getvalue()]))
+        os.replace(beside, target)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)  # of an export that failed
 
 
 def card(model: str, recognizer: Recognizer) -> str:
@@ -150,7 +167,12 @@ class Exported:
         if not (folder / "charset.json").is_file():
             raise UserError(f"{folder} has no charset.json: it is not an export of ours")
         self.charset = Charset.load(folder / "charset.json")
-        self._model = tf.saved_model.load(str(folder))  # kept: the signature does not hold its variables
+        try:
+            self._model = tf.saved_model.load(str(folder))  # kept: the signature does not hold its variables
+        except (OSError, ValueError, KeyError, tf.errors.OpError) as error:
+            raise UserError(
+                f"{folder} is damaged or not an export ({str(error).splitlines()[0]}): export it again"
+            ) from None
         self._serve = self._model.signatures["serving_default"]
 
     def read(self, entries: Sequence[Entry], beam: int = 1, batch_size: int = 64) -> Iterator[tuple[str, float]]:
@@ -163,11 +185,11 @@ class Exported:
 
 
 def servable(data: bytes, name: str) -> bytes:
-    """The bytes as they are where TensorFlow decodes them as we do, or as PNG: WebP, TIFF, EXIF turns, 16 bits."""
+    """The bytes as they are where TensorFlow decodes them as we do, or as PNG: WebP, TIFF, BMP, GIF, EXIF turns."""
     pixels = images.decode(data, name)
     image = images.open_image(data, name)
-    plain = image.format in ("PNG", "JPEG", "GIF", "BMP") and image.mode in ("1", "L", "P", "RGB", "RGBA", "LA")
-    if plain and image.getexif().get(0x0112, 1) == 1 and image.format != "GIF":
+    plain = image.format in ("PNG", "JPEG") and image.mode in ("1", "L", "P", "RGB", "RGBA", "LA")
+    if plain and image.getexif().get(0x0112, 1) == 1:
         return data
     stream = io.BytesIO()
     Image.fromarray(pixels).save(stream, "PNG")

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import functools
 import os
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -48,7 +49,9 @@ class Views:
     def __call__(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         if self._pipeline is None:
             return image
-        self._pipeline.set_random_seed(int(rng.integers(2**31)))
+        # Compose would give all steps the same seed, so that they would be taken together or not at all
+        for step, seed in zip(self._pipeline.transforms, rng.integers(2**31, size=len(self._pipeline.transforms))):
+            step.set_random_seed(int(seed))
         return self._pipeline(image=image)["image"]
 
     def __reduce__(self):  # a worker builds its own
@@ -80,6 +83,8 @@ def _transform(path: Path, step: dict):
         raise UserError(f"{path}: there is no augmentation '{name}': take one of Albumentations or {', '.join(OWN)}")
     step = {key: tuple(value) if isinstance(value, list) else value for key, value in step.items()}
     try:
-        return transform(**step)
-    except (TypeError, ValueError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)  # all that Albumentations has for an unknown argument
+            return transform(**step)
+    except (TypeError, ValueError, UserWarning) as error:
         raise UserError(f"{path}: {name} does not take these arguments ({error})") from None

@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from seqclr.data.charset import Charset
 from seqclr.data.records import Entry, find, find_images
+from seqclr.engine.run import check_can_make
 from seqclr.errors import UserError
 from seqclr.recognize import metrics, sheets
 from seqclr.recognize.recognizer import Recognizer
@@ -52,8 +53,10 @@ def evaluate(
 
     plots: a new folder for predictions.csv, confusions.csv and pictures of both and of the worst errors.
     """
-    if plots is not None and Path(plots).exists():
-        raise UserError(f"{plots} exists already: choose another --plots")
+    if plots is not None:
+        if Path(plots).exists():
+            raise UserError(f"{plots} exists already: choose another --plots")
+        check_can_make(Path(plots))
     entries = find(data, split, label_pattern)
     reader = load_reader(model, beam)
     charset = reader.charset
@@ -118,7 +121,11 @@ def draw(folder: Path, entries, texts, reads, confidences, counts: Counter) -> N
 
 def predict(model: str, images: Sequence[str], beam: int = 1) -> tuple[list[dict], list[str]]:
     """Prints file, text and confidence of each image as it is read; returns the rows and what could not be read."""
-    entries, unread = find_images(images)
+    entries, unread = [], []
+    for path in images:
+        found, messages = find_images([path])
+        entries += found
+        unread += messages if found or messages else [f"{path} holds no image: give images or a folder of them"]
     reader = load_reader(model, beam)
     rows = []
     for entry in entries:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 
 import keras
 
 from seqclr import config as configuration
 from seqclr.data import loader as data_loader
-from seqclr.data.charset import Charset, frames_needed
+from seqclr.data.charset import FRAME_STRIDE, Charset, frames_needed
 from seqclr.data.loader import Fitted
 from seqclr.data.records import Entry, find
 from seqclr.engine import callbacks, setup
@@ -17,7 +19,6 @@ from seqclr.engine.run import Run
 from seqclr.engine.trainer import Trainer
 from seqclr.errors import UserError
 from seqclr.methods.ctc import CTC
-from seqclr.nn.encoders import TextEncoder
 from seqclr.recognize import metrics
 from seqclr.recognize.recognizer import Recognizer
 
@@ -29,15 +30,15 @@ def finetune(config, output: str, resume: bool = False) -> dict[str, float]:
 
     Raises UserError before anything is written if an argument or the data are wrong.
     """
-    run = Run(output) if resume else Run.check_free(output)
+    setup.check(config)
+    run = Run.open(output) if resume else Run.check_free(output)
     train, validation = split_off_validation(config)
     charset = make_charset(config, train + validation)
-    targets = [charset.target(entry.text, entry.name) for entry in train]
+    targets, truths = ([charset.target(entry.text, entry.name) for entry in part] for part in (train, validation))
     recipe = CTC.recipe(config.views, [charset.encode(target) for target in targets])
     fitted = Fitted(train, config.height, config.width, config.resize)
     fitted_validation = Fitted(validation, config.height, config.width, config.resize)
     check_lengths(config, fitted, targets)
-    setup.say(f"{len(train)} labelled images, {len(validation)} for validation, charset {charset.characters}")
 
     strategy = setup.begin(config)
     with strategy.scope():
@@ -45,16 +46,20 @@ def finetune(config, output: str, resume: bool = False) -> dict[str, float]:
         method.classes, method.dropout = len(charset) + 1, config.dropout
         method.pretrained = config.pretrained is not None
         method.build(setup.make_encoder(config, config.pretrained))
-    run.create(config)
-    charset.save(run.charset_file)
     loader = setup.make_loader(fitted, recipe, config)
     recognizer = Recognizer(method.encoder, method.head, charset, config.height, config.width, config.resize)
-    validate = Validation(recognizer, fitted_validation, config.patience)
+    validate = Validation(recognizer, fitted_validation, truths, config.patience)
     try:
         trainer = Trainer(method, loader, config, run, strategy, [validate, *callbacks.standard(run, config)])
         validate.trainer = trainer
         if resume:
             trainer.resume()
+        run.create(config)
+        charset.save(run.charset_file)
+        setup.say(
+            f"{len(train)} labelled images, {len(validation)} for validation, charset {charset.characters}; "
+            f"{setup.devices(strategy)}"
+        )
         logs = trainer.fit()
     finally:
         loader.close()
@@ -70,27 +75,36 @@ def split_off_validation(config) -> tuple[list[Entry], list[Entry]]:
     empty = [entry for entry in entries if not entry.text]
     if empty:
         raise UserError(f"{empty[0].name} has an empty label ({len(empty)} have): label it or leave it out")
+    if not entries:
+        raise UserError(f"{config.data[0]} has no row to train on: all are of split test")
     entries = few(entries, config.labels, config.seed)
     if config.validation is not None:
-        validation = find([config.validation], None, config.label_pattern)
-        trained = {(entry.store, entry.file) for entry in entries}
-        validation = [entry for entry in validation if (entry.store, entry.file) not in trained]
+        validation = _without(find([config.validation], None, config.label_pattern), entries)
         if not validation:
             raise UserError(f"{config.validation} holds nothing but the images that are trained on: give others")
         return entries, validation
     shuffled = random.Random(config.seed).sample(entries, len(entries))
     held = max(1, round(len(entries) * HELD_OUT))
-    if len(entries) < 2:
+    train, validation = _without(shuffled[held:], shuffled[:held]), shuffled[:held]
+    if not train:
         raise UserError("one label is not enough: at least two are needed, one to train on and one to validate")
-    return shuffled[held:], shuffled[:held]
+    return train, validation
+
+
+def _without(entries: list[Entry], others: list[Entry]) -> list[Entry]:
+    """The entries whose image is none of the others', whatever path leads there."""
+    taken = {_image(entry) for entry in others}
+    return [entry for entry in entries if _image(entry) not in taken]
+
+
+def _image(entry: Entry) -> tuple:
+    return (os.path.realpath(entry.store), entry.file) if entry.store else (os.path.realpath(entry.file),)
 
 
 def few(entries: list[Entry], labels: int | None, seed: int) -> list[Entry]:
     """At most so many entries of every source, drawn by the seed."""
     if labels is None:
         return entries
-    if labels < 1:
-        raise UserError(f"labels {labels}: at least 1")
     by_source = defaultdict(list)
     for entry in entries:
         by_source[entry.source].append(entry)
@@ -107,11 +121,11 @@ def make_charset(config, entries: list[Entry]) -> Charset:
 def check_lengths(config, fitted: Fitted, targets: list[str]) -> None:
     """Raises UserError for a label that CTC cannot spell in the frames that its image gives."""
     for entry, width, target in zip(fitted.entries, fitted.filled(), targets):
-        frames = -(-int(width) // TextEncoder.STRIDE)
+        frames = -(-int(width) // FRAME_STRIDE)
         if frames_needed(target) > frames:
             raise UserError(
                 f"{entry.name} has the label '{target}', which needs {frames_needed(target)} frames but gets {frames}: "
-                f"set width to at least {frames_needed(target) * TextEncoder.STRIDE} or leave it out"
+                f"set width to at least {frames_needed(target) * FRAME_STRIDE} or leave it out"
             )
 
 
@@ -121,20 +135,19 @@ class Validation(keras.callbacks.Callback):
     It says so when the recognizer answers blank everywhere, the plateau that CTC may stay on.
     """
 
-    def __init__(self, recognizer: Recognizer, fitted: Fitted, patience: int | None):
+    def __init__(self, recognizer: Recognizer, fitted: Fitted, texts: Sequence[str], patience: int | None):
         super().__init__()
-        self.recognizer, self.fitted, self.patience = recognizer, fitted, patience
+        self.recognizer, self.fitted, self.texts, self.patience = recognizer, fitted, texts, patience
         self.trainer: Trainer | None = None
         self.best, self.best_step, self.waited, self.blank_rounds = -1.0, 0, 0, 0
 
     def on_epoch_end(self, epoch, logs=None):
-        texts = [self.recognizer.charset.normalize(entry.text) for entry in self.fitted.entries]
         reads = [
             text
             for batch in data_loader.in_order(self.fitted, 64)
             for text, _ in self.recognizer.read_fitted(batch["image"], batch["width"])
         ]
-        scores = metrics.scores(texts, reads)
+        scores = metrics.scores(self.texts, reads)
         logs.update({f"val_{name}": scores[name] for name in ("edit_distance_accuracy", "exact_match")})
         self._warn_of_blanks(reads)
         if scores["edit_distance_accuracy"] >= self.best:

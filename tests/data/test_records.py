@@ -104,7 +104,9 @@ def test_faults_of_a_table_name_the_row(folder, case):
     assert str(table) in str(caught.value)
 
 
-@pytest.mark.parametrize("name, row", [("list.csv", "file,text\na.png,né"), ("list.jsonl", '{"file": "a.png", "text": "né"}')])
+@pytest.mark.parametrize(
+    "name, row", [("list.csv", "file,text\na.png,né"), ("list.jsonl", '{"file": "a.png", "text": "né"}')]
+)
 def test_a_table_in_another_encoding_is_told(folder, name, row):
     with pytest.raises(UserError, match=f"{name} is not UTF-8"):
         find([write(folder / name, row, "latin-1")])

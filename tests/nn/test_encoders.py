@@ -1,0 +1,81 @@
+"""The encoder: sizes, masks, positions."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from seqclr.errors import UserError
+from seqclr.nn.encoders import POSITIONS, build_encoder
+
+rng = np.random.default_rng(0)
+
+
+@pytest.mark.parametrize(("name", "millions"), [("tiny", (0.7, 0.9)), ("small", (2.7, 3.5)), ("base", (11, 14))])
+def test_sizes(name, millions):
+    assert millions[0] < build_encoder(name, 32, 128, "none").count_params() / 1e6 < millions[1]
+
+
+@pytest.mark.parametrize(("height", "width"), [(8, 8), (33, 127), (48, 160)])
+def test_any_height_and_width(height, width):
+    features, mask = build_encoder("tiny", height, width, "learned")(np.zeros((2, height, width, 3), np.uint8))
+    assert features.shape == (2, -(-width // 4), 128) and mask is None
+
+
+@pytest.mark.parametrize("positions", POSITIONS)
+@pytest.mark.parametrize("training", [False, True])
+def test_padded_equals_unpadded(positions, training):
+    """In training too: batch norm must not see the padding, nor attention."""
+    narrow = build_encoder("tiny", 32, 64, positions, dropout=0.0)
+    wide = build_encoder("tiny", 32, 128, positions, dropout=0.0)
+    for a, b in zip(narrow.weights, wide.weights):
+        b.assign(tf.pad(a, [[0, b.shape[0] - a.shape[0]], [0, 0]]) if a.shape != b.shape else a)
+    page = rng.integers(0, 256, (3, 32, 64, 3)).astype(np.uint8)
+    padded = np.concatenate([page, rng.integers(0, 256, page.shape).astype(np.uint8)], axis=2)
+    widths = np.full(3, 64, np.int32)
+    short, _ = narrow(page, training=training)
+    long, mask = wide(padded, widths, training=training)
+    assert mask.numpy().sum(1).tolist() == [16, 16, 16]
+    np.testing.assert_allclose(long[:, :16], short, atol=2e-5)
+    for a, b in zip(narrow.non_trainable_variables, wide.non_trainable_variables):
+        if "moving" in a.path:
+            np.testing.assert_allclose(a, b, atol=1e-5)
+
+
+def test_widths_may_differ_within_a_batch():
+    encoder = build_encoder("tiny", 32, 128, "convolutional")
+    page = rng.integers(0, 256, (2, 32, 128, 3)).astype(np.uint8)
+    spoilt = page.copy()
+    spoilt[1, :, 40:] = 255 - spoilt[1, :, 40:]
+    widths = np.array([128, 40], np.int32)
+    a, mask = encoder(page, widths)
+    b, _ = encoder(spoilt, widths)
+    assert mask.numpy().sum(1).tolist() == [32, 10]
+    np.testing.assert_allclose(a[0], b[0], atol=1e-6)
+    np.testing.assert_allclose(a[1, :10], b[1, :10], atol=1e-6)
+
+
+def test_without_positions_the_transformer_sees_a_set():
+    """Rolling the frames rolls the features; each of the other kinds tells the places apart."""
+    for positions in POSITIONS:
+        encoder = build_encoder("tiny", 16, 64, positions)
+        if positions == "convolutional":
+            encoder.positions.conv.kernel.assign(rng.normal(size=encoder.positions.conv.kernel.shape))
+        x = tf.constant(rng.normal(size=(1, 16, 128)).astype(np.float32))
+
+        def after(x, encoder=encoder):
+            x = encoder.positions(x)
+            for block in encoder.transformer:
+                x = block(x)
+            return x
+
+        same = np.allclose(tf.roll(after(x), 3, 1), after(tf.roll(x, 3, 1)), atol=1e-4)
+        assert same == (positions == "none"), positions
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [(("huge", 32, 128, "none"), "huge"), (("tiny", 32, 128, "far"), "far"), (("tiny", 4, 128, "none"), "height 4")],
+)
+def test_what_cannot_be_built_is_refused(arguments, word):
+    with pytest.raises(UserError, match=word):
+        build_encoder(*arguments)

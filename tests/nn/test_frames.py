@@ -1,0 +1,53 @@
+"""Frames to instances."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from seqclr.errors import UserError
+from seqclr.nn import frames
+
+x = np.random.default_rng(0).normal(size=(3, 32, 4)).astype(np.float32)
+
+
+@pytest.mark.parametrize("count", [1, 4, 5, 31, 32, 33])
+def test_windows_of_five_are_those_of_average_pooling(count):
+    line = np.random.default_rng(1).normal(size=(2, count, 4)).astype(np.float32)
+    pooled, valid = frames.pool(tf.constant(line), "frames:5")
+    expected = keras.layers.AveragePooling1D(5, 5, padding="same")(line)
+    assert valid is None and pooled.shape[1] == -(-count // 5)
+    np.testing.assert_allclose(pooled, expected, atol=1e-6)
+
+
+def test_all_none_and_windows():
+    np.testing.assert_allclose(frames.pool(tf.constant(x), "all")[0][:, 0], x.mean(1), atol=1e-6)
+    np.testing.assert_allclose(frames.pool(tf.constant(x), "none")[0], x, atol=1e-6)
+    four = frames.pool(tf.constant(x), "windows:4")[0]
+    np.testing.assert_allclose(four, x.reshape(3, 4, 8, 4).mean(2), atol=1e-6)
+
+
+def test_more_windows_than_frames_still_hold_a_frame_each():
+    assert frames.windows("windows:7", 3).sum(axis=1).min() == 1
+
+
+@pytest.mark.parametrize("kind", ["frames:5", "windows:4", "all", "none"])
+def test_padding_does_not_count(kind):
+    mask = np.arange(32)[None] < np.array([[32], [17], [3]])
+    spoilt = np.where(mask[..., None], x, 1e3).astype(np.float32)
+    clean, valid = frames.pool(tf.constant(x * mask[..., None]), kind, tf.constant(mask))
+    dirty, _ = frames.pool(tf.constant(spoilt) * tf.cast(mask, tf.float32)[..., None], kind, tf.constant(mask))
+    np.testing.assert_allclose(clean, dirty, atol=1e-6)
+    weights = frames.windows(kind, 32)
+    for i in range(3):
+        for n, row in enumerate(weights):
+            inside = (row > 0) & mask[i]
+            assert bool(valid[i, n]) == inside.any()
+            if inside.any():
+                np.testing.assert_allclose(clean[i, n], x[i, inside].mean(0), atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["frames", "frames:0", "windows:", "five", "frames:-1"])
+def test_unknown_kinds_are_refused(kind):
+    with pytest.raises(UserError, match="frames"):
+        frames.check_frames(kind)

@@ -29,7 +29,8 @@ Recipe = Callable[[dict, np.random.Generator], dict]
 
 
 class Fitted(Sequence):
-    """Records fitted to one size: `{"image": uint8 [height, width, 3], "width": filled columns, "index": i}`.
+    """Records fitted to one size: `{"image": uint8 [height, width, 3], "index": i}`; under `pad` also `"width"`, the
+    columns that are image.
 
     Up to 1 GiB is decoded once, into a memory-mapped file that all workers share; more is decoded on every access.
 
@@ -54,16 +55,20 @@ class Fitted(Sequence):
 
     def __getitem__(self, index: int) -> dict:
         if self.cache is not None:
-            return {"image": np.array(self._pixels[index]), "width": self.widths[index], "index": np.int32(index)}
+            return self._record(np.array(self._pixels[index]), self.widths[index], index)
         # A damaged file may show only when it is decoded: the next record takes its place.
         for place in range(index, index + len(self)):
             entry = self.entries[place % len(self)]
             try:
                 image, width = images.fit(images.decode(entry.read_bytes(), entry.name), *self.shape[:2], self.resize)
-                return {"image": image, "width": np.int32(width), "index": np.int32(place % len(self))}
+                return self._record(image, width, place % len(self))
             except UserError as error:
                 warnings.warn(f"skipped: {error}", stacklevel=2)
         raise UserError("no image can be read")
+
+    def _record(self, image: np.ndarray, width: int, index: int) -> dict:
+        record = {"image": image, "index": np.int32(index)}
+        return {**record, "width": np.int32(width)} if self.resize == "pad" else record
 
     def filled(self) -> list[int]:
         """The columns of each record that are no padding."""

@@ -93,6 +93,13 @@ def decode_image(data: tf.Tensor) -> tf.Tensor:
             lambda: image[..., :3],
         )
 
+    def png():
+        image = tf.io.decode_png(data, channels=4)
+        depth = tf.io.decode_raw(tf.strings.substr(data, 24, 1), tf.uint8)
+        opaque = tf.bitwise.left_shift(1, tf.cast(depth, tf.int32)) - 1  # where there is no alpha, also below 8 bits
+        plain = tf.reduce_all(image[..., 3] == tf.cast(opaque, tf.uint8))
+        return tf.cond(plain, lambda: image[..., :3], lambda: on_white(image))
+
     # INTEGER_ACCURATE is what Pillow uses; the default would give other pixels than those of the training
     return tf.case(
         [
@@ -100,7 +107,7 @@ def decode_image(data: tf.Tensor) -> tf.Tensor:
             (starts(b"GIF8"), lambda: tf.io.decode_gif(data)[0]),
             (starts(b"BM"), bmp),
         ],
-        lambda: on_white(tf.io.decode_png(data, channels=4)),
+        png,
     )
 
 

@@ -59,7 +59,7 @@ class TwoViewMethod(Method):
         The rows of the first view come first.
         """
         views = tf.concat([batch["views"][:, 0], batch["views"][:, 1]], axis=0)
-        widths = tf.tile(batch["width"], [2]) if "width" in batch else None
+        widths = tf.tile(batch["width"], [2]) if "width" in batch else None  # there only where lines are padded
         return self.encoder(views, widths, training=training)
 
     def instances(self, x: tf.Tensor, mask) -> tuple[tf.Tensor, tf.Tensor]:

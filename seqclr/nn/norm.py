@@ -16,6 +16,17 @@ class BatchNorm(layers.BatchNormalization):
 
     def call(self, x, valid=None, training=None):
         if valid is not None:
-            shape = ops.shape(x)[:-1]
-            valid = ops.broadcast_to(valid[:, None, :] if len(shape) == 3 else valid, shape)
+            valid = valid[:, None, :] if len(x.shape) == 4 else valid
         return super().call(x, training=training, mask=valid)
+
+    def _moments(self, inputs, mask):
+        if mask is None:
+            return super()._moments(inputs, mask)
+        weights = ops.cast(mask, inputs.dtype)[..., None]  # Keras' own does not count over the replicas
+        axes = tuple(range(len(inputs.shape) - 1))
+        count = ops.sum(weights * ops.ones_like(inputs[..., :1]))
+        sums = [count, ops.sum(weights * inputs, axes), ops.sum(weights * ops.square(inputs), axes)]
+        if self.synchronized:
+            sums = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, sums)
+        mean, square = sums[1] / sums[0], sums[2] / sums[0]
+        return mean, ops.maximum(square - ops.square(mean), 0.0)

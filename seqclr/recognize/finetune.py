@@ -145,7 +145,7 @@ class Validation(keras.callbacks.Callback):
         reads = [
             text
             for batch in data_loader.in_order(self.fitted, 64)
-            for text, _ in self.recognizer.read_fitted(batch["image"], batch["width"])
+            for text, _ in self.recognizer.read_fitted(batch["image"], batch.get("width"))
         ]
         scores = metrics.scores(self.texts, reads)
         logs.update({f"val_{name}": scores[name] for name in ("edit_distance_accuracy", "exact_match")})

@@ -52,9 +52,9 @@ class Recognizer:
         logits, valid = self.logits(pixels, widths)
         return decode.greedy(logits, valid) if beam == 1 else decode.beam_search(logits, valid, beam)
 
-    def read_fitted(self, pixels: np.ndarray, widths: np.ndarray, beam: int = 1) -> list[tuple[str, float]]:
-        """Text and confidence of each of `uint8 [B, height, width, 3]`."""
-        ids, confidence = self._read(tf.constant(pixels), tf.constant(widths), beam)
+    def read_fitted(self, pixels: np.ndarray, widths: np.ndarray | None, beam: int = 1) -> list[tuple[str, float]]:
+        """Text and confidence of each of `uint8 [B, height, width, 3]`; widths: the columns that are image, under `pad`."""
+        ids, confidence = self._read(tf.constant(pixels), None if widths is None else tf.constant(widths), beam)
         blank = self.charset.blank
         return [
             (self.charset.decode([i for i in row if i != blank]), float(c)) for row, c in zip(ids.numpy(), confidence)

@@ -1,0 +1,57 @@
+"""What many tests share: a few pages, a pretrained run, a run that reads them, its export."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from seqclr import cli
+from seqclr.data import synth
+
+SMALL = ["--batch-size", "16", "--workers", "0", "--precision", "float32", "height=16", "width=64", "views=none"]
+
+
+@pytest.fixture(autouse=True)
+def float32():
+    """Runs set Keras' precision for the whole process; what comes after starts from the default again."""
+    yield
+    if "keras" in sys.modules:
+        sys.modules["keras"].mixed_precision.set_global_policy("float32")
+
+
+def run(*words: object) -> None:
+    assert cli.main([str(word) for word in words]) == 0
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("shared")
+
+
+@pytest.fixture(scope="session")
+def pages(shared) -> Path:
+    """24 pages of digits with labels, the last four of split test."""
+    synth.generate(shared / "pages", 24, "digits", test=4, progress=False)
+    return shared / "pages"
+
+
+@pytest.fixture(scope="session")
+def pretrained(shared, pages) -> Path:
+    """A run of three steps of pretraining."""
+    run("pretrain", "--data", pages, "--output", shared / "pretrained", "--steps", 3, *SMALL)
+    return shared / "pretrained"
+
+
+@pytest.fixture(scope="session")
+def reader(shared, pages) -> Path:
+    """A fine-tuned run that reads something on every page, much of it right."""
+    words = ["--steps", 45, "dropout=0", "learning_rate=0.003", *SMALL]
+    run("finetune", "--data", pages, "--validation", pages / "labels.csv", "--output", shared / "reader", *words)
+    return shared / "reader"
+
+
+@pytest.fixture(scope="session")
+def exported(shared, reader) -> Path:
+    """The export of `reader`."""
+    run("export", "--model", reader, "--output", shared / "exported")
+    return shared / "exported"

@@ -1,0 +1,128 @@
+"""The loop: equalities, stops, and what it says."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from seqclr.engine.trainer import Interrupted, TrainingFailed
+from tests.engine import tiny
+
+ALL = ["simclr", "simsiam", "ctc"]
+
+
+@pytest.mark.parametrize("method", ALL)
+def test_resumed_is_uninterrupted(tmp_path, method):
+    """Bitwise: weights, moments, dropout's random state, position in the data."""
+    whole = tiny.trainer(tmp_path / "whole", method, steps=6)
+    whole.fit()
+
+    class Stop(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if batch == 2:
+                os.kill(os.getpid(), signal.SIGINT)
+
+    first = tiny.trainer(tmp_path / "parts", method, [Stop()], steps=6)
+    with pytest.raises(Interrupted, match="step 3 of 6"):
+        first.fit()
+    second = tiny.trainer(tmp_path / "parts", method, steps=6, seed=0)
+    second.resume()
+    assert second.step == 3
+    second.fit()
+    expected, found = tiny.weights(whole), tiny.weights(second)
+    assert [n.split("/")[0] for n in expected] == [n.split("/")[0] for n in found]
+    for (name, a), b in zip(expected.items(), found.values()):
+        np.testing.assert_array_equal(a, b, err_msg=name)
+
+
+ON_TWO_DEVICES = """
+import sys, json
+import numpy as np
+import tensorflow as tf
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+from tests.engine import tiny
+job = tiny.trainer(sys.argv[1] + "/run", sys.argv[2], **json.loads(sys.argv[3]))
+assert job.strategy.num_replicas_in_sync == 2
+loss = job.fit()["loss"]
+np.savez(sys.argv[1] + "/result.npz", loss=loss, **tiny.weights(job))
+"""
+
+
+@pytest.mark.parametrize(
+    ("method", "resize"), [("simclr", "stretch"), ("simclr", "pad"), ("simsiam", "stretch"), ("ctc", "stretch")]
+)
+def test_two_replicas_are_one_device_with_the_whole_batch(tmp_path, method, resize):
+    """Negatives, batch statistics, clipping and gradients are those of the whole batch."""
+    keys = {"steps": 4, "dropout": 0.0, "resize": resize}
+    keys |= {"optimizer": "sgd", "learning_rate": 0.01}  # Adam would divide rounding errors by themselves
+    one = tiny.trainer(tmp_path / "one", method, **keys)
+    loss = one.fit()["loss"]
+    subprocess.run(
+        [sys.executable, "-c", ON_TWO_DEVICES, str(tmp_path), method, json.dumps(keys)],
+        cwd=Path(__file__).parents[2],
+        check=True,
+    )
+    two = dict(np.load(tmp_path / "result.npz"))
+    assert float(two.pop("loss")) == pytest.approx(loss, rel=1e-5)
+    for (name, a), b in zip(tiny.weights(one).items(), two.values(), strict=True):
+        if "seed" not in name:
+            np.testing.assert_allclose(a, b, atol=1e-5, rtol=1e-4, err_msg=name)
+
+
+def test_a_non_finite_loss_stops_and_says_where(tmp_path):
+    job = tiny.trainer(tmp_path / "run", "simclr", steps=30, clip=0.0)
+    healthy = job.method.loss
+    job.method.loss = lambda batch, training: {
+        "loss": healthy(batch, training)["loss"] / tf.cast(job.optimizer.iterations < 4, tf.float32)
+    }
+    with pytest.raises(TrainingFailed, match=r"loss is not a finite number at step 5 of 30.*learning_rate"):
+        job.fit()
+    assert not list((tmp_path / "run" / "checkpoints").glob("step-00000010*"))
+
+
+def test_the_encoder_stays_frozen_as_long_as_it_is_said(tmp_path):
+    job = tiny.trainer(tmp_path / "run", "ctc", steps=6, pretrained="x", head_steps=3, warmup=0.0)
+    before, seen = [v.numpy() for v in job.method.encoder.variables], []
+
+    class Watch(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            now = job.method.encoder.variables
+            seen.append(all((a == b.numpy()).all() for a, b in zip(before, now) if "seed" not in b.path))
+
+    job.callbacks.append(Watch())
+    head = job.method.head.weights[0].numpy()
+    job.fit()
+    assert seen == [True, True, True, False, False, False]  # batch statistics included
+    assert (head != job.method.head.weights[0].numpy()).any()
+
+
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize("method", ALL)
+def test_half_precision_trains(tmp_path, method, precision):
+    job = tiny.trainer(tmp_path / "run", method, steps=4, precision=precision)
+    before = job.method.encoder.columns.kernel.numpy()
+    logs = job.fit()
+    assert np.isfinite(logs["loss"])
+    assert job.method.encoder.columns.kernel.dtype == "float32"
+    assert (before != job.method.encoder.columns.kernel.numpy()).any()
+
+
+def test_stock_callbacks_can_stop_it(tmp_path):
+    stop = keras.callbacks.EarlyStopping(monitor="loss", patience=0, baseline=-1e9)
+    job = tiny.trainer(tmp_path / "run", "simclr", [stop], steps=40)
+    job.fit()
+    assert job.step < 40
+
+
+def test_accumulating_checkpoints_are_pruned(tmp_path):
+    tiny.trainer(tmp_path / "run", "simclr", steps=7, checkpoint_every=2).fit()
+    names = sorted(path.name for path in (tmp_path / "run" / "checkpoints").iterdir())
+    assert len(names) == 2 and names[-1] == "step-00000007.npz"

@@ -1,0 +1,73 @@
+"""A small job for tests of the trainer: noisy bars as pages, a tiny encoder, any method."""
+
+import dataclasses
+
+import keras
+import numpy as np
+
+from seqclr.config import FinetuneConfig, PretrainConfig, resolve
+from seqclr.data.loader import Loader
+from seqclr.engine import setup
+from seqclr.engine.run import Run
+from seqclr.engine.trainer import Trainer
+from seqclr.methods import METHODS
+from seqclr.methods.ctc import CTC
+
+LABELS = [[int(c) for c in f"{i:02d}"] for i in range(100)]
+
+
+def pages(count=32, padded=False):
+    """Two digits as bars of two thicknesses: pages that differ, and that can be read."""
+    rng = np.random.default_rng(0)
+    records = []
+    for i in range(count):
+        page = rng.integers(200, 256, (16, 64, 3)).astype(np.uint8)
+        for place, digit in enumerate(LABELS[i]):
+            page[1 + digit : 5 + digit, 6 + 30 * place : 26 + 30 * place] = 25 * digit
+        records.append({"image": page, "index": np.int32(i), **({"width": np.int32(40 + i % 24)} if padded else {})})
+    return records
+
+
+def config(method, **keys):
+    base = FinetuneConfig if method == "ctc" else PretrainConfig
+    cls = CTC if method == "ctc" else METHODS[method]
+    common = {"height": 16, "width": 64, "batch_size": 8, "workers": 0, "precision": "float32", "views": "none"}
+    return resolve(base, cls, [common, {"views": "article"} if method != "ctc" else {}, keys])
+
+
+def trainer(folder, method, callbacks=(), **keys):
+    """A Trainer of the job, in a run folder of its own."""
+    settings = config(method, **keys)
+    strategy = setup.begin(settings)
+    cls = CTC if method == "ctc" else METHODS[method]
+    built = cls(**{field.name: getattr(settings, field.name) for field in dataclasses.fields(cls)})
+    if method == "ctc":
+        built.classes, built.dropout = 11, settings.dropout
+        built.pretrained = keys.get("pretrained") is not None
+        recipe = cls.recipe(settings.views, LABELS)
+    else:
+        recipe = cls.recipe(settings.views)
+    with strategy.scope():
+        built.build(setup.make_encoder(settings, None))
+    run = Run(folder)
+    run.create(settings)
+    loader = Loader(
+        pages(padded=settings.resize == "pad"), recipe, settings.batch_size, settings.seed, settings.workers
+    )
+    return Trainer(built, loader, settings, run, strategy, callbacks)
+
+
+def weights(job):
+    """All variables of a trainer by name, the optimizer's too."""
+    from seqclr.engine import checkpoints
+
+    return checkpoints.snapshot({**job.method.parts(), "optimizer": job.optimizer})
+
+
+def seeded(batch=16):
+    """A batch of two views that does not depend on a loader."""
+    keras.utils.set_random_seed(0)
+    rng = np.random.default_rng(1)
+    first = rng.integers(0, 256, (batch, 16, 64, 3))
+    second = np.clip(first + rng.normal(0, 20, first.shape), 0, 255)
+    return {"views": np.stack([first, second], 1).astype(np.uint8)}

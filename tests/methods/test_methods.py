@@ -1,0 +1,122 @@
+"""Each method learns something that can be checked, and is what its paper says."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from seqclr.errors import UserError
+from seqclr.methods import METHODS, find_method
+from seqclr.methods.ctc import ctc_head, ctc_loss
+from seqclr.nn.encoders import build_encoder
+from seqclr.nn.heads import mlp
+from tests.engine import tiny
+
+
+def matched(method, batch):
+    """The share of instances whose nearest instance of the other view is their partner, over a batch."""
+    features, mask = method.encode(batch, training=False)
+    z1, z2 = (tf.math.l2_normalize(z, -1) for z in method.instances(method.projector(features), mask))
+    return float(np.mean(np.argmax(z1 @ tf.transpose(z2), 1) == np.arange(len(z1))))
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_pretraining_matches_views_better_than_before(tmp_path, name):
+    job = tiny.trainer(tmp_path / "run", name, steps=40, dropout=0.0, learning_rate=2e-3)
+    batch = {k: tf.constant(v) for k, v in tiny.seeded().items()}
+    views = [next(job.loader) for _ in range(2)]
+    held = {k: tf.constant(np.concatenate([view[k] for view in views])) for k in ("views",)}
+    losses = [float(job.method.loss(held, training=True)["loss"])]
+    before = matched(job.method, held)
+    job.fit()
+    losses.append(float(job.method.loss(held, training=True)["loss"]))
+    assert losses[1] < losses[0] - 0.1
+    assert matched(job.method, held) >= before
+    features, _ = job.method.encode(batch, training=False)
+    assert float(tf.math.reduce_std(features, axis=0).numpy().mean()) > 1e-2
+
+
+def test_ctc_learns_to_read(tmp_path):
+    job = tiny.trainer(tmp_path / "run", "ctc", steps=150, learning_rate=3e-3)
+    first = job.method.loss({k: tf.constant(v) for k, v in next(job.loader).items()}, training=False)["loss"]
+    logs = job.fit()
+    assert logs["loss"] < 0.3 * float(first)
+
+
+@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("frames", ["frames:5", "windows:4", "all", "none"])
+def test_instances_of_padding_are_left_out(name, frames):
+    """A line padded further gives the same loss, where the windows do not depend on the padding."""
+    keras.utils.set_random_seed(0)
+    method = METHODS[name](frames=frames)
+    method.build(build_encoder("tiny", 16, 64, "none", dropout=0.0))
+    batch = tiny.seeded(4)
+    batch["width"] = np.array([64, 32, 12, 64], np.int32)
+    loss = method.loss({k: tf.constant(v) for k, v in batch.items()}, training=False)["loss"]
+    spoilt = batch["views"].copy()
+    spoilt[1, :, :, 32:], spoilt[2, :, :, 12:] = 0, 255
+    again = method.loss({"views": tf.constant(spoilt), "width": tf.constant(batch["width"])}, training=False)["loss"]
+    assert float(loss) == pytest.approx(float(again), abs=1e-5) and np.isfinite(float(loss))
+
+
+def test_simsiam_stops_the_gradient_of_the_projection(monkeypatch):
+    """With the predictor's output cut off, nothing is left to learn: the other way is stopped."""
+    method = METHODS["simsiam"]()
+    method.build(build_encoder("tiny", 16, 64, "none", dropout=0.0))
+    monkeypatch.setattr(method, "predictor", lambda z, training: tf.stop_gradient(z))
+    with tf.GradientTape() as tape:
+        loss = method.loss({k: tf.constant(v) for k, v in tiny.seeded(4).items()}, training=True)["loss"]
+    assert all(g is None for g in tape.gradient(loss, method.encoder.trainable_variables))
+
+
+def test_simsiam_penalty_is_of_both_heads():
+    method = METHODS["simsiam"](l2=1e-3)
+    method.build(build_encoder("tiny", 16, 64, "none"))
+    kernels = [v for v in (*method.projector.weights, *method.predictor.weights) if v.path.endswith("kernel")]
+    expected = 1e-3 * sum(np.square(kernel).sum() for kernel in kernels)
+    assert len(kernels) == 5
+    assert sum(map(float, (*method.projector.losses, *method.predictor.losses))) == pytest.approx(expected, rel=1e-4)
+
+
+def test_heads_are_leaky_by_018():
+    head = mlp((1, 1), "head", hidden_norm=False, input_dim=1)
+    for layer in (head.layers[0], head.layers[-1]):
+        layer.kernel.assign([[1.0]])
+    np.testing.assert_allclose(head(np.array([[[-1.0], [2.0]]], np.float32))[0, :, 0], [-0.18, 2.0], atol=1e-6)
+
+
+def brute_force(label, log_probabilities):
+    """-log of the sum over all paths that collapse to the label."""
+    import itertools
+
+    frames, classes = log_probabilities.shape
+    total = -np.inf
+    for path in itertools.product(range(classes), repeat=frames):
+        collapsed = [c for i, c in enumerate(path) if (i == 0 or c != path[i - 1]) and c != classes - 1]
+        if collapsed == label:
+            total = np.logaddexp(total, sum(log_probabilities[t, c] for t, c in enumerate(path)))
+    return -total
+
+
+def test_ctc_loss_is_the_sum_over_all_paths_and_masks_frames():
+    logits = np.random.default_rng(0).normal(size=(3, 5, 3)).astype(np.float32)
+    labels = np.array([[0, 1, -1], [0, 0, -1], [1, -1, -1]], np.int32)
+    mask = np.arange(5)[None] < np.array([[5], [4], [2]])
+    log_probabilities = tf.nn.log_softmax(logits).numpy().astype(np.float64)
+    found = ctc_loss(tf.constant(labels), tf.constant(logits), tf.constant(mask))
+    for i, (label, frames) in enumerate((([0, 1], 5), ([0, 0], 4), ([1], 2))):
+        assert float(found[i]) == pytest.approx(brute_force(label, log_probabilities[i, :frames]), rel=1e-4)
+    whole = ctc_loss(tf.constant(labels[:1]), tf.constant(logits[:1]))
+    assert float(whole[0]) == pytest.approx(float(found[0]), rel=1e-6)
+
+
+def test_the_blank_starts_unlikely():
+    head = ctc_head(8, 5, 0.0)
+    assert head.layers[-1].bias.numpy().tolist() == [0, 0, 0, 0, -2]
+
+
+def test_unknown_names_list_the_known():
+    with pytest.raises(UserError, match="simclr, simsiam"):
+        find_method("simklr")
+    with pytest.raises(UserError, match="info_nce, nt_xent"):
+        METHODS["simclr"](loss_name="ntxent")

@@ -1,0 +1,396 @@
+"""The verbs as a user meets them: what they write, and that what is wrong is one sentence, exit 2 and nothing written."""
+
+import csv
+import io
+import json
+import re
+import runpy
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import SMALL
+from PIL import Image
+
+from seqclr import cli
+
+ROOT = Path(__file__).parents[1]
+TOOLS = {path.stem.replace("_", "-"): path for path in (ROOT / "tools").glob("*.py")}
+BARS_AND_SKIPS = re.compile(r"%\||skipped: ")
+
+
+def files_of(folder: Path) -> dict[Path, bytes | None]:
+    return {path: path.read_bytes() if path.is_file() else None for path in folder.rglob("*")}
+
+
+@pytest.fixture
+def refused(capsys, tmp_path):
+    """Runs a verb that must end with 2, one sentence that holds `told`, and everything in `tmp_path` as it was."""
+
+    def refused(*words: object, told: str) -> None:
+        before = files_of(tmp_path)
+        capsys.readouterr()
+        status = cli.main([str(word) for word in words])
+        lines = re.split(r"[\r\n]+", capsys.readouterr().err)
+        lines = [line for line in lines if line.strip() and not BARS_AND_SKIPS.search(line)]
+        assert status == 2
+        assert len(lines) == 1, lines
+        assert lines[0].startswith(f"seqclr {words[0]}: ") and told in lines[0]
+        assert files_of(tmp_path) == before
+
+    return refused
+
+
+def words(verb: str, data: Path, output: Path, reader: Path) -> list:
+    """A verb on some data."""
+    return {
+        "pretrain": ["pretrain", "--data", data, "--output", output, "--steps", 1, *SMALL],
+        "finetune": ["finetune", "--data", data, "--output", output, "--steps", 1, *SMALL],
+        "evaluate": ["evaluate", "--model", reader, "--data", data],
+        "predict": ["predict", "--model", reader, data],
+    }[verb]
+
+
+def page() -> bytes:
+    stream = io.BytesIO()
+    Image.radial_gradient("L").resize((60, 20)).save(stream, "PNG")
+    return stream.getvalue()
+
+
+def png(width: int, height: int) -> bytes:
+    stream = io.BytesIO()
+    Image.new("L", (width, height)).save(stream, "PNG")
+    return stream.getvalue()
+
+
+def labelled(folder: Path, rows: list[str], header: str = "file,text", encoding: str = "utf-8") -> Path:
+    """A folder with good.png, other.png and a labels.csv of the rows."""
+    folder.mkdir()
+    for name in ("good.png", "other.png"):
+        (folder / name).write_bytes(page())
+    (folder / "labels.csv").write_text("\n".join([header, *rows, ""]), encoding=encoding)
+    return folder
+
+
+# data
+
+BAD = {"truncated": page()[:-200], "text": b"no image", "empty": b"", "one_pixel": png(1, 1), "wide": png(20_000, 20)}
+
+
+@pytest.mark.parametrize("kind", BAD)
+@pytest.mark.parametrize("verb", ["pretrain", "finetune", "evaluate", "predict"])
+def test_a_bad_image_is_named(refused, tmp_path, reader, verb, kind):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    (folder / f"{kind}.png").write_bytes(BAD[kind])
+    if verb in ("finetune", "evaluate"):
+        (folder / "good.png").write_bytes(page())
+        (folder / "labels.csv").write_text(f"file,text\ngood.png,12\n{kind}.png,34\n")
+    refused(*words(verb, folder, tmp_path / "run", reader), told=f"{folder / kind}.png")
+
+
+@pytest.mark.parametrize("verb", ["pretrain", "finetune", "evaluate", "predict"])
+def test_a_missing_path_or_empty_folder_is_named(refused, tmp_path, reader, verb):
+    refused(*words(verb, tmp_path / "nowhere", tmp_path / "run", reader), told=str(tmp_path / "nowhere"))
+    (tmp_path / "hollow").mkdir()
+    refused(*words(verb, tmp_path / "hollow", tmp_path / "run", reader), told=f"{tmp_path / 'hollow'} holds no image")
+
+
+def test_one_bad_image_of_many_without_labels_is_skipped_and_counted(capsys, pages, tmp_path):
+    shutil.copytree(pages / "images", tmp_path / "images")
+    (tmp_path / "images" / "bad.png").write_bytes(BAD["truncated"])
+    assert cli.main([str(w) for w in words("pretrain", tmp_path / "images", tmp_path / "run", Path())]) == 0
+    told = capsys.readouterr().err
+    assert "24 images" in told and "1 image(s) skipped" in told and "bad.png is damaged or truncated" in told
+
+
+@pytest.mark.parametrize(
+    "header, rows, told",
+    [
+        ("file,label", ["good.png,12"], "has no column 'text'"),
+        ("image,text", ["good.png,12"], "has no column 'file'"),
+        ("file,text", ["good.png,12", "lost.png,34"], "labels.csv, line 3 names lost.png"),
+        ("file,text", ["good.png,12", "other.png,"], "other.png has an empty label"),
+        ("file,text", [], "labels.csv has no rows"),
+        ("file,text,split", ["good.png,12,test", "other.png,34,test"], "no row to train on"),
+        ("file,text", ["good.png,12"], "one label is not enough"),
+        ("file,text", ["good.png,12", "other.png,12345678901234567"], "other.png has the label '12345678901234567'"),
+    ],
+)
+def test_a_table_that_cannot_be_trained_on(refused, tmp_path, header, rows, told):
+    folder = labelled(tmp_path / "data", rows, header)
+    validation = ["--validation", labelled(tmp_path / "validation", ["good.png,12"])] if len(rows) > 1 else []
+    refused(*words("finetune", folder, tmp_path / "run", Path()), *validation, told=told)
+
+
+@pytest.mark.parametrize("stranger", ["good", "other"])  # one of them is held out for validation
+def test_a_label_outside_the_given_charset(refused, tmp_path, stranger):
+    rows = [f"{name}.png,{'1?2' if name == stranger else '12'}" for name in ("good", "other")]
+    finetune = words("finetune", labelled(tmp_path / "data", rows), tmp_path / "run", Path())
+    refused(*finetune, "--charset", "0123456789", told=f"{stranger}.png has the text '1?2' with '?'")
+
+
+def test_a_table_of_a_spreadsheet_with_a_byte_order_mark(tmp_path, reader):
+    folder = labelled(tmp_path / "data", ["good.png,12", "other.png,34"], encoding="utf-8-sig")
+    assert cli.main(["evaluate", "--model", str(reader), "--data", str(folder)]) == 0
+
+
+def test_a_split_that_is_not_there(refused, pages, reader):
+    refused("evaluate", "--model", reader, "--data", pages, "--split", "dev", told="it has test, train")
+
+
+# keys
+
+
+@pytest.mark.parametrize(
+    "verb, settings, told",
+    [
+        ("finetune", ["encodr=tiny"], "the key 'encodr' does not exist: did you mean encoder?"),
+        ("finetune", ["--batchsize", "4"], "the option '--batchsize' does not exist: did you mean --batch-size?"),
+        ("finetune", ["zzz=1"], "'zzz' does not exist: known are"),
+        ("finetune", ["something"], "'something' is neither an option nor key=value"),
+        ("pretrain", ["method=byol"], "method 'byol' is not known: simclr"),
+        ("pretrain", ["--method", "byol"], "method 'byol' is not known: simclr"),
+        ("pretrain", ["encoder=huge"], "encoder 'huge' is not known: tiny, small, base"),
+        ("pretrain", ["positions=rotary"], "positions 'rotary' is not known: none, "),
+        ("pretrain", ["frames=some"], "frames 'some' is not known: "),
+        ("pretrain", ["views=wild"], "views 'wild' is neither a preset (article"),
+        ("finetune", ["optimizer=adagrad"], "optimizer 'adagrad' is not known: sgd, "),
+        ("finetune", ["precision=float64"], "precision 'float64' is not known: auto, "),
+        ("finetune", ["resize=crop"], "resize 'crop' is not known: stretch, pad"),
+        ("finetune", ["case=title"], "case 'title' is not known: keep, "),
+        ("finetune", ["unknown=ignore"], "unknown 'ignore' is not known: error, drop"),
+        ("finetune", ["steps=many"], "steps=many does not fit"),
+        ("finetune", ["--height", "tall"], "height=tall does not fit"),
+        ("finetune", ["tensorboard=perhaps"], "tensorboard=perhaps does not fit"),
+        ("finetune", ["learning_rate=[1,2]"], "learning_rate=[1, 2] does not fit"),
+        ("finetune", ["--batch-size", "0"], "batch_size 0: at least 1"),
+        ("finetune", ["--labels", "0"], "labels 0: at least 1"),
+        ("finetune", ["--steps", "-1"], "steps -1: at least 1"),
+        ("finetune", ["steps=null"], "steps and epochs are both null"),
+        ("finetune", ["learning_rate=nan"], "learning_rate nan: "),
+        ("finetune", ["dropout=1.5"], "dropout 1.5: 0 to 1"),
+        ("finetune", ["seed=-1"], "seed -1: 0 to "),
+        ("finetune", ["height=4"], "height 4 and width 64: at least 8"),
+    ],
+)
+def test_a_wrong_key_or_value(refused, pages, tmp_path, verb, settings, told):
+    refused(*words(verb, pages, tmp_path / "run", Path()), *settings, told=told)
+
+
+@pytest.mark.parametrize(
+    "text, told",
+    [
+        ("encodr: tiny", "the key 'encodr' does not exist: did you mean encoder?"),
+        ("1: tiny", "the key '1' does not exist"),
+        ("- encoder", "is not a list of 'key: value' lines"),
+        ("encoder: [tiny", "is not YAML"),
+        ("steps: many", "steps=many does not fit"),
+        ("encoder: {name: tiny}", "does not fit"),
+        (None, "cannot be opened"),
+    ],
+)
+def test_a_wrong_config_file(refused, pages, tmp_path, text, told):
+    file = tmp_path / "config.yaml"
+    if text is not None:
+        file.write_text(text)
+    refused(*words("finetune", pages, tmp_path / "run", Path()), "--config", file, told=told)
+
+
+def test_flags_override_the_config_file(pages, tmp_path, capsys):
+    file = tmp_path / "config.yaml"
+    file.write_text("encoder: none of these\nbatch_size: 0\n")
+    assert cli.main([*map(str, words("finetune", pages, tmp_path / "run", Path())), "--config", str(file)]) == 2
+    assert "encoder 'none of these'" in capsys.readouterr().err
+
+
+# runs and outputs
+
+
+@pytest.mark.parametrize("verb", ["pretrain", "finetune"])
+def test_outputs_that_cannot_be_are_refused_before_the_training(refused, pages, tmp_path, verb):
+    (tmp_path / "file").write_text("a file")
+    (tmp_path / "used").mkdir()
+    (tmp_path / "used" / "notes.txt").write_text("mine")
+    refused(*words(verb, pages, tmp_path / "used", Path()), told=f"{tmp_path / 'used'} exists already")
+    refused(*words(verb, pages, tmp_path / "file", Path()), told=f"{tmp_path / 'file'} exists already")
+    refused(*words(verb, pages, tmp_path / "file" / "run", Path()), told=f"{tmp_path / 'file'} is a file")
+    json_file = tmp_path / "nowhere" / "figures.json"
+    refused(*words(verb, pages, tmp_path / "run", Path()), "--json", json_file, told=f"{json_file} cannot be written")
+    refused(*words(verb, pages, tmp_path / "run", Path()), "--resume", told=f"{tmp_path / 'run'} is not a run")
+    refused(verb, "--data", pages, told="--output")
+
+
+@pytest.mark.parametrize("verb", ["evaluate", "predict"])
+def test_figures_that_cannot_be_written_are_refused_before_the_work(refused, pages, tmp_path, verb):
+    told = f"{tmp_path / 'nowhere' / 'figures.json'} cannot be written"
+    refused(*words(verb, pages, tmp_path, Path("no model")), "--json", tmp_path / "nowhere" / "figures.json", told=told)
+
+
+@pytest.mark.parametrize("verb", ["evaluate", "predict", "export"])
+def test_a_model_that_does_not_read(refused, pages, pretrained, tmp_path, verb):
+    (tmp_path / "folder").mkdir()
+    for model, told in (
+        (pretrained, "was pretrained only"),
+        (tmp_path / "nothing", "there is no such folder"),
+        (tmp_path / "folder", "has no config.yaml"),
+    ):
+        rest = {"evaluate": ["--data", pages], "predict": [pages], "export": ["--output", tmp_path / "export"]}[verb]
+        refused(verb, "--model", model, *rest, told=f"{model} {told}" if model == pretrained else told)
+
+
+def edited(run: Path, copy: Path, old: str, new: str) -> Path:
+    shutil.copytree(run, copy)
+    config = (copy / "config.yaml").read_text()
+    assert old in config
+    (copy / "config.yaml").write_text(config.replace(old, new))
+    return copy
+
+
+@pytest.mark.parametrize(
+    "old, new, told",
+    [
+        ("encoder: tiny", "encoder: small", "best.npz is of another architecture"),
+        ("positions: convolutional", "positions: none", "best.npz is of another architecture"),
+        ("height: 16", "height: tall", "config.yaml: height=tall does not fit"),
+        ("height: 16\n", "", "best.npz is of another architecture"),
+    ],
+)
+def test_a_run_whose_config_was_edited(refused, reader, pages, tmp_path, old, new, told):
+    refused("evaluate", "--model", edited(reader, tmp_path / "run", old, new), "--data", pages, told=told)
+
+
+@pytest.mark.parametrize("name", ["checkpoints/best.npz", "charset.json"])
+def test_a_run_with_a_damaged_file(refused, reader, pages, tmp_path, name):
+    shutil.copytree(reader, tmp_path / "run")
+    (tmp_path / "run" / name).write_bytes((reader / name).read_bytes()[:20])
+    refused("predict", "--model", tmp_path / "run", pages, told=name)
+
+
+def test_a_damaged_export(refused, exported, pages, tmp_path):
+    shutil.copytree(exported, tmp_path / "export")
+    (tmp_path / "export" / "saved_model.pb").write_bytes(b"\xff no model")
+    refused("predict", "--model", tmp_path / "export", pages, told=f"{tmp_path / 'export'} is damaged")
+    (tmp_path / "export" / "charset.json").unlink()
+    refused("predict", "--model", tmp_path / "export", pages, told="has no charset.json")
+    refused("evaluate", "--model", exported, "--data", pages, "--beam", 4, told="decodes greedily")
+
+
+def test_finetuning_takes_the_architecture_of_the_pretrained_run_and_refuses_another(
+    refused, pages, pretrained, tmp_path
+):
+    words = ["--data", pages, "--output", tmp_path / "run", "--pretrained", pretrained, "--steps", 1, "--workers", 0]
+    for setting in ("encoder=small", "height=32", "positions=learned"):
+        refused("finetune", *words, setting, told="is of another architecture")
+    refused("finetune", *words[:-6], "--pretrained", tmp_path / "nothing", told="there is no such folder")
+    assert cli.main([str(word) for word in ["finetune", *words, "batch_size=4"]]) == 0
+    assert "height: 16\nwidth: 64\n" in (tmp_path / "run" / "config.yaml").read_text()
+
+
+def test_a_run_folder_holds_what_is_promised(pretrained, reader):
+    for run in (pretrained, reader):
+        assert {"config.yaml", "metrics.csv", "checkpoints", "plots"} <= {path.name for path in run.iterdir()}
+        assert list((run / "checkpoints").glob("step-*.npz")) and (run / "plots" / "metrics.png").is_file()
+    assert json.loads((reader / "charset.json").read_text())["characters"] == "0123456789"
+    with open(reader / "metrics.csv", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert float(rows[-1]["step"]) == 45 and float(rows[-1]["loss"]) < float(rows[0]["loss"]) / 10
+
+
+@pytest.mark.parametrize("kind", ["pretrain", "finetune"])
+def test_resuming_a_finished_run_changes_nothing(pretrained, reader, tmp_path, kind, capsys):
+    run = tmp_path / "run"
+    shutil.copytree(pretrained if kind == "pretrain" else reader, run)
+    before = files_of(run)
+    assert cli.main([kind, "--resume", "--output", str(run)]) == 0
+    assert files_of(run) == before
+
+
+def test_resuming_with_another_architecture_is_refused(refused, pretrained, tmp_path):
+    shutil.copytree(pretrained, tmp_path / "run")
+    refused("pretrain", "--resume", "--output", tmp_path / "run", "encoder=small", told="is of another architecture")
+
+
+def test_an_export_overwrites_nothing(refused, reader, tmp_path):
+    (tmp_path / "file").write_text("a file")
+    (tmp_path / "used").mkdir()
+    refused("export", "--model", reader, "--output", tmp_path / "used", told=f"{tmp_path / 'used'} exists already")
+    refused("export", "--model", reader, "--output", tmp_path / "file" / "export", told="is a file")
+    refused("export", "--model", reader, "--output", tmp_path / "x", "--format", "zip", told="--format")
+
+
+# figures
+
+
+def test_evaluate_writes_its_figures(reader, pages, tmp_path, capsys):
+    words = ["--model", reader, "--data", pages, pages / "labels.csv", "--json", tmp_path / "figures.json"]
+    assert cli.main([str(word) for word in ["evaluate", *words, "--plots", tmp_path / "plots"]]) == 0
+    figures = json.loads((tmp_path / "figures.json").read_text())
+    measures = {"samples", "edit_distance_accuracy", "exact_match", "exact_match_caseless", "cer", "one_minus_ned"}
+    assert measures | {"images_per_second", "sources"} <= set(figures)
+    assert (
+        figures["samples"] == 48 and 0.3 < figures["edit_distance_accuracy"] <= 1 and figures["images_per_second"] > 0
+    )
+    assert list(figures["sources"]) == ["pages", "pages#2"]
+    for source in figures["sources"].values():
+        assert measures <= set(source) and source["samples"] == 24
+        assert source["cer"] == pytest.approx(figures["cer"])
+    with open(tmp_path / "plots" / "predictions.csv", newline="", encoding="utf-8") as stream:
+        assert len(list(csv.DictReader(stream))) == 48
+    assert "pages#2" in capsys.readouterr().out
+
+
+def test_predict_reads_the_good_ones_and_names_the_bad_one(reader, pages, tmp_path, capsys):
+    good, bad = sorted((pages / "images").iterdir())[:3], tmp_path / "bad.png"
+    bad.write_bytes(BAD["truncated"])
+    images = [str(path) for path in [good[0], bad, *good[1:]]]
+    capsys.readouterr()
+    assert cli.main(["predict", "--model", str(reader), "--json", str(tmp_path / "read.json"), *images]) == 2
+    out, err = capsys.readouterr()
+    rows = [line.split("\t") for line in out.splitlines()]
+    assert [row[0] for row in rows] == list(map(str, good))
+    assert all(text and 0 <= float(confidence) <= 1 for _, text, confidence in rows)
+    assert err.startswith(f"seqclr predict: {bad} is damaged") and err.count("\n") == 1
+    report = json.loads((tmp_path / "read.json").read_text())
+    assert [[row["file"], row["text"]] for row in report["predictions"]] == [row[:2] for row in rows]
+    assert len(report["unread"]) == 1
+
+
+# the program
+
+
+def test_no_verb_an_unknown_verb_and_the_version(capsys):
+    assert cli.main([]) == 0 and all(verb in capsys.readouterr().out for verb in cli.VERBS)
+    assert cli.main(["--version"]) == 0 and re.fullmatch(r"\d+\.\d+\S*\n", capsys.readouterr().out)
+    assert cli.main(["train"]) == 2 and "there is no verb 'train'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", cli.VERBS)
+def test_every_verb_is_a_tool_with_the_same_help(verb, monkeypatch, capsys):
+    helps = []
+    for argv, call in (
+        (["seqclr", verb, "--help"], lambda: cli.main()),
+        ([str(TOOLS[verb]), "--help"], lambda: runpy.run_path(str(TOOLS[verb]), run_name="__main__")),
+    ):
+        monkeypatch.setattr(sys, "argv", argv)
+        with pytest.raises(SystemExit) as ended:
+            call()
+        assert not ended.value.code
+        helps.append(capsys.readouterr().out)
+    assert helps[0] == helps[1] and f"seqclr {verb}" in helps[0] and cli.VERBS[verb].__doc__ in helps[0]
+
+
+@pytest.mark.parametrize(
+    "words, told",
+    [
+        (["seqclr.cli", "predict", "--model", "nowhere", "page.png"], "nowhere is not a run"),
+        (["seqclr.cli", "pretrain", "--data", "nowhere", "--output", "run"], "nowhere does not exist"),
+    ],
+)
+def test_a_process_of_its_own_says_one_sentence_too(tmp_path, words, told):
+    done = subprocess.run([sys.executable, "-m", *words], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr.count("\n") == 1 and told in done.stderr
+    assert not list(tmp_path.iterdir())

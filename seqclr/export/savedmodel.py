@@ -145,8 +145,8 @@ def card(model: str, recognizer: Recognizer) -> str:
 
 Reads one line of text in an image. Use it only where you are authorised to.
 
-- Input of `serving_default`: `image_bytes`, string `[B]`: PNG, JPEG, GIF (first frame) or BMP files of any size.
-  Transparency is laid on white. EXIF turns are not applied.
+- Input of `serving_default`: `image_bytes`, string `[B]`: PNG, JPEG, GIF (first frame) or BMP (8 bits or more) files of
+  any size. Transparency is laid on white, but for that of GIF. EXIF turns are not applied.
 - Input of `predict_image`: `image`, uint8 `[B, H, W, 3]`, RGB.
 - Output of both: `text`, string `[B]`; `confidence`, float32 `[B]`, the probability of the path that was read, 0 to 1.
 - Characters ({len(characters)}, case rule `{recognizer.charset.case}`): `{characters}`

@@ -1,0 +1,234 @@
+"""The export reads as its run does: in a process without this package, from every kind of file, in any batch."""
+
+import json
+import shutil
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from seqclr import cli
+from seqclr.data import images
+from seqclr.data.records import Entry
+from seqclr.export import savedmodel
+from seqclr.recognize.evaluate import load_reader
+from seqclr.recognize.recognizer import Recognizer
+
+# Pillow rounds between its two passes and works in fixed point: a resized page may differ by one level in some pixels.
+RESIZED = 0.02
+EXACT = 1e-4
+SIZES = [(64, 16), (88, 30), (132, 45)]  # the first is that of the model
+KINDS = {
+    "png": ["1", "L", "LA", "P", "RGB", "RGBA"],
+    "jpg": ["L", "RGB"],
+    "gif": ["1", "L", "P"],
+    "bmp": ["L", "P", "RGB", "RGBA"],
+}
+ALONE = """
+import json, sys
+sys.modules["seqclr"] = None  # cannot be imported
+import tensorflow as tf
+serve = tf.saved_model.load(sys.argv[1]).signatures["serving_default"]
+data = [open(file, "rb").read() for file in sys.argv[2:]]
+for batch in ([data] + [[one] for one in data]):
+    result = serve(image_bytes=tf.constant(batch))
+    texts = [text.decode() for text in result["text"].numpy()]
+    print(json.dumps(list(zip(texts, result["confidence"].numpy().tolist()))))
+"""
+
+
+def draw(pages: Path, number: int, mode: str, size: tuple[int, int]) -> Image.Image:
+    image = Image.open(pages / "images" / f"{number:06d}.png").convert("RGB").resize(size)
+    if mode in ("LA", "RGBA"):
+        image.putalpha(Image.linear_gradient("L").resize(size))
+    return image.convert(mode)
+
+
+@pytest.fixture(scope="module")
+def files(pages, tmp_path_factory) -> list[Path]:
+    """Pages in every format and mode that TensorFlow decodes, in three sizes."""
+    folder = tmp_path_factory.mktemp("kinds")
+    combinations = [(kind, mode, size) for kind, modes in KINDS.items() for mode in modes for size in SIZES]
+    for number, (kind, mode, size) in enumerate(combinations):
+        draw(pages, number % 20, mode, size).save(folder / f"{number:02d}_{mode}_{size[0]}.{kind}")
+    return sorted(folder.iterdir())
+
+
+@pytest.fixture(scope="module")
+def read(reader, files) -> list[tuple[str, float]]:
+    """What the run reads in them."""
+    read = list(Recognizer.load(reader).read(entries(files)))
+    assert len({text for text, _ in read}) > len(files) / 4
+    return read
+
+
+@pytest.fixture(scope="module")
+def padded(reader, tmp_path_factory) -> tuple[Path, Path]:
+    """The run with proportions kept and the rest masked, for which no weight changes; and its export."""
+    run = tmp_path_factory.mktemp("pad") / "run"
+    shutil.copytree(reader, run)
+    config = (run / "config.yaml").read_text()
+    (run / "config.yaml").write_text(config.replace("resize: stretch", "resize: pad"))
+    savedmodel.export(str(run), str(run.with_name("export")))
+    return run, run.with_name("export")
+
+
+def entries(files: list[Path]) -> list[Entry]:
+    return [Entry("files", str(file)) for file in files]
+
+
+def serve(folder: Path, data: list[bytes]) -> list[tuple[str, float]]:
+    model = tf.saved_model.load(str(folder))
+    return results(model.signatures["serving_default"](image_bytes=tf.constant(data)))
+
+
+def results(result: dict) -> list[tuple[str, float]]:
+    return list(zip([text.decode() for text in result["text"].numpy()], result["confidence"].numpy().tolist()))
+
+
+def assert_same(found, wanted, files, tolerance=None) -> None:
+    assert [(file.name, text) for file, (text, _) in zip(files, found)] == [
+        (file.name, text) for file, (text, _) in zip(files, wanted)
+    ]
+    for file, (_, a), (_, b) in zip(files, found, wanted):
+        assert a == pytest.approx(b, abs=tolerance or (EXACT if f"_{SIZES[0][0]}." in file.name else RESIZED)), file
+
+
+def test_it_reads_without_this_package_one_by_one_and_in_a_batch(exported, files, read, tmp_path):
+    command = [sys.executable, "-c", ALONE, str(exported), *map(str, files)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    batch, *singles = map(json.loads, done.stdout.splitlines())
+    assert_same(batch, read, files)
+    assert_same([single for [single] in singles], batch, files, EXACT)
+
+
+def test_predict_image_is_serving_default(exported, pages):
+    model = tf.saved_model.load(str(exported))
+    files = sorted((pages / "images").iterdir())[:6]
+    pixels = np.stack([images.read(file) for file in files])
+    direct = results(model.signatures["predict_image"](image=tf.constant(pixels)))
+    assert_same(direct, serve(exported, [file.read_bytes() for file in files]), files, 1e-6)
+
+
+def test_padding_reads_as_the_padded_run_does(padded, reader, files, read):
+    run, export = padded
+    wanted = list(load_reader(str(run)).read(entries(files)))
+    assert_same(serve(export, [file.read_bytes() for file in files]), wanted, files)
+    assert wanted != read
+
+
+@pytest.mark.parametrize("kind", ["webp", "tiff", "turned", "sixteen_bits", "cmyk", "one_bit_bmp", "clear_gif"])
+def test_what_tensorflow_does_not_decode_goes_through_predict(exported, reader, pages, tmp_path, kind, capsys):
+    page = draw(pages, 5, "RGB", SIZES[0])
+    file = tmp_path / f"page.{dict(webp='webp', tiff='tiff', turned='jpg', cmyk='jpg').get(kind, kind[-3:])}"
+    if kind == "turned":
+        exif = Image.Exif()
+        exif[0x0112] = 6
+        page.rotate(90, expand=True).save(file, exif=exif)
+    elif kind == "sixteen_bits":
+        file = file.with_suffix(".png")
+        Image.fromarray(np.asarray(page.convert("L")).astype(np.uint16) * 257).save(file)
+    elif kind == "clear_gif":
+        page.quantize(8).save(file, transparency=1)
+    else:
+        page = page.convert({"cmyk": "CMYK", "one_bit_bmp": "1"}.get(kind, "RGB"))
+        page.save(file, **({"lossless": True} if kind == "webp" else {}))
+    rows = []
+    for model in (reader, exported):
+        assert cli.main(["predict", "--model", str(model), str(file)]) == 0
+        rows.append(capsys.readouterr().out.strip().split("\t"))
+    (_, text, confidence), (_, wanted, sure) = rows
+    assert text and text == wanted and float(confidence) == pytest.approx(float(sure), abs=2e-4)
+
+
+def test_evaluate_gives_the_run_and_its_export_the_same_figures(exported, reader, pages, tmp_path):
+    figures = []
+    for model in (reader, exported):
+        file = tmp_path / f"{model.name}.json"
+        assert cli.main(["evaluate", "--model", str(model), "--data", str(pages), "--json", str(file)]) == 0
+        figures.append(json.loads(file.read_text()))
+        figures[-1].pop("images_per_second")
+    assert figures[0] == figures[1]
+
+
+@pytest.mark.parametrize("resize", ["stretch", "pad"])
+def test_pixels_differ_by_one_level_at_most(reader, resize):
+    recognizer = Recognizer.load(reader)
+    recognizer.resize = resize
+    service = savedmodel.Service(recognizer)
+    rng = np.random.default_rng(0)
+    for height, width in [*rng.integers((4, 4), (90, 300), (40, 2)).tolist(), (16, 64), (4, 4), (4, 500), (300, 8)]:
+        image = rng.integers(0, 256, (height, width, 3), np.uint8)
+        wanted, filled = images.fit(image, 16, 64, resize)
+        pixels, columns = service._fit(tf.constant(image))
+        assert int(columns) == filled
+        assert np.abs(pixels.numpy().astype(int) - wanted).max() <= (0 if (height, width) == (16, 64) else 1)
+
+
+def test_decoding_is_exact(files):
+    for file in files:
+        data = file.read_bytes()
+        np.testing.assert_array_equal(savedmodel.decode_image(tf.constant(data)), images.decode(data), file.name)
+
+
+def test_a_bmp_of_32_bits_without_alpha_is_not_white():
+    image = Image.radial_gradient("L").resize((20, 8)).convert("RGB")
+    data = bytearray()
+    rows = np.dstack([np.asarray(image)[::-1, :, ::-1], np.zeros((8, 20), np.uint8)])  # bottom up, blue first
+    data += b"BM" + (54 + rows.size).to_bytes(4, "little") + bytes(4) + (54).to_bytes(4, "little")
+    data += b"".join(n.to_bytes(4, "little") for n in (40, 20, 8)) + b"\x01\x00\x20\x00" + bytes(24) + rows.tobytes()
+    np.testing.assert_array_equal(images.decode(bytes(data)), np.asarray(image))
+    np.testing.assert_array_equal(savedmodel.decode_image(tf.constant(bytes(data))), np.asarray(image))
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+@pytest.mark.parametrize("mode", ["gray", "palette"])
+def test_a_png_of_few_bits_is_opaque(tmp_path, bits, mode):
+    levels = np.random.default_rng(bits).integers(0, 2**bits, (8, 24)).astype(np.uint8)
+    palette = Image.fromarray(levels, "P") if mode == "palette" else None
+    if palette is None:
+        data = gray_png(levels, bits)
+    else:
+        palette.putpalette(np.random.default_rng(0).integers(0, 256, 3 * 2**bits).tolist())
+        palette.save(tmp_path / "page.png", bits=bits)
+        data = (tmp_path / "page.png").read_bytes()
+    assert data[24] == bits
+    np.testing.assert_array_equal(savedmodel.decode_image(tf.constant(data)), images.decode(data))
+
+
+def gray_png(levels: np.ndarray, bits: int) -> bytes:
+    """Pillow writes gray of 1 and 8 bits only."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return len(data).to_bytes(4, "big") + kind + data + zlib.crc32(kind + data).to_bytes(4, "big")
+
+    height, width = levels.shape
+    shifted = (levels[..., None] >> np.arange(bits - 1, -1, -1)) & 1
+    rows = np.packbits(shifted.reshape(height, -1), axis=1)
+    head = width.to_bytes(4, "big") + height.to_bytes(4, "big") + bytes([bits, 0, 0, 0, 0])
+    content = zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", content) + chunk(b"IEND", b"")
+
+
+def test_charset_and_model_card_are_beside_it(exported, reader):
+    assert (exported / "charset.json").read_bytes() == (reader / "charset.json").read_bytes()
+    card = (exported / "model_card.md").read_text(encoding="utf-8")
+    assert "`0123456789`" in card and "16x64 by `stretch`" in card and "encoder: tiny" in card
+    assert load_reader(str(exported)).charset == Recognizer.load(reader).charset
+
+
+@pytest.mark.parametrize("broken", ["card", "os.replace"])
+def test_an_export_that_fails_says_so_and_leaves_nothing(reader, tmp_path, monkeypatch, capsys, broken):
+    def fail(*_):
+        raise OSError("no space left")
+
+    monkeypatch.setattr(f"seqclr.export.savedmodel.{broken}", fail)
+    assert cli.main(["export", "--model", str(reader), "--output", str(tmp_path / "export")]) == 1
+    assert capsys.readouterr().err.splitlines()[-1] == "seqclr export: no space left"
+    assert not list(tmp_path.iterdir())

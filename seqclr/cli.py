@@ -108,9 +108,15 @@ def _training_arguments(parser: Parser, argv: list[str], base: type, method_of: 
     parser.usage = f"{parser.prog} --data PATH... --output RUN [options] [key=value ...]"
     for field in dataclasses.fields(base):
         _add_key(parser, field)
-    known = [word for word in argv if word not in ("-h", "--help")]
-    method = vars(parser.parse_known_args(known if "--output" in known else [*known, "--output", ""])[0]).get("method")
-    for field in dataclasses.fields(method_of(method or "simclr")):
+    # the method's own keys are options too, so the method must be known before all options are
+    plain = [word for word in argv if word not in ("-h", "--help")]
+    early, rest = parser.parse_known_args(plain if "--output" in plain else [*plain, "--output", ""])
+    saved = Path(early.output) / "config.yaml"
+    files = [load_yaml(saved)] if early.resume and saved.is_file() else []
+    files += [load_yaml(early.config)] if early.config else []
+    named = [word.removeprefix("method=") for word in [*(early.data or []), *rest] if word.startswith("method=")]
+    named += [getattr(early, "method", None), *(file.get("method") for file in reversed(files)), "simclr"]
+    for field in dataclasses.fields(method_of(next(filter(None, named)))):
         _add_key(parser, field)
     args, rest = parser.parse_known_args(argv)
     words = [*rest, *(word for word in args.data or [] if "=" in word and not Path(word).exists())]
@@ -125,10 +131,7 @@ def _training_arguments(parser: Parser, argv: list[str], base: type, method_of: 
         flags.pop(name, None)
     if args.data:
         flags["data"] = [word for word in args.data if word not in words]
-    saved = Path(args.output) / "config.yaml"
-    files = [saved] if args.resume and saved.is_file() else []
-    files += [args.config] if args.config else []
-    return args, [*map(load_yaml, files), flags, dict(word.split("=", 1) for word in words)]
+    return args, [*files, flags, dict(word.split("=", 1) for word in words)]
 
 
 def _add_key(parser: Parser, field: dataclasses.Field) -> None:

@@ -71,7 +71,7 @@ class PretrainConfig(RunConfig):
 class FinetuneConfig(RunConfig):
     """Training a recognizer on labelled images."""
 
-    steps: int | None = key(3000, "batches, instead of epochs")
+    steps: int | None = key(2500, "batches, instead of epochs")
     learning_rate: float = key(2e-3, "at the end of the warm-up; a cosine to zero follows")
     pretrained: str | None = key(None, "a pretraining run; without it, from scratch")
     labels: int | None = key(None, "use only so many labels of every source, drawn by the seed")

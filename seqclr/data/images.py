@@ -88,9 +88,9 @@ def fit(image: np.ndarray, height: int, width: int, resize: str = "stretch") -> 
     (`tf.image.resize(..., antialias=True)`), so that an exported model sees the same pixels.
     """
     filled = fitted_width(*image.shape[:2], height, width, resize)
-    scaled = np.asarray(Image.fromarray(image).resize((filled, height), Image.Resampling.BILINEAR))
-    if filled == width:
-        return scaled, filled
     canvas = np.full((height, width, 3), 255, np.uint8)
-    canvas[:, :filled] = scaled
+    for channel in range(3):  # in float32: of bytes Pillow would round between its two passes, TensorFlow does not
+        plane = Image.fromarray(image[..., channel].astype(np.float32))
+        scaled = np.asarray(plane.resize((filled, height), Image.Resampling.BILINEAR))
+        canvas[:, :filled, channel] = np.rint(scaled).clip(0, 255)
     return canvas, filled

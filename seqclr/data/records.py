@@ -1,6 +1,6 @@
 """Where images and their texts come from: folders, tables, labels in file names, `.gt.txt`, LMDB. Host wing.
 
-A data set is a list of `Entry`: nothing is decoded to make it. `Records` gives random access to the decoded images.
+A data set is a list of `Entry`: nothing is decoded to make it. data/loader.py gives random access to the images.
 """
 
 from __future__ import annotations
@@ -13,8 +13,6 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-
-import numpy as np
 
 from seqclr.data import images
 from seqclr.errors import UserError
@@ -54,29 +52,6 @@ class Fault:
     file: str  # the file that is meant
     reason: str  # one sentence for a UserError
     missing: bool = False  # the file is not there
-
-
-@dataclasses.dataclass(frozen=True)
-class Record:
-    """One decoded image `uint8 [H, W, 3]` with its entry and its place in the data set."""
-
-    image: np.ndarray
-    entry: Entry
-    index: int
-
-
-class Records(Sequence):
-    """Random access to the images of some entries; decoding happens on access and may raise UserError."""
-
-    def __init__(self, entries: Sequence[Entry]):
-        self.entries = list(entries)
-
-    def __len__(self) -> int:
-        return len(self.entries)
-
-    def __getitem__(self, index) -> Record:
-        entry = self.entries[index]
-        return Record(images.decode(entry.read_bytes(), entry.name), entry, index)
 
 
 def find(paths: Sequence[str | Path], split: str | None = None, pattern: str | None = None) -> list[Entry]:
@@ -167,15 +142,25 @@ def _named(paths) -> list[tuple[str, Path]]:
     if not paths:
         raise UserError("no data given: name a folder, a table or an LMDB with --data")
     named: dict[str, Path] = {}
-    for path in map(Path, paths):
-        if not path.exists():
-            raise UserError(f"{path} does not exist: check the path")
+    for path in (source for given in paths for source in _sources(Path(given))):
         name = path.resolve().name if path.is_dir() else path.resolve().parent.name
         number = 2
         while name in named:
             name, number = f"{name.rsplit('#')[0]}#{number}", number + 1
         named[name] = path
     return list(named.items())
+
+
+def _sources(path: Path) -> list[Path]:
+    """The path, and every folder below it that has a labels.csv of its own."""
+    if not path.exists():
+        raise UserError(f"{path} does not exist: check the path")
+    nested = _nested(path)
+    return nested if nested and not (path / "labels.csv").is_file() and not _walk(path) else [path, *nested]
+
+
+def _nested(path: Path) -> list[Path]:
+    return sorted(table.parent for table in path.rglob("labels.csv") if table.parent != path) if path.is_dir() else []
 
 
 def _labelled(name: str, path: Path, pattern: str | None) -> Iterator[Entry | Fault]:
@@ -201,7 +186,10 @@ def _kinds() -> str:
 
 
 def _walk(folder: Path) -> list[Path]:
-    return sorted(file for file in folder.rglob("*") if file.suffix.lower() in images.SUFFIXES and file.is_file())
+    """The images below a folder, less those of folders with a labels.csv of their own: these are other sources."""
+    files = (file for file in folder.rglob("*") if file.suffix.lower() in images.SUFFIXES and file.is_file())
+    nested = set(_nested(folder))
+    return sorted(file for file in files if nested.isdisjoint(file.parents))
 
 
 def _of_split(entries: list[Entry], split: str, path: Path) -> list[Entry]:

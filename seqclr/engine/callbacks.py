@@ -25,11 +25,17 @@ def standard(run: Run, config) -> list[keras.callbacks.Callback]:
     return callbacks
 
 
+def ordered(logs: dict) -> dict:
+    """Where the run is, then what was measured; Keras hands figures out by alphabet and as floats."""
+    place = {"step": int(logs["step"]), "passes": logs["passes"]}
+    return place | {name: value for name, value in logs.items() if name not in place}
+
+
 class Report(keras.callbacks.Callback):
     """One line per round above the progress bar."""
 
     def on_epoch_end(self, epoch, logs=None):
-        tqdm.write("  ".join(f"{name} {value:.4g}" for name, value in (logs or {}).items()))
+        tqdm.write("  ".join(f"{name} {value:.4g}" for name, value in ordered(logs).items()))
 
 
 class Metrics(keras.callbacks.Callback):
@@ -40,7 +46,7 @@ class Metrics(keras.callbacks.Callback):
         self.file, self.rows = file, []
 
     def on_epoch_end(self, epoch, logs=None):
-        self.rows.append(dict(logs))
+        self.rows.append(ordered(logs))
         names = dict.fromkeys(name for row in self.rows for name in row)
         beside = self.file.with_suffix(".partial")
         with open(beside, "w", newline="") as stream:

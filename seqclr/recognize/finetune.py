@@ -80,6 +80,8 @@ def split_off_validation(config) -> tuple[list[Entry], list[Entry]]:
     entries = few(entries, config.labels, config.seed)
     if config.validation is not None:
         validation = _without(find([config.validation], None, config.label_pattern), entries)
+        # it chooses the checkpoint, so what is to be tested on stays out where anything else is there
+        validation = [entry for entry in validation if entry.split != "test"] or validation
         if not validation:
             raise UserError(f"{config.validation} holds nothing but the images that are trained on: give others")
         return entries, validation

@@ -53,7 +53,7 @@ class Recognizer:
         return decode.greedy(logits, valid) if beam == 1 else decode.beam_search(logits, valid, beam)
 
     def read_fitted(self, pixels: np.ndarray, widths: np.ndarray | None, beam: int = 1) -> list[tuple[str, float]]:
-        """Text and confidence of each of `uint8 [B, height, width, 3]`; widths: their columns that are image."""
+        """Text and confidence of each of `uint8 [B, height, width, 3]`; widths: the columns of image, under `pad`."""
         ids, confidence = self._read(tf.constant(pixels), None if widths is None else tf.constant(widths), beam)
         blank = self.charset.blank
         return [

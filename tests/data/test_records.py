@@ -4,11 +4,11 @@ import json
 import os
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image
 
-from seqclr.data.records import Records, find, find_unlabelled, survey
+from seqclr.data.images import decode
+from seqclr.data.records import find, find_unlabelled, survey
 from seqclr.errors import UserError
 
 
@@ -209,7 +209,7 @@ def test_an_lmdb(tmp_path):
     data = [draw(tmp_path / f"{gray}.png", gray).read_bytes() for gray in (10, 20)]
     entries = find([store(tmp_path / "words", [(data[0], b"one"), (data[1], "zwölf".encode())])])
     assert [(entry.source, entry.text) for entry in entries] == [("words", "one"), ("words", "zwölf")]
-    assert [record.image[0, 0, 0] for record in Records(entries)] == [10, 20]
+    assert [decode(entry.read_bytes())[0, 0, 0] for entry in entries] == [10, 20]
 
 
 def test_an_lmdb_without_labels(tmp_path):
@@ -223,7 +223,7 @@ def test_faults_of_an_lmdb(tmp_path):
     data = draw(tmp_path / "a.png").read_bytes()
     promised = find_unlabelled([store(tmp_path / "short", [(data, b"one")], count=b"2")])
     with pytest.raises(UserError, match="no key image-000000002"):
-        Records(promised)[1]
+        promised[1].read_bytes()
     with pytest.raises(UserError, match="label-000000001 that is not UTF-8"):
         find([store(tmp_path / "latin", [(data, b"\xe9")])])
     with pytest.raises(UserError, match="num-samples"):
@@ -290,15 +290,15 @@ def test_a_survey_does_not_take_a_faulty_file_for_an_unlisted_one(folder):
     assert not entries and len(faults) == 4
 
 
-# access
-
-
-def test_records_decode_on_access(folder):
-    records = Records(find([folder]))
-    assert len(records) == 3
-    record = records[1]
-    assert record.image.shape == (16, 24, 3) and np.all(record.image == 10)
-    assert (record.index, record.entry.text) == (1, "two")
-    (folder / "images" / "b.png").write_bytes(b"broken")
-    with pytest.raises(UserError, match="b.png is not an image"):
-        records[1]
+def test_a_folder_of_data_sets_is_as_many_sources(tmp_path):
+    """Their test rows stay out of pretraining, though the folder above them is what was given."""
+    for name in ("a", "b"):
+        (tmp_path / "all" / name / "images").mkdir(parents=True)
+        for split in ("train", "test"):
+            Image.new("RGB", (20, 10)).save(tmp_path / "all" / name / "images" / f"{split}.png")
+        (tmp_path / "all" / name / "labels.csv").write_text("file,text,split\ntrain.png,x,train\ntest.png,y,test\n")
+    found = find_unlabelled([tmp_path / "all"])
+    assert [(entry.source, Path(entry.file).name) for entry in found] == [("a", "train.png"), ("b", "train.png")]
+    Image.new("RGB", (20, 10)).save(tmp_path / "all" / "loose.png")
+    assert {entry.source for entry in find_unlabelled([tmp_path / "all"])} == {"all", "a", "b"}
+    assert len(find([tmp_path / "all" / "a", tmp_path / "all" / "b"], "test")) == 2

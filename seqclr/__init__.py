@@ -8,3 +8,5 @@ import os
 # Said by every process that imports grain or TensorFlow, and nothing that a user could act on.
 logging.getLogger("absl").setLevel(logging.ERROR)
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# Worker processes that end with batches still on their way: Python frees these, and would say so.
+os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker")

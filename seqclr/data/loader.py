@@ -46,9 +46,11 @@ class Fitted(Sequence):
         if len(self.entries) * height * width * 3 <= CACHE_BYTES:
             self._decode_all(skip_bad)
         else:
-            self._check_headers(skip_bad)
+            self._check_all(skip_bad)
         if not self.entries:
             raise UserError(f"no image can be read; the first: {self.skipped[0]}")
+        for message in self.skipped:
+            print(f"skipped: {message}", file=sys.stderr)
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -58,13 +60,14 @@ class Fitted(Sequence):
             return self._record(np.array(self._pixels[index]), self.widths[index], index)
         # A damaged file may show only when it is decoded: the next record takes its place.
         for place in range(index, index + len(self)):
-            entry = self.entries[place % len(self)]
             try:
-                image, width = images.fit(images.decode(entry.read_bytes(), entry.name), *self.shape[:2], self.resize)
-                return self._record(image, width, place % len(self))
+                return self._record(*self._fit(self.entries[place % len(self)]), place % len(self))
             except UserError as error:
                 warnings.warn(f"skipped: {error}", stacklevel=2)
         raise UserError("no image can be read")
+
+    def _fit(self, entry: Entry) -> tuple[np.ndarray, int]:
+        return images.fit(images.decode(entry.read_bytes(), entry.name), *self.shape[:2], self.resize)
 
     def _record(self, image: np.ndarray, width: int, index: int) -> dict:
         record = {"image": image, "index": np.int32(index)}
@@ -83,24 +86,21 @@ class Fitted(Sequence):
         os.close(handle)
         self.cache = Path(name)
         atexit.register(self.cache.unlink, missing_ok=True)
-        pixels = np.memmap(self.cache, np.uint8, "w+", shape=(len(self.entries), *self.shape))
-        widths = np.zeros(len(self.entries), np.int32)
+        kept, widths = [], []
+        with open(self.cache, "wb") as pixels:
+            for entry, (image, width) in self._read_all(self._fit, "decode", skip_bad):
+                pixels.write(image.tobytes())
+                kept.append(entry)
+                widths.append(width)
+        self.entries, self.widths = kept, np.array(widths, np.int32)
 
-        def decode(entry: Entry):
-            return images.fit(images.decode(entry.read_bytes(), entry.name), *self.shape[:2], self.resize)
+    def _check_all(self, skip_bad: bool) -> None:
+        """Decodes where one damaged image is one too many, and only looks at the headers of a great heap."""
 
-        kept = []
-        for entry, fitted in self._read_all(decode, "decode", skip_bad):
-            pixels[len(kept)], widths[len(kept)] = fitted
-            kept.append(entry)
-        pixels.flush()
-        self.entries, self.widths = kept, widths[: len(kept)]
-
-    def _check_headers(self, skip_bad: bool) -> None:
-        def check(entry: Entry):
+        def header(entry: Entry):
             images.open_image(entry.read_bytes(), entry.name)
 
-        self.entries = [entry for entry, _ in self._read_all(check, "look at", skip_bad)]
+        self.entries = [entry for entry, _ in self._read_all(header if skip_bad else self._fit, "check", skip_bad)]
 
     def _read_all(self, function: Callable, what: str, skip_bad: bool):
         """Yields (entry, result) of a function over all entries, in order, from several threads."""
@@ -121,14 +121,12 @@ class Fitted(Sequence):
                     yield entry, result
                 elif skip_bad:
                     self.skipped.append(str(error))
-                    tqdm.write(f"skipped: {error}", file=sys.stderr)
                 else:
                     raise error
 
     @functools.cached_property
     def _pixels(self) -> np.memmap:
-        count = self.cache.stat().st_size // int(np.prod(self.shape))
-        return np.memmap(self.cache, np.uint8, "r", shape=(count, *self.shape))
+        return np.memmap(self.cache, np.uint8, "r", shape=(len(self), *self.shape))
 
     def __getstate__(self) -> dict:  # a worker maps the file again instead of being sent its content
         return {key: value for key, value in vars(self).items() if key != "_pixels"}

@@ -40,5 +40,5 @@ def pretrain(config, output: str, resume: bool = False) -> dict[str, float]:
     finally:
         loader.close()
         if fitted.skipped:
-            setup.say(f"{len(fitted.skipped)} image(s) skipped:\n  " + "\n  ".join(fitted.skipped))
+            setup.say(f"{len(fitted.skipped)} image(s) that cannot be read were skipped")
     return logs

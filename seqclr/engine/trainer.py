@@ -211,7 +211,9 @@ class Trainer:
         checkpoints.prune(self.run.checkpoints, KEEP)
 
     def resume(self) -> None:
-        """Goes on from the newest checkpoint of the run."""
+        """Goes on from the newest checkpoint of the run, or starts where it was ended before there was one."""
+        if not checkpoints.steps(self.run.checkpoints):
+            return
         path = self.run.latest()
         arrays, state = checkpoints.load(path)
         checkpoints.restore({**self.method.parts(), "optimizer": self.optimizer}, arrays, path)

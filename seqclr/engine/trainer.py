@@ -47,6 +47,7 @@ class Trainer:
     def __init__(self, method: Method, loader, config, run: Run, strategy, callbacks: Sequence = ()):
         self.method, self.loader, self.config, self.run, self.strategy = method, loader, config, run, strategy
         self.total = config.steps or config.epochs * loader.steps_per_epoch
+        method.total_steps = self.total
         self.round = min(self.total, max(loader.steps_per_epoch, -(-self.total // 40)))
         self.step = 0
         self.model = _Parts(method.parts())

@@ -22,6 +22,7 @@ class Method:
 
     recipe: ClassVar[type]
     defaults: ClassVar[dict[str, Any]] = {}  # what this method wants other than the common configuration
+    total_steps: ClassVar[int] = 0  # of the run; the trainer sets it
 
     def build(self, encoder: keras.Model) -> None:
         """Makes the heads; `encoder.dim` is the size of a feature."""

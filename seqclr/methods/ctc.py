@@ -16,7 +16,8 @@ from seqclr.recipes.text import Labelled
 class CTC(Method):
     """Graves et al. 2006. The article's recognizer: encoder, a small MLP on every frame, CTC.
 
-    head_steps: a pretrained encoder stays frozen for as long, so that the new head does not spoil it.
+    head_steps: a pretrained encoder stays frozen for as long, at most a third of the run, so that the new head does not
+    spoil it.
     encoder_rate: what part of the learning rate the pretrained encoder gets afterwards.
     """
 
@@ -38,7 +39,8 @@ class CTC(Method):
         return {"loss": tf.reduce_mean(ctc_loss(batch["label"], logits, mask))}
 
     def frozen(self, step):
-        return frozenset({"encoder"} if self.pretrained and step < self.head_steps else ())
+        alone = min(self.head_steps, self.total_steps // 3)
+        return frozenset({"encoder"} if self.pretrained and step < alone else ())
 
     def learning_rate_factors(self):
         return {"encoder": self.encoder_rate} if self.pretrained else {}

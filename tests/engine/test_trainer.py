@@ -71,7 +71,7 @@ def test_two_replicas_are_one_device_with_the_whole_batch(tmp_path, method, resi
         check=True,
     )
     two = dict(np.load(tmp_path / "result.npz"))
-    assert float(two.pop("loss")) == pytest.approx(loss, rel=1e-5)
+    assert float(two.pop("loss")) == pytest.approx(loss, rel=1e-4)  # the mean of four steps
     for (name, a), b in zip(tiny.weights(one).items(), two.values(), strict=True):
         if "seed" not in name:
             np.testing.assert_allclose(a, b, atol=1e-5, rtol=1e-4, err_msg=name)
@@ -89,7 +89,7 @@ def test_a_non_finite_loss_stops_and_says_where(tmp_path):
 
 
 def test_the_encoder_stays_frozen_as_long_as_it_is_said(tmp_path):
-    job = tiny.trainer(tmp_path / "run", "ctc", steps=6, pretrained="x", head_steps=3, warmup=0.0)
+    job = tiny.trainer(tmp_path / "run", "ctc", steps=9, pretrained="x", head_steps=30, warmup=0.0)
     before, seen = [v.numpy() for v in job.method.encoder.variables], []
 
     class Watch(keras.callbacks.Callback):
@@ -100,7 +100,7 @@ def test_the_encoder_stays_frozen_as_long_as_it_is_said(tmp_path):
     job.callbacks.append(Watch())
     head = job.method.head.weights[0].numpy()
     job.fit()
-    assert seen == [True, True, True, False, False, False]  # batch statistics included
+    assert seen == [True] * 3 + [False] * 6  # batch statistics included
     assert (head != job.method.head.weights[0].numpy()).any()
 
 

@@ -103,7 +103,11 @@ def test_one_bad_image_of_many_without_labels_is_skipped_and_counted(capsys, pag
     (tmp_path / "images" / "bad.png").write_bytes(BAD["truncated"])
     assert cli.main([str(w) for w in words("pretrain", tmp_path / "images", tmp_path / "run", Path())]) == 0
     told = capsys.readouterr().err
-    assert "24 images" in told and "1 image(s) skipped" in told and "bad.png is damaged or truncated" in told
+    assert (
+        "24 images" in told
+        and "1 image(s) that cannot be read were skipped" in told
+        and "bad.png is damaged or truncated" in told
+    )
 
 
 @pytest.mark.parametrize(

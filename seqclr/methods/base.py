@@ -6,6 +6,7 @@ variables are plain attributes, made in `build`, and a checkpoint holds all of t
 
 from __future__ import annotations
 
+import abc
 import dataclasses
 from typing import Any, ClassVar
 
@@ -17,7 +18,7 @@ from seqclr.nn.replicas import gather
 
 
 @dataclasses.dataclass
-class Method:
+class Method(abc.ABC):
     """A method needs `recipe`, `build` and `loss`; the rest have defaults."""
 
     recipe: ClassVar[type]
@@ -28,9 +29,9 @@ class Method:
         """Makes the heads; `encoder.dim` is the size of a feature."""
         self.encoder = encoder
 
+    @abc.abstractmethod
     def loss(self, batch: dict[str, tf.Tensor], training: bool) -> dict[str, tf.Tensor]:
         """`{"loss": scalar, ...}` of a batch that `recipe` made; further scalars are shown and kept in metrics.csv."""
-        raise NotImplementedError
 
     def parts(self) -> dict[str, Any]:
         """Its layers and variables by attribute name."""

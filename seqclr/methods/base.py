@@ -67,12 +67,8 @@ class TwoViewMethod(Method):
     def instances(self, x: tf.Tensor, mask) -> tuple[tf.Tensor, tf.Tensor]:
         """Instances of both views, `[N, D]` each, of all replicas; windows of padding alone are left out."""
         pooled, valid = frames.pool(tf.cast(x, tf.float32), self.frames, mask)
-        pooled = pooled if valid is None else tf.ragged.boolean_mask(pooled, valid)
-        first, second = tf.split(pooled, 2) if valid is None else _halves(pooled)
-        flat = (lambda z: tf.reshape(z, [-1, x.shape[-1]])) if valid is None else (lambda z: z.values)
-        return gather(flat(first)), gather(flat(second))
-
-
-def _halves(x):
-    half = x.nrows() // 2
-    return x[:half], x[half:]
+        if valid is None:
+            halves = [tf.reshape(half, [-1, x.shape[-1]]) for half in tf.split(pooled, 2)]
+        else:
+            halves = [tf.boolean_mask(*half) for half in zip(tf.split(pooled, 2), tf.split(valid, 2))]
+        return gather(halves[0]), gather(halves[1])

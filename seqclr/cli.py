@@ -269,7 +269,7 @@ def synth(parser: Parser, argv: list[str]) -> int:
     """generated captchas to practise on"""
     parser.add_argument("--output", required=True, help="a folder that does not exist yet")
     parser.add_argument("--count", type=int, required=True, help="labelled images")
-    parser.add_argument("--style", default="login", help="a preset or a YAML file; --style list names the presets")
+    parser.add_argument("--style", default="login", help="a preset or a YAML file; an unknown name lists the presets")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--test", type=int, default=0, help="how many of them get the split test")
     parser.add_argument("--unlabelled", type=int, default=0, help="further images without labels")

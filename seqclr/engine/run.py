@@ -16,7 +16,7 @@ from seqclr.errors import UserError
 class Run:
     """The folder of one training.
 
-    `Run.create` makes it and refuses one that exists; `Run.open` takes one that exists.
+    `Run.check_free` takes one that is yet to be made, `Run.open` one that exists.
     """
 
     def __init__(self, folder: str | Path):

@@ -34,16 +34,10 @@ class Service(tf.Module):
         )
 
     def _serve(self, image_bytes):
-        size = (self._recognizer.height, self._recognizer.width)
-        spec = (tf.TensorSpec((*size, 3), tf.uint8), tf.TensorSpec((), tf.int32))
-        pixels, widths = tf.map_fn(lambda data: self._fit(decode_image(data)), image_bytes, fn_output_signature=spec)
-        return self._read(pixels, widths)
+        return self._read_each(lambda data: self._fit(decode_image(data)), image_bytes)
 
     def _predict_image(self, image):
-        size = (self._recognizer.height, self._recognizer.width)
-        spec = (tf.TensorSpec((*size, 3), tf.uint8), tf.TensorSpec((), tf.int32))
-        pixels, widths = tf.map_fn(self._fit, image, fn_output_signature=spec)
-        return self._read(pixels, widths)
+        return self._read_each(self._fit, image)
 
     def _fit(self, image):
         """`seqclr.data.images.fit` in the graph."""
@@ -57,7 +51,10 @@ class Service(tf.Module):
         padded = tf.pad(scaled, [[0, 0], [0, to_width - filled], [0, 0]], constant_values=255)
         return tf.ensure_shape(padded, (to_height, to_width, 3)), filled
 
-    def _read(self, pixels, widths):
+    def _read_each(self, fit, pages):
+        size = (self._recognizer.height, self._recognizer.width, 3)
+        spec = (tf.TensorSpec(size, tf.uint8), tf.TensorSpec((), tf.int32))
+        pixels, widths = tf.map_fn(fit, pages, fn_output_signature=spec)
         ids, confidence = decode.greedy(*self._recognizer.logits(pixels, widths))
         return {"text": decode.join(ids, self._recognizer.charset.characters), "confidence": confidence}
 

@@ -82,10 +82,12 @@ def test_simsiam_penalty_is_of_both_heads():
 
 
 def test_heads_are_leaky_by_018():
-    head = mlp((1, 1), "head", hidden_norm=False, input_dim=1)
+    head = mlp((1, 1), "head", input_dim=1)
     for layer in (head.layers[0], head.layers[-1]):
         layer.kernel.assign([[1.0]])
-    np.testing.assert_allclose(head(np.array([[[-1.0], [2.0]]], np.float32))[0, :, 0], [-0.18, 2.0], atol=1e-6)
+    np.testing.assert_allclose(
+        head(np.array([[[-1.0], [2.0]]], np.float32))[0, :, 0], [-0.18, 2.0], atol=1e-4
+    )  # batch norm is near 1
 
 
 def brute_force(label, log_probabilities):

@@ -13,6 +13,8 @@ from pathlib import Path
 from seqclr import __version__
 from seqclr.errors import UserError
 
+LISTS = {"data", "unlabelled"}  # keys of many paths
+
 
 class Parser(argparse.ArgumentParser):
     """argparse whose errors are one line."""
@@ -74,26 +76,31 @@ def pretrain(parser: Parser, argv: list[str]) -> int:
     from seqclr.config import PretrainConfig
     from seqclr.methods import find_method
 
-    args, values = _training_arguments(parser, argv, PretrainConfig, find_method)
+    def method_of(values: dict):
+        return find_method(values.get("method") or "simclr")
+
+    args, values = _training_arguments(parser, argv, PretrainConfig, method_of)
     from seqclr.engine.pretrain import pretrain
 
-    return _train(lambda: pretrain(_resolve(PretrainConfig, find_method, values), args.output, args.resume), args)
+    return _train(lambda: pretrain(_resolve(PretrainConfig, method_of, values), args.output, args.resume), args)
 
 
 def finetune(parser: Parser, argv: list[str]) -> int:
     """training on labelled images, of a pretrained encoder or from scratch"""
     _import_tensorflow()
     from seqclr.config import FinetuneConfig
-    from seqclr.methods.ctc import CTC
+    from seqclr.recognize import finetune as tuning
 
-    args, values = _training_arguments(parser, argv, FinetuneConfig, lambda name: CTC)
+    def method_of(values: dict):
+        return tuning.method_of(values.get("unlabelled", "[]") != "[]" and values["unlabelled"])
+
+    args, values = _training_arguments(parser, argv, FinetuneConfig, method_of)
     from seqclr.engine.setup import architecture_of
-    from seqclr.recognize.finetune import finetune
 
     def run():
-        pretrained = _resolve(FinetuneConfig, lambda name: CTC, values).pretrained
+        pretrained = _resolve(FinetuneConfig, method_of, values).pretrained
         built = architecture_of(pretrained) if pretrained else {}
-        return finetune(_resolve(FinetuneConfig, lambda name: CTC, [built, *values]), args.output, args.resume)
+        return tuning.finetune(_resolve(FinetuneConfig, method_of, [built, *values]), args.output, args.resume)
 
     return _train(run, args)
 
@@ -115,24 +122,41 @@ def _training_arguments(parser: Parser, argv: list[str], base: type, method_of: 
     saved = Path(early.output) / "config.yaml"
     files = [load_yaml(saved)] if early.resume and saved.is_file() else []
     files += [load_yaml(early.config)] if early.config else []
-    named = [word.removeprefix("method=") for word in [*(early.data or []), *rest] if word.startswith("method=")]
-    named += [getattr(early, "method", None), *(file.get("method") for file in reversed(files)), "simclr"]
-    for field in dataclasses.fields(method_of(next(filter(None, named)))):
+    words = [word for word in _words(early, rest) if "=" in word and not word.startswith("-")]
+    for field in dataclasses.fields(method_of(_merged([*files, _given(early), _pairs(words)]))):
         _add_key(parser, field)
     args, rest = parser.parse_known_args(argv)
-    words = [*rest, *(word for word in args.data or [] if "=" in word and not Path(word).exists())]
+    words = _words(args, rest)
     for word in words:
         if word.startswith("-"):
             option = word.split("=")[0]
             raise UserError(f"the option '{option}' does not exist: {hint(option, parser._option_string_actions)}")
         if "=" not in word:
             parser.error(f"'{word}' is neither an option nor key=value")
-    flags = {key: value for key, value in vars(args).items() if value is not None}
+    flags = _given(args)
     for name in ("output", "resume", "config", "json"):
         flags.pop(name, None)
-    if args.data:
-        flags["data"] = [word for word in args.data if word not in words]
-    return args, [*files, flags, dict(word.split("=", 1) for word in words)]
+    for name in LISTS & flags.keys():
+        flags[name] = [word for word in flags[name] if word not in words]
+    return args, [*files, flags, _pairs(words)]
+
+
+def _words(args, rest: list[str]) -> list[str]:
+    """The words that belong to no option, those too that an option of many paths before them has swallowed."""
+    swallowed = [word for name in LISTS for word in getattr(args, name, None) or []]
+    return [*rest, *(word for word in swallowed if "=" in word and not Path(word).exists())]
+
+
+def _given(args) -> dict:
+    return {key: value for key, value in vars(args).items() if value is not None}
+
+
+def _pairs(words: list[str]) -> dict[str, str]:
+    return dict(word.split("=", 1) for word in words)
+
+
+def _merged(values: list[dict]) -> dict:
+    return {key: value for settings in values for key, value in settings.items()}
 
 
 def _add_key(parser: Parser, field: dataclasses.Field) -> None:
@@ -140,8 +164,8 @@ def _add_key(parser: Parser, field: dataclasses.Field) -> None:
     parser.add_argument(
         f"--{field.name.replace('_', '-')}",
         dest=field.name,
-        nargs="+" if field.name == "data" else None,
-        metavar="PATH" if field.name == "data" else field.name.rsplit("_")[-1].upper(),
+        nargs="+" if field.name in LISTS else None,
+        metavar="PATH" if field.name in LISTS else field.name.rsplit("_")[-1].upper(),
         help=field.metadata.get("help", f"of {field.name}").replace("%", "%%") + default,
     )
 
@@ -149,8 +173,7 @@ def _add_key(parser: Parser, field: dataclasses.Field) -> None:
 def _resolve(base: type, method_of: Callable, values: list[dict]):
     from seqclr.config import resolve
 
-    name = next((v["method"] for v in reversed(values) if "method" in v), "simclr")
-    return resolve(base, method_of(name), values)
+    return resolve(base, method_of(_merged(values)), values)
 
 
 def _train(run: Callable, args) -> int:
@@ -205,6 +228,40 @@ def evaluate(parser: Parser, argv: list[str]) -> int:
     from seqclr.recognize.evaluate import evaluate
 
     figures = evaluate(args.model, args.data, args.split, args.label_pattern, args.beam, args.plots)
+    _report(figures, args.json)
+    return 0
+
+
+def probe(parser: Parser, argv: list[str]) -> int:
+    """what a linear head can read in the features of a run, which stay as they are"""
+    parser.add_argument("--model", required=True, help="a run of any kind")
+    parser.add_argument("--data", nargs="+", required=True, metavar="PATH", help="labelled images")
+    parser.add_argument("--kind", choices=["ctc"], default="ctc", help="the head (default: ctc)")
+    parser.add_argument(
+        "--layer", choices=["transformer", "cnn"], default="transformer", help="whose frames (default: transformer)"
+    )
+    parser.add_argument("--split", help="rows of this split only; by default test rows are read, the others learnt on")
+    parser.add_argument("--label-pattern", help="labels in file names, as '{text}_{any}.png'")
+    parser.add_argument("--labels", type=int, metavar="N", help="learn on only so many of every source")
+    parser.add_argument("--steps", type=int, default=2500, help="of the head (default: 2500)")
+    parser.add_argument("--seed", type=int, default=0, help="of rows, head and new weights")
+    parser.add_argument("--untrained", action="store_true", help="with new weights instead of those of the run")
+    parser.add_argument("--json", type=_writable, help="write the figures to this file")
+    args = parser.parse_args(argv)
+    _import_tensorflow()
+    from seqclr.probe.ctc import probe
+
+    figures = probe(
+        args.model,
+        args.data,
+        args.layer,
+        args.split,
+        args.label_pattern,
+        args.labels,
+        args.steps,
+        args.seed,
+        args.untrained,
+    )
     _report(figures, args.json)
     return 0
 
@@ -304,7 +361,7 @@ def show_views(parser: Parser, argv: list[str]) -> int:
 
 VERBS = {
     verb.__name__.replace("_", "-"): verb
-    for verb in (pretrain, finetune, evaluate, predict, export, check, synth, show_views)
+    for verb in (pretrain, finetune, probe, evaluate, predict, export, check, synth, show_views)
 }
 
 if __name__ == "__main__":

@@ -62,9 +62,13 @@ class RunConfig:
 class PretrainConfig(RunConfig):
     """Self-supervised pretraining on images without labels."""
 
-    method: str = key("simclr", "simclr or simsiam")
+    method: str = key("simclr", "simclr, simsiam, masked or masked_simclr")
     epochs: int | None = key(20, "passes over the data")
     init: str | None = key(None, "a run whose encoder to start from")
+    probe: str | None = key(None, "labelled data: a frozen CTC probe chooses the best checkpoint; test rows stay out")
+    probe_every: int | None = key(None, "rounds between probes; by default about ten in the run")
+    probe_labels: int | None = key(None, "probe with only so many labels of every source, drawn by the seed")
+    same_source: int = key(1, "images of one source that come together in a batch; 1 mixes all")
 
 
 @dataclasses.dataclass
@@ -74,6 +78,7 @@ class FinetuneConfig(RunConfig):
     steps: int | None = key(2500, "batches, instead of epochs")
     learning_rate: float = key(2e-3, "at the end of the warm-up; a cosine to zero follows")
     pretrained: str | None = key(None, "a pretraining run; without it, from scratch")
+    unlabelled: list[str] = key([], "images to learn from without labels, as data; adds keys of its own")
     labels: int | None = key(None, "use only so many labels of every source, drawn by the seed")
     label_pattern: str | None = key(None, "labels in file names, as '{text}_{any}.png'")
     validation: str | None = key(None, "labelled data to validate on; by default a tenth of the labels is held out")

@@ -155,8 +155,8 @@ def test_a_split_that_is_not_there(refused, pages, reader):
         ("finetune", ["--batchsize", "4"], "the option '--batchsize' does not exist: did you mean --batch-size?"),
         ("finetune", ["zzz=1"], "'zzz' does not exist: known are"),
         ("finetune", ["something"], "'something' is neither an option nor key=value"),
-        ("pretrain", ["method=byol"], "method 'byol' is not known: simclr"),
-        ("pretrain", ["--method", "byol"], "method 'byol' is not known: simclr"),
+        ("pretrain", ["method=byol"], "method 'byol' is not known: masked"),
+        ("pretrain", ["--method", "byol"], "method 'byol' is not known: masked"),
         ("pretrain", ["encoder=huge"], "encoder 'huge' is not known: tiny, small, base"),
         ("pretrain", ["positions=rotary"], "positions 'rotary' is not known: none, "),
         ("pretrain", ["frames=some"], "frames 'some' is not known: "),
@@ -344,6 +344,75 @@ def test_evaluate_writes_its_figures(reader, pages, tmp_path, capsys):
     with open(tmp_path / "plots" / "predictions.csv", newline="", encoding="utf-8") as stream:
         assert len(list(csv.DictReader(stream))) == 48
     assert "pages#2" in capsys.readouterr().out
+
+
+def test_probe_writes_its_figures_and_leaves_the_run_as_it_was(pretrained, pages, tmp_path, capsys):
+    before, figures = files_of(pretrained), {}
+    for name, options in {"cnn": ["--layer", "cnn", "--labels", 15], "untrained": ["--untrained"]}.items():
+        words = ["probe", "--model", pretrained, "--data", pages, "--steps", 30, *options]
+        assert cli.main([str(word) for word in [*words, "--json", tmp_path / "figures.json"]]) == 0
+        figures[name] = json.loads((tmp_path / "figures.json").read_text())
+        assert figures[name]["samples"] == 4 and figures[name]["sources"]["pages"]["samples"] == 4
+        assert {"edit_distance_accuracy", "exact_match", "cer", "confusions"} <= set(figures[name])
+    assert (figures["cnn"]["layer"], figures["cnn"]["labels"], figures["cnn"]["untrained"]) == ("cnn", 15, False)
+    assert figures["untrained"]["layer"] == "transformer"
+    assert (figures["untrained"]["labels"], figures["untrained"]["untrained"]) == (20, True)
+    out, err = capsys.readouterr()
+    assert "frozen cnn frames, as trained; 15 labels" in out and "new weights" in out
+    assert err.count("encoder from") == 1  # that of the first
+    assert files_of(pretrained) == before
+
+
+def test_probe_takes_a_run_that_reads(reader, pages, capsys):
+    assert cli.main(["probe", "--model", str(reader), "--data", str(pages), "--split", "train", "--steps", "1"]) == 0
+    out, err = capsys.readouterr()
+    assert "16 labels" in out and "best.npz" in err
+
+
+@pytest.mark.parametrize(
+    "rows, header, told",
+    [
+        (["good.png,12"], "file,text", "too few labels to probe with: 1 to learn on and 0 to read"),
+        (["good.png,12,test", "other.png,34,test"], "file,text,split", "0 to learn on and 2 to read"),
+        (["good.png,12", "other.png,"], "file,text", "other.png has an empty label"),
+        (["good.png,12345678901234567", "other.png,12345678901234567"], "file,text", "needs 17 frames but gets 16"),
+        (["good.png,12", "lost.png,3"], "file,text", "line 3 names lost.png"),
+    ],
+)
+def test_a_table_that_cannot_be_probed_with(refused, pretrained, tmp_path, rows, header, told):
+    folder = labelled(tmp_path / "data", rows, header)
+    refused("probe", "--model", pretrained, "--data", folder, told=told)
+    train = [*words("pretrain", folder / "good.png", tmp_path / "run", Path()), "--probe", folder]
+    refused(*train, told="0 to learn on and 0 to read" if "split" in header else told)
+
+
+def test_probe_refuses_what_is_no_run_no_labels_or_no_number(refused, pretrained, pages, tmp_path):
+    for model, told in ((tmp_path / "nothing", "there is no such folder"), (pages, "it has no config.yaml")):
+        refused("probe", "--model", model, "--data", pages, told=f"{model} is not a run: {told}")
+    refused("probe", "--model", pretrained, "--data", pages / "images", told="has no text")
+    for option, told in (("--labels", "labels 0: at least 1"), ("--steps", "steps 0: at least 1")):
+        refused("probe", "--model", pretrained, "--data", pages, option, 0, told=told)
+    refused("probe", "--model", pretrained, "--data", pages, "--kind", "knn", told="--kind")
+    refused("probe", "--model", pretrained, "--data", pages, "--split", "dev", told="it has test, train")
+    train = words("pretrain", pages, tmp_path / "run", Path())
+    refused(*train, "--probe", tmp_path / "nowhere", told=f"{tmp_path / 'nowhere'} does not exist")
+    refused(*train, "--probe", pages, "--probe-every", 0, told="probe_every 0: at least 1")
+
+
+def test_pretraining_with_a_probe_keeps_the_best_for_finetuning(pages, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("seqclr.probe.ctc.Probing.steps", 20)
+    run, tuned = tmp_path / "run", tmp_path / "tuned"
+    train = [*words("pretrain", pages, run, Path()), "--probe", pages, "--json", tmp_path / "figures.json"]
+    assert cli.main(list(map(str, train))) == 0
+    assert re.search(r"best probe edit-distance accuracy [01]\.\d{4} at step 1\n", capsys.readouterr().err)
+    with open(run / "metrics.csv", newline="") as stream:
+        row = next(csv.DictReader(stream))
+    told = json.loads((tmp_path / "figures.json").read_text())
+    for name in ("probe_edit_distance_accuracy", "probe_exact_match"):
+        assert 0 <= float(row[name]) <= 1
+    assert told["best_probe_edit_distance_accuracy"] == float(row["probe_edit_distance_accuracy"])
+    assert cli.main(list(map(str, [*words("finetune", pages, tuned, Path()), "--pretrained", run]))) == 0
+    assert f"encoder from {run / 'checkpoints' / 'best.npz'}" in capsys.readouterr().err
 
 
 def test_predict_reads_the_good_ones_and_names_the_bad_one(reader, pages, tmp_path, capsys):

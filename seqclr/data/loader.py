@@ -21,6 +21,7 @@ import numpy as np
 from tqdm import tqdm
 
 from seqclr.data import images
+from seqclr.data.order import Grouped
 from seqclr.data.records import Entry
 from seqclr.errors import UserError
 
@@ -139,6 +140,7 @@ class Loader:
     recipe: called as `recipe(record, rng)`, in the workers; returns a dict of arrays of fixed shapes.
     batch_size: examples in a batch of this shard.
     shard: (which, of how many); the shards of one seed share no example within a pass.
+    sources, group: of each record, and how many records of one source come together; 1: all are mixed.
     """
 
     def __init__(
@@ -149,10 +151,15 @@ class Loader:
         seed: int,
         workers: int = 0,
         shard: tuple[int, int] = (0, 1),
+        sources: Sequence[str] = (),
+        group: int = 1,
     ):
         which, shards = shard
         self.steps_per_epoch = max(1, len(records) // (batch_size * shards))
-        dataset = grain.MapDataset.source(records).seed(seed).shuffle().repeat()
+        if group > 1:
+            dataset = grain.MapDataset.source(Grouped(records, sources, group, seed)).seed(seed)
+        else:
+            dataset = grain.MapDataset.source(records).seed(seed).shuffle().repeat()
         dataset = dataset[which::shards].random_map(recipe).batch(batch_size, drop_remainder=True)
         self._dataset, self._workers = dataset, workers
         self.set_state({"batches": 0})
@@ -186,6 +193,36 @@ class Loader:
         iterator, self._iterator = getattr(self, "_iterator", None), None
         if iterator is not None and hasattr(iterator, "close"):
             iterator.close()
+
+
+class Joined:
+    """Two loaders as one: a batch has the keys of both, those of the second from batch `start` on.
+
+    An epoch is one of the first loader.
+    """
+
+    def __init__(self, first: Loader, second: Loader, start: int = 0):
+        self.first, self.second, self.start = first, second, start
+        self.steps_per_epoch = first.steps_per_epoch
+
+    def __iter__(self):
+        return self
+
+    def __next__(self) -> dict:
+        late = self.first.get_state()["batches"] >= self.start
+        return {**next(self.first), **(next(self.second) if late else {})}
+
+    def get_state(self) -> dict:
+        """As that of one loader; the second one's position follows from it."""
+        return self.first.get_state()
+
+    def set_state(self, state: dict) -> None:
+        self.first.set_state(state)
+        self.second.set_state({"batches": max(0, state["batches"] - self.start)})
+
+    def close(self) -> None:
+        self.first.close()
+        self.second.close()
 
 
 def in_order(records: Sequence, batch_size: int):

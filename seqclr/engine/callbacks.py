@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import keras
@@ -11,6 +12,8 @@ from tqdm import tqdm
 
 from seqclr.engine.run import Run
 from seqclr.errors import UserError
+
+WORDS = ("warning",)  # what is no figure
 
 
 def standard(run: Run, config) -> list[keras.callbacks.Callback]:
@@ -21,7 +24,7 @@ def standard(run: Run, config) -> list[keras.callbacks.Callback]:
             import tensorboard  # noqa: F401
         except ImportError:
             raise UserError("tensorboard=true needs the extra: pip install 'seqclr[tensorboard]'") from None
-        callbacks.append(keras.callbacks.TensorBoard(str(run.folder / "tensorboard"), write_graph=False))
+        callbacks.append(TensorBoard(str(run.folder / "tensorboard"), write_graph=False))
     return callbacks
 
 
@@ -31,11 +34,21 @@ def ordered(logs: dict) -> dict:
     return place | {name: value for name, value in logs.items() if name not in place}
 
 
+def grouped(names: Iterable[str]) -> dict[str, list[str]]:
+    """The names of figures by group: `monitor/rank` is of `monitor`, a plain name of `metrics`. Words are left out."""
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        if name not in WORDS:
+            groups.setdefault(name.rpartition("/")[0] or "metrics", []).append(name)
+    return groups
+
+
 class Report(keras.callbacks.Callback):
-    """One line per round above the progress bar."""
+    """One line per round above the progress bar, of the plain names; the others are for metrics.csv and the curves."""
 
     def on_epoch_end(self, epoch, logs=None):
-        tqdm.write("  ".join(f"{name} {value:.4g}" for name, value in ordered(logs).items()))
+        logs = ordered(logs)
+        tqdm.write("  ".join(f"{name} {logs[name]:.4g}" for name in grouped(logs)["metrics"]))
 
 
 class Metrics(keras.callbacks.Callback):
@@ -63,30 +76,40 @@ class Metrics(keras.callbacks.Callback):
 
 
 class Curves(keras.callbacks.Callback):
-    """Draws metrics.csv to plots/metrics.png, one panel a figure over the steps."""
+    """Draws metrics.csv: a picture a group of figures, such as `plots/metrics.png`, a panel a figure over the steps."""
 
     def __init__(self, run: Run):
         super().__init__()
-        self.source, self.target = run.metrics_file, run.plots / "metrics.png"
+        self.source, self.folder = run.metrics_file, run.plots
 
     def on_epoch_end(self, epoch, logs=None):
         if epoch % 10 == 9:  # half a second each
-            draw_curves(self.source, self.target)
+            draw_curves(self.source, self.folder)
 
     def on_train_end(self, logs=None):
-        draw_curves(self.source, self.target)
+        draw_curves(self.source, self.folder)
 
 
-def draw_curves(source: Path, target: Path) -> None:
+def draw_curves(source: Path, folder: Path) -> None:
     from matplotlib.figure import Figure
 
     with open(source, newline="") as stream:
         rows = list(csv.DictReader(stream))
-    names = [name for name in rows[0] if name not in ("step", "passes")]
-    figure = Figure(figsize=(4 * len(names), 3), layout="constrained")
-    for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names):
-        points = [(float(row["step"]), float(row[name])) for row in rows if row[name]]
-        axes.plot(*zip(*points))
-        axes.set(title=name, xlabel="step")
-        axes.grid(alpha=0.3)
-    figure.savefig(target, dpi=100)
+    for group, names in grouped(name for name in rows[0] if name not in ("step", "passes")).items():
+        across = min(4, len(names))
+        down = -(-len(names) // across)
+        figure = Figure(figsize=(4 * across, 3 * down), layout="constrained")
+        for place, name in enumerate(names, 1):
+            points = [(float(row["step"]), float(row[name])) for row in rows if row[name]]
+            axes = figure.add_subplot(down, across, place)
+            axes.plot(*zip(*points))
+            axes.set(title=name, xlabel="step")
+            axes.grid(alpha=0.3)
+        figure.savefig(folder / f"{group}.png", dpi=100)
+
+
+class TensorBoard(keras.callbacks.TensorBoard):
+    """Keras' own, which cannot take words."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        super().on_epoch_end(epoch, {name: value for name, value in logs.items() if name not in WORDS})

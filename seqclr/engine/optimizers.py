@@ -71,9 +71,9 @@ OPTIMIZERS: dict[str, Callable] = {"sgd": _sgd, "adamw": _adamw, "lamb": _lamb, 
 def build_optimizer(config, schedule, factors: dict[str, Callable], variables: dict[str, list]):
     """The optimizer of a run, built on all its trainable variables.
 
-    schedule: step to learning rate. variables: by part. factors: by part, what the rate is multiplied with, of the
-    step. Gradients are expected to be summed over the replicas already. Under `mixed_float16` the loss is
-    scaled dynamically.
+    schedule: step to learning rate. variables: by part. factors: by part or, after it, by `part/layer`, what the rate
+    is multiplied with, of the step. Gradients are expected to be summed over the replicas already. Under
+    `mixed_float16` the loss is scaled dynamically.
     """
     if config.optimizer not in OPTIMIZERS:
         raise UserError(f"optimizer '{config.optimizer}' is not known: {', '.join(OPTIMIZERS)}")
@@ -93,8 +93,10 @@ def build_optimizer(config, schedule, factors: dict[str, Callable], variables: d
     everything = [variable for part in variables.values() for variable in part]
     optimizer.exclude_from_weight_decay(var_list=[v for v in everything if spared(v)])
     optimizer.build(everything)
-    for part, factor in factors.items():
-        factor_of.update({optimizer._var_key(variable): factor for variable in variables[part]})
+    for place, factor in factors.items():
+        part, _, layer = place.partition("/")
+        chosen = [v for v in variables[part] if v.path.split("/", 1)[-1].startswith(layer and f"{layer}/")]
+        factor_of.update({optimizer._var_key(variable): factor for variable in chosen})
     if keras.mixed_precision.dtype_policy().name == "mixed_float16":
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
         optimizer.build(everything)

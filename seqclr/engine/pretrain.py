@@ -6,22 +6,26 @@ from seqclr import config as configuration
 from seqclr.data.loader import Fitted
 from seqclr.data.records import find_unlabelled
 from seqclr.engine import callbacks, setup
+from seqclr.engine.monitors import Monitors
 from seqclr.engine.run import Run
 from seqclr.engine.trainer import Trainer
 from seqclr.methods import find_method
+from seqclr.probe.ctc import Probing, find_rows
 
 
 def pretrain(config, output: str, resume: bool = False) -> dict[str, float]:
     """Trains the method that `config` (a resolved PretrainConfig) names, and returns the last figures.
 
-    Rows of split `test` are left out. An image that cannot be read is reported, skipped and counted at the end.
+    Rows of split `test` are left out. With `probe`, labelled data, the checkpoint whose frozen encoder a linear head
+    reads best with is kept as the best. An image that cannot be read is reported, skipped and counted at the end.
     Raises UserError before anything is written if an argument or the data are wrong.
     """
     setup.check(config)
     run = Run.open(output) if resume else Run.check_free(output)
     cls = find_method(config.method)
     method = cls(**configuration.fields_of(cls, config))
-    recipe = cls.recipe(config.views)
+    recipe = method.make_recipe(config.views)
+    rows = find_rows(config) if config.probe else None
     fitted = Fitted(
         find_unlabelled(config.data, config.split), config.height, config.width, config.resize, skip_bad=True
     )
@@ -29,8 +33,13 @@ def pretrain(config, output: str, resume: bool = False) -> dict[str, float]:
     with strategy.scope():
         method.build(setup.make_encoder(config, config.init))
     loader = setup.make_loader(fitted, recipe, config)
+    layer = getattr(method, "layer", "transformer")  # that which the method trains
+    probing = [Probing(rows, method.encoder, layer, config.probe_every)] if rows else []
+    watching = [Monitors(method, fitted, config.views, config.seed), *probing, *callbacks.standard(run, config)]
     try:
-        trainer = Trainer(method, loader, config, run, strategy, callbacks.standard(run, config))
+        trainer = Trainer(method, loader, config, run, strategy, watching)
+        for probe in probing:
+            probe.trainer = trainer
         if resume:
             trainer.resume()
         run.create(config)
@@ -41,4 +50,8 @@ def pretrain(config, output: str, resume: bool = False) -> dict[str, float]:
         loader.close()
         if fitted.skipped:
             setup.say(f"{len(fitted.skipped)} image(s) that cannot be read were skipped")
+    for probe in probing:
+        if probe.best_step:  # 0 where a run that was at its end is resumed with a probe
+            setup.say(f"best probe edit-distance accuracy {probe.best:.4f} at step {probe.best_step}")
+            logs |= {"best_probe_edit_distance_accuracy": probe.best, "best_probe_step": probe.best_step}
     return logs

@@ -42,6 +42,17 @@ RANGES = {
     "checkpoint_every": (1, math.inf),
     "labels": (1, math.inf),
     "patience": (1, math.inf),
+    "same_source": (1, math.inf),
+    "probe_every": (1, math.inf),
+    "probe_labels": (1, math.inf),
+    "head_steps": (0, math.inf),
+    "encoder_rate": (0, math.inf),
+    "rate_decay": (0, 1),
+    "average": (0, 1),
+    "unlabelled_batch_size": (1, math.inf),
+    "unlabelled_weight": (0, math.inf),
+    "unlabelled_start": (0, 1),
+    "confidence": (0, 1),
 }
 
 
@@ -55,12 +66,17 @@ def check(config) -> None:
         value = getattr(config, name)
         if value not in known:
             raise UserError(f"{name} '{value}' is not known: {', '.join(known)}")
-    for name, (least, most) in RANGES.items():
-        value = getattr(config, name, None)
-        if value is not None and not least <= value <= most:
-            raise UserError(f"{name} {value}: {f'{least} to {most}' if most < math.inf else f'at least {least}'}")
+    for name in RANGES:
+        check_range(name, getattr(config, name, None))
     if config.steps is None and config.epochs is None:
         raise UserError("steps and epochs are both null: give one of them")
+
+
+def check_range(name: str, value: float | None) -> None:
+    """Raises UserError for a number that the key of this name cannot have."""
+    least, most = RANGES[name]
+    if value is not None and not least <= value <= most:
+        raise UserError(f"{name} {value}: {f'{least} to {most}' if most < math.inf else f'at least {least}'}")
 
 
 def begin(config) -> tf.distribute.Strategy:
@@ -99,4 +115,5 @@ def architecture_of(folder: str | Path) -> dict:
 
 def make_loader(fitted: Fitted, recipe, config) -> Loader:
     workers = config.workers if config.workers is not None else max(1, (os.cpu_count() or 1) // 2)
-    return Loader(fitted, recipe, config.batch_size, config.seed, workers)
+    sources, group = [entry.source for entry in fitted.entries], getattr(config, "same_source", 1)
+    return Loader(fitted, recipe, config.batch_size, config.seed, workers, sources=sources, group=group)

@@ -64,14 +64,18 @@ class Trainer:
     # the step
 
     def _factors(self):
-        """What the rate of a part is multiplied with. A part that thaws warms up again, as its moments are empty."""
+        """What the rate of a part, or of a layer in it, is multiplied with.
+
+        A part that thaws warms up again, as its moments are empty.
+        """
         factors, warmup = self.method.learning_rate_factors(), max(1, int(self.config.warmup * self.total))
         thaw = {name: self._thaw(name) for name in self.method.parts()}
 
         def ramp(factor, start):
             return lambda step: factor * tf.clip_by_value((tf.cast(step, tf.float32) - start + 1) / warmup, 0.0, 1.0)
 
-        return {n: ramp(factors.get(n, 1.0), s) for n, s in thaw.items() if n in factors or s}
+        late = {name: 1.0 for name, start in thaw.items() if start}
+        return {place: ramp(factor, thaw[place.split("/")[0]]) for place, factor in {**late, **factors}.items()}
 
     def _thaw(self, name: str) -> int:
         return next((s for s in range(self.total) if name not in self.method.frozen(s)), self.total)
@@ -102,6 +106,7 @@ class Trainer:
         pairs = [(g, v) for g, v in zip(gradients, variables) if g is not None]
         summed = replicas.all_reduce(tf.distribute.ReduceOp.SUM, [g for g, _ in pairs])
         self.optimizer.apply(summed, [v for _, v in pairs])
+        self.method.after_step()
         return logs
 
     def _place(self, batch: dict[str, np.ndarray]):
@@ -109,12 +114,11 @@ class Trainer:
         replicas = self.strategy.num_replicas_in_sync
         if replicas == 1:
             return {name: tf.constant(array) for name, array in batch.items()}
-        rows = len(next(iter(batch.values()))) // replicas
         return {
             name: self.strategy.experimental_distribute_values_from_function(
-                lambda context, array=array: tf.constant(array[context.replica_id_in_sync_group * rows :][:rows])
+                lambda context, parts=parts: tf.constant(parts[context.replica_id_in_sync_group])
             )
-            for name, array in batch.items()
+            for name, parts in ((name, np.split(array, replicas)) for name, array in batch.items())
         }
 
     # the loop
@@ -221,7 +225,7 @@ class Trainer:
         self.step = state["step"]
         self.loader.set_state(state["loader"])
         for callback in self.callbacks:
-            if hasattr(callback, "set_state"):
+            if type(callback).__name__ in state["callbacks"]:  # one that is new to the run starts from nothing
                 callback.set_state(state["callbacks"][type(callback).__name__])
 
 

@@ -17,7 +17,7 @@ from seqclr.data.charset import Charset
 from seqclr.data.records import Entry
 from seqclr.engine.run import check_can_make
 from seqclr.errors import UserError
-from seqclr.recognize import decode
+from seqclr.nn import decode
 from seqclr.recognize.recognizer import Recognizer
 
 

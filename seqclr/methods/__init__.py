@@ -2,10 +2,17 @@
 
 from seqclr.errors import UserError
 from seqclr.methods.base import Method
+from seqclr.methods.masked import Masked
+from seqclr.methods.masked_simclr import MaskedSimCLR
 from seqclr.methods.simclr import SimCLR
 from seqclr.methods.simsiam import SimSiam
 
-METHODS: dict[str, type[Method]] = {"simclr": SimCLR, "simsiam": SimSiam}
+METHODS: dict[str, type[Method]] = {
+    "masked": Masked,
+    "masked_simclr": MaskedSimCLR,
+    "simclr": SimCLR,
+    "simsiam": SimSiam,
+}
 
 
 def find_method(name: str) -> type[Method]:

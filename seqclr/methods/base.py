@@ -8,13 +8,18 @@ from __future__ import annotations
 
 import abc
 import dataclasses
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import Any, ClassVar, NamedTuple
 
 import keras
 import tensorflow as tf
 
+from seqclr.config import key
+from seqclr.errors import UserError
 from seqclr.nn import frames
+from seqclr.nn.encoders import LAYERS
 from seqclr.nn.replicas import gather
+from seqclr.recipes.text import TwoViews
 
 
 @dataclasses.dataclass
@@ -29,6 +34,10 @@ class Method(abc.ABC):
         """Makes the heads; `encoder.dim` is the size of a feature."""
         self.encoder = encoder
 
+    def make_recipe(self, views: str):
+        """The recipe of this method with its settings; `views` names the augmentation."""
+        return self.recipe(views)
+
     @abc.abstractmethod
     def loss(self, batch: dict[str, tf.Tensor], training: bool) -> dict[str, tf.Tensor]:
         """`{"loss": scalar, ...}` of a batch that `recipe` made; further scalars are shown and kept in metrics.csv."""
@@ -37,38 +46,79 @@ class Method(abc.ABC):
         """Its layers and variables by attribute name."""
         return {name: value for name, value in vars(self).items() if isinstance(value, keras.Layer | keras.Variable)}
 
+    def after_step(self) -> None:
+        """Within every replica's step, once the weights have moved: where momentum copies follow."""
+        return None
+
     def frozen(self, step: int) -> frozenset[str]:
         """The parts that do not learn at a step. It may change a few times in a run: each change is a new trace."""
         return frozenset()
 
     def learning_rate_factors(self) -> dict[str, float]:
-        """Parts that learn at a multiple of the common rate."""
+        """Parts, or layers within them (`part/layer`), that learn at a multiple of the common rate."""
         return {}
+
+
+class Instances(NamedTuple):
+    """What a loss compares: row i of `first` and row i of `second` show the same strip of the same page.
+
+    first, second: `[N, D]`, of all replicas. image, place: `int32 [N]`, the page and the window that a row is of.
+    """
+
+    first: tf.Tensor
+    second: tf.Tensor
+    image: tf.Tensor
+    place: tf.Tensor
 
 
 @dataclasses.dataclass
 class TwoViewMethod(Method):
     """Two views of every image, their frames pooled into instances."""
 
-    frames: str = "frames:5"
+    recipe = TwoViews
+    frames: str = key("frames:5", "what is compared: frames:5 (windows of 5), windows:4 (4 windows), all, none")
+    match: str = key("place", "windows of the view by their place in it, or of the page, followed by geometry")
+    layer: str = key("transformer", "whose frames are compared: transformer, or cnn, before it")
 
     def __post_init__(self):
         frames.check_frames(self.frames)
+        choose("match", self.match, ("place", "geometry"))
+        choose("layer", self.layer, LAYERS)
 
     def encode(self, batch: dict[str, tf.Tensor], training: bool):
         """Frame features of both views in one pass, so that batch norm sees both: `[2B, T, D]`, mask `[2B, T]` or None.
 
         The rows of the first view come first.
         """
-        views = tf.concat([batch["views"][:, 0], batch["views"][:, 1]], axis=0)
+        views = both(batch["views"])
         widths = tf.tile(batch["width"], [2]) if "width" in batch else None  # there only where lines are padded
-        return self.encoder(views, widths, training=training)
+        return self.encoder(views, widths, training=training, layer=self.layer)
 
-    def instances(self, x: tf.Tensor, mask) -> tuple[tf.Tensor, tf.Tensor]:
-        """Instances of both views, `[N, D]` each, of all replicas; windows of padding alone are left out."""
-        pooled, valid = frames.pool(tf.cast(x, tf.float32), self.frames, mask)
-        if valid is None:
-            halves = [tf.reshape(half, [-1, x.shape[-1]]) for half in tf.split(pooled, 2)]
-        else:
-            halves = [tf.boolean_mask(*half) for half in zip(tf.split(pooled, 2), tf.split(valid, 2))]
-        return gather(halves[0]), gather(halves[1])
+    def embed(self, batch: dict[str, tf.Tensor], training: bool):
+        """Features and mask as `encode` gives them, and their projections; a subclass builds the projector."""
+        features, mask = self.encode(batch, training)
+        return features, mask, self.projector(features, training=training)
+
+    def instances(self, x: tf.Tensor, batch: dict[str, tf.Tensor], mask) -> Instances:
+        """The instances of both views, those that either view does not show left out."""
+        geometry = both(batch["geometry"]) if self.match == "geometry" else None
+        pooled, valid = frames.pool(tf.cast(x, tf.float32), self.frames, mask, geometry)
+        count = pooled.shape[1]
+        image = tf.repeat(batch["index"], count)
+        place = tf.tile(tf.range(count), tf.shape(batch["index"]))
+        rows = [*(tf.reshape(half, [-1, x.shape[-1]]) for half in tf.split(pooled, 2)), image, place]
+        if valid is not None:
+            shown = tf.reshape(tf.logical_and(*tf.split(valid, 2)), [-1])
+            rows = [tf.boolean_mask(row, shown) for row in rows]
+        return Instances(*map(gather, rows))
+
+
+def both(views: tf.Tensor) -> tf.Tensor:
+    """`[B, 2, ...]` as `[2B, ...]`, the first views first."""
+    return tf.concat([views[:, 0], views[:, 1]], axis=0)
+
+
+def choose(name: str, value: str, known: Sequence[str]) -> None:
+    """Raises UserError for a value that is none of those known."""
+    if value not in known:
+        raise UserError(f"{name} '{value}' is not known: {', '.join(known)}")

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 import keras
 import tensorflow as tf
 
-from seqclr.methods.base import Method
+from seqclr.config import key
+from seqclr.methods.base import Method, choose
 from seqclr.nn.heads import SLOPE
+from seqclr.nn.momentum import Momentum
+from seqclr.nn.norm import BatchNorm
 from seqclr.recipes.text import Labelled
 
 
@@ -16,34 +19,59 @@ from seqclr.recipes.text import Labelled
 class CTC(Method):
     """Graves et al. 2006. The article's recognizer: encoder, a small MLP on every frame, CTC.
 
-    head_steps: a pretrained encoder stays frozen for as long, at most a third of the run, so that the new head does not
-    spoil it.
-    encoder_rate: what part of the learning rate the pretrained encoder gets afterwards.
+    A pretrained encoder stays frozen for `head_steps`, so that the new head does not spoil it. With `average`, the
+    averaged weights are validated, kept as the best and read with.
     """
 
     recipe = Labelled
-    head_steps: int = 200
-    encoder_rate: float = 0.5
+    head_steps: int = key(200, "steps, at most a third of the run, in which a pretrained encoder is frozen")
+    encoder_rate: float = key(0.5, "what part of the learning rate a pretrained encoder gets afterwards")
+    rate_decay: float = key(1.0, "and each of its layers towards the image: so much of the rate of the one above")
+    norm: str = key("train", "batch norm of a pretrained encoder: train, or frozen: its statistics stay")
+    average: float = key(0.0, "decay of a moving average of the weights, which then reads; 0 for none")
 
     pretrained = False
+    averaged = None
     dropout = 0.1
     classes = 0  # characters and, last, the blank
+
+    def __post_init__(self):
+        choose("norm", self.norm, ("train", "frozen"))
 
     def build(self, encoder):
         super().build(encoder)
         self.head = ctc_head(encoder.dim, self.classes, self.dropout)
+        if self.pretrained and self.norm == "frozen":
+            for layer in encoder._flatten_layers():  # Keras has no public way to the layers in layers
+                if isinstance(layer, BatchNorm):
+                    layer.keeps_statistics = True
+        self.averaged = Momentum(encoder, self.head, name="averaged") if self.averages() else None
+
+    def averages(self) -> bool:
+        return self.average > 0
 
     def loss(self, batch, training):
         features, mask = self.encoder(batch["image"], batch.get("width"), training=training)
         logits = self.head(features, training=training)
         return {"loss": tf.reduce_mean(ctc_loss(batch["label"], logits, mask))}
 
+    def after_step(self):
+        if self.averaged is not None:
+            self.averaged.update(self.averaged.ramped(self.average))
+
     def frozen(self, step):
         alone = min(self.head_steps, self.total_steps // 3)
         return frozenset({"encoder"} if self.pretrained and step < alone else ())
 
     def learning_rate_factors(self):
-        return {"encoder": self.encoder_rate} if self.pretrained else {}
+        if not self.pretrained:
+            return {}
+        factors = {"encoder": self.encoder_rate}
+        if self.rate_decay != 1:  # the encoder makes its layers in the order that an image goes through them
+            layers = [layer for layer in self.encoder.layers if layer.weights]
+            for depth, layer in enumerate(reversed(layers)):
+                factors[f"encoder/{layer.name}"] = self.encoder_rate * self.rate_decay**depth
+        return factors
 
 
 def ctc_head(dim: int, classes: int, dropout: float) -> keras.Sequential:

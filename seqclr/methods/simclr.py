@@ -4,38 +4,46 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import tensorflow as tf
+
 from seqclr import losses
-from seqclr.errors import UserError
-from seqclr.methods.base import TwoViewMethod
+from seqclr.config import key
+from seqclr.methods.base import Instances, TwoViewMethod, choose
 from seqclr.nn.heads import mlp
-from seqclr.recipes.text import TwoViews
 
 LOSSES = {"info_nce": losses.info_nce, "nt_xent": losses.nt_xent}
 
 
 @dataclass
 class SimCLR(TwoViewMethod):
-    """Chen et al. 2020, arXiv:2002.05709. Each instance finds its partner among those of the other images and places.
+    """Chen et al. 2020, arXiv:2002.05709. Each instance finds its partner among those of other images and places."""
 
-    The article's loss is `info_nce`, with negatives from the other view; `nt_xent` is SimCLR's own, from both.
-    """
-
-    recipe = TwoViews
-    loss_name: str = "info_nce"
-    temperature: float = 0.1
-    hidden_dim: int = 256
-    projection_dim: int = 128
+    loss_name: str = key("info_nce", "the article's, negatives from the other view; nt_xent is SimCLR's, from both")
+    temperature: float = key(0.1, "of the softmax")
+    negatives: str = key("all", "all, those of other images, or those of other images at the same place")
+    hidden_dim: int = key(256, "width of the head's hidden layers")
+    projection_dim: int = key(128, "of what is compared")
+    projection_layers: int = key(2, "how deep the head is")
 
     def __post_init__(self):
         super().__post_init__()
-        if self.loss_name not in LOSSES:
-            raise UserError(f"loss_name '{self.loss_name}' is not known: {', '.join(LOSSES)}")
+        choose("loss_name", self.loss_name, tuple(LOSSES))
+        choose("negatives", self.negatives, ("all", "images", "place"))
 
     def build(self, encoder):
         super().build(encoder)
-        self.projector = mlp((self.hidden_dim, self.projection_dim), "projector", input_dim=encoder.dim)
+        dims = (self.hidden_dim,) * (self.projection_layers - 1) + (self.projection_dim,)
+        self.projector = mlp(dims, "projector", input_dim=encoder.dim)
 
     def loss(self, batch, training):
-        features, mask = self.encode(batch, training)
-        z1, z2 = self.instances(self.projector(features, training=training), mask)
-        return {"loss": LOSSES[self.loss_name](z1, z2, self.temperature)}
+        _, mask, z = self.embed(batch, training)
+        return {"loss": self.contrast(self.instances(z, batch, mask))}
+
+    def contrast(self, seen: Instances) -> tf.Tensor:
+        """The loss of instances against the negatives that the method allows."""
+        allowed = None
+        if self.negatives != "all":
+            allowed = seen.image[:, None] != seen.image[None]
+        if self.negatives == "place":
+            allowed &= seen.place[:, None] == seen.place[None]
+        return LOSSES[self.loss_name](seen.first, seen.second, self.temperature, allowed)

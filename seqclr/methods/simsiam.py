@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from seqclr.config import key
 from seqclr.losses import negative_cosine
 from seqclr.methods.base import TwoViewMethod
 from seqclr.nn.heads import mlp
-from seqclr.recipes.text import TwoViews
 
 
 @dataclass
@@ -17,10 +17,9 @@ class SimSiam(TwoViewMethod):
     The article's heads are narrower than the paper's 2048 and carry an L2 penalty.
     """
 
-    recipe = TwoViews
-    projection_dim: int = 512
-    prediction_dim: int = 128
-    l2: float = 1e-3
+    projection_dim: int = key(512, "of what is compared")
+    prediction_dim: int = key(128, "of the predictor's bottleneck")
+    l2: float = key(1e-3, "weight of the squared kernels of both heads")
 
     def build(self, encoder):
         super().build(encoder)
@@ -31,8 +30,7 @@ class SimSiam(TwoViewMethod):
         )
 
     def loss(self, batch, training):
-        features, mask = self.encode(batch, training)
-        z = self.projector(features, training=training)
+        _, mask, z = self.embed(batch, training)
         p = self.predictor(z, training=training)
-        (z1, z2), (p1, p2) = self.instances(z, mask), self.instances(p, mask)
+        (z1, z2, *_), (p1, p2, *_) = self.instances(z, batch, mask), self.instances(p, batch, mask)
         return {"loss": (negative_cosine(p1, z2) + negative_cosine(p2, z1)) / 2}

@@ -14,6 +14,7 @@ from keras import layers, ops
 from seqclr.errors import UserError
 from seqclr.nn.norm import batch_norm
 
+LAYERS = ("cnn", "transformer")
 POSITIONS = ("none", "convolutional", "sinusoidal", "learned")
 
 
@@ -44,6 +45,7 @@ def build_encoder(name: str, height: int, width: int, positions: str, dropout: f
     if height < 8 or width < 8:
         raise UserError(f"height {height} and width {width}: at least 8 each, or nothing is left after the CNN")
     encoder = TextEncoder(SIZES[name], positions, dropout, name="encoder")
+    encoder.height = height
     encoder(tf.zeros((1, height, width, 3), tf.uint8))
     return encoder
 
@@ -52,8 +54,9 @@ class TextEncoder(keras.Model):
     """CNN over the page, columns to frames, Transformer over the frames.
 
     Call: images `uint8 [B, H, W, 3]`, `widths int32 [B]` (filled columns; None: all) to features `[B, ceil(W/4), D]`
-    and a mask `[B, T]` or None. Columns of padding are set to zero before every convolution and left out of all
-    statistics, so that a line gives the same features however far it is padded.
+    and a mask `[B, T]` or None. `layer`: frames of the `transformer`, those of the `cnn` before it, or the `pair` of
+    cnn and transformer. Columns of padding are set to zero before every convolution and left out of all statistics, so
+    that a line gives the same features however far it is padded.
     """
 
     STRIDE = 4  # columns of the page that one frame stands for
@@ -75,20 +78,23 @@ class TextEncoder(keras.Model):
         self.norm = layers.LayerNormalization(epsilon=1e-6, name="norm")
         self.dim = size.dim
 
-    def call(self, images, widths=None, training=False):
+    def call(self, images, widths=None, training=False, layer="transformer"):
         x = ops.cast(images, self.compute_dtype) / 127.5 - 1.0
-        columns = x.shape[2]
-        before, after = column_mask(widths, columns, 1), column_mask(widths, -(-columns // 2), 2)
+        before, after = column_mask(widths, x.shape[2], 1), column_mask(widths, -(-x.shape[2] // 2), 2)
         x = self.stem(x, before, after, training=training)
         for block in self.blocks:
             x = block(x, widths, training=training)
         batch, _, frames, _ = ops.shape(x)
         x = ops.reshape(ops.transpose(x, (0, 2, 1, 3)), (batch, frames, x.shape[1] * x.shape[3]))
         mask = column_mask(widths, frames, self.STRIDE)
-        x = self.positions(self.columns(x), mask)
+        columns = self.columns(x)
+        if layer == "cnn":
+            return columns, mask
+        x = self.positions(columns, mask)
         for block in self.transformer:
             x = block(x, mask, training=training)
-        return self.norm(x), mask
+        x = self.norm(x)
+        return ((columns, x) if layer == "pair" else x), mask
 
 
 def column_mask(widths, columns: int, stride: int):

@@ -43,14 +43,36 @@ def windows(kind: str, frames: int) -> np.ndarray:
     return ((place >= first[:, None]) & (place < last[:, None])).astype(np.float32)
 
 
-def pool(x, kind: str, mask=None):
+def pool(x, kind: str, mask=None, geometry=None):
     """Instances of `[B, T, D]`: `[B, N, D]`, and which of them hold any image, `[B, N]` (None: all).
 
     Padded frames do not count in the mean. `windows:N` divides the frames with their padding.
+    geometry: `[B, 2]`, factor and offset of the way columns of the page went in a view, in widths of the page. The
+    windows are then those of the page: a frame counts in a window by how much of it the window covers, and a window
+    of which more than half has left the view holds no image.
     """
     weights = ops.convert_to_tensor(windows(kind, x.shape[1]), x.dtype)
+    if geometry is not None:
+        return _pool_strips(x, weights, mask, geometry)
     if mask is None:
         return ops.einsum("nt,btd->bnd", weights / ops.sum(weights, axis=1, keepdims=True), x), None
     weights = weights[None] * ops.cast(mask, x.dtype)[:, None, :]
     total = ops.sum(weights, axis=2, keepdims=True)
     return ops.einsum("bnt,btd->bnd", weights / ops.maximum(total, 1.0), x), total[..., 0] > 0
+
+
+def _pool_strips(x, weights, mask, geometry):
+    """Windows of the page, wherever a view shows them."""
+    frames = x.shape[1]
+    place = ops.arange(frames, dtype=x.dtype)
+    first = ops.min(ops.where(weights > 0, place, float(frames)), axis=1)
+    last = ops.max(ops.where(weights > 0, place, -1.0), axis=1) + 1
+    factor, offset = geometry[:, :1], geometry[:, 1:] * frames
+    first, last = (factor * edge[None] + offset for edge in (first, last))  # [B, N], in frames of the view
+    shown = ops.minimum(last[..., None], place + 1) - ops.maximum(first[..., None], place)
+    shown = ops.maximum(shown, 0.0)  # [B, N, T]
+    if mask is not None:
+        shown = shown * ops.cast(mask, x.dtype)[:, None, :]
+    total = ops.sum(shown, axis=2)
+    pooled = ops.einsum("bnt,btd->bnd", shown / ops.maximum(total, 1e-6)[..., None], x)
+    return pooled, total > 0.5 * (last - first)

@@ -12,12 +12,17 @@ def batch_norm(name: str, center: bool = True, scale: bool = True) -> layers.Lay
 
 
 class BatchNorm(layers.BatchNormalization):
-    """Keras' layer; with `valid: bool [B, W]` the padding of `[B, H, W, C]` or `[B, W, C]` does not count."""
+    """Keras' layer; with `valid: bool [B, W]` the padding of `[B, H, W, C]` or `[B, W, C]` does not count.
+
+    keeps_statistics: it uses and keeps those it has, in training too.
+    """
+
+    keeps_statistics = False
 
     def call(self, x, valid=None, training=None):
         if valid is not None:
             valid = valid[:, None, :] if len(x.shape) == 4 else valid
-        return super().call(x, training=training, mask=valid)
+        return super().call(x, training=training and not self.keeps_statistics, mask=valid)
 
     def _moments(self, inputs, mask):
         if mask is None:

@@ -10,25 +10,62 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from seqclr.errors import UserError
 from seqclr.recipes.views import Views
 
 
 class TwoViews:
-    """Two independent views, `views: uint8 [2, H, W, 3]`."""
+    """Two independent views, `views: uint8 [2, H, W, 3]`, and where each shows the page, `geometry: float32 [2, 2]`.
+
+    geometry: factor and offset of the way columns of the page went, in widths of the page.
+    """
 
     def __init__(self, views: str):
         self.views = Views(views)
 
     def __call__(self, record: dict, rng: np.random.Generator) -> dict:
-        pair = np.stack([augment(self.views, record, rng) for _ in range(2)])
-        return {"views": pair, **{key: value for key, value in record.items() if key != "image"}}
+        images, _, geometry = zip(*(follow(self.views, record, rng) for _ in range(2)))
+        rest = {key: value for key, value in record.items() if key != "image"}
+        return {"views": np.stack(images), "geometry": np.stack(geometry), **rest}
+
+
+class MaskedViews:
+    """Views with strips hidden: `views: uint8 [V, H, W, 3]`, `geometry: float32 [V, 2]` as in TwoViews, and what the
+    strips show: `hidden: bool [V, W]`, the columns, `pages: uint8 [V, H, W]`, the page in gray, at the view's place but
+    without its other changes.
+
+    spans, span: how many strips, and how many columns each; they may overlap. A hidden column shows the view's mean.
+    """
+
+    def __init__(self, views: str, copies: int, spans: int, span: int):
+        self.views, self.copies, self.spans, self.span = Views(views), copies, spans, span
+
+    def __call__(self, record: dict, rng: np.random.Generator) -> dict:
+        views, pages, geometry = map(np.stack, zip(*(follow(self.views, record, rng) for _ in range(self.copies))))
+        hidden = np.stack([self._strips(filled(record), record["image"].shape[1], rng) for _ in range(self.copies)])
+        for view, columns in zip(views, hidden):
+            view[:, columns] = view[:, : filled(record)].mean((0, 1))
+        gray = pages.mean(-1).round().astype(np.uint8)
+        rest = {key: value for key, value in record.items() if key != "image"}
+        return {"views": views, "geometry": geometry, "hidden": hidden, "pages": gray, **rest}
+
+    def _strips(self, width: int, whole: int, rng: np.random.Generator) -> np.ndarray:
+        columns = np.zeros(whole, bool)
+        for start in rng.integers(0, max(1, width - self.span + 1), self.spans):
+            columns[start : start + self.span] = True
+        return columns
 
 
 class Labelled:
-    """One view with its text: `image: uint8 [H, W, 3]`, `label: int32 [L]` filled with -1."""
+    """One view with its text: `image: uint8 [H, W, 3]`, `label: int32 [L]` filled with -1.
+
+    Raises UserError for views that may cut off a part of the text.
+    """
 
     def __init__(self, views: str, labels: Sequence[Sequence[int]]):
         self.views = Views(views)
+        if self.views.cuts:
+            raise UserError(f"views '{views}' cut off parts of the page, so labels would be wrong: take another preset")
         self.labels = np.full((len(labels), max(1, max(map(len, labels)))), -1, np.int32)
         for row, label in zip(self.labels, labels):
             row[: len(label)] = label
@@ -37,12 +74,40 @@ class Labelled:
         return {**record, "image": augment(self.views, record, rng), "label": self.labels[record["index"]]}
 
 
+class Unlabelled:
+    """A weak and a strong view, `weak` and `strong: uint8 [H, W, 3]`; a `width` is called `unlabelled_width`, as a
+    batch has labelled lines beside."""
+
+    def __init__(self, weak: str, strong: str):
+        self.weak, self.strong = Views(weak), Views(strong)
+
+    def __call__(self, record: dict, rng: np.random.Generator) -> dict:
+        pair = {"weak": augment(self.weak, record, rng), "strong": augment(self.strong, record, rng)}
+        return {**pair, "unlabelled_width": record["width"]} if "width" in record else pair
+
+
 def augment(views: Views, record: dict, rng: np.random.Generator) -> np.ndarray:
     """A view of what is image in a record; its padding stays as it is."""
-    image = record["image"]
-    width = int(record.get("width", image.shape[1]))
-    if width == image.shape[1]:
-        return views(image, rng)
+    image, width = record["image"], filled(record)
+    return _padded(image, views(np.ascontiguousarray(image[:, :width]), rng))
+
+
+def follow(views: Views, record: dict, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """As `augment`, with what `Views.follow` tells; the geometry counts in widths of the whole record."""
+    image, width = record["image"], filled(record)
+    view, page, geometry = views.follow(np.ascontiguousarray(image[:, :width]), rng)
+    geometry[1] *= width / image.shape[1]
+    return _padded(image, view), _padded(image, page), geometry
+
+
+def filled(record: dict) -> int:
+    """The columns of a record that are image."""
+    return int(record.get("width", record["image"].shape[1]))
+
+
+def _padded(image: np.ndarray, view: np.ndarray) -> np.ndarray:
+    if view.shape == image.shape:
+        return view
     result = image.copy()
-    result[:, :width] = views(np.ascontiguousarray(image[:, :width]), rng)
+    result[:, : view.shape[1]] = view
     return result

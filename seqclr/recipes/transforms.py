@@ -64,11 +64,35 @@ class VerticalCrop(A.ImageOnlyTransform):
         return cv2.resize(img[top : height - (cut - top)], (width, height), interpolation=cv2.INTER_LINEAR)
 
 
-class Squeeze(A.ImageOnlyTransform):
+class Place(A.DualTransform):
+    """Scales the page and shifts it; what the border shows fills the room. `_draw` says how far."""
+
+    _targets = (A.core.type_definitions.Targets.IMAGE, A.core.type_definitions.Targets.MASK,
+                A.core.type_definitions.Targets.KEYPOINTS)  # fmt: skip
+
+    def get_params_dependent_on_data(self, params: dict, data: dict) -> dict:
+        height, width = params["shape"][:2]
+        across, down, x, y = self._draw()
+        return {"matrix": np.array([[across, 0, x * width], [0, down, y * height]], np.float32)}
+
+    def apply(self, img: np.ndarray, matrix: np.ndarray, **_) -> np.ndarray:
+        size = img.shape[1::-1]
+        return cv2.warpAffine(img, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+    def apply_to_mask(self, mask: np.ndarray, matrix: np.ndarray, **_) -> np.ndarray:
+        return self.apply(mask, matrix)
+
+    def apply_to_keypoints(self, keypoints: np.ndarray, matrix: np.ndarray, **_) -> np.ndarray:
+        keypoints = keypoints.copy()
+        keypoints[:, :2] = keypoints[:, :2] @ matrix[:, :2].T + matrix[:, 2]
+        return keypoints
+
+
+class Squeeze(Place):
     """Scales the page down, keeping its proportions, and shifts it to anywhere within its old place.
 
-    Nothing leaves the page: the room that the scaling makes is all the room to shift. It is filled with what the border
-    shows. scale: range of the factor, at most 1.
+    Nothing leaves the page: the room that the scaling makes is all the room to shift. scale: range of the factor, at
+    most 1.
     """
 
     def __init__(self, scale: tuple[float, float] = (0.85, 1.0), p: float = 0.5):
@@ -77,12 +101,33 @@ class Squeeze(A.ImageOnlyTransform):
             raise ValueError(f"scale {scale} is not within 0 and 1")
         self.scale = scale
 
-    def apply(self, img: np.ndarray, **_) -> np.ndarray:
-        height, width = img.shape[:2]
+    def _draw(self):
         scale = self.py_random.uniform(*self.scale)
-        shift = [side * (1 - scale) * self.py_random.random() for side in (width, height)]
-        matrix = np.array([[scale, 0, shift[0]], [0, scale, shift[1]]], np.float32)
-        return cv2.warpAffine(img, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        x, y = ((1 - scale) * self.py_random.random() for _ in range(2))
+        return scale, scale, x, y
 
 
-OWN = {transform.__name__: transform for transform in (Recolour, Clutter, VerticalCrop, Squeeze)}
+class Roam(Place):
+    """Scales the page, its width and its height apart, and shifts it sideways, though its ends be cut off.
+
+    For pretraining only, where the frames of the views are matched through their geometry. scale: range of both
+    factors. shift: the farthest that the middle goes sideways, as a part of the width.
+    """
+
+    cuts = True
+
+    def __init__(self, scale: tuple[float, float] = (0.8, 1.25), shift: float = 0.125, p: float = 0.5):
+        super().__init__(p=p)
+        if not 0 < scale[0] <= scale[1]:
+            raise ValueError(f"scale {scale} is not a range above 0")
+        if not 0 <= shift < 0.5:
+            raise ValueError(f"shift {shift} is not within 0 and 0.5")
+        self.scale, self.shift = scale, shift
+
+    def _draw(self):
+        across, down = self.py_random.uniform(*self.scale), min(1.0, self.py_random.uniform(*self.scale))
+        x = (1 - across) / 2 + self.py_random.uniform(-self.shift, self.shift)
+        return across, down, x, (1 - down) * self.py_random.random()
+
+
+OWN = {transform.__name__: transform for transform in (Recolour, Clutter, VerticalCrop, Squeeze, Roam)}

@@ -39,20 +39,38 @@ def presets() -> list[str]:
 class Views:
     """An augmentation of `uint8 [H, W, 3]`, the same for the same generator state.
 
-    preset: a name from `presets()`, a YAML file, or `none`.
+    preset: a name from `presets()`, a YAML file, or `none`. `cuts` tells whether a part of the page may leave it.
     """
 
     def __init__(self, preset: str):
         self.preset = preset
-        self._pipeline = None if preset == "none" else A.Compose(_steps(preset))
+        self._steps = [] if preset == "none" else _steps(preset)
+        self.cuts = any(getattr(step, "cuts", False) for step in self._steps)
 
     def __call__(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        if self._pipeline is None:
-            return image
-        # Compose would give all steps the same seed, so that they would be taken together or not at all
-        for step, seed in zip(self._pipeline.transforms, rng.integers(2**31, size=len(self._pipeline.transforms))):
+        return self._apply({"image": image}, rng)["image"]
+
+    def follow(self, image: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The same view; the page at the view's place but otherwise as it was; and the way columns went.
+
+        That way is `float32 [2]`, factor and offset, of columns at half height counted in widths of the page: exact for
+        what is affine, the best line through two points for the rest.
+        """
+        height, width = image.shape[:2]
+        before = np.array([0.25, 0.75])
+        points = np.zeros((2, 5), np.float32)  # x, y, and what Albumentations knows of a keypoint beside
+        points[:, 0], points[:, 1] = before * width, height / 2
+        seen = self._apply({"image": image, "mask": image, "keypoints": points}, rng)
+        after = seen["keypoints"][:, 0] / width
+        factor = (after[1] - after[0]) / (before[1] - before[0])
+        return seen["image"], seen["mask"], np.array([factor, after[0] - factor * before[0]], np.float32)
+
+    def _apply(self, data: dict, rng: np.random.Generator) -> dict:
+        # not A.Compose: it would give all steps the same seed, so that they would be taken together or not at all
+        for step, seed in zip(self._steps, rng.integers(2**31, size=len(self._steps))):
             step.set_random_seed(int(seed))
-        return self._pipeline(image=image)["image"]
+            data = step(**data)
+        return data
 
     def __reduce__(self):  # a worker builds its own
         return Views, (self.preset,)
@@ -85,6 +103,9 @@ def _transform(path: Path, step: dict):
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", UserWarning)  # all that Albumentations has for an unknown argument
-            return transform(**step)
+            made = transform(**step)
     except (TypeError, ValueError, UserWarning) as error:
         raise UserError(f"{path}: {name} does not take these arguments ({error})") from None
+    if hasattr(made, "mask_interpolation"):
+        made.mask_interpolation = cv2.INTER_LINEAR  # what follows the image is a page, not classes
+    return made

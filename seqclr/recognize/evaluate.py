@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import time
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -67,8 +66,16 @@ def evaluate(
 
     drop = charset.unknown == "drop"
     texts = [charset.target(entry.text) if drop else charset.normalize(entry.text) for entry in entries]
-    figures = metrics.scores(texts, reads)
-    figures["images_per_second"] = len(entries) / seconds
+    figures = {**measure(entries, texts, reads), "images_per_second": len(entries) / seconds}
+    print(table(figures))
+    if plots is not None:
+        draw(Path(plots), entries, texts, reads, confidences)
+    return figures
+
+
+def measure(entries: Sequence[Entry], texts: Sequence[str], reads: Sequence[str]) -> dict:
+    """All measures of what was read on some entries, in all and per source, and the confusions, commonest first."""
+    figures: dict = metrics.scores(texts, reads)
     sources = list(dict.fromkeys(entry.source for entry in entries))
     figures["sources"] = {
         source: metrics.scores(
@@ -78,9 +85,6 @@ def evaluate(
     }
     counts = metrics.confusions(texts, reads)
     figures["confusions"] = [{"true": a, "read": b, "times": times} for (a, b), times in counts.most_common() if a != b]
-    print(table(figures))
-    if plots is not None:
-        draw(Path(plots), entries, texts, reads, confidences, counts)
     return figures
 
 
@@ -96,12 +100,14 @@ def table(figures: dict) -> str:
         lines.append(f"{name:{width}}" + "".join(f"  {cell:>{len(c)}}" for c, cell in zip(columns, cells)))
     named = [(c["true"] or "(nothing)", c["read"] or "(nothing)", c["times"]) for c in figures["confusions"][:8]]
     worst = ", ".join(f"{a} as {b} x{times}" for a, b, times in named)
-    lines.append(f"{figures['images_per_second']:.0f} images/s; confusions: {worst or 'none'}")
+    speed = f"{figures['images_per_second']:.0f} images/s; " if "images_per_second" in figures else ""
+    lines.append(f"{speed}confusions: {worst or 'none'}")
     return "\n".join(lines)
 
 
-def draw(folder: Path, entries, texts, reads, confidences, counts: Counter) -> None:
+def draw(folder: Path, entries, texts, reads, confidences) -> None:
     folder.mkdir(parents=True)
+    counts = metrics.confusions(texts, reads)
     with open(folder / "predictions.csv", "w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
         writer.writerow(["file", "source", "text", "read", "confidence"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import os
 import random
 from collections import Counter, defaultdict
@@ -12,21 +14,31 @@ import keras
 from seqclr import config as configuration
 from seqclr.data import loader as data_loader
 from seqclr.data.charset import FRAME_STRIDE, Charset, frames_needed
-from seqclr.data.loader import Fitted
-from seqclr.data.records import Entry, find
+from seqclr.data.loader import Fitted, Joined
+from seqclr.data.records import Entry, find, find_unlabelled, survey
 from seqclr.engine import callbacks, setup
 from seqclr.engine.run import Run
 from seqclr.engine.trainer import Trainer
 from seqclr.errors import UserError
 from seqclr.methods.ctc import CTC
+from seqclr.methods.self_training import SelfTraining
+from seqclr.nn.momentum import Momentum
+from seqclr.recipes.text import Unlabelled
 from seqclr.recognize import metrics
 from seqclr.recognize.recognizer import Recognizer
 
 HELD_OUT = 0.1  # of the labels, where no validation data is given
 
 
+def method_of(unlabelled: Sequence[str] | None) -> type[CTC]:
+    """The method of a fine-tuning, whose keys its configuration has."""
+    return SelfTraining if unlabelled else CTC
+
+
 def finetune(config, output: str, resume: bool = False) -> dict[str, float]:
     """Trains a recognizer as `config` (a resolved FinetuneConfig) says, and returns the last figures.
+
+    An image without a label that cannot be read is reported, skipped and counted at the end.
 
     Raises UserError before anything is written if an argument or the data are wrong.
     """
@@ -35,20 +47,25 @@ def finetune(config, output: str, resume: bool = False) -> dict[str, float]:
     train, validation = split_off_validation(config)
     charset = make_charset(config, train + validation)
     targets, truths = ([charset.target(entry.text, entry.name) for entry in part] for part in (train, validation))
-    recipe = CTC.recipe(config.views, [charset.encode(target) for target in targets])
-    fitted = Fitted(train, config.height, config.width, config.resize)
-    fitted_validation = Fitted(validation, config.height, config.width, config.resize)
+    cls = method_of(config.unlabelled)
+    method = cls(**configuration.fields_of(cls, config))
+    recipe = cls.recipe(config.views, [charset.encode(target) for target in targets])
+    size = config.height, config.width, config.resize
+    fitted, fitted_validation = Fitted(train, *size), Fitted(validation, *size)
     check_lengths(config, fitted, targets)
+    unlabelled = Fitted(find_more(config, validation), *size, skip_bad=True) if config.unlabelled else None
 
     strategy = setup.begin(config)
     with strategy.scope():
-        method = CTC(**configuration.fields_of(CTC, config))
         method.classes, method.dropout = len(charset) + 1, config.dropout
         method.pretrained = config.pretrained is not None
         method.build(setup.make_encoder(config, config.pretrained))
     loader = setup.make_loader(fitted, recipe, config)
-    recognizer = Recognizer(method.encoder, method.head, charset, config.height, config.width, config.resize)
-    validate = Validation(recognizer, fitted_validation, truths, config.patience)
+    if unlabelled is not None:
+        method.total_steps = config.steps or config.epochs * loader.steps_per_epoch
+        loader = Joined(loader, unlabelled_loader(unlabelled, config, strategy), method.start)
+    recognizer = Recognizer(method.encoder, method.head, charset, *size)
+    validate = Validation(recognizer, fitted_validation, truths, config.patience, method.averaged)
     try:
         trainer = Trainer(method, loader, config, run, strategy, [validate, *callbacks.standard(run, config)])
         validate.trainer = trainer
@@ -57,12 +74,15 @@ def finetune(config, output: str, resume: bool = False) -> dict[str, float]:
         run.create(config)
         charset.save(run.charset_file)
         setup.say(
-            f"{len(train)} labelled images, {len(validation)} for validation, charset {charset.characters}; "
+            f"{len(train)} labelled images, {len(validation)} for validation, "
+            f"{f'{len(unlabelled)} without labels, ' if unlabelled is not None else ''}charset {charset.characters}; "
             f"{setup.devices(strategy)}"
         )
         logs = trainer.fit()
     finally:
         loader.close()
+        if unlabelled is not None and unlabelled.skipped:
+            setup.say(f"{len(unlabelled.skipped)} image(s) that cannot be read were skipped")
     setup.say(f"best validation edit-distance accuracy {validate.best:.4f} at step {validate.best_step}")
     return logs
 
@@ -79,7 +99,7 @@ def split_off_validation(config) -> tuple[list[Entry], list[Entry]]:
         raise UserError(f"{config.data[0]} has no row to train on: all are of split test")
     entries = few(entries, config.labels, config.seed)
     if config.validation is not None:
-        validation = _without(find([config.validation], None, config.label_pattern), entries)
+        validation = without(find([config.validation], None, config.label_pattern), entries)
         # it chooses the checkpoint, so what is to be tested on stays out where anything else is there
         validation = [entry for entry in validation if entry.split != "test"] or validation
         if not validation:
@@ -87,13 +107,32 @@ def split_off_validation(config) -> tuple[list[Entry], list[Entry]]:
         return entries, validation
     shuffled = random.Random(config.seed).sample(entries, len(entries))
     held = max(1, round(len(entries) * HELD_OUT))
-    train, validation = _without(shuffled[held:], shuffled[:held]), shuffled[:held]
+    train, validation = without(shuffled[held:], shuffled[:held]), shuffled[:held]
     if not train:
         raise UserError("one label is not enough: at least two are needed, one to train on and one to validate")
     return train, validation
 
 
-def _without(entries: list[Entry], others: list[Entry]) -> list[Entry]:
+def find_more(config, validation: list[Entry]) -> list[Entry]:
+    """The images to learn from without labels: none that is validated on or, in any of the data, of split `test`."""
+    known = [*config.data, *([config.validation] if config.validation else [])]
+    tests = [entry for entry in survey(known, config.label_pattern)[0] if entry.split == "test"]
+    entries = without(find_unlabelled(config.unlabelled), [*validation, *tests])
+    if not entries:
+        raise UserError(f"{config.unlabelled[0]} holds nothing but images that are validated or tested on: give others")
+    return entries
+
+
+def unlabelled_loader(fitted: Fitted, config, strategy) -> data_loader.Loader:
+    """Batches of images without labels, in an order that has nothing to do with that of the labelled ones."""
+    size, replicas = config.unlabelled_batch_size or config.batch_size, strategy.num_replicas_in_sync
+    if size % replicas:
+        raise UserError(f"unlabelled_batch_size {size} does not divide among {replicas} device(s): take a multiple")
+    other = dataclasses.replace(config, batch_size=size, seed=(config.seed + 1) % 2**32)
+    return setup.make_loader(fitted, Unlabelled(config.weak_views, config.views), other)
+
+
+def without(entries: list[Entry], others: list[Entry]) -> list[Entry]:
     """The entries whose image is none of the others', whatever path leads there."""
     taken = {_image(entry) for entry in others}
     return [entry for entry in entries if _image(entry) not in taken]
@@ -134,16 +173,29 @@ def check_lengths(config, fitted: Fitted, targets: list[str]) -> None:
 class Validation(keras.callbacks.Callback):
     """Reads the whole validation set after every round and keeps the best weights by edit-distance accuracy.
 
+    Where weights are averaged, it is the average that reads, and that is kept as encoder and head.
     It says so when the recognizer answers blank everywhere, the plateau that CTC may stay on.
     """
 
-    def __init__(self, recognizer: Recognizer, fitted: Fitted, texts: Sequence[str], patience: int | None):
+    def __init__(
+        self,
+        recognizer: Recognizer,
+        fitted: Fitted,
+        texts: Sequence[str],
+        patience: int | None,
+        averaged: Momentum | None = None,
+    ):
         super().__init__()
         self.recognizer, self.fitted, self.texts, self.patience = recognizer, fitted, texts, patience
+        self.averaged = averaged
         self.trainer: Trainer | None = None
         self.best, self.best_step, self.waited, self.blank_rounds = -1.0, 0, 0, 0
 
     def on_epoch_end(self, epoch, logs=None):
+        with self.averaged.exchanged() if self.averaged is not None else contextlib.nullcontext():
+            self._validate(logs)
+
+    def _validate(self, logs):
         reads = [
             text
             for batch in data_loader.in_order(self.fitted, 64)

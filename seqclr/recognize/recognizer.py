@@ -16,8 +16,8 @@ from seqclr.engine import checkpoints
 from seqclr.engine.run import Run
 from seqclr.errors import UserError
 from seqclr.methods.ctc import ctc_head
+from seqclr.nn import decode
 from seqclr.nn.encoders import build_encoder
-from seqclr.recognize import decode
 
 
 class Recognizer:

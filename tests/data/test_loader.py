@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from seqclr.data import loader as data_loader
-from seqclr.data.loader import Fitted, Loader, in_order
+from seqclr.data.loader import Fitted, Joined, Loader, in_order
 from seqclr.data.records import Entry
 from seqclr.errors import UserError
 
@@ -91,6 +91,28 @@ def test_shards_share_a_pass_between_them():
     for _ in range(2):
         seen = [np.concatenate([batch["index"] for batch in take(shard, 2)]) for shard in shards]
         assert sorted(np.concatenate(seen)) == list(range(24))
+
+
+# two loaders as one
+
+
+def renamed(record: dict, rng: np.random.Generator) -> dict:
+    return {"other": record["index"]}
+
+
+@pytest.mark.parametrize("taken", [0, 2, 5])
+def test_joined_loaders_go_on_where_both_were(taken):
+    def joined() -> Joined:
+        return Joined(make(), Loader(Numbers(), renamed, 6, 9), start=3)
+
+    whole = take(joined(), 8)
+    assert ["other" in batch for batch in whole] == [False] * 3 + [True] * 5
+    assert_equal([{k: v for k, v in batch.items() if k != "other"} for batch in whole], take(make(), 8))
+    assert_equal([{"other": b["other"]} for b in whole[3:]], take(Loader(Numbers(), renamed, 6, 9), 5))
+    first, second = joined(), joined()
+    take(first, taken)
+    second.set_state(first.get_state())
+    assert_equal(take(second, 8 - taken), whole[taken:])
 
 
 # fitted records

@@ -46,7 +46,7 @@ def trainer(folder, method, callbacks=(), **keys):
         built.pretrained = keys.get("pretrained") is not None
         recipe = cls.recipe(settings.views, LABELS)
     else:
-        recipe = cls.recipe(settings.views)
+        recipe = built.make_recipe(settings.views)
     with strategy.scope():
         built.build(setup.make_encoder(settings, None))
     run = Run(folder)
@@ -70,4 +70,10 @@ def seeded(batch=16):
     rng = np.random.default_rng(1)
     first = rng.integers(0, 256, (batch, 16, 64, 3))
     second = np.clip(first + rng.normal(0, 20, first.shape), 0, 255)
-    return {"views": np.stack([first, second], 1).astype(np.uint8)}
+    return {
+        "views": np.stack([first, second], 1).astype(np.uint8),
+        "geometry": np.tile(np.float32([1, 0]), (batch, 2, 1)),
+        "index": np.arange(batch, dtype=np.int32),
+        "hidden": np.tile(np.arange(64) % 16 < 8, (batch, 2, 1)),
+        "pages": first.mean(-1).astype(np.uint8)[:, None].repeat(2, 1),
+    }

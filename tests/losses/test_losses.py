@@ -43,6 +43,16 @@ def test_value(name, temperature):
     assert float(getattr(losses, name)(z1, z2, temperature)) == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.parametrize("name", ["nt_xent", "info_nce"])
+def test_only_the_allowed_negatives_count(name):
+    """Rows of two groups that may not stand against each other give the mean of the groups' losses."""
+    z1, z2, group = rows(seed=1), rows(seed=2), np.array([0, 1, 0, 1, 1, 0])
+    loss = getattr(losses, name)
+    apart = [float(loss(z1[group == g], z2[group == g])) for g in (0, 1)]
+    allowed = tf.constant((group[:, None] == group) & ~np.eye(6, dtype=bool))
+    assert float(loss(z1, z2, negatives=allowed)) == pytest.approx(np.mean(apart), rel=1e-5)
+
+
 def test_the_losses_differ_in_their_negatives():
     """A row of one's own view that equals the anchor is a negative of nt_xent and none of info_nce."""
     z1 = np.repeat(rows(1, 8), 2, axis=0)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from seqclr.errors import UserError
-from seqclr.recipes.text import Labelled, TwoViews, augment
+from seqclr.recipes.text import Labelled, MaskedViews, TwoViews, augment
 from seqclr.recipes.transforms import Squeeze
 from seqclr.recipes.views import Views, presets
 
@@ -31,7 +31,7 @@ def test_none_changes_nothing():
     assert (Views("none")(page, np.random.default_rng(0)) == page).all()
 
 
-@pytest.mark.parametrize("preset", presets())
+@pytest.mark.parametrize("preset", [name for name in presets() if not Views(name).cuts])
 def test_a_bar_at_either_end_stays_where_it_is(preset):
     """Nothing is mirrored, and nothing is cut off at the ends: a thick bar on the left stays one, on the left."""
     bar = np.full((32, 128, 3), 255, np.uint8)
@@ -43,6 +43,39 @@ def test_a_bar_at_either_end_stays_where_it_is(preset):
             halves = view[:, :64], view[:, 64:]
             contrast = [np.abs(half - np.median(view)).sum() for half in halves]
             assert contrast[place] > contrast[1 - place], (preset, seed)
+
+
+@pytest.mark.parametrize("preset", presets())
+def test_what_a_view_tells_of_its_geometry_is_so(preset):
+    """A narrow bar is found where factor and offset say, in the page that was followed."""
+    views, exact = Views(preset), {"article": 0.6, "roaming": 3.0}.get(preset, 3.0)
+    for seed in range(40):
+        bar = np.zeros((32, 128, 3), np.uint8)
+        bar[:, 56:60] = 255
+        view, page, (factor, offset) = views.follow(bar, np.random.default_rng(seed))
+        assert (view == views(bar, np.random.default_rng(seed))).all()
+        row = page[16, :, 0].astype(float)
+        found = (row * (np.arange(128) + 0.5)).sum() / row.sum()
+        assert found == pytest.approx(factor * 58 + offset * 128, abs=exact), (preset, seed)
+
+
+def test_a_preset_that_cuts_is_refused_for_labels():
+    with pytest.raises(UserError, match="roaming.*cut"):
+        Labelled("roaming", [[1]])
+
+
+def test_masked_views_hide_strips_and_keep_the_page():
+    recipe = MaskedViews("none", 2, spans=2, span=8)
+    record = {"image": page, "width": np.int32(40), "index": np.int32(0)}
+    shares = []
+    for seed in range(50):
+        example = recipe(record, np.random.default_rng(seed))
+        views, hidden, pages = (example[key] for key in ("views", "hidden", "pages"))
+        assert not hidden[:, 40:].any() and (pages == page.mean(-1).round()).all()
+        for view, columns in zip(views, hidden):
+            assert (view[:, ~columns] == page[:, ~columns]).all() and np.ptp(view[:, columns], axis=(0, 1)).max() == 0
+        shares.append(hidden[:, :40].mean())
+    assert 0.2 < np.mean(shares) <= 0.4
 
 
 def test_squeeze_keeps_the_whole_page():
@@ -85,6 +118,7 @@ def test_an_unknown_preset_lists_the_known():
 def test_examples():
     record = {"image": page, "width": np.int32(128), "index": np.int32(1)}
     two = TwoViews("article")(record, np.random.default_rng(0))
+    assert two["geometry"].shape == (2, 2) and two["index"] == 1
     assert two["views"].shape == (2, 32, 128, 3) and (two["views"][0] != two["views"][1]).any()
     one = Labelled("none", [[1, 2, 3], [4]])(record, np.random.default_rng(0))
     assert one["label"].tolist() == [4, -1, -1] and (one["image"] == page).all()

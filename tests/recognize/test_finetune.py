@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,14 +11,18 @@ import pytest
 from conftest import SMALL
 
 from seqclr import cli
-from seqclr.config import FinetuneConfig, resolve
+from seqclr.config import FinetuneConfig, load_yaml, resolve
 from seqclr.data.charset import Charset
 from seqclr.data.records import Entry
 from seqclr.engine import checkpoints
 from seqclr.engine.trainer import Trainer
 from seqclr.errors import UserError
 from seqclr.methods.ctc import CTC
-from seqclr.recognize.finetune import Validation, few, split_off_validation
+from seqclr.methods.self_training import SelfTraining
+from seqclr.nn.encoders import build_encoder
+from seqclr.recognize.finetune import Validation, few, find_more, split_off_validation
+from seqclr.recognize.recognizer import Recognizer
+from tests.engine import tiny
 
 TWO_SOURCES = [Entry(source, f"{source}/{i}.png", str(i)) for source in ("a", "b") for i in range(30)]
 
@@ -118,6 +123,102 @@ def test_unknown_characters_are_dropped_where_that_is_asked_for(learned):
     charset, taught = learned(TEXTS, "charset=abcdefé", "case=lower", "unknown=drop")
     assert charset == {"characters": "abcdefé", "case": "lower", "unknown": "drop"}
     assert taught == {"ab", "ba", "café", "bb"}
+
+
+# images without labels
+
+
+def test_what_is_validated_or_tested_on_is_not_learned_from(pages):
+    for path in (pages, pages / "images"):  # the second says nothing of splits
+        config = resolve(FinetuneConfig, SelfTraining, [{"data": [str(pages)], "unlabelled": [str(path)]}])
+        train, validation = split_off_validation(config)
+        more = {os.path.basename(entry.file) for entry in find_more(config, validation)}
+        assert more == {os.path.basename(entry.file) for entry in train} and len(more) == 18
+    only = resolve(FinetuneConfig, SelfTraining, [{"data": [str(pages)], "unlabelled": [str(pages)]}])
+    with pytest.raises(UserError, match="nothing but images that are validated or tested on"):
+        find_more(only, train + validation)
+
+
+def test_a_run_with_images_without_labels_keeps_and_reads_with_the_average(pages, tmp_path, capsys):
+    more, run = tmp_path / "more", tmp_path / "run"
+    shutil.copytree(pages / "images", more)
+    (more / "bad.png").write_bytes(b"no image")
+    keys = ["unlabelled_start=0", "confidence=0", "unlabelled_batch_size=4", "average=0.5"]
+    words = ["--data", str(pages), "--unlabelled", str(more), *keys, "--output", str(run), "--steps", "1", *SMALL]
+    assert cli.main(["finetune", *words]) == 0
+    told = capsys.readouterr().err
+    assert "18 labelled images, 2 for validation, 24 without labels" in told
+    assert "1 image(s) that cannot be read were skipped" in told and "bad.png" in told
+    saved = load_yaml(run / "config.yaml")
+    assert saved["unlabelled"] == [str(more)] and saved["unlabelled_batch_size"] == 4
+    with open(run / "metrics.csv", newline="") as stream:
+        assert {"supervised", "accepted", "confidence"} <= next(csv.DictReader(stream)).keys()
+    last, _ = checkpoints.load(run / "checkpoints" / "step-00000001.npz")
+    recognizer = Recognizer.load(run)
+    read_with = [w for w in (*recognizer.encoder.variables, *recognizer.head.variables) if w.dtype == "float32"]
+    average = [array for name, array in last.items() if name.startswith("averaged/") and array.dtype == np.float32]
+    trained = [a for name, a in last.items() if name.split("/")[0] in ("encoder", "head") and a.dtype == np.float32]
+    for weight, array in zip(read_with, average, strict=True):
+        np.testing.assert_array_equal(weight, array)
+    assert any((a != b).any() for a, b in zip(average, trained, strict=True))
+    assert cli.main(["finetune", "--resume", *words]) == 0  # nothing is left to do, and nothing lost
+
+
+@pytest.mark.parametrize(
+    "words, told",
+    [
+        (["--unlabelled", "nowhere"], "nowhere does not exist"),
+        (["--unlabelled", "hollow"], "hollow holds no image"),
+        (["--unlabelled", "PAGES", "confidence=1.5"], "confidence 1.5: 0 to 1"),
+        (["--unlabelled", "PAGES", "--unlabelled-start", "-1"], "unlabelled_start -1.0: 0 to 1"),
+        (["--unlabelled", "PAGES", "unlabelled_batch_size=0"], "unlabelled_batch_size 0: at least 1"),
+        (["--unlabelled", "PAGES", "weak_views=wild"], "views 'wild' is neither a preset"),
+        (["confidence=0.5"], "the key 'confidence' does not exist"),
+        (["average=2"], "average 2.0: 0 to 1"),
+        (["rate_decay=-1"], "rate_decay -1.0: 0 to 1"),
+        (["norm=batch"], "norm 'batch' is not known: train, frozen"),
+    ],
+)
+def test_a_mistake_is_one_sentence(pages, tmp_path, monkeypatch, capsys, words, told):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "hollow").mkdir()
+    words = [word.replace("PAGES", str(pages)) for word in words]
+    assert cli.main(["finetune", "--data", str(pages), "--output", "run", *words, *SMALL]) == 2
+    error = capsys.readouterr().err.strip().splitlines()
+    assert told in error[-1] and "Traceback" not in "".join(error) and not (tmp_path / "run").exists()
+
+
+# what a pretrained encoder keeps
+
+
+def test_frozen_statistics_stay_and_layers_near_the_image_learn_less(tmp_path):
+    keys = {"norm": "frozen", "rate_decay": 0.0, "head_steps": 0, "weight_decay": 0.0}
+    job = tiny.trainer(tmp_path / "run", "ctc", pretrained="x", steps=2, **keys)
+    encoder = job.method.encoder
+    before = {v.path: v.numpy() for v in (*encoder.weights, *job.method.head.weights)}
+    job.fit()
+    moved = {v.path for v in (*encoder.weights, *job.method.head.weights) if (v.numpy() != before[v.path]).any()}
+    assert not any("moving" in path for path in moved)
+    assert {path for path in moved if path.startswith("encoder/")} == {"encoder/norm/gamma", "encoder/norm/beta"}
+    assert len([path for path in moved if path.startswith("head/")]) == 4
+
+
+def test_rates_fall_towards_the_image_and_only_in_a_pretrained_encoder():
+    encoder = build_encoder("tiny", 16, 64, "none")
+    method = CTC(rate_decay=0.5, encoder_rate=0.8, norm="frozen")
+    method.classes = 11
+    method.build(encoder)
+    assert method.learning_rate_factors() == {}
+    images, mean = np.random.default_rng(0).integers(0, 256, (2, 16, 64, 3)), encoder.stem.bn.moving_mean
+    for pretrained, stays in ((False, False), (True, True)):
+        method.pretrained = pretrained
+        method.build(encoder)
+        before = mean.numpy()
+        encoder(images, training=True)
+        assert np.array_equal(before, mean) == stays
+    factors = method.learning_rate_factors()
+    assert [factors[f"encoder/{layer}"] for layer in ("norm", "transformer1", "transformer0")] == [0.8, 0.4, 0.2]
+    assert min(factors, key=factors.get) == "encoder/stem"
 
 
 # the validation's own work

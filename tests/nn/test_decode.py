@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from seqclr.recognize import decode
+from seqclr.nn import decode
 
 CHARACTERS = "ab"
 BLANK = len(CHARACTERS)

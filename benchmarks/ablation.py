@@ -1,0 +1,109 @@
+"""What each cure is worth: short pretrainings that differ in one key, read by a frozen CTC probe.
+
+    pip install ".[bench]"
+    python benchmarks/ablation.py --data DATA --output runs/ablation
+
+DATA holds a folder per site: `cap_*` with `labels.csv` (file,text,split), and `unl_*` without labels. The rows are
+those of benchmarks/ablation.yaml. Each pretrains on the train parts of all of DATA for --steps, then a linear CTC head
+learns on the frozen frames of the CNN and of the Transformer, with --labels labels a site, and reads the test parts. What is
+done is kept: the same command goes on. Writes table.md and results.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+LAYERS = ("cnn", "transformer")
+
+
+def measure(row: dict, sites: list[Path], pool: list[Path], folder: Path, steps: int, labels: int) -> dict:
+    """The probes of one row, by layer, and the last figures of its pretraining."""
+    run = folder / "pretrain"
+    words = [f"{key}={value}" for key, value in {**row, "steps": steps}.items() if value is not None]
+    resume = ["--resume"] if (run / "config.yaml").is_file() else []
+    last = folder / "last.json"
+    if not last.is_file():
+        seqclr("pretrain", "--data", *pool, "--output", run, *resume, "--json", last, *words)
+    result = {"pretraining": json.loads(last.read_text())}
+    for layer in LAYERS:
+        file = folder / f"{layer}.json"
+        seqclr("probe", "--model", run, "--data", *sites, "--labels", labels, "--layer", layer, "--json", file)
+        result[layer] = json.loads(file.read_text())["edit_distance_accuracy"]
+    return result
+
+
+def untrained(run: Path, sites: list[Path], folder: Path, labels: int) -> dict:
+    """The probes of the encoder before pretraining."""
+    folder.mkdir(exist_ok=True)
+    result = {"pretraining": {}}
+    for layer in LAYERS:
+        file = folder / f"{layer}.json"
+        seqclr("probe", "--model", run, "--data", *sites, "--labels", labels, "--layer", layer, "--json", file,
+               "--untrained")  # fmt: skip
+        result[layer] = json.loads(file.read_text())["edit_distance_accuracy"]
+    return result
+
+
+def seqclr(*arguments: object) -> None:
+    subprocess.run([sys.executable, "-m", "seqclr.cli", *map(str, arguments)], check=True)
+
+
+def table(results: dict[str, dict]) -> str:
+    figures = ("loss", "monitor/place_share", "monitor/image_share", "monitor/rank")
+    head = ["pretraining", "probe, CNN", "probe, Transformer", "loss", "place share", "image share", "rank", "warnings"]
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    for name, row in results.items():
+        seen = [row["pretraining"].get(figure) for figure in figures]
+        cells = [name, *(f"{row[layer]:.3f}" for layer in LAYERS), *("" if v is None else f"{v:.3g}" for v in seen)]
+        lines.append("| " + " | ".join([*cells, str(row["pretraining"].get("warning", ""))]) + " |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--rows", type=Path, default=Path(__file__).with_suffix(".yaml"))
+    parser.add_argument("--steps", type=int, default=1000)
+    parser.add_argument("--labels", type=int, default=100)
+    args = parser.parse_args()
+    plan = yaml.safe_load(args.rows.read_text())
+    sites = sorted(args.data.glob("cap_*"))
+    pool = [*sites, *sorted(args.data.glob("unl_*"))]
+    results: dict[str, dict] = {}
+    for name, change in plan["rows"].items():
+        folder = args.output / re.sub(r"\W+", "-", name)
+        folder.mkdir(parents=True, exist_ok=True)
+        done = folder / "result.json"
+        if not done.is_file():
+            keys = plan["base"] | change
+            try:
+                figures = measure(keys, sites, pool, folder, args.steps, args.labels)
+            except subprocess.CalledProcessError as error:
+                sys.exit(f"ablation: {name}: {error}")
+            done.write_text(json.dumps({"keys": keys, **figures}, indent=1))
+        if not results:
+            none = args.output / "untrained"
+            file = none / "result.json"
+            if not file.is_file():
+                figures = untrained(folder / "pretrain", sites, none, args.labels)
+                file.write_text(json.dumps(figures, indent=1))
+            results["none, random weights"] = json.loads(file.read_text())
+        results[name] = json.loads(done.read_text())
+        print(table(results), flush=True)
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
+    foot = f"{args.steps} steps, {args.labels} labels a site, commit {commit or 'unknown'}, {os.cpu_count()} cores."
+    (args.output / "table.md").write_text(f"{table(results)}\n\n{foot}\n")
+    (args.output / "results.json").write_text(json.dumps(results, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,233 @@
+"""Does pretraining pay? Arms, each with few labels a site, three draws of the labels; the pool is pretrained on once.
+
+    pip install ".[bench]"
+    python benchmarks/label_efficiency.py --data DATA --output runs/label_efficiency
+
+DATA holds a folder per site: `cap_*` with `labels.csv` (file,text,split), and `unl_*` without labels. An arm is a file
+of benchmarks/label_efficiency/:
+
+    pretrain: {...}          keys of pretraining on all of DATA, test parts left out; none: from scratch
+    encoder_of: ARM          the pretrained encoder of another arm instead
+    finetune: {...}          keys of fine-tuning; a list of values is tuned over, see below
+    time_of: ARM             as many more steps as fit into the time that the other arm took, pretraining and all
+    self_training: true      the pool is used a second time (finetune --unlabelled)
+
+One recognizer reads all sites. A key with a list of values is tuned by the validation accuracy of the first seed at
+the budget --tune-at, and keeps that value everywhere. Everything done is kept: the same command goes on. Writes
+table.md, results.json and accuracy.png.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import itertools
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import yaml
+from matplotlib.figure import Figure
+
+ARMS = Path(__file__).with_suffix("")
+MEASURES = {"edit_distance_accuracy": "edit-distance accuracy", "exact_match": "exact match"}
+
+
+class Benchmark:
+    def __init__(self, data: Path, output: Path, arms: dict[str, dict], tune_at: int):
+        self.sites = sorted(data.glob("cap_*"))
+        self.pool = [*self.sites, *sorted(data.glob("unl_*"))]
+        if not self.sites:
+            sys.exit(f"label_efficiency: {data} holds no folder cap_*")
+        self.output, self.arms, self.tune_at = output, arms, tune_at
+
+    def pretrained(self, arm: str) -> dict | None:
+        """The arm's pretraining run and the seconds it took, done if it was not; None for an arm from scratch."""
+        arm = self.arms[arm].get("encoder_of", arm)
+        if "pretrain" not in self.arms[arm]:
+            return None
+        folder = self.output / arm / "pretrain"
+        seconds = self.train("pretrain", folder, "--data", *self.pool, *words(self.arms[arm]["pretrain"]))
+        return {"run": str(folder), "seconds": seconds}
+
+    def train(self, verb: str, folder: Path, *arguments: object) -> float:
+        """Trains, or goes on with it; the seconds of all parts together."""
+        clock = folder.with_name(f"{folder.name}.seconds")
+        done = json.loads(clock.read_text()) if clock.is_file() else {"seconds": 0.0, "done": False}
+        if not done["done"]:
+            start = time.perf_counter()
+            resume = ["--resume"] if (folder / "config.yaml").is_file() else []
+            try:
+                seqclr(verb, *arguments, "--output", folder, *resume)
+                done["done"] = True
+            finally:
+                done["seconds"] += time.perf_counter() - start
+                folder.parent.mkdir(parents=True, exist_ok=True)
+                clock.write_text(json.dumps(done))
+        return done["seconds"]
+
+    def tuned(self, arm: str) -> dict:
+        """The arm's keys of fine-tuning, one value each."""
+        keys = self.arms[arm].get("finetune", {})
+        grid = {name: values for name, values in keys.items() if isinstance(values, list)}
+        if not grid:
+            return keys
+        file = self.output / arm / "tuned.json"
+        if not file.is_file():
+            tried = []
+            for values in itertools.product(*grid.values()):
+                chosen = dict(zip(grid, values))
+                name = "-".join(f"{key}={value}" for key, value in chosen.items())
+                folder = self.output / arm / "tuning" / name
+                self.finetune(arm, folder, self.tune_at, 0, keys | chosen)
+                tried.append({**chosen, "validation": best_validation(folder)})
+            file.write_text(json.dumps(tried, indent=1))
+        best = max(json.loads(file.read_text()), key=lambda row: row["validation"])
+        return keys | {name: best[name] for name in grid}
+
+    def finetune(self, arm: str, folder: Path, labels: int, seed: int, keys: dict) -> float:
+        encoder = self.pretrained(arm)
+        more = ["--pretrained", encoder["run"]] if encoder else []
+        more += ["--unlabelled", *self.pool] if self.arms[arm].get("self_training") else []
+        return self.train(
+            "finetune", folder, "--data", *self.sites, "--split", "train", "--labels", labels, "--seed", seed, *more,
+            *words(keys),
+        )  # fmt: skip
+
+    def cell(self, arm: str, labels: int, seed: int) -> dict:
+        """Accuracy of an arm with so many labels a site, overall and per site."""
+        folder = self.output / arm / f"labels-{labels}" / f"seed-{seed}"
+        file = folder.with_suffix(".json")
+        if file.is_file():
+            return json.loads(file.read_text())
+        keys = self.tuned(arm)
+        other = self.arms[arm].get("time_of")
+        if other:
+            keys = keys | {"steps": self.steps_in_the_time_of(other, arm, keys)}
+        seconds = self.finetune(arm, folder, labels, seed, keys)
+        scores = folder.with_name(f"{folder.name}.scores")
+        seqclr("evaluate", "--model", folder, "--data", *self.sites, "--split", "test", "--json", scores)
+        figures = json.loads(scores.read_text())
+        encoder = self.pretrained(arm)
+        result = {
+            **{name: figures[name] for name in MEASURES},
+            "sites": {site: {name: row[name] for name in MEASURES} for site, row in figures["sources"].items()},
+            "keys": keys,
+            "seconds": seconds,
+            "pretraining_seconds": encoder["seconds"] if encoder else 0.0,
+        }
+        file.write_text(json.dumps(result, indent=1))
+        scores.unlink()
+        return result
+
+    def steps_in_the_time_of(self, other: str, arm: str, keys: dict) -> int:
+        """The steps of an arm from scratch that take as long as pretraining and fine-tuning of another."""
+        taken = self.cell(other, self.tune_at, 0)
+        rate = self.tuned(other)["steps"] / taken["seconds"]
+        return round((taken["seconds"] + taken["pretraining_seconds"]) * rate)
+
+
+def seqclr(*arguments: object) -> None:
+    subprocess.run([sys.executable, "-m", "seqclr.cli", *map(str, arguments)], check=True)
+
+
+def words(keys: dict) -> list[str]:
+    return [f"{name}={value}" for name, value in keys.items()]
+
+
+def best_validation(folder: Path) -> float:
+    with open(folder / "metrics.csv", newline="") as stream:
+        return max(float(row["val_edit_distance_accuracy"]) for row in csv.DictReader(stream))
+
+
+def summary(cells: dict[tuple[str, int], list[dict]], measure: str) -> str:
+    """Markdown: a row per arm, a column per budget, mean and spread (standard deviation) over the seeds."""
+    arms, budgets = (list(dict.fromkeys(place[i] for place in cells)) for i in (0, 1))
+    lines = [f"| {MEASURES[measure]}, labels a site | " + " | ".join(map(str, budgets)) + " |"]
+    lines.append("|" + "---|" * (len(budgets) + 1))
+    for arm in arms:
+        row = []
+        for budget in budgets:
+            values = [cell[measure] for cell in cells.get((arm, budget), [])]
+            spread = f" ± {statistics.stdev(values):.4f}" if len(values) > 1 else ""
+            row.append(f"{statistics.mean(values):.4f}{spread} ({len(values)})" if values else "")
+        lines.append(f"| {arm} | " + " | ".join(row) + " |")
+    return "\n".join(lines)
+
+
+def errors(cells: dict[tuple[str, int], list[dict]], baseline: str) -> str:
+    """Markdown: each arm's error as a part of the baseline's, over the seeds that both have."""
+    arms, budgets = (list(dict.fromkeys(place[i] for place in cells)) for i in (0, 1))
+    error = lambda rows: 1 - statistics.mean(row["edit_distance_accuracy"] for row in rows)  # noqa: E731
+    lines = [f"| error as a part of that of {baseline} | " + " | ".join(map(str, budgets)) + " |"]
+    lines.append("|" + "---|" * (len(budgets) + 1))
+    for arm in arms:
+        pairs = [(cells.get((arm, budget)), cells.get((baseline, budget))) for budget in budgets]
+        row = [f"{error(own) / error(base[: len(own)]):.2f}" if own and base else "" for own, base in pairs]
+        lines.append(f"| {arm} | " + " | ".join(row) + " |")
+    return "\n".join(lines)
+
+
+def draw(cells: dict[tuple[str, int], list[dict]], file: Path) -> None:
+    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    axes = figure.subplots()
+    for arm in dict.fromkeys(arm for arm, _ in cells):
+        points = [(budget, rows) for (name, budget), rows in cells.items() if name == arm]
+        values = [[row["edit_distance_accuracy"] for row in rows] for _, rows in points]
+        spread = [statistics.stdev(v) if len(v) > 1 else 0.0 for v in values]
+        axes.errorbar([budget for budget, _ in points], list(map(statistics.mean, values)), spread, label=arm,
+                      marker="o", capsize=3)  # fmt: skip
+    axes.set(xscale="log", xlabel="labels a site", ylabel="edit-distance accuracy, all sites")
+    budgets = sorted({budget for _, budget in cells})
+    axes.set_xticks(budgets, map(str, budgets))
+    axes.grid(alpha=0.3)
+    axes.legend()
+    figure.savefig(file, dpi=120)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--output", type=Path, required=True)
+    known = sorted(path.stem for path in ARMS.glob("*.yaml"))
+    parser.add_argument("--arms", nargs="+", default=known, metavar="ARM", help=f"of {', '.join(known)}")
+    parser.add_argument("--labels", nargs="+", type=int, default=[20, 50, 100, 500])
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--tune-at", type=int, default=100, help="labels a site at which keys are tuned")
+    args = parser.parse_args()
+    unknown = [arm for arm in args.arms if arm not in known]
+    if unknown:
+        parser.error(f"there is no arm '{unknown[0]}': {', '.join(known)}")
+    arms = {name: yaml.safe_load((ARMS / f"{name}.yaml").read_text()) for name in known}
+    args.output.mkdir(parents=True, exist_ok=True)
+    benchmark = Benchmark(args.data, args.output, arms, args.tune_at)
+    cells: dict[tuple[str, int], list[dict]] = {}
+    for seed, labels, arm in itertools.product(args.seeds, args.labels, args.arms):
+        try:
+            cells.setdefault((arm, labels), []).append(benchmark.cell(arm, labels, seed))
+        except subprocess.CalledProcessError as error:
+            sys.exit(f"label_efficiency: {arm}, {labels} labels, seed {seed}: {error}")
+        except KeyboardInterrupt:
+            sys.exit("label_efficiency: interrupted; the same command goes on")
+        report(cells, args.output)
+    print((args.output / "table.md").read_text())
+
+
+def report(cells: dict[tuple[str, int], list[dict]], output: Path) -> None:
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
+    tables = [summary(cells, measure) for measure in MEASURES]
+    baseline = next(iter(cells))[0] if ("scratch", next(iter(cells))[1]) not in cells else "scratch"
+    tables.append(errors(cells, baseline))
+    foot = f"In brackets: seeds. Commit {commit or 'unknown'}, {os.cpu_count()} cores."
+    (output / "table.md").write_text("\n\n".join([*tables, foot]) + "\n")
+    rows = [{"arm": arm, "labels": labels, "cells": rows} for (arm, labels), rows in cells.items()]
+    (output / "results.json").write_text(json.dumps(rows, indent=1))
+    draw(cells, output / "accuracy.png")
+
+
+if __name__ == "__main__":
+    main()

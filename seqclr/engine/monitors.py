@@ -1,0 +1,201 @@
+"""What goes wrong in pretraining, in figures and in words, while it happens."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+from seqclr.methods.base import Instances, Method, TwoViewMethod, both
+from seqclr.recipes.text import TwoViews
+
+IMAGES = 64  # in two views each
+EARLY = (50, 100)  # steps after which there is a look, however long a round is
+PAIRED = 512  # instances of which all pairs are compared
+
+
+class Fault(NamedTuple):
+    """What can be wrong: when it holds, of the figures now and before the first step, and what to say of the former.
+
+    `projection_...` are the figures of the features where a method has no projections.
+    """
+
+    holds: Callable[[dict[str, float], dict[str, float]], bool]
+    text: str
+
+
+# The thresholds stand between what was measured in runs that deserve the name and in runs that do not, untrained encoders
+# among them: spread 0.07 to 0.11 and 0.22 up; rank over that before 0.05 to 0.31 and 0.48 up; place_share 0.69 up and
+# up to 0.56; image_share 0.74, up by 0.32, and 0.56, up by 0.15, or 0.43, up by 0.27.
+FAULTS = {
+    "collapsed": Fault(
+        lambda now, before: now["projection_spread"] < 0.15,
+        "every image gets nearly the same answer (spread {projection_spread:.2f}: 1 is healthy, 0 a single point): "
+        "check that the method stops the gradient or has negatives, lower learning_rate, lengthen warmup",
+    ),
+    "low-rank": Fault(
+        lambda now, before: now["projection_rank"] < 0.35 * before["projection_rank"],
+        "what is compared uses {projection_rank:.0f} dimensions, few of those that an untrained network uses: check "
+        "that the method stops the gradient or has negatives, lower learning_rate",
+    ),
+    "position-bound": Fault(
+        lambda now, before: now["place_share"] > 0.6,
+        "{place_share:.0%} of the variance of the features is explained by the frame index, whatever the image shows: "
+        "set match=geometry with views=roaming, negatives=place, positions=none or convolutional",
+    ),
+    "image-bound": Fault(
+        lambda now, before: now["image_share"] > max(0.5, before["image_share"] + 0.25),
+        "{image_share:.0%} of the variance of the features is explained by the image, its colour or noise, whichever "
+        "strip of it they show: set views=strong or roaming, negatives=all",
+    ),
+}
+
+
+class Monitors(keras.callbacks.Callback):
+    """Looks at the same images in the same two views before the first step, after steps 50 and 100, and every round.
+
+    What `measure` finds goes into the logs as `monitor/...`, `image_variance` against that before the first step; the
+    names of the faults that hold go there as `warning`. The sentence of a fault is told once a run.
+
+    records: fitted ones (data/loader.py), of which some are drawn by the seed. views: the augmentation of the run.
+    """
+
+    def __init__(self, method: Method, records: Sequence, views: str, seed: int):
+        super().__init__()
+        rng, recipe = np.random.default_rng(seed), TwoViews(views)
+        chosen = np.sort(rng.choice(len(records), min(IMAGES, len(records)), replace=False))
+        rows = [recipe(records[int(index)], rng) for index in chosen]
+        self.method = method
+        self.batch = {name: tf.constant(np.stack([row[name] for row in rows])) for name in rows[0]}
+        self.told: list[str] = []
+        self.before: dict[str, float] | None = None
+        self._encode = tf.function(self._encode)
+
+    def on_train_begin(self, logs=None):
+        if self.before is None:
+            self.before = self.look()
+
+    def on_train_batch_end(self, batch, logs=None):
+        if batch + 1 in EARLY:
+            self.warn(self.look())
+
+    def on_epoch_end(self, epoch, logs=None):
+        now = self.look()
+        logs["warning"] = " ".join(self.warn(now))
+        now["image_variance"] /= self.before["image_variance"]
+        logs.update({f"monitor/{name}": value for name, value in now.items()})
+
+    def look(self) -> dict[str, float]:
+        return measure(*self._encode(self.batch))
+
+    def _encode(self, batch):
+        """What `measure` takes, in inference mode: nothing in the network moves."""
+        if isinstance(self.method, TwoViewMethod):
+            features, mask, projections = self.method.embed(batch, training=False)
+            instances = self.method.instances(projections, batch, mask)
+            return tf.cast(features, tf.float32), tf.cast(projections, tf.float32), mask, instances
+        widths = tf.tile(batch["width"], [2]) if "width" in batch else None
+        features, mask = self.method.encoder(both(batch["views"]), widths, training=False)
+        return tf.cast(features, tf.float32), None, mask, None
+
+    def warn(self, now: dict[str, float]) -> list[str]:
+        """The names of the faults that hold; says those that were not told yet."""
+        now, before = (
+            {"projection_spread": seen["spread"], "projection_rank": seen["rank"], **seen}
+            for seen in (now, self.before)
+        )
+        names = [name for name, fault in FAULTS.items() if fault.holds(now, before)]
+        for name in names:
+            if name not in self.told:
+                self.told.append(name)
+                tqdm.write(f"{name}: {FAULTS[name].text.format(**now)}", file=sys.stderr)
+        return names
+
+    def get_state(self) -> dict:
+        return {"told": list(self.told), "before": self.before}
+
+    def set_state(self, state: dict) -> None:
+        self.told, self.before = state["told"], state["before"]
+
+
+def measure(features, projections=None, mask=None, instances: Instances | None = None) -> dict[str, float]:
+    """Figures of what an encoder makes of many images. NumPy; needs no training.
+
+    features: `[N, T, D]`, of N images. projections: `[N, T, P]`, what a head made of them. mask: `bool [N, T]`, the
+    frames that show image. instances: pairs and whose they are, as `TwoViewMethod.instances` gives them.
+
+    spread: how far the images differ at one frame index: standard deviation of the normalised vectors over the images,
+    mean over indices and dimensions, times sqrt(D). 1 where they point everywhere, 0 where all images are one. Chen &
+    He 2021, arXiv:2011.10566. projection_spread: of the projections.
+    rank: how many dimensions are in use, exp of the entropy of the normalised singular values. RankMe, Garrido et al.
+    2023, arXiv:2210.02885. projection_rank: of the projections.
+    image_variance: variance of the features over the images at one frame index, mean over indices and dimensions.
+    place_share, image_share: parts of the features' variance that the frame index alone, the image alone, explains.
+    positive, negative: cosine of the two instances of a pair, and of instances of different images.
+    alignment, uniformity: squared distance within a pair, and log of the mean exp(-2 squared distance) of instances of
+    different images, both normalised. Wang & Isola 2020, arXiv:2005.10242.
+    """
+    x = np.asarray(features, np.float32)
+    shown = np.ones(x.shape[:2], bool) if mask is None else np.asarray(mask, bool)
+    figures = {"spread": _spread(x, shown), "rank": _rank(x[shown]), **_shares(x, shown)}
+    if projections is not None:
+        z = np.asarray(projections, np.float32)
+        figures |= {"projection_spread": _spread(z, shown), "projection_rank": _rank(z[shown])}
+    return figures | (_pairs(instances) if instances is not None else {})
+
+
+def _unit(x: np.ndarray) -> np.ndarray:
+    return x / np.maximum(np.linalg.norm(x, axis=-1, keepdims=True), 1e-12)
+
+
+def _mean(x: np.ndarray, shown: np.ndarray, axis) -> np.ndarray:
+    """The mean of `[N, T, D]` over what is shown, the axes kept; 0 where nothing is."""
+    weights = shown[..., None].astype(x.dtype)
+    return (x * weights).sum(axis, keepdims=True) / np.maximum(weights.sum(axis, keepdims=True), 1)
+
+
+def _spread(x: np.ndarray, shown: np.ndarray) -> float:
+    x = _unit(x)
+    variance = _mean((x - _mean(x, shown, 0)) ** 2, shown, 0)[0]
+    return float(np.sqrt(variance[shown.any(0)]).mean() * np.sqrt(x.shape[2]))
+
+
+def _rank(x: np.ndarray) -> float:
+    squares = x.T @ x
+    if not np.isfinite(squares).all():
+        return float("nan")  # the trainer says what is wrong
+    values = np.sqrt(np.maximum(np.linalg.eigvalsh(squares), 0))  # the singular values, and many times faster
+    shares = values / max(values.sum(), 1e-12) + 1e-12
+    return float(np.exp(-(shares * np.log(shares)).sum()))
+
+
+def _shares(x: np.ndarray, shown: np.ndarray) -> dict[str, float]:
+    x = x - _mean(x, shown, (0, 1))
+    total = (x[shown] ** 2).sum()
+
+    def between(axis):  # the sum of squares of the group means, as in an analysis of variance
+        return (np.broadcast_to(_mean(x, shown, axis), x.shape)[shown] ** 2).sum()
+
+    place, image = between(0), between(1)
+    return {
+        "image_variance": float((total - place) / x[shown].size),
+        "place_share": float(place / max(total, 1e-12)),
+        "image_share": float(image / max(total, 1e-12)),
+    }
+
+
+def _pairs(instances: Instances) -> dict[str, float]:
+    step = -(-len(instances.image) // PAIRED)
+    first, second = (_unit(np.asarray(rows, np.float32)[::step]) for rows in (instances.first, instances.second))
+    image = np.asarray(instances.image)[::step]
+    cosine = first @ second.T
+    others = cosine[image[:, None] != image[None]]
+    figures = {"positive": np.diag(cosine).mean(), "alignment": 2 - 2 * np.diag(cosine).mean()}
+    if others.size:  # a squared distance of unit vectors is 2 - 2 cosine
+        figures |= {"negative": others.mean(), "uniformity": np.log(np.exp(4 * others - 4).mean())}
+    return {name: float(value) for name, value in figures.items()}

@@ -1,0 +1,89 @@
+"""Reading, learned from images without labels too."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import tensorflow as tf
+
+from seqclr.config import key
+from seqclr.methods.ctc import CTC, ctc_loss
+from seqclr.nn import decode
+
+RAMP = 0.1  # part of the run in which the weight of the images without labels rises, once they count
+
+
+@dataclass
+class SelfTraining(CTC):
+    """FixMatch (Sohn et al. 2020, arXiv:2001.07685) for CTC, with the teacher of Mean Teacher (arXiv:1703.01780).
+
+    The averaged weights read a weak view of an image without a label. Where they are sure of the text, it is the label
+    of a strong view. With `average=0` the teacher is the student as it is, which is FixMatch to the letter.
+
+    A batch is that of `Labelled` and, from the step `start` on, `weak` and `strong: uint8 [U, H, W, 3]`, with
+    `unlabelled_width: int32 [U]` where lines are padded. Logs also the `supervised` loss, which part of the rows was
+    `accepted`, and the mean confidence (both 0 before the start).
+    """
+
+    average: float = key(0.998, "decay of the moving average of the weights, the teacher, which then reads")
+    unlabelled_batch_size: int | None = key(None, "images without labels in a batch; by default batch_size")
+    unlabelled_weight: float = key(1.0, "of their loss")
+    unlabelled_start: float = key(0.3, "part of the steps in which only labels count")
+    confidence: float = key(0.9, "least probability of the teacher's text that makes it a label")
+    weak_views: str = key("none", "augmentation of what the teacher reads; the student's is that of views")
+
+    def averages(self):
+        return True
+
+    @property
+    def start(self) -> int:
+        """The first step with images without labels."""
+        return int(self.unlabelled_start * self.total_steps)
+
+    def loss(self, batch, training):
+        if "strong" not in batch:
+            supervised = super().loss(batch, training)["loss"]
+            return {"loss": supervised, "supervised": supervised, "accepted": 0.0, "confidence": 0.0}
+        texts, confidence = self.read(batch["weak"], batch.get("unlabelled_width"))
+        sure = tf.logical_and(confidence >= self.confidence, texts[:, 0] >= 0)
+
+        # one pass, so that batch norm sees both
+        images = tf.concat([batch["image"], batch["strong"]], axis=0)
+        widths = tf.concat([batch["width"], batch["unlabelled_width"]], axis=0) if "width" in batch else None
+        features, mask = self.encoder(images, widths, training=training)
+        logits = self.head(features, training=training)
+        rows = tf.shape(batch["image"])[0]
+        known, guessed = (None, None) if mask is None else (mask[:rows], mask[rows:])
+        supervised = tf.reduce_mean(ctc_loss(batch["label"], logits[:rows], known))
+        losses = tf.where(sure, ctc_loss(spellable(texts), logits[rows:], guessed), 0.0)
+        return {
+            "loss": supervised + self.unlabelled_weight * self._ramp() * tf.reduce_mean(losses),
+            "supervised": supervised,
+            "accepted": tf.reduce_mean(tf.cast(sure, tf.float32)),
+            "confidence": tf.reduce_mean(confidence),
+        }
+
+    def read(self, images: tf.Tensor, widths: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor]:
+        """The averaged weights' texts, `int32 [U, T]` filled with -1, and their probability `float32 [U]`.
+
+        The probability is that of all paths of a text: that of the best path falls with every frame at which it does
+        not matter where a character begins. It is 0 for an empty text.
+        """
+        with self.averaged.weights_in_use():
+            features, mask = self.encoder(images, widths, training=False)
+            logits = self.head(features, training=False)
+        ids, _ = decode.greedy(logits, mask)
+        frames, empty = ids.shape[1], ids == self.classes - 1
+        order = tf.argsort(tf.range(frames) + frames * tf.cast(empty, tf.int32))
+        texts = tf.gather(tf.where(empty, -1, ids), order, batch_dims=1)
+        probability = tf.exp(-ctc_loss(spellable(texts), logits, mask))
+        return tf.stop_gradient(texts), tf.stop_gradient(tf.where(texts[:, 0] >= 0, probability, 0.0))
+
+    def _ramp(self) -> tf.Tensor:
+        steps = tf.cast(self.averaged.updates.value, tf.float32) - self.start + 1
+        return tf.clip_by_value(steps / max(1, int(RAMP * self.total_steps)), 0.0, 1.0)
+
+
+def spellable(texts: tf.Tensor) -> tf.Tensor:
+    """Texts `[U, T]` whose empty ones have a character after all: TensorFlow's CTC refuses an empty label."""
+    return tf.concat([tf.maximum(texts[:, :1], 0), texts[:, 1:]], axis=1)

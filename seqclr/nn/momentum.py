@@ -1,0 +1,62 @@
+"""Momentum copies: second weights of a network, which follow its own slowly."""
+
+from __future__ import annotations
+
+import contextlib
+
+import keras
+import tensorflow as tf
+
+
+class Momentum(keras.layers.Layer):
+    """A copy of all weights of some built networks, equal to them at first, that follows at `update`.
+
+    Batch norm's statistics are followed too. There is no second network: inside `weights_in_use` the networks compute
+    with the copy. As a part of a method it is in every checkpoint, and it never gets a gradient.
+
+    Mean Teacher (Tarvainen & Valpola 2017, arXiv:1703.01780); also the target of BYOL, MoCo and DINO.
+    """
+
+    def __init__(self, *networks: keras.Layer, name: str = "momentum"):
+        super().__init__(name=name)
+        followed = [v for net in networks for v in net.variables if keras.backend.is_float_dtype(v.dtype)]
+        self.updates = self.add_weight(shape=(), dtype="int64", initializer="zeros", trainable=False, name="updates")
+        copies = [
+            self.add_weight(shape=v.shape, dtype=v.dtype, trainable=False, name=v.path.replace("/", "_"))
+            for v in followed
+        ]
+        for copy, variable in zip(copies, followed):
+            copy.assign(variable)
+        # a function, as Keras would take what an attribute holds for weights of this layer
+        self._pairs = lambda: zip(copies, followed)
+        self.built = True
+
+    def ramped(self, decay: float) -> tf.Tensor:
+        """`decay`, but `(1 + n) / (10 + n)` while that is less, so that the copy forgets its start. n: updates."""
+        n = tf.cast(self.updates.value, tf.float32)
+        return tf.minimum(decay, (1 + n) / (10 + n))
+
+    def update(self, decay: float | tf.Tensor) -> None:
+        """`copy = decay * copy + (1 - decay) * weight`; within a step, after the weights have moved."""
+        for copy, variable in self._pairs():
+            copy.assign(decay * copy.value + (1 - decay) * variable.value)
+        self.updates.assign(self.updates.value + 1)
+
+    def weights_in_use(self) -> keras.StatelessScope:
+        """`with momentum.weights_in_use():` the networks compute with the copy; what they would change is dropped."""
+        return keras.StatelessScope([(variable, copy) for copy, variable in self._pairs()])
+
+    @contextlib.contextmanager
+    def exchanged(self):
+        """Inside, the networks hold the copy and the copy their weights, for what reads them outside of a step."""
+        self._exchange()
+        try:
+            yield
+        finally:
+            self._exchange()
+
+    def _exchange(self) -> None:
+        for copy, variable in self._pairs():
+            held = copy.numpy()
+            copy.assign(variable.numpy())
+            variable.assign(held)

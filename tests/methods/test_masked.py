@@ -1,0 +1,62 @@
+"""Drawing hidden strips."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from seqclr.errors import UserError
+from seqclr.methods import METHODS
+from seqclr.methods.masked import drawing_loss
+from seqclr.nn.encoders import build_encoder
+from tests.engine import tiny
+
+
+def test_the_loss_is_the_weighted_error_of_the_columns():
+    """Against loops: columns of strips of 4, hidden ones with weight 1, others with `visible`; pages standardised."""
+    rng = np.random.default_rng(0)
+    pages = rng.integers(0, 256, (2, 3, 10)).astype(np.uint8)  # the third strip is half beyond the page
+    hidden = rng.random((2, 10)) < 0.5
+    drawn = rng.normal(size=(2, 3, 12)).astype(np.float32)
+    total = weights = 0.0
+    for page, columns, strips in zip(pages.astype(float), hidden, drawn):
+        page = (page - page.mean()) / np.sqrt(page.var() + 25)
+        for column in range(12):
+            weight = 1.0 if column < 10 and columns[column] else 0.3
+            weight = weight if column < 10 else 0.0
+            wanted = page[:, column] if column < 10 else np.zeros(3)
+            place = slice(column % 4 * 3, column % 4 * 3 + 3)
+            total += weight * np.mean((strips[column // 4][place] - wanted) ** 2)
+            weights += weight
+    loss = drawing_loss(tf.constant(drawn), tf.constant(pages), tf.constant(hidden), 0.3)
+    assert float(loss) == pytest.approx(total / weights, rel=1e-5)
+
+
+def test_masked_learns_to_draw(tmp_path):
+    job = tiny.trainer(tmp_path / "run", "masked", steps=60, learning_rate=3e-3)
+    held = {key: tf.constant(value) for key, value in next(job.loader).items()}
+    before = float(job.method.loss(held, training=False)["loss"])
+    job.fit()
+    assert float(job.method.loss(held, training=False)["loss"]) < 0.7 * before
+
+
+@pytest.mark.parametrize("drawing", [0.0, 1.0])
+def test_masked_simclr_adds_the_two(drawing):
+    keras.utils.set_random_seed(0)
+    method = METHODS["masked_simclr"](drawing=drawing, layer="cnn")
+    method.build(build_encoder("tiny", 16, 64, "none", dropout=0.0))
+    batch = {key: tf.constant(value) for key, value in tiny.seeded(4).items()}
+    with tf.GradientTape() as tape:
+        logs = method.loss(batch, training=False)
+    assert float(logs["loss"]) == pytest.approx(float(logs["contrast"] + drawing * logs["drawing"]), rel=1e-5)
+    _, mask, z = method.embed(batch, training=False)
+    alone = method.contrast(method.instances(z, batch, mask))
+    assert float(logs["contrast"]) == pytest.approx(float(alone), rel=1e-4)
+    block = method.encoder.transformer[0].expand.kernel
+    gradient = tape.gradient(logs["loss"], block)  # contrast before the Transformer leaves it alone
+    assert (gradient is None or float(tf.reduce_max(tf.abs(gradient))) == 0) == (drawing == 0)
+
+
+def test_no_span_is_refused():
+    with pytest.raises(UserError, match="spans 0"):
+        METHODS["masked"](spans=0)

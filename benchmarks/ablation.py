@@ -5,8 +5,8 @@
 
 DATA holds a folder per site: `cap_*` with `labels.csv` (file,text,split), and `unl_*` without labels. The rows are
 those of benchmarks/ablation.yaml. Each pretrains on the train parts of all of DATA for --steps, then a linear CTC head
-learns on the frozen frames of the CNN and of the Transformer, with --labels labels a site, and reads the test parts. What is
-done is kept: the same command goes on. Writes table.md and results.json.
+learns on the frozen frames of the CNN and of the Transformer, with --labels labels a site, and reads the test parts.
+What is done is kept: the same command goes on. Writes table.md and results.json.
 """
 
 from __future__ import annotations

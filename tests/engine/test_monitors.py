@@ -103,11 +103,13 @@ def test_figures_of_what_is_not_finite_are_not_and_nothing_holds():
 # the callback
 
 
-def watched(folder, method, records, looks_every=None, **keys):
-    """A trainer on the records that are given, with all that looks at it, and its monitors among these."""
+def watched(folder, method, records, half=False, **keys):
+    """A trainer on the records that are given, with all that looks at it, and its monitors among these; of 100
+    steps the first `half` alone, in one round."""
     job = tiny.trainer(folder, method, **keys)
     job.loader = Loader(records, job.method.make_recipe(job.config.views), job.config.batch_size, 0, 0)
-    job.round = looks_every or job.round
+    if half:
+        job.total = job.round = 50
     monitors = Monitors(job.method, records, job.config.views, 0)
     job.callbacks += [monitors, *standard(job.run, job.config)]
     return job, monitors
@@ -170,14 +172,12 @@ def test_simsiam_without_its_stop_gradient_is_called_collapsed(tmp_path, monkeyp
     """At step 50 of 100, once; with it nothing is said."""
     entries = find_unlabelled([str(Path(__file__).parents[2] / "data_samples")])
     records = Fitted(entries, 32, 128, "stretch")
-    keys = {"looks_every": 50, "steps": 100, "batch_size": 16, "height": 32, "width": 128}
+    keys = {"half": True, "steps": 100, "batch_size": 16, "height": 32, "width": 128}
     job, monitors = watched(tmp_path / "stopped", "simsiam", records, **keys)
-    job.total = 50
     job.fit()
     assert monitors.told == [] and "collapsed" not in capsys.readouterr().err
     monkeypatch.setattr(simsiam, "negative_cosine", lambda p, z: tf.reduce_mean(keras.losses.cosine_similarity(p, z)))
     job, monitors = watched(tmp_path / "not stopped", "simsiam", records, **keys)
-    job.total = 50
     job.fit()
     assert capsys.readouterr().err.count("collapsed: every image") == 1
     assert "collapsed" in read(job)[-1]["warning"].split()
@@ -187,7 +187,7 @@ def test_where_nothing_can_be_read_the_position_is_learned_unless_the_negatives_
     """Pages of noise alone: where a frame stands is all that its two views have in common."""
     rng = np.random.default_rng(0)
     noise = [{"image": rng.integers(200, 256, (16, 64, 3)).astype(np.uint8), "index": np.int32(i)} for i in range(32)]
-    keys = {"looks_every": 50, "steps": 100, "views": "seqclr"}
+    keys = {"half": True, "steps": 100, "views": "seqclr"}
     job, monitors = watched(tmp_path / "learned", "simclr", noise, positions="learned", **keys)
     job.fit()
     assert "position-bound" in monitors.told and "of the variance" in capsys.readouterr().err
@@ -197,12 +197,12 @@ def test_where_nothing_can_be_read_the_position_is_learned_unless_the_negatives_
 
 
 def test_negatives_of_the_same_place_make_it_follow_the_image(tmp_path):
-    job, monitors = watched(tmp_path / "run", "simclr", tiny.pages(), 50, negatives="place", steps=100)
+    job, monitors = watched(tmp_path / "run", "simclr", tiny.pages(), True, negatives="place", steps=100)
     job.fit()
     assert monitors.told == ["image-bound"]
 
 
 def test_plain_simclr_is_called_nothing(tmp_path):
-    job, monitors = watched(tmp_path / "run", "simclr", tiny.pages(), 50, steps=100)
+    job, monitors = watched(tmp_path / "run", "simclr", tiny.pages(), True, steps=100)
     job.fit()
     assert monitors.told == [] and {row["warning"] for row in read(job)} == {""}

@@ -12,6 +12,7 @@ What is done is kept: the same command goes on. Writes table.md and results.json
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import os
 import re
@@ -29,25 +30,18 @@ def measure(row: dict, sites: list[Path], pool: list[Path], folder: Path, steps:
     run = folder / "pretrain"
     words = [f"{key}={value}" for key, value in {**row, "steps": steps}.items() if value is not None]
     resume = ["--resume"] if (run / "config.yaml").is_file() else []
-    last = folder / "last.json"
-    if not last.is_file():
-        seqclr("pretrain", "--data", *pool, "--output", run, *resume, "--json", last, *words)
-    result = {"pretraining": json.loads(last.read_text())}
-    for layer in LAYERS:
-        file = folder / f"{layer}.json"
-        seqclr("probe", "--model", run, "--data", *sites, "--labels", labels, "--layer", layer, "--json", file)
-        result[layer] = json.loads(file.read_text())["edit_distance_accuracy"]
-    return result
+    seqclr("pretrain", "--data", *pool, "--output", run, *resume, *words)
+    with open(run / "metrics.csv", newline="") as stream:
+        last = list(csv.DictReader(stream))[-1]
+    return {"pretraining": last, **probes(run, sites, folder, labels)}
 
 
-def untrained(run: Path, sites: list[Path], folder: Path, labels: int) -> dict:
-    """The probes of the encoder before pretraining."""
-    folder.mkdir(exist_ok=True)
-    result = {"pretraining": {}}
+def probes(run: Path, sites: list[Path], folder: Path, labels: int, *flags: str) -> dict:
+    """What a linear head reads on the frames of each layer: edit-distance accuracy."""
+    result = {}
     for layer in LAYERS:
         file = folder / f"{layer}.json"
-        seqclr("probe", "--model", run, "--data", *sites, "--labels", labels, "--layer", layer, "--json", file,
-               "--untrained")  # fmt: skip
+        seqclr("probe", "--model", run, "--data", *sites, "--labels", labels, "--layer", layer, "--json", file, *flags)
         result[layer] = json.loads(file.read_text())["edit_distance_accuracy"]
     return result
 
@@ -62,7 +56,7 @@ def table(results: dict[str, dict]) -> str:
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     for name, row in results.items():
         seen = [row["pretraining"].get(figure) for figure in figures]
-        cells = [name, *(f"{row[layer]:.3f}" for layer in LAYERS), *("" if v is None else f"{v:.3g}" for v in seen)]
+        cells = [name, *(f"{row[layer]:.3f}" for layer in LAYERS), *(f"{float(v):.3g}" if v else "" for v in seen)]
         lines.append("| " + " | ".join([*cells, str(row["pretraining"].get("warning", ""))]) + " |")
     return "\n".join(lines)
 
@@ -94,8 +88,9 @@ def main() -> None:
             none = args.output / "untrained"
             file = none / "result.json"
             if not file.is_file():
-                figures = untrained(folder / "pretrain", sites, none, args.labels)
-                file.write_text(json.dumps(figures, indent=1))
+                none.mkdir(exist_ok=True)
+                figures = probes(folder / "pretrain", sites, none, args.labels, "--untrained")
+                file.write_text(json.dumps({"pretraining": {}, **figures}, indent=1))
             results["none, random weights"] = json.loads(file.read_text())
         results[name] = json.loads(done.read_text())
         print(table(results), flush=True)

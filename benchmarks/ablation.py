@@ -14,13 +14,13 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import yaml
+from commands import circumstances, seqclr, sites_and_pool
 
 LAYERS = ("cnn", "transformer")
 
@@ -46,10 +46,6 @@ def probes(run: Path, sites: list[Path], folder: Path, labels: int, *flags: str)
     return result
 
 
-def seqclr(*arguments: object) -> None:
-    subprocess.run([sys.executable, "-m", "seqclr.cli", *map(str, arguments)], check=True)
-
-
 def table(results: dict[str, dict]) -> str:
     figures = ("loss", "monitor/place_share", "monitor/image_share", "monitor/rank")
     head = ["pretraining", "probe, CNN", "probe, Transformer", "loss", "place share", "image share", "rank", "warnings"]
@@ -70,8 +66,7 @@ def main() -> None:
     parser.add_argument("--labels", type=int, default=100)
     args = parser.parse_args()
     plan = yaml.safe_load(args.rows.read_text())
-    sites = sorted(args.data.glob("cap_*"))
-    pool = [*sites, *sorted(args.data.glob("unl_*"))]
+    sites, pool = sites_and_pool(args.data)
     results: dict[str, dict] = {}
     for name, change in plan["rows"].items():
         folder = args.output / re.sub(r"\W+", "-", name)
@@ -94,8 +89,7 @@ def main() -> None:
             results["none, random weights"] = json.loads(file.read_text())
         results[name] = json.loads(done.read_text())
         print(table(results), flush=True)
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
-    foot = f"{args.steps} steps, {args.labels} labels a site, commit {commit or 'unknown'}, {os.cpu_count()} cores."
+    foot = f"{args.steps} steps, {args.labels} labels a site. {circumstances()}"
     (args.output / "table.md").write_text(f"{table(results)}\n\n{foot}\n")
     (args.output / "results.json").write_text(json.dumps(results, indent=1))
 

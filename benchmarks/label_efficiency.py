@@ -23,7 +23,6 @@ import argparse
 import csv
 import itertools
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -31,6 +30,7 @@ import time
 from pathlib import Path
 
 import yaml
+from commands import circumstances, seqclr, sites_and_pool
 from matplotlib.figure import Figure
 
 ARMS = Path(__file__).with_suffix("")
@@ -39,10 +39,7 @@ MEASURES = {"edit_distance_accuracy": "edit-distance accuracy", "exact_match": "
 
 class Benchmark:
     def __init__(self, data: Path, output: Path, arms: dict[str, dict], tune_at: int):
-        self.sites = sorted(data.glob("cap_*"))
-        self.pool = [*self.sites, *sorted(data.glob("unl_*"))]
-        if not self.sites:
-            sys.exit(f"label_efficiency: {data} holds no folder cap_*")
+        self.sites, self.pool = sites_and_pool(data)
         self.output, self.arms, self.tune_at = output, arms, tune_at
 
     def pretrained(self, arm: str) -> dict | None:
@@ -131,10 +128,6 @@ class Benchmark:
         return round((taken["seconds"] + taken["pretraining_seconds"]) * rate)
 
 
-def seqclr(*arguments: object) -> None:
-    subprocess.run([sys.executable, "-m", "seqclr.cli", *map(str, arguments)], check=True)
-
-
 def words(keys: dict) -> list[str]:
     return [f"{name}={value}" for name, value in keys.items()]
 
@@ -218,11 +211,10 @@ def main() -> None:
 
 
 def report(cells: dict[tuple[str, int], list[dict]], output: Path) -> None:
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
     tables = [summary(cells, measure) for measure in MEASURES]
-    baseline = next(iter(cells))[0] if ("scratch", next(iter(cells))[1]) not in cells else "scratch"
-    tables.append(errors(cells, baseline))
-    foot = f"In brackets: seeds. Commit {commit or 'unknown'}, {os.cpu_count()} cores."
+    arms = [arm for arm, _ in cells]
+    tables.append(errors(cells, "scratch" if "scratch" in arms else arms[0]))
+    foot = f"In brackets: seeds. {circumstances()}"
     (output / "table.md").write_text("\n\n".join([*tables, foot]) + "\n")
     rows = [{"arm": arm, "labels": labels, "cells": rows} for (arm, labels), rows in cells.items()]
     (output / "results.json").write_text(json.dumps(rows, indent=1))

@@ -10,11 +10,12 @@ same images, scored without regard to case. A site that is done is not done agai
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import time
 from pathlib import Path
+
+from commands import circumstances, seqclr
 
 from seqclr.data.records import find
 from seqclr.errors import UserError
@@ -27,10 +28,10 @@ SITES = ["cap_kr_gov24", "cap_lzu", "cap_simple_v2", "cap_swust_20190121", "cap_
 def measure(site: Path, output: Path, overrides: list[str]) -> dict:
     """Trains and evaluates one site; the minutes are those of the training command, start to end."""
     start = time.perf_counter()
-    verb("finetune", "--data", site, "--split", "train", "--output", output / "run", *overrides)
+    seqclr("finetune", "--data", site, "--split", "train", "--output", output / "run", *overrides)
     minutes = (time.perf_counter() - start) / 60
     figures = output / "test.json"
-    verb("evaluate", "--model", output / "run", "--data", site, "--split", "test", "--json", figures,
+    seqclr("evaluate", "--model", output / "run", "--data", site, "--split", "test", "--json", figures,
          "--plots", output / "test")  # fmt: skip
     scores = json.loads(figures.read_text())
     return {
@@ -39,10 +40,6 @@ def measure(site: Path, output: Path, overrides: list[str]) -> dict:
         "seqclr": scores,
         "ddddocr": untrained(site),
     }
-
-
-def verb(*words: object) -> None:
-    subprocess.run([sys.executable, "-m", "seqclr.cli", *map(str, words)], check=True)
 
 
 def untrained(site: Path) -> dict | None:
@@ -94,8 +91,7 @@ def main() -> None:
             done.write_text(json.dumps(result, indent=1))
         results[site] = json.loads(done.read_text())
         print(table({site: results[site]}), flush=True)
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
-    text = f"{table(results)}\n\nCommit {commit or 'unknown'}, {os.cpu_count()} cores."
+    text = f"{table(results)}\n\n{circumstances()}"
     (args.output / "table.md").write_text(text + "\n")
     (args.output / "results.json").write_text(json.dumps(results, indent=1))
     print(text)

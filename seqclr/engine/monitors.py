@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from seqclr.methods.base import Instances, Method, TwoViewMethod, both
+from seqclr.methods.base import Instances, Method, TwoViewMethod, stacked
 from seqclr.recipes.text import TwoViews
 
 IMAGES = 64  # in two views each
@@ -100,7 +100,7 @@ class Monitors(keras.callbacks.Callback):
             instances = self.method.instances(projections, batch, mask)
             return tf.cast(features, tf.float32), tf.cast(projections, tf.float32), mask, instances
         widths = tf.tile(batch["width"], [2]) if "width" in batch else None
-        features, mask = self.method.encoder(both(batch["views"]), widths, training=False)
+        features, mask = self.method.encoder(stacked(batch["views"]), widths, training=False)
         return tf.cast(features, tf.float32), None, mask, None
 
     def warn(self, now: dict[str, float]) -> list[str]:

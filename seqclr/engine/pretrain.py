@@ -32,9 +32,8 @@ def pretrain(config, output: str, resume: bool = False) -> dict[str, float]:
     strategy = setup.begin(config)
     with strategy.scope():
         method.build(setup.make_encoder(config, config.init))
-    loader = setup.make_loader(fitted, recipe, config)
-    layer = getattr(method, "layer", "transformer")  # that which the method trains
-    probing = [Probing(rows, method.encoder, layer, config.probe_every)] if rows else []
+    loader = setup.make_loader(fitted, recipe, config, config.same_source)
+    probing = [Probing(rows, method.encoder, method.layer, config.probe_every)] if rows else []
     watching = [Monitors(method, fitted, config.views, config.seed), *probing, *callbacks.standard(run, config)]
     try:
         trainer = Trainer(method, loader, config, run, strategy, watching)

@@ -43,6 +43,7 @@ RANGES = {
     "labels": (1, math.inf),
     "patience": (1, math.inf),
     "same_source": (1, math.inf),
+    "projection_layers": (1, math.inf),
     "probe_every": (1, math.inf),
     "probe_labels": (1, math.inf),
     "head_steps": (0, math.inf),
@@ -113,7 +114,8 @@ def architecture_of(folder: str | Path) -> dict:
     return {key: config[key] for key in ARCHITECTURE}
 
 
-def make_loader(fitted: Fitted, recipe, config) -> Loader:
+def make_loader(fitted: Fitted, recipe, config, same_source: int = 1) -> Loader:
+    """The loader of a run; same_source: images of one source that come together."""
     workers = config.workers if config.workers is not None else max(1, (os.cpu_count() or 1) // 2)
-    sources, group = [entry.source for entry in fitted.entries], getattr(config, "same_source", 1)
-    return Loader(fitted, recipe, config.batch_size, config.seed, workers, sources=sources, group=group)
+    sources = [entry.source for entry in fitted.entries]
+    return Loader(fitted, recipe, config.batch_size, config.seed, workers, sources=sources, group=same_source)

@@ -29,6 +29,11 @@ class Method(abc.ABC):
     recipe: ClassVar[type]
     defaults: ClassVar[dict[str, Any]] = {}  # what this method wants other than the common configuration
     total_steps: ClassVar[int] = 0  # of the run; the trainer sets it
+    layer = "transformer"  # whose frames it trains; no ClassVar, as for two-view methods it is a field
+
+    def __post_init__(self) -> None:
+        """Raises UserError for settings that the method cannot have."""
+        return None
 
     def build(self, encoder: keras.Model) -> None:
         """Makes the heads; `encoder.dim` is the size of a feature."""
@@ -90,7 +95,7 @@ class TwoViewMethod(Method):
 
         The rows of the first view come first.
         """
-        views = both(batch["views"])
+        views = stacked(batch["views"])
         widths = tf.tile(batch["width"], [2]) if "width" in batch else None  # there only where lines are padded
         return self.encoder(views, widths, training=training, layer=self.layer)
 
@@ -101,7 +106,7 @@ class TwoViewMethod(Method):
 
     def instances(self, x: tf.Tensor, batch: dict[str, tf.Tensor], mask) -> Instances:
         """The instances of both views, those that either view does not show left out."""
-        geometry = both(batch["geometry"]) if self.match == "geometry" else None
+        geometry = stacked(batch["geometry"]) if self.match == "geometry" else None
         pooled, valid = frames.pool(tf.cast(x, tf.float32), self.frames, mask, geometry)
         count = pooled.shape[1]
         image = tf.repeat(batch["index"], count)
@@ -113,9 +118,9 @@ class TwoViewMethod(Method):
         return Instances(*map(gather, rows))
 
 
-def both(views: tf.Tensor) -> tf.Tensor:
-    """`[B, 2, ...]` as `[2B, ...]`, the first views first."""
-    return tf.concat([views[:, 0], views[:, 1]], axis=0)
+def stacked(views: tf.Tensor) -> tf.Tensor:
+    """`[B, V, ...]` as `[V * B, ...]`, the first views first."""
+    return tf.concat(tf.unstack(views, axis=1), axis=0)
 
 
 def choose(name: str, value: str, known: Sequence[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import keras
 import tensorflow as tf
@@ -10,41 +11,52 @@ from keras import layers
 
 from seqclr.config import key
 from seqclr.errors import UserError
-from seqclr.methods.base import Method
+from seqclr.methods.base import Method, stacked
 from seqclr.nn.encoders import column_mask
 from seqclr.nn.heads import SLOPE
 from seqclr.recipes.text import MaskedViews
 
 
 @dataclass
-class Masked(Method):
-    """Strips of the view are hidden, and the frames draw them: SimMIM on text (Xie et al. 2022, arXiv:2111.09886).
+class Drawing(Method):
+    """What methods share whose Transformer's frames draw strips of the page that their views hide.
 
     What is drawn is the page itself, in gray and standardised, without the colours, noise and clutter of the view, so
     that the glyph has to be told from what is not glyph.
     """
 
     recipe = MaskedViews
+    copies: ClassVar[int] = 1  # views of an image
     spans: int = key(3, "strips that are hidden")
     span: int = key(12, "columns of each: fewer than a character has, or there is nothing to tell it from")
     visible: float = key(0.1, "weight of drawing the columns that are not hidden")
 
     def __post_init__(self):
+        super().__post_init__()
         if self.spans < 1 or self.span < 1:
             raise UserError(f"spans {self.spans}, span {self.span}: at least 1 each")
 
     def make_recipe(self, views):
-        return MaskedViews(views, 1, self.spans, self.span)
+        return MaskedViews(views, self.copies, self.spans, self.span)
 
     def build(self, encoder):
         super().build(encoder)
         self.decoder = strip_decoder(encoder)
 
+    def draw(self, features: tf.Tensor, batch: dict[str, tf.Tensor], widths: tf.Tensor | None) -> tf.Tensor:
+        """The loss of what the frames `[V * B, T, D]` of all views draw; widths: `[V * B]` or None."""
+        pages, hidden = stacked(batch["pages"]), stacked(batch["hidden"])
+        return drawing_loss(self.decoder(features), pages, hidden, self.visible, widths)
+
+
+@dataclass
+class Masked(Drawing):
+    """Strips of the view are hidden, and the frames draw them: SimMIM on text (Xie et al. 2022, arXiv:2111.09886)."""
+
     def loss(self, batch, training):
-        rows = {name: batch[name][:, 0] for name in ("views", "hidden", "pages")}
         widths = batch.get("width")
-        features, _ = self.encoder(rows["views"], widths, training=training)
-        return {"loss": drawing_loss(self.decoder(features), rows["pages"], rows["hidden"], self.visible, widths)}
+        features, _ = self.encoder(stacked(batch["views"]), widths, training=training)
+        return {"loss": self.draw(features, batch, widths)}
 
 
 def strip_decoder(encoder: keras.Model) -> keras.Sequential:

@@ -63,9 +63,7 @@ class Labelled:
     """
 
     def __init__(self, views: str, labels: Sequence[Sequence[int]]):
-        self.views = Views(views)
-        if self.views.cuts:
-            raise UserError(f"views '{views}' cut off parts of the page, so labels would be wrong: take another preset")
+        self.views = whole(views)
         self.labels = np.full((len(labels), max(1, max(map(len, labels)))), -1, np.int32)
         for row, label in zip(self.labels, labels):
             row[: len(label)] = label
@@ -76,14 +74,22 @@ class Labelled:
 
 class Unlabelled:
     """A weak and a strong view, `weak` and `strong: uint8 [H, W, 3]`; a `width` is called `unlabelled_width`, as a
-    batch has labelled lines beside."""
+    batch has labelled lines beside. Raises UserError for views that may cut off a part of the text."""
 
     def __init__(self, weak: str, strong: str):
-        self.weak, self.strong = Views(weak), Views(strong)
+        self.weak, self.strong = whole(weak), whole(strong)
 
     def __call__(self, record: dict, rng: np.random.Generator) -> dict:
         pair = {"weak": augment(self.weak, record, rng), "strong": augment(self.strong, record, rng)}
         return {**pair, "unlabelled_width": record["width"]} if "width" in record else pair
+
+
+def whole(views: str) -> Views:
+    """Views that keep all of the text; UserError for others."""
+    made = Views(views)
+    if made.cuts:
+        raise UserError(f"views '{views}' cut off parts of the page, so labels would be wrong: take another preset")
+    return made
 
 
 def augment(views: Views, record: dict, rng: np.random.Generator) -> np.ndarray:

@@ -111,7 +111,8 @@ class Roam(Place):
     """Scales the page, its width and its height apart, and shifts it sideways, though its ends be cut off.
 
     For pretraining only, where the frames of the views are matched through their geometry. scale: range of both
-    factors. shift: the farthest that the middle goes sideways, as a part of the width.
+    factors; the height grows by none, as its ends would be lost. shift: the farthest that the middle goes sideways, as
+    a part of the width.
     """
 
     cuts = True

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from seqclr.errors import UserError
-from seqclr.recipes.text import Labelled, MaskedViews, TwoViews, augment
+from seqclr.recipes.text import Labelled, MaskedViews, TwoViews, Unlabelled, augment
 from seqclr.recipes.transforms import Squeeze
 from seqclr.recipes.views import Views, presets
 
@@ -128,3 +128,8 @@ def test_padding_is_left_alone():
     record = {"image": page, "width": np.int32(50), "index": np.int32(0)}
     view = augment(Views("strong"), record, np.random.default_rng(3))
     assert (view[:, 50:] == page[:, 50:]).all() and (view[:, :50] != page[:, :50]).any()
+
+
+def test_views_that_cut_are_refused_for_what_the_teacher_reads():
+    with pytest.raises(UserError, match="roaming.*cut"):
+        Unlabelled("roaming", "strong")

@@ -1,0 +1,25 @@
+"""What the benchmarks share: running the command line, and saying what ran."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+
+def seqclr(*words: object) -> None:
+    """Runs a verb; subprocess.CalledProcessError where it fails."""
+    subprocess.run([sys.executable, "-m", "seqclr.cli", *map(str, words)], check=True)
+
+
+def sites_and_pool(data: Path) -> tuple[list[Path], list[Path]]:
+    """The folders `cap_*` of labelled sites, and these with the folders `unl_*` without labels; exits without any."""
+    sites = sorted(data.glob("cap_*"))
+    if not sites:
+        sys.exit(f"{data} holds no folder cap_*: give the folder that holds one folder a site")
+    return sites, [*sites, *sorted(data.glob("unl_*"))]
+
+
+def circumstances() -> str:
+    """The commit and the machine, for the foot of a table."""
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
+    return f"Commit {commit or 'unknown'}, {os.cpu_count()} cores."

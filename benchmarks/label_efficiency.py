@@ -23,6 +23,7 @@ import argparse
 import csv
 import itertools
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -81,10 +82,18 @@ class Benchmark:
                 name = "-".join(f"{key}={value}" for key, value in chosen.items())
                 folder = self.output / arm / "tuning" / name
                 self.finetune(arm, folder, self.tune_at, 0, keys | chosen)
-                tried.append({**chosen, "validation": best_validation(folder)})
+                tried.append({**chosen, "validation": best_validation(folder), "run": str(folder)})
             file.write_text(json.dumps(tried, indent=1))
-        best = max(json.loads(file.read_text()), key=lambda row: row["validation"])
+            self.keep(best_of(tried)["run"], arm)
+        best = best_of(json.loads(file.read_text()))
         return keys | {name: best[name] for name in grid}
+
+    def keep(self, run: str, arm: str) -> None:
+        """The tuned run is the cell of the first seed too."""
+        cell = self.folder(arm, self.tune_at, 0)
+        cell.parent.mkdir(parents=True, exist_ok=True)
+        for name in ("", ".seconds"):
+            os.rename(f"{run}{name}", f"{cell}{name}")
 
     def finetune(self, arm: str, folder: Path, labels: int, seed: int, keys: dict) -> float:
         encoder = self.pretrained(arm)
@@ -95,9 +104,12 @@ class Benchmark:
             *words(keys),
         )  # fmt: skip
 
+    def folder(self, arm: str, labels: int, seed: int) -> Path:
+        return self.output / arm / f"labels-{labels}" / f"seed-{seed}"
+
     def cell(self, arm: str, labels: int, seed: int) -> dict:
         """Accuracy of an arm with so many labels a site, overall and per site."""
-        folder = self.output / arm / f"labels-{labels}" / f"seed-{seed}"
+        folder = self.folder(arm, labels, seed)
         file = folder.with_suffix(".json")
         if file.is_file():
             return json.loads(file.read_text())
@@ -126,6 +138,10 @@ class Benchmark:
         taken = self.cell(other, self.tune_at, 0)
         rate = self.tuned(other)["steps"] / taken["seconds"]
         return round((taken["seconds"] + taken["pretraining_seconds"]) * rate)
+
+
+def best_of(tried: list[dict]) -> dict:
+    return max(tried, key=lambda row: row["validation"])
 
 
 def words(keys: dict) -> list[str]:

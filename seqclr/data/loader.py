@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import functools
 import os
+import signal
 import sys
 import tempfile
 import warnings
@@ -183,9 +184,8 @@ class Loader:
         options = grain.ReadOptions(num_threads=0, prefetch_buffer_size=0)
         iterable = self._dataset[self._batches :].to_iter_dataset(options)
         if self._workers:
-            iterable = iterable.mp_prefetch(
-                grain.MultiprocessingOptions(num_workers=self._workers, per_worker_buffer_size=4)
-            )
+            options = grain.MultiprocessingOptions(num_workers=self._workers, per_worker_buffer_size=4)
+            iterable = iterable.mp_prefetch(options, _ignore_interrupts)
         self._iterator = iter(iterable)
 
     def close(self) -> None:
@@ -193,6 +193,11 @@ class Loader:
         iterator, self._iterator = getattr(self, "_iterator", None), None
         if iterator is not None and hasattr(iterator, "close"):
             iterator.close()
+
+
+def _ignore_interrupts(worker: int, workers: int) -> None:
+    """A worker leaves Ctrl-C, which a terminal sends to all processes, to the one that saves and ends the run."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 class Joined:

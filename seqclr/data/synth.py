@@ -160,9 +160,9 @@ def _check(style: Style, source: Path) -> None:
     for key in ("text_colours", "background_colours", "clutter_colours", "wheels"):
         need(all(map(_is_colour, getattr(style, key))), key, "colours such as '#1f4e8c' or 'black'")
     for name in style.fonts:
-        lacking = _lacking(style.characters, _load_font(name, 24))
-        if lacking:
-            raise UserError(f"{source}: font {name!r} cannot draw {lacking!r}: change fonts or characters")
+        missing = lacking(style.characters, name)
+        if missing:
+            raise UserError(f"{source}: font {name!r} cannot draw {missing!r}: change fonts or characters")
 
 
 def _is_colour(value: str) -> bool:
@@ -173,7 +173,7 @@ def _is_colour(value: str) -> bool:
 
 
 @lru_cache
-def _bundled_fonts() -> dict[str, Path]:
+def bundled_fonts() -> dict[str, Path]:
     """The fonts that ship inside captcha and matplotlib, by name."""
     import matplotlib  # takes a moment, and only who draws needs it
 
@@ -183,17 +183,18 @@ def _bundled_fonts() -> dict[str, Path]:
 
 @lru_cache(maxsize=256)
 def _load_font(name: str, size: int) -> ImageFont.FreeTypeFont:
-    path = _bundled_fonts().get(name, Path(name))
+    path = bundled_fonts().get(name, Path(name))
     try:
         # The basic layout is in every build of Pillow; the default differs from machine to machine.
         return ImageFont.truetype(str(path), size, layout_engine=ImageFont.Layout.BASIC)
     except OSError as error:
-        known = ", ".join(_bundled_fonts())
+        known = ", ".join(bundled_fonts())
         raise UserError(f"no font {name!r}: give the path of a .ttf file or one of {known}") from error
 
 
-def _lacking(characters: str, font: ImageFont.FreeTypeFont) -> str:
+def lacking(characters: str, name: str) -> str:
     """The characters that a font draws as nothing or as its box for unknown signs."""
+    font = _load_font(name, 24)
 
     def shape(sign: str) -> tuple[tuple[int, int], bytes]:
         mask = font.getmask(sign)

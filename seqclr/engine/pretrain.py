@@ -31,6 +31,7 @@ def pretrain(config, output: str, resume: bool = False) -> dict[str, float]:
     )
     strategy = setup.begin(config)
     with strategy.scope():
+        method.dropout = config.dropout
         method.build(setup.make_encoder(config, config.init))
     loader = setup.make_loader(fitted, recipe, config, config.same_source)
     probing = [Probing(rows, method.encoder, method.layer, config.probe_every)] if rows else []
@@ -42,6 +43,8 @@ def pretrain(config, output: str, resume: bool = False) -> dict[str, float]:
         if resume:
             trainer.resume()
         run.create(config)
+        if hasattr(method, "charset"):  # it reads, so the run does
+            method.charset.save(run.charset_file)
         sources = len({entry.source for entry in fitted.entries})
         setup.say(f"{len(fitted)} images, {sources} source(s); {setup.devices(strategy)}")
         logs = trainer.fit()

@@ -2,12 +2,16 @@
 
 from seqclr.errors import UserError
 from seqclr.methods.base import Method
+from seqclr.methods.generated import Generated
+from seqclr.methods.generated_simclr import GeneratedSimCLR
 from seqclr.methods.masked import Masked
 from seqclr.methods.masked_simclr import MaskedSimCLR
 from seqclr.methods.simclr import SimCLR
 from seqclr.methods.simsiam import SimSiam
 
 METHODS: dict[str, type[Method]] = {
+    "generated": Generated,
+    "generated_simclr": GeneratedSimCLR,
     "masked": Masked,
     "masked_simclr": MaskedSimCLR,
     "simclr": SimCLR,

@@ -19,18 +19,19 @@ from seqclr.recipes.text import Labelled
 class CTC(Method):
     """Graves et al. 2006. The article's recognizer: encoder, a small MLP on every frame, CTC.
 
-    A pretrained encoder stays frozen for `head_steps`, so that the new head does not spoil it. With `average`, the
+    A pretrained encoder may stay frozen for `head_steps`, so that a new head does not spoil it. With `average`, the
     averaged weights are validated, kept as the best and read with.
     """
 
     recipe = Labelled
-    head_steps: int = key(200, "steps, at most a third of the run, in which a pretrained encoder is frozen")
-    encoder_rate: float = key(0.5, "what part of the learning rate a pretrained encoder gets afterwards")
+    head_steps: int = key(0, "steps, at most a third of the run, in which a pretrained encoder is frozen")
+    encoder_rate: float = key(1.0, "what part of the learning rate a pretrained encoder gets afterwards")
     rate_decay: float = key(1.0, "and each of its layers towards the image: so much of the rate of the one above")
     norm: str = key("train", "batch norm of a pretrained encoder: train, or frozen: its statistics stay")
     average: float = key(0.0, "decay of a moving average of the weights, which then reads; 0 for none")
 
     pretrained = False
+    head_weights = None  # what the head starts from, as `get_weights` gives them; None: anew
     averaged = None
     dropout = 0.1
     classes = 0  # characters and, last, the blank
@@ -41,6 +42,8 @@ class CTC(Method):
     def build(self, encoder):
         super().build(encoder)
         self.head = ctc_head(encoder.dim, self.classes, self.dropout)
+        if self.head_weights is not None:
+            self.head.set_weights(self.head_weights)
         if self.pretrained and self.norm == "frozen":
             for layer in encoder._flatten_layers():  # Keras has no public way to the layers in layers
                 if isinstance(layer, BatchNorm):

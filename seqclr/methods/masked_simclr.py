@@ -27,6 +27,6 @@ class MaskedSimCLR(Drawing, SimCLR):
         widths = tf.tile(batch["width"], [2]) if "width" in batch else None
         (cnn, transformer), mask = self.encoder(stacked(batch["views"]), widths, training=training, layer="pair")
         z = self.projector(cnn if self.layer == "cnn" else transformer, training=training)
-        contrast = self.contrast(self.instances(z, batch, mask))
+        contrast = self.compare(self.instances(z, batch, mask))
         drawing = self.draw(transformer, batch, widths)
         return {"loss": contrast + self.drawing * drawing, "contrast": contrast, "drawing": drawing}

@@ -37,9 +37,9 @@ class SimCLR(TwoViewMethod):
 
     def loss(self, batch, training):
         _, mask, z = self.embed(batch, training)
-        return {"loss": self.contrast(self.instances(z, batch, mask))}
+        return {"loss": self.compare(self.instances(z, batch, mask))}
 
-    def contrast(self, seen: Instances) -> tf.Tensor:
+    def compare(self, seen: Instances) -> tf.Tensor:
         """The loss of instances against the negatives that the method allows."""
         allowed = None
         if self.negatives != "all":

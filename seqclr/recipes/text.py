@@ -6,12 +6,16 @@ An example keeps the record's `index` and, where lines are padded, its `width`, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from seqclr.data import images, variety
 from seqclr.errors import UserError
 from seqclr.recipes.views import Views
+
+PAGES = 10_000  # different generated ones, kept once drawn: drawing a page takes ten times as long as changing it
 
 
 class TwoViews:
@@ -54,6 +58,42 @@ class MaskedViews:
         for start in rng.integers(0, max(1, width - self.span + 1), self.spans):
             columns[start : start + self.span] = True
         return columns
+
+
+class GeneratedPages:
+    """Pages that the generator draws, `generated: uint8 [G, H, W, 3]`, and their texts, `label: int32 [G, L]` filled with
+    -1, beside what another recipe makes of the record; `generated_width: int32 [G]` where lines are padded.
+
+    views: augmentation of the pages. characters: what they may show. count: how many (G). beside: the other recipe;
+    without one nothing of the record is kept. Raises UserError for views that may cut off a part of the text, or
+    characters of no bundled font.
+    """
+
+    def __init__(self, views: str, characters: str, count: int, beside: Callable | None = None):
+        self.views, self.characters, self.count, self.beside = whole(views), characters, count, beside
+        self.ids = {character: i for i, character in enumerate(characters)}
+        variety.text_fonts(characters)
+
+    def __call__(self, record: dict, rng: np.random.Generator) -> dict:
+        resize = "pad" if "width" in record else "stretch"
+        pages = [generated_page(self.characters, int(rng.integers(PAGES)), *record["image"].shape[:2], resize)
+                 for _ in range(self.count)]  # fmt: skip
+        labels = np.full((self.count, variety.MAX_LENGTH), -1, np.int32)
+        for label, (_, text) in zip(labels, pages):
+            label[: len(text)] = [self.ids[character] for character in text]
+        views = [augment(self.views, page, rng) for page, _ in pages]
+        example = {"generated": np.stack(views), "label": labels}
+        if resize == "pad":
+            example["generated_width"] = np.stack([page["width"] for page, _ in pages])
+        return {**(self.beside(record, rng) if self.beside else {}), **example}
+
+
+@functools.lru_cache(maxsize=PAGES)
+def generated_page(characters: str, seed: int, height: int, width: int, resize: str) -> tuple[dict, str]:
+    """A fitted page as a record, and its text."""
+    page, text = variety.draw(characters, np.random.default_rng(seed))
+    image, shown = images.fit(np.asarray(page), height, width, resize)
+    return ({"image": image, "width": np.int32(shown)} if resize == "pad" else {"image": image}), text
 
 
 class Labelled:

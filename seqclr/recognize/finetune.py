@@ -10,17 +10,18 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 import keras
+import numpy as np
 
 from seqclr import config as configuration
 from seqclr.data import loader as data_loader
 from seqclr.data.charset import FRAME_STRIDE, Charset, frames_needed
 from seqclr.data.loader import Fitted, Joined
 from seqclr.data.records import Entry, find, find_unlabelled, survey
-from seqclr.engine import callbacks, setup
+from seqclr.engine import callbacks, checkpoints, setup
 from seqclr.engine.run import Run
 from seqclr.engine.trainer import Trainer
 from seqclr.errors import UserError
-from seqclr.methods.ctc import CTC
+from seqclr.methods.ctc import CTC, ctc_head
 from seqclr.methods.self_training import SelfTraining
 from seqclr.nn.momentum import Momentum
 from seqclr.recipes.text import Unlabelled
@@ -59,7 +60,10 @@ def finetune(config, output: str, resume: bool = False) -> dict[str, float]:
     with strategy.scope():
         method.classes, method.dropout = len(charset) + 1, config.dropout
         method.pretrained = config.pretrained is not None
-        method.build(setup.make_encoder(config, config.pretrained))
+        encoder = setup.make_encoder(config, config.pretrained)
+        if config.pretrained is not None:
+            method.head_weights = inherited_head(config.pretrained, encoder.dim, charset)
+        method.build(encoder)
     loader = setup.make_loader(fitted, recipe, config)
     if unlabelled is not None:
         method.total_steps = config.steps or config.epochs * loader.steps_per_epoch
@@ -157,6 +161,30 @@ def make_charset(config, entries: list[Entry]) -> Charset:
     if config.charset is not None:
         return Charset(config.charset, config.case, config.unknown)
     return Charset.of((entry.text for entry in entries), config.case, config.unknown)
+
+
+def inherited_head(folder: str, dim: int, charset: Charset) -> list[np.ndarray] | None:
+    """The weights of a head for `charset` from a run that reads: its own, put in the order of these characters.
+
+    A character that the run does not know starts as its other case, or else as the mean of all. None where the run
+    does not read. dim: of a frame.
+    """
+    run = Run.open(folder)
+    if not run.charset_file.is_file():
+        return None
+    known, path = Charset.load(run.charset_file), run.best()
+    head = ctc_head(dim, len(known) + 1, run.config().dropout)
+    checkpoints.restore({"head": head}, checkpoints.load(path)[0], path)
+    *hidden, kernel, bias = head.get_weights()
+    place = {character: i for i, character in enumerate(known.characters)}
+    found = [place.get(c, place.get(c.swapcase())) for c in charset.characters]
+    setup.say(f"head from {path}: it knows {len(found) - found.count(None)} of {len(found)} characters")
+
+    def chosen(rows):
+        mean = rows[:-1].mean(0)
+        return np.stack([*(mean if i is None else rows[i] for i in found), rows[-1]])
+
+    return [*hidden, chosen(kernel.T).T, chosen(bias)]
 
 
 def check_lengths(config, fitted: Fitted, targets: list[str]) -> None:

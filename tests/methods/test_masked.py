@@ -50,7 +50,7 @@ def test_masked_simclr_adds_the_two(drawing):
         logs = method.loss(batch, training=False)
     assert float(logs["loss"]) == pytest.approx(float(logs["contrast"] + drawing * logs["drawing"]), rel=1e-5)
     _, mask, z = method.embed(batch, training=False)
-    alone = method.contrast(method.instances(z, batch, mask))
+    alone = method.compare(method.instances(z, batch, mask))
     assert float(logs["contrast"]) == pytest.approx(float(alone), rel=1e-4)
     block = method.encoder.transformer[0].expand.kernel
     gradient = tape.gradient(logs["loss"], block)  # contrast before the Transformer leaves it alone

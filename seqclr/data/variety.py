@@ -16,7 +16,7 @@ from seqclr.data.synth import Style
 from seqclr.errors import UserError
 
 SYMBOLS = {"LastResortHE-Regular", "cmex10", "cmmi10", "cmsy10"}  # fonts with other shapes in the letters' places
-MIN_LENGTH, MAX_LENGTH = 3, 8
+MIN_LENGTH, MAX_LENGTH = 3, 7
 
 
 def draw(characters: str, rng: np.random.Generator) -> tuple[Image.Image, str]:

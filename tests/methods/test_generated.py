@@ -27,7 +27,7 @@ def test_an_example_has_pages_with_their_texts_beside_the_views_of_the_image():
     made = example()
     assert made["generated"].shape == (3, 16, 64, 3) and made["views"].shape == (2, 16, 64, 3)
     lengths = (made["label"] >= 0).sum(1)
-    assert all(3 <= n <= 8 for n in lengths) and made["label"].max() <= 9
+    assert all(3 <= n <= 7 for n in lengths) and made["label"].max() <= 9
     assert len({page.tobytes() for page in made["generated"]}) == 3 and "generated_width" not in made
     for name, value in example().items():
         np.testing.assert_array_equal(value, made[name], err_msg=name)

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import math
+
 import tensorflow as tf
 
+from seqclr.losses.common import match, normalize, products
 
-def normalize(x) -> tf.Tensor:
-    """Rows of unit length, in float32."""
-    return tf.math.l2_normalize(tf.cast(x, tf.float32), axis=-1)
+
+def both_views(z1, z2) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """The 2N rows of both views, normalised; the index of each one's partner; which are of other images, `[2N, 2N]`."""
+    z = tf.concat([normalize(z1), normalize(z2)], axis=0)
+    count = tf.shape(z)[0] // 2
+    partners = tf.concat([tf.range(count) + count, tf.range(count)], axis=0)
+    return z, partners, ~tf.tile(tf.eye(count, dtype=tf.bool), [2, 2])
 
 
 def nt_xent(z1, z2, temperature: float = 0.1, negatives=None) -> tf.Tensor:
@@ -17,15 +24,11 @@ def nt_xent(z1, z2, temperature: float = 0.1, negatives=None) -> tf.Tensor:
     authors' own code does by adding both directions. Chen et al. 2020, arXiv:2002.05709.
     negatives: `bool [N, N]`, which rows may stand against which, in either view; None: all.
     """
-    z1, z2 = normalize(z1), normalize(z2)
-    count = tf.shape(z1)[0]
-    z = tf.concat([z1, z2], axis=0)
-    logits = tf.matmul(z, z, transpose_b=True) / temperature
+    z, partners, others = both_views(z1, z2)
+    logits = products(z, z) / temperature
     if negatives is not None:
-        allowed = tf.tile(negatives, [2, 2]) | tf.tile(tf.eye(count, dtype=tf.bool), [2, 2])
-        logits = tf.where(allowed, logits, logits.dtype.min)
-    logits = tf.linalg.set_diag(logits, tf.fill([2 * count], logits.dtype.min))
-    partners = tf.concat([tf.range(count) + count, tf.range(count)], axis=0)
+        logits = tf.where(tf.tile(negatives, [2, 2]) | ~others, logits, logits.dtype.min)
+    logits = tf.linalg.set_diag(logits, tf.fill(tf.shape(partners), logits.dtype.min))
     return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=partners, logits=logits))
 
 
@@ -35,11 +38,35 @@ def info_nce(z1, z2, temperature: float = 0.1, negatives=None) -> tf.Tensor:
     z1, z2: `[N, D]`, normalised here; the negatives of a row are the N - 1 rows of the other view that are not its
     partner, or those of them that `negatives`, `bool [N, N]`, allows. van den Oord et al. 2018, arXiv:1807.03748.
     """
-    logits = tf.matmul(normalize(z1), normalize(z2), transpose_b=True) / temperature
-    partners = tf.range(tf.shape(logits)[0])
+    logits = products(normalize(z1), normalize(z2)) / temperature
     if negatives is not None:
         allowed = negatives | tf.eye(tf.shape(logits)[0], dtype=tf.bool)
         logits = tf.where(allowed, logits, logits.dtype.min)
-    rows = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=partners, logits=logits)
-    columns = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=partners, logits=tf.transpose(logits))
-    return (tf.reduce_mean(rows) + tf.reduce_mean(columns)) / 2
+    return (match(logits) + match(tf.transpose(logits))) / 2
+
+
+def clip(a, b, logit_scale) -> tf.Tensor:
+    """CLIP's loss: `info_nce` of two modalities with the learned scale `s = exp(logit_scale)`, held at most 100.
+
+    a, b: `[N, D]`, normalised here; logit_scale: a scalar, the logarithm as in the paper, not the exponentiated one
+    that open_clip's loss takes. Radford et al. 2021, arXiv:2103.00020.
+    """
+    return info_nce(a, b, tf.exp(-tf.minimum(tf.cast(logit_scale, tf.float32), math.log(100))))
+
+
+def n_pair(anchors, positives) -> tf.Tensor:
+    """N-pair loss: the mean of `log(1 + sum over j != i of exp(a_i p_j - a_i p_i))`.
+
+    anchors, positives: `[N, D]`, not normalised, without the paper's penalty on their norms; libraries that
+    normalise follow another convention. Sohn 2016, NIPS.
+    """
+    return match(products(anchors, positives))
+
+
+def cpc(context, targets) -> tf.Tensor:
+    """CPC's loss: `n_pair` of predictions and what they predict, among all B * T positions of the batch.
+
+    context, targets: `[B, T, D]`; context is already mapped to the targets' space; neither is normalised. The mean over
+    positions, where some add up. van den Oord et al. 2018, arXiv:1807.03748.
+    """
+    return n_pair(*(tf.reshape(x, [-1, tf.shape(x)[-1]]) for x in (context, targets)))

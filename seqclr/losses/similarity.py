@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from seqclr.losses.contrastive import normalize
+from seqclr.losses.common import normalize
 
 
 def negative_cosine(p, z) -> tf.Tensor:
@@ -14,3 +14,11 @@ def negative_cosine(p, z) -> tf.Tensor:
     Chen & He 2021, arXiv:2011.10566.
     """
     return -tf.reduce_mean(tf.reduce_sum(normalize(p) * tf.stop_gradient(normalize(z)), axis=-1))
+
+
+def byol(p, z) -> tf.Tensor:
+    """BYOL's loss in one direction: `2 - 2 cos`, the squared distance of unit rows, from 0 to 4.
+
+    p, z: `[N, D]`. No gradient flows into z. The paper adds both directions. Grill et al. 2020, arXiv:2006.07733.
+    """
+    return 2 + 2 * negative_cosine(p, z)

@@ -1,0 +1,32 @@
+"""What several losses are made of."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+
+def normalize(x) -> tf.Tensor:
+    """Rows of unit length, in float32."""
+    return tf.math.l2_normalize(tf.cast(x, tf.float32), axis=-1)
+
+
+def products(a, b) -> tf.Tensor:
+    """Dot products of all rows, in float32; `[..., N, D]` and `[..., M, D]` give `[..., N, M]`."""
+    return tf.matmul(tf.cast(a, tf.float32), tf.cast(b, tf.float32), transpose_b=True)
+
+
+def match(logits) -> tf.Tensor:
+    """Mean cross-entropy of the softmax of each row of `[..., N, N]`, whose right answer is on the diagonal."""
+    diagonal = tf.broadcast_to(tf.range(tf.shape(logits)[-1]), tf.shape(logits)[:-1])
+    return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=diagonal, logits=logits))
+
+
+def follow(targets, logits) -> tf.Tensor:
+    """Mean cross-entropy of the softmax of rows against soft targets, which get no gradient; `[N, K]` each."""
+    return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(labels=tf.stop_gradient(targets), logits=logits))
+
+
+def masked_mean(x, mask, axis=None) -> tf.Tensor:
+    """The mean of x where mask holds; 0 where it never does."""
+    count = tf.reduce_sum(tf.cast(mask, tf.float32), axis=axis)
+    return tf.reduce_sum(tf.where(tf.cast(mask, tf.bool), x, 0.0), axis=axis) / tf.maximum(count, 1.0)

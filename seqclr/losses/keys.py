@@ -1,0 +1,46 @@
+"""Queries against keys, which get no gradient: they come from a momentum copy or from the input image."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from seqclr.losses.common import match, normalize, products
+
+
+def info_nce_queue(query, key, queue, temperature: float = 0.07) -> tf.Tensor:
+    """MoCo's loss: the mean of -log softmax of the query's key among itself and the queue of keys of earlier batches.
+
+    query, key: `[N, D]`, queue: `[K, D]`, all normalised here; one direction. MoCo v2 uses temperature 0.2.
+    He et al. 2020, arXiv:1911.05722.
+    """
+    query, key, queue = normalize(query), tf.stop_gradient(normalize(key)), tf.stop_gradient(normalize(queue))
+    positive = tf.reduce_sum(query * key, axis=-1, keepdims=True)
+    logits = tf.concat([positive, products(query, queue)], axis=1) / temperature
+    first = tf.zeros_like(logits[:, 0], dtype=tf.int32)
+    return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=first, logits=logits))
+
+
+def moco_v3(q1, k2, q2, k1, temperature: float = 0.2) -> tf.Tensor:
+    """MoCo v3's loss: the sum of both directions of `2 * temperature * cross-entropy` of a query's key among all keys.
+
+    `[N, D]` each, normalised here; queries of one view meet the keys of the other, as positions do in `patch_nce`.
+    Chen et al. 2021, arXiv:2104.02057.
+    """
+    return 2 * temperature * (patch_nce(q1, k2, temperature) + patch_nce(q2, k1, temperature))
+
+
+def curl(query, key, weight) -> tf.Tensor:
+    """CURL's loss: the cross-entropy of a query's key among all keys, with bilinear logits `query weight key^T`.
+
+    query, key: `[N, D]`, not normalised, no temperature; weight: `[D, D]`. The official code takes the maximum off each
+    row; the cross-entropy does that itself. Laskin et al. 2020, arXiv:2004.04136.
+    """
+    return match(products(query, products(tf.stop_gradient(key), weight)))
+
+
+def patch_nce(query, key, temperature: float = 0.07) -> tf.Tensor:
+    """CUT's loss: the cross-entropy of the key at the query's own position among all positions of the same image.
+
+    query, key: `[B, P, D]`, normalised here; the mean over images and positions. Park et al. 2020, arXiv:2007.15651.
+    """
+    return match(products(normalize(query), tf.stop_gradient(normalize(key))) / temperature)

@@ -1,0 +1,52 @@
+"""Queries against keys: the keys get no gradient."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+
+from seqclr import losses
+from tests.losses.reference import check, cross_entropy, diagonal, rows, unit
+
+Q1, K2, Q2, K1 = (rows(4, 3, seed=seed) for seed in range(4))
+
+
+@pytest.mark.parametrize("keys", [{}, {"temperature": 0.2}])
+def test_info_nce_queue(keys):
+    def info_nce_queue(query, key, queue, temperature=0.07):
+        q, k, queue = unit(query), unit(key), unit(queue)
+        return np.mean([cross_entropy(np.append(q[i] @ k[i], queue @ q[i]) / temperature, 0) for i in range(len(q))])
+
+    loss = partial(losses.info_nce_queue, **keys)
+    check(loss, partial(info_nce_queue, **keys), Q1, K2, rows(6, 3, seed=4), stopped=(1, 2))
+
+
+@pytest.mark.parametrize("keys", [{}, {"temperature": 1.0}])
+def test_moco_v3(keys):
+    def moco_v3(q1, k2, q2, k1, temperature=0.2):
+        directions = [diagonal(unit(q) @ unit(k).T / temperature) for q, k in ((q1, k2), (q2, k1))]
+        return 2 * temperature * sum(directions)
+
+    check(partial(losses.moco_v3, **keys), partial(moco_v3, **keys), Q1, K2, Q2, K1, stopped=(1, 3))
+
+
+def test_curl_learns_its_weight():
+    def curl(query, key, weight):
+        logits = query @ weight @ key.T
+        return diagonal(logits - logits.max(axis=1, keepdims=True))
+
+    check(losses.curl, curl, Q1, K2, rows(3, 3, seed=4), stopped=(1,))
+
+
+def test_curl_stands_large_logits():
+    query = 100 * np.eye(3, dtype=np.float32)
+    assert float(losses.curl(query, query, np.ones((3, 3)))) == pytest.approx(np.log(3))
+
+
+@pytest.mark.parametrize("keys", [{}, {"temperature": 0.5}])
+def test_patch_nce_has_the_negatives_of_each_image(keys):
+    def patch_nce(query, key, temperature=0.07):
+        return np.mean([diagonal(unit(q) @ unit(k).T / temperature) for q, k in zip(query, key)])
+
+    query, key = rows(2, 4, 3, seed=1), rows(2, 4, 3, seed=2)
+    check(partial(losses.patch_nce, **keys), partial(patch_nce, **keys), query, key, stopped=(1,))

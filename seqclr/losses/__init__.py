@@ -1,24 +1,45 @@
 """Losses as pure functions of tensors; computed in float32 whatever comes in, one scalar comes out."""
 
+from seqclr.losses.clustering import sinkhorn, swav
 from seqclr.losses.contrastive import clip, cpc, info_nce, n_pair, nt_xent
+from seqclr.losses.distillation import dino
 from seqclr.losses.keys import curl, info_nce_queue, moco_v3, patch_nce
+from seqclr.losses.memory import nce
+from seqclr.losses.metric import align, margin_contrastive, triplet, uniform
+from seqclr.losses.pixels import pix_contrast, pix_pro
+from seqclr.losses.reconstruction import masked_reconstruction
+from seqclr.losses.redundancy import barlow_twins, vicreg, w_mse
 from seqclr.losses.similarity import byol, negative_cosine
 from seqclr.losses.variants import debiased, flat_nce, hard_negative, inva_spread
 
 __all__ = [
+    "align",
+    "barlow_twins",
     "byol",
     "clip",
     "cpc",
     "curl",
     "debiased",
+    "dino",
     "flat_nce",
     "hard_negative",
     "info_nce",
     "info_nce_queue",
     "inva_spread",
+    "margin_contrastive",
+    "masked_reconstruction",
     "moco_v3",
     "n_pair",
+    "nce",
     "negative_cosine",
     "nt_xent",
     "patch_nce",
+    "pix_contrast",
+    "pix_pro",
+    "sinkhorn",
+    "swav",
+    "triplet",
+    "uniform",
+    "vicreg",
+    "w_mse",
 ]

@@ -11,23 +11,46 @@ SAME = np.tile(np.eye(4, dtype=bool), (8, 1, 1))
 # by name: shapes of the tensors that the loss takes, and how it takes them where that is not one after the other
 ROWS, FRAMES = (8, 4), (8, 4, 4)
 CASES = {
+    "align": [ROWS] * 2,
+    "barlow_twins": [ROWS] * 2,
     "byol": [ROWS] * 2,
     "clip": [ROWS] * 2 + [()],
     "cpc": [FRAMES] * 2,
     "curl": [ROWS] * 2 + [(4, 4)],
     "debiased": [ROWS] * 2,
+    "dino": [ROWS] * 4 + [(4,)],
     "flat_nce": [ROWS] * 2,
     "hard_negative": [ROWS] * 2,
     "info_nce": [ROWS] * 2,
     "info_nce_queue": [ROWS] * 3,
     "inva_spread": [ROWS] * 2,
+    "margin_contrastive": [ROWS] * 2,
+    "masked_reconstruction": [FRAMES] * 2,
     "moco_v3": [ROWS] * 4,
     "n_pair": [ROWS] * 2,
+    "nce": [(8,), ROWS],
     "negative_cosine": [ROWS] * 2,
     "nt_xent": [ROWS] * 2,
     "patch_nce": [FRAMES] * 2,
+    "pix_contrast": [FRAMES] * 2,
+    "pix_pro": [FRAMES] * 4,
+    "sinkhorn": [ROWS],
+    "swav": [ROWS] * 2,
+    "triplet": [ROWS] * 3,
+    "uniform": [ROWS],
+    "vicreg": [ROWS] * 2,
+    "w_mse": [ROWS] * 2,
 }
-CALLS = {}
+CALLS = {
+    "dino": lambda s1, s2, t1, t2, center: losses.dino([s1, s2], [t1, t2], center),
+    "margin_contrastive": lambda a, b: losses.margin_contrastive(a, b, np.arange(8) % 2),
+    "masked_reconstruction": lambda target, prediction: losses.masked_reconstruction(target, prediction, SAME[:, 0]),
+    # scores are positive
+    "nce": lambda *scores: losses.nce(*(tf.maximum(x, tf.constant(0.25, x.dtype)) for x in scores), 4, 50, 20.0),
+    "pix_contrast": lambda z1, z2: losses.pix_contrast(z1, z2, SAME),
+    "pix_pro": lambda *frames: losses.pix_pro(*frames, SAME),
+    "w_mse": lambda z1, z2: losses.w_mse([z1, z2], 8),
+}
 every = pytest.mark.parametrize("name", CASES)
 
 

@@ -76,4 +76,7 @@ def seeded(batch=16):
         "index": np.arange(batch, dtype=np.int32),
         "hidden": np.tile(np.arange(64) % 16 < 8, (batch, 2, 1)),
         "pages": first.mean(-1).astype(np.uint8)[:, None].repeat(2, 1),
+        "generated": first.astype(np.uint8)[:, None],
+        "generated_width": np.full((batch, 1), 64, np.int32),
+        "label": np.tile(np.int32([1, 2, -1]), (batch, 1, 1)),
     }

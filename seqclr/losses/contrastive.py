@@ -7,42 +7,38 @@ import math
 import tensorflow as tf
 
 from seqclr.losses.common import match, normalize, products
+from seqclr.losses.rows import Allowed, cross_entropy
 
 
-def both_views(z1, z2) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """The 2N rows of both views, normalised; the index of each one's partner; which are of other images, `[2N, 2N]`."""
-    z = tf.concat([normalize(z1), normalize(z2)], axis=0)
-    count = tf.shape(z)[0] // 2
-    partners = tf.concat([tf.range(count) + count, tf.range(count)], axis=0)
-    return z, partners, ~tf.tile(tf.eye(count, dtype=tf.bool), [2, 2])
-
-
-def nt_xent(z1, z2, temperature: float = 0.1, negatives=None) -> tf.Tensor:
+def nt_xent(z1, z2, temperature: float = 0.1, negatives: Allowed | None = None) -> tf.Tensor:
     """SimCLR's loss: the mean over all 2N anchors of -log softmax of the partner among the other 2N - 1 rows.
 
     z1, z2: `[N, D]`, row i of one is the partner of row i of the other; normalised here. Not doubled, as the
     authors' own code does by adding both directions. Chen et al. 2020, arXiv:2002.05709.
-    negatives: `bool [N, N]`, which rows may stand against which, in either view; None: all.
+    negatives: of row indices `int32 [n]` those that may stand against each, in either view, `bool [n, N]`; None: all.
     """
-    z, partners, others = both_views(z1, z2)
-    logits = products(z, z) / temperature
-    if negatives is not None:
-        logits = tf.where(tf.tile(negatives, [2, 2]) | ~others, logits, logits.dtype.min)
-    logits = tf.linalg.set_diag(logits, tf.fill(tf.shape(partners), logits.dtype.min))
-    return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=partners, logits=logits))
+    z = tf.concat([normalize(z1), normalize(z2)], axis=0)
+    count = tf.shape(z)[0]
+    half = count // 2
+    partners = (tf.range(count) + half) % count
+
+    def allowed(rows):
+        others = rows[:, None] != tf.range(count)
+        return others if negatives is None else others & tf.tile(negatives(rows % half), [1, 2])
+
+    return cross_entropy(z / temperature, z, partners, allowed)
 
 
-def info_nce(z1, z2, temperature: float = 0.1, negatives=None) -> tf.Tensor:
+def info_nce(z1, z2, temperature: float = 0.1, negatives: Allowed | None = None) -> tf.Tensor:
     """InfoNCE across the views: each row of one view against all rows of the other, both directions averaged.
 
     z1, z2: `[N, D]`, normalised here; the negatives of a row are the N - 1 rows of the other view that are not its
-    partner, or those of them that `negatives`, `bool [N, N]`, allows. van den Oord et al. 2018, arXiv:1807.03748.
+    partner, or those of them that `negatives`, as in `nt_xent`, allows. van den Oord et al. 2018, arXiv:1807.03748.
     """
-    logits = products(normalize(z1), normalize(z2)) / temperature
-    if negatives is not None:
-        allowed = negatives | tf.eye(tf.shape(logits)[0], dtype=tf.bool)
-        logits = tf.where(allowed, logits, logits.dtype.min)
-    return (match(logits) + match(tf.transpose(logits))) / 2
+    z1, z2 = normalize(z1), normalize(z2)
+    partners = tf.range(tf.shape(z1)[0])
+    both = (cross_entropy(a / temperature, b, partners, negatives) for a, b in ((z1, z2), (z2, z1)))
+    return tf.add_n(list(both)) / 2
 
 
 def clip(a, b, logit_scale) -> tf.Tensor:

@@ -7,8 +7,15 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from seqclr.losses.common import products
-from seqclr.losses.contrastive import both_views
+from seqclr.losses.common import normalize, products
+
+
+def both_views(z1, z2) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """The 2N rows of both views, normalised; the index of each one's partner; which are of other images, `[2N, 2N]`."""
+    z = tf.concat([normalize(z1), normalize(z2)], axis=0)
+    count = tf.shape(z)[0] // 2
+    partners = tf.concat([tf.range(count) + count, tf.range(count)], axis=0)
+    return z, partners, ~tf.tile(tf.eye(count, dtype=tf.bool), [2, 2])
 
 
 def inva_spread(z1, z2, temperature: float = 0.1) -> tf.Tensor:

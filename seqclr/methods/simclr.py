@@ -41,9 +41,11 @@ class SimCLR(TwoViewMethod):
 
     def compare(self, seen: Instances) -> tf.Tensor:
         """The loss of instances against the negatives that the method allows."""
-        allowed = None
-        if self.negatives != "all":
-            allowed = seen.image[:, None] != seen.image[None]
-        if self.negatives == "place":
-            allowed &= seen.place[:, None] == seen.place[None]
-        return LOSSES[self.loss_name](seen.first, seen.second, self.temperature, allowed)
+
+        def allowed(rows):
+            image, place = (tf.gather(of, rows)[:, None] for of in (seen.image, seen.place))
+            others = image != seen.image
+            return others & (place == seen.place) if self.negatives == "place" else others
+
+        negatives = None if self.negatives == "all" else allowed
+        return LOSSES[self.loss_name](seen.first, seen.second, self.temperature, negatives)

@@ -1,0 +1,61 @@
+"""Cross-entropy of many anchors against many keys, in memory that grows with their number and not with its square."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from seqclr.losses.common import products
+
+LIMIT = 2**26  # entries of the matrix of logits, 256 MiB, beyond which it is made a chunk of rows at a time
+
+Allowed = Callable[[tf.Tensor], tf.Tensor]
+
+
+def cross_entropy(anchors, keys, partners, allowed: Allowed | None = None) -> tf.Tensor:
+    """The mean over the anchors of -log softmax of the partner's dot product among those of the allowed keys.
+
+    anchors, keys: `[N, D]` and `[M, D]`, float32. partners: `int32 [N]`, of each anchor the index of its key.
+    allowed: of indices `int32 [n]` of anchors the keys that stand against each, `bool [n, M]`; None: all. Partners
+    always are. The logits are not kept for the backward pass, which makes them again. It has no second derivative.
+    """
+    count, width = tf.shape(anchors)[0], tf.shape(keys)[0]
+    size = tf.clip_by_value(LIMIT // width, 1, count)
+    chunks = -(-count // size)
+
+    def logits_of(chunk, anchors, keys):
+        """Indices of the chunk's anchors, their vectors and logits, and their partners' places among the latter."""
+        indices = tf.range(chunk * size, tf.minimum(count, (chunk + 1) * size))
+        rows, right = tf.gather(anchors, indices), tf.gather(partners, indices)
+        logits, is_right = products(rows, keys), right[:, None] == tf.range(width)
+        if allowed is not None:
+            logits = tf.where(allowed(indices) | is_right, logits, logits.dtype.min)
+        return rows, logits, right
+
+    @tf.custom_gradient
+    def loss(anchors, keys):
+        def forward(chunk, total):
+            _, logits, right = logits_of(chunk, anchors, keys)
+            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=right, logits=logits)
+            return chunk + 1, total + tf.reduce_sum(losses)
+
+        def gradient(upstream):
+            def backward(chunk, of_rows, of_keys):
+                rows, logits, right = logits_of(chunk, anchors, keys)
+                slopes = tf.nn.softmax(logits) - tf.one_hot(right, width)
+                of_rows = of_rows.write(chunk, tf.matmul(slopes, keys))
+                return chunk + 1, of_rows, of_keys + tf.matmul(slopes, rows, transpose_a=True)
+
+            written = tf.TensorArray(tf.float32, chunks, infer_shape=False, element_shape=[None, anchors.shape[1]])
+            of_rows, of_keys = over_chunks(backward, written, tf.zeros_like(keys))
+            scale = upstream / tf.cast(count, tf.float32)
+            return scale * of_rows.concat(), scale * of_keys
+
+        (total,) = over_chunks(forward, tf.constant(0.0))
+        return total / tf.cast(count, tf.float32), gradient
+
+    def over_chunks(body, *start):
+        return tf.while_loop(lambda chunk, *_: chunk < chunks, body, (0, *start), parallel_iterations=1)[1:]
+
+    return loss(anchors, keys)

@@ -55,7 +55,7 @@ def _entries(paths: Sequence[str | Path], split: str | None, label_pattern: str 
         return find(paths, split, label_pattern)
     entries, faults = survey(paths, label_pattern)
     if faults:
-        raise UserError(f"{faults[0].reason} (of {len(faults)} such faults; `seqclr check --fix` writes a clean list)")
+        raise UserError(faults[0].reason)
     return entries
 
 
@@ -66,9 +66,7 @@ def _make(folder: Path) -> None:
         raise UserError(f"{folder} cannot be made ({error.strerror}): choose another --output") from None
 
 
-def _readable(
-    entries: Sequence[Entry], sources: Sequence[str], skipped: list[str]
-) -> Iterator[tuple[shards.Row, bytes]]:
+def _readable(entries: list[Entry], sources: list[str], skipped: list[str]) -> Iterator[tuple[shards.Row, bytes]]:
     """Rows and bytes of the images that can be opened; of each other one a message goes to `skipped`."""
     numbers = {source: number for number, source in enumerate(sources)}
     for entry in tqdm(entries, "pack", unit="img", leave=False, disable=len(entries) < 2000):

@@ -157,6 +157,7 @@ def _named(paths) -> list[tuple[list[str], Path]]:
 
 
 def _free(name: str, taken: set[str]) -> str:
+    """The name, or with a number where it is taken; from now on it is."""
     number = 2
     while name in taken:
         name, number = f"{name.rsplit('#')[0]}#{number}", number + 1
@@ -359,7 +360,7 @@ def _lmdb(name: str, path: Path) -> Iterator[Entry | Fault]:
 
 
 def _pack(names: list[str], path: Path) -> list[Entry]:
-    """names: of its sources."""
+    """Every image of a pack; names: of its sources."""
     return [
         Entry(names[source], file, text, split, shard, place)
         for shard, place, (source, file, text, split) in shards.rows(path)

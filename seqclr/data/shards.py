@@ -41,16 +41,14 @@ def write(folder: Path, images: Iterable[tuple[Row, bytes]], sources: Sequence[s
 
     Raises OSError where the disk is full, UserError where array_record is not installed.
     """
-    written = []
+    counts = []
     for number, group in itertools.groupby(enumerate(images), lambda numbered: numbered[0] // size):
-        path = folder / f"{number}{SUFFIX}"
-        written.append((path, _write_shard(path, (image for _, image in group), sources)))
-    for number, (path, _) in enumerate(written):
-        path.rename(folder / _shard_name(number, len(written)))
-    count = sum(images for _, images in written)
-    facts = {"version": VERSION, "count": count, "shards": len(written), "sources": list(sources)}
+        counts.append(_write_shard(folder / str(number), (image for _, image in group), sources))
+    for number in range(len(counts)):
+        (folder / str(number)).rename(folder / _shard_name(number, len(counts)))
+    facts = {"version": VERSION, "count": sum(counts), "shards": len(counts), "sources": list(sources)}
     (folder / PACK).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
-    return count
+    return sum(counts)
 
 
 def _shard_name(number: int, shards: int) -> str:
@@ -58,6 +56,7 @@ def _shard_name(number: int, shards: int) -> str:
 
 
 def _write_shard(path: Path, images: Iterable[tuple[Row, bytes]], sources: Sequence[str]) -> int:
+    """Returns how many images there were."""
     rows = []
     try:
         writer = _array_record().ArrayRecordWriter(str(path), "group_size:1,uncompressed")  # images are compressed
@@ -119,8 +118,8 @@ def _facts(file: Path) -> dict:
 
 
 def _listing(shard: str) -> dict:
-    reader = _reader(shard, os.getpid())
     try:
+        reader = _reader(shard, os.getpid())
         count = reader.num_records()
         listing = json.loads(reader.read(count - 1, count)[0])
         version, _ = listing["version"], (listing["sources"], listing["rows"])

@@ -141,6 +141,7 @@ def test_what_is_validated_or_tested_on_is_not_learned_from(pages):
 
 
 def test_packed_images_of_one_file_name_are_told_apart(pages, tmp_path):
+    pytest.importorskip("array_record")
     for folder in "ab":
         (tmp_path / folder).mkdir()
         shutil.copy(pages / "images" / "000000.png", tmp_path / folder)

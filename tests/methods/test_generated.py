@@ -58,7 +58,9 @@ def test_the_two_losses_are_those_of_their_parts(padded):
     assert gradient is None or float(tf.reduce_max(tf.abs(gradient))) == 0  # contrast is before the Transformer
     assert float(logs["loss"]) == pytest.approx(float(logs["reading"] + 0.5 * logs["contrast"]), rel=1e-5)
     _, mask, z = method.embed(made, training=False)
-    assert float(logs["contrast"]) == pytest.approx(float(method.compare(method.instances(z, made, mask))), rel=1e-4)
+    assert float(logs["contrast"]) == pytest.approx(
+        float(method.compare(method.instances(z, made, mask))), rel=1e-4
+    )
     losses = []
     for row in range(4):
         for page in range(3):

@@ -322,6 +322,21 @@ def check(parser: Parser, argv: list[str]) -> int:
     return 2 if report.hurts else 0
 
 
+def pack(parser: Parser, argv: list[str]) -> int:
+    """any images and their texts in few large files, which many machines read fast"""
+    parser.add_argument("paths", nargs="+", metavar="PATH")
+    parser.add_argument("--output", required=True, metavar="DIR", help="a folder that does not exist yet")
+    parser.add_argument("--split", help="rows of this split only")
+    parser.add_argument("--label-pattern", help="labels in file names, as '{text}_{any}.png'")
+    parser.add_argument("--shard-size", type=int, default=100_000, metavar="N", help="images a file (default: 100000)")
+    args = parser.parse_args(argv)
+    from seqclr.data.pack import pack
+
+    pack(args.paths, args.output, args.split, args.label_pattern, args.shard_size)
+    print(args.output)
+    return 0
+
+
 def synth(parser: Parser, argv: list[str]) -> int:
     """generated captchas to practise on"""
     parser.add_argument("--output", required=True, help="a folder that does not exist yet")
@@ -361,7 +376,7 @@ def show_views(parser: Parser, argv: list[str]) -> int:
 
 VERBS = {
     verb.__name__.replace("_", "-"): verb
-    for verb in (pretrain, finetune, probe, evaluate, predict, export, check, synth, show_views)
+    for verb in (pretrain, finetune, probe, evaluate, predict, export, check, pack, synth, show_views)
 }
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ def key(default: Any, help: str, **kwargs) -> Any:
 class RunConfig:
     """What every training has."""
 
-    data: list[str] = key([], "folders of images, tables (CSV, TSV, JSONL) or LMDBs")
+    data: list[str] = key([], "folders of images, tables (CSV, TSV, JSONL), LMDBs or packs")
     split: str | None = key(None, "rows of this split only")
     seed: int = key(0, "of weights, shuffling and views")
     height: int = key(32, "pixels that every image is brought to")

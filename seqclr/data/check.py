@@ -297,7 +297,7 @@ def _check_fix(fix: Path, entries: list[Entry]) -> None:
         raise UserError(f"{fix} cannot be written: its folder does not exist")
     store = next((entry.store for entry in entries if entry.store), None)
     if store:
-        raise UserError(f"{store} is an LMDB, whose images a CSV file cannot list: leave it or --fix out")
+        raise UserError(f"{store} is no folder, so a CSV file cannot list its images: leave it or --fix out")
 
 
 def _write_clean(fix: Path, readable: list[Entry], findings: list[Finding]) -> None:

@@ -27,6 +27,7 @@ from seqclr.data.records import Entry
 from seqclr.errors import UserError
 
 CACHE_BYTES = 2**30
+AHEAD = 1000  # entries that wait for the threads that read them: of a great heap all at once would fill the memory
 Recipe = Callable[[dict, np.random.Generator], dict]
 
 
@@ -113,12 +114,11 @@ class Fitted(Sequence):
             except UserError as error:
                 return None, error
 
+        entries, quiet = self.entries, len(self.entries) < 2000
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            results = pool.map(attempt, self.entries)
-            quiet = len(self.entries) < 2000
-            for entry, (result, error) in zip(
-                self.entries, tqdm(results, what, len(self.entries), unit="img", leave=False, disable=quiet)
-            ):
+            parts = (entries[start : start + AHEAD] for start in range(0, len(entries), AHEAD))
+            results = ((entry, *done) for part in parts for entry, done in zip(part, pool.map(attempt, part)))
+            for entry, result, error in tqdm(results, what, len(entries), unit="img", leave=False, disable=quiet):
                 if error is None:
                     yield entry, result
                 elif skip_bad:

@@ -1,4 +1,4 @@
-"""Where images and their texts come from: folders, tables, labels in file names, `.gt.txt`, LMDB. Host wing.
+"""Where images and their texts come from: folders, tables, labels in file names, `.gt.txt`, LMDB, packs. Host wing.
 
 A data set is a list of `Entry`: nothing is decoded to make it. data/loader.py gives random access to the images.
 """
@@ -14,21 +14,22 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from seqclr.data import images
+from seqclr.data import images, shards
 from seqclr.errors import UserError
 
 TABLES = {".csv": ",", ".tsv": "\t", ".jsonl": None}
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)  # slots: there are many of them
 class Entry:
     """One image that exists, and what is known of it."""
 
     source: str  # the data set's name, for results per source
-    file: str  # a path, or a key where `store` is an LMDB
+    file: str  # a path; a key where `store` is an LMDB; the path of what was packed where it is a shard
     text: str | None = None
     split: str | None = None
     store: str | None = None
+    place: int | None = None  # in a shard
 
     @property
     def name(self) -> str:
@@ -38,6 +39,8 @@ class Entry:
     def read_bytes(self) -> bytes:
         if self.store is None:
             return images.read_bytes(self.file)
+        if self.place is not None:
+            return shards.read(self.store, self.place)
         with _environment(self.store).begin() as transaction:
             data = transaction.get(self.file.encode())
         if data is None:
@@ -57,14 +60,14 @@ class Fault:
 def find(paths: Sequence[str | Path], split: str | None = None, pattern: str | None = None) -> list[Entry]:
     """Entries with a text, of one or many sources.
 
-    paths: folders of images, folders with `labels.csv`, CSV, TSV or JSONL files, LMDB folders.
+    paths: folders of images, folders with `labels.csv`, CSV, TSV or JSONL files, LMDB folders, packs or shards of them.
     split: picks rows by the `split` column.
     pattern: takes the text from file names, such as `{text}.png` or `{text}_{any}.jpg`.
     Raises UserError for a path, row or column that is not there, and where nothing is left.
     """
     entries = []
-    for name, path in _named(paths):
-        found = _faultless(_labelled(name, path, pattern))
+    for names, path in _named(paths):
+        found = _faultless(_labelled(names, path, pattern))
         if split is not None:
             found = _of_split(found, split, path)
         without = [entry for entry in found if entry.text is None]
@@ -84,13 +87,11 @@ def find_unlabelled(paths: Sequence[str | Path], split: str | None = None) -> li
     not even without its labels.
     """
     entries = []
-    for name, path in _named(paths):
-        found = _faultless(_labelled(name, path, None))
+    for names, path in _named(paths):
         if split is None:
-            found += _unlisted(name, path, found)
-            found = [entry for entry in found if entry.split != "test"]
+            found = [entry for entry in _faultless(_all(names, path, None)) if entry.split != "test"]
         else:
-            found = _of_split(found, split, path)
+            found = _of_split(_faultless(_labelled(names, path, None)), split, path)
         if not found:
             raise UserError(f"{path} holds no image to train on: give a folder of images ({_kinds()})")
         entries += found
@@ -101,7 +102,9 @@ def find_images(paths: Sequence[str | Path]) -> tuple[list[Entry], list[str]]:
     """The images of files and folders as they are given, and a message for each path that is neither."""
     entries, messages = [], []
     for path in map(Path, paths):
-        if path.is_dir():
+        if shards.is_pack(path):
+            entries += _pack(shards.sources(path), path)
+        elif path.is_dir():
             entries += [Entry(path.name, str(file)) for file in _walk(path)]
         elif path.is_file():
             entries.append(Entry(path.parent.name, str(path)))
@@ -113,9 +116,9 @@ def find_images(paths: Sequence[str | Path]) -> tuple[list[Entry], list[str]]:
 def survey(paths: Sequence[str | Path], pattern: str | None = None) -> tuple[list[Entry], list[Fault]]:
     """Every image of the paths, with or without a text and of any split, and every row or file that gives none."""
     entries, faults = [], []
-    for name, path in _named(paths):
-        found = list(_labelled(name, path, pattern))
-        entries += [item for item in found if isinstance(item, Entry)] + _unlisted(name, path, found)
+    for names, path in _named(paths):
+        found = _all(names, path, pattern)
+        entries += [item for item in found if isinstance(item, Entry)]
         faults += [item for item in found if isinstance(item, Fault)]
     return entries, faults
 
@@ -129,26 +132,37 @@ def _faultless(items: Iterable[Entry | Fault]) -> list[Entry]:
     return entries
 
 
-def _unlisted(name: str, path: Path, listed: Iterable[Entry | Fault]) -> list[Entry]:
-    """The images below a folder that are not listed."""
+def _all(names: list[str], path: Path, pattern: str | None) -> list[Entry | Fault]:
+    """The entries of a path, and after them the images below a folder that are not listed."""
+    if shards.is_pack(path):
+        return _pack(names, path)
+    listed = list(_labelled(names, path, pattern))
     if path.is_file() or _is_lmdb(path):
-        return []
+        return listed
     known = {Path(item.file).resolve() for item in listed}
-    return [Entry(name, str(file)) for file in _walk(path) if file.resolve() not in known]
+    return listed + [Entry(names[0], str(file)) for file in _walk(path) if file.resolve() not in known]
 
 
-def _named(paths) -> list[tuple[str, Path]]:
-    """Each path with a name of its own, the path's last part where that is enough."""
+def _named(paths) -> list[tuple[list[str], Path]]:
+    """Each path with the name of its source, its last part, or those in a pack; numbered where a name comes again."""
     if not paths:
-        raise UserError("no data given: name a folder, a table or an LMDB with --data")
-    named: dict[str, Path] = {}
+        raise UserError("no data given: name a folder, a table, an LMDB or a pack with --data")
+    taken: set[str] = set()
+    named = []
     for path in (source for given in paths for source in _sources(Path(given))):
-        name = path.resolve().name if path.is_dir() else path.resolve().parent.name
-        number = 2
-        while name in named:
-            name, number = f"{name.rsplit('#')[0]}#{number}", number + 1
-        named[name] = path
-    return list(named.items())
+        folder = path.resolve() if path.is_dir() else path.resolve().parent
+        names = shards.sources(path) if shards.is_pack(path) else [folder.name]
+        named.append(([_free(name, taken) for name in names], path))
+    return named
+
+
+def _free(name: str, taken: set[str]) -> str:
+    """The name, or with a number where it is taken; from now on it is."""
+    number = 2
+    while name in taken:
+        name, number = f"{name.rsplit('#')[0]}#{number}", number + 1
+    taken.add(name)
+    return name
 
 
 def _sources(path: Path) -> list[Path]:
@@ -163,8 +177,12 @@ def _nested(path: Path) -> list[Path]:
     return sorted(table.parent for table in path.rglob("labels.csv") if table.parent != path) if path.is_dir() else []
 
 
-def _labelled(name: str, path: Path, pattern: str | None) -> Iterator[Entry | Fault]:
-    """The entries of one source; those of a folder without labels have no text."""
+def _labelled(names: list[str], path: Path, pattern: str | None) -> Iterable[Entry | Fault]:
+    """The entries of one path; those of a folder or a pack without labels have no text."""
+    if shards.is_pack(path):
+        entries = _pack(names, path)
+        return [entry for entry in entries if entry.text is not None] or entries
+    name = names[0]
     if path.is_file():
         if path.suffix.lower() in TABLES:
             return _table(name, path)
@@ -336,3 +354,14 @@ def _lmdb(name: str, path: Path) -> Iterator[Entry | Fault]:
                 yield Entry(name, key, None if label is None else bytes(label).decode("utf-8"), store=str(path))
             except UnicodeDecodeError:
                 yield Fault(f"{path}:{key}", f"{path} has a label-{number:09d} that is not UTF-8 text")
+
+
+# packs
+
+
+def _pack(names: list[str], path: Path) -> list[Entry]:
+    """Every image of a pack; names: of its sources."""
+    return [
+        Entry(names[source], file, text, split, shard, place)
+        for shard, place, (source, file, text, split) in shards.rows(path)
+    ]

@@ -143,7 +143,7 @@ def without(entries: list[Entry], others: list[Entry]) -> list[Entry]:
 
 
 def _image(entry: Entry) -> tuple:
-    return (os.path.realpath(entry.store), entry.file) if entry.store else (os.path.realpath(entry.file),)
+    return (os.path.realpath(entry.store), entry.place, entry.file) if entry.store else (os.path.realpath(entry.file),)
 
 
 def few(entries: list[Entry], labels: int | None, seed: int) -> list[Entry]:

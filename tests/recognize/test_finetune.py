@@ -13,14 +13,15 @@ from conftest import SMALL
 from seqclr import cli
 from seqclr.config import FinetuneConfig, load_yaml, resolve
 from seqclr.data.charset import Charset
-from seqclr.data.records import Entry
+from seqclr.data.pack import pack
+from seqclr.data.records import Entry, find_unlabelled
 from seqclr.engine import checkpoints
 from seqclr.engine.trainer import Trainer
 from seqclr.errors import UserError
 from seqclr.methods.ctc import CTC
 from seqclr.methods.self_training import SelfTraining
 from seqclr.nn.encoders import build_encoder
-from seqclr.recognize.finetune import Validation, few, find_more, split_off_validation
+from seqclr.recognize.finetune import Validation, few, find_more, split_off_validation, without
 from seqclr.recognize.recognizer import Recognizer
 from tests.engine import tiny
 
@@ -137,6 +138,17 @@ def test_what_is_validated_or_tested_on_is_not_learned_from(pages):
     only = resolve(FinetuneConfig, SelfTraining, [{"data": [str(pages)], "unlabelled": [str(pages)]}])
     with pytest.raises(UserError, match="nothing but images that are validated or tested on"):
         find_more(only, train + validation)
+
+
+def test_packed_images_of_one_file_name_are_told_apart(pages, tmp_path):
+    pytest.importorskip("array_record")
+    for folder in "ab":
+        (tmp_path / folder).mkdir()
+        shutil.copy(pages / "images" / "000000.png", tmp_path / folder)
+    pack([tmp_path / "a", tmp_path / "b"], tmp_path / "packed")
+    entries = find_unlabelled([tmp_path / "packed"])
+    assert without(entries, entries[:1]) == entries[1:]
+    assert not without(entries, find_unlabelled(list((tmp_path / "packed").glob("*.arrayrecord"))))
 
 
 def test_a_run_with_images_without_labels_keeps_and_reads_with_the_average(pages, tmp_path, capsys):

@@ -1,0 +1,85 @@
+"""Resident memory over one pass of a streamed pack: as much at its end as at its start, or the loader keeps something.
+
+    python benchmarks/memory.py --count 100000
+    python benchmarks/memory.py --data PACK
+
+Packs 1,000 generated pages again and again, `--count` records in all, into a temporary folder, or takes any data of
+yours. The loader makes two views of every record once, in batches of 96 of 32x128, and decodes at every access, as it
+does of more than 1 GiB. Counts this process and its workers, on Linux.
+"""
+
+import argparse
+import csv
+import multiprocessing
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from commands import circumstances
+
+from seqclr.data import loader, synth
+from seqclr.data.pack import pack
+from seqclr.data.records import find_unlabelled
+from seqclr.recipes.text import TwoViews
+
+PAGES = 1000
+
+
+def make(folder: Path, count: int) -> Path:
+    """A pack of `count` records."""
+    synth.generate(folder / "pages", PAGES)
+    pages = sorted((folder / "pages" / "images").iterdir())
+    with open(folder / "list.csv", "w", newline="") as stream:
+        rows = csv.writer(stream)
+        rows.writerow(["file", "text"])
+        rows.writerows([pages[i % PAGES], "any"] for i in range(count))
+    pack([folder / "list.csv"], folder / "pack")
+    return folder / "pack"
+
+
+def resident() -> tuple[float, float]:
+    """MiB of this process and of its workers together."""
+    own, *workers = (_of(process) for process in ("self", *(child.pid for child in multiprocessing.active_children())))
+    return own, sum(workers)
+
+
+def _of(process: int | str) -> float:
+    lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS"))
+
+
+def measure(data: str, workers: int) -> None:
+    start = resident()[0]
+    entries = find_unlabelled([data])
+    listed = resident()[0]
+    fitted = loader.Fitted(entries, 32, 128, "stretch", skip_bad=True)
+    print(f"MiB of this process: {start:.0f} to begin with, {listed:.0f} with {len(entries)} entries, "
+          f"{resident()[0]:.0f} with their headers checked")  # fmt: skip
+    batches = loader.Loader(fitted, TwoViews("article"), 96, seed=0, workers=workers)
+    began, samples = time.perf_counter(), []
+    for _ in range(batches.steps_per_epoch):
+        next(batches)
+        samples.append(resident())
+    batches.close()
+    tenths = [part.mean(0) for part in np.array_split(np.array(samples), 10)]
+    for name, (own, others) in (("first", tenths[0]), ("last", tenths[-1])):
+        print(f"MiB in the {name} tenth of the pass: {own:.0f} and {others:.0f} in {workers} workers")
+    grown = tenths[-1].sum() / tenths[0].sum() - 1
+    print(f"{100 * grown:+.1f} % over the pass, {96 * len(samples) / (time.perf_counter() - began):.0f} images/s")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--count", type=int, default=100_000)
+    parser.add_argument("--data")
+    parser.add_argument("--workers", type=int, default=2)
+    args = parser.parse_args()
+    loader.CACHE_BYTES = 0
+    with tempfile.TemporaryDirectory() as folder:
+        measure(args.data or make(Path(folder), args.count), args.workers)
+    print(circumstances())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,79 @@
+"""Anything that seqclr reads, packed into few large files. Host wing."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from seqclr.data import images, shards
+from seqclr.data.records import Entry, find, survey
+from seqclr.errors import UserError
+
+
+def pack(
+    paths: Sequence[str | Path],
+    output: str | Path,
+    split: str | None = None,
+    label_pattern: str | None = None,
+    shard_size: int = shards.SHARD_SIZE,
+) -> None:
+    """Writes the images of some paths, with or without a text, into a new folder of shards; data/shards.py says how.
+
+    split: only rows of it. Images that cannot be opened are reported and left out. The folder appears once it is whole.
+    Raises UserError for an output that exists, for rows that are wrong, and where there is no image.
+    """
+    target = Path(output)
+    if target.exists():
+        raise UserError(f"{output} exists already: choose another --output")
+    if shard_size < 1:
+        raise UserError(f"shard_size is {shard_size}: give 1 or more")
+    entries = _entries(paths, split, label_pattern)
+    sources = list(dict.fromkeys(entry.source for entry in entries))
+    skipped: list[str] = []
+    beside = target.with_name(target.name + ".partial")
+    shutil.rmtree(beside, ignore_errors=True)
+    try:
+        _make(beside)
+        count = shards.write(beside, _readable(entries, sources, skipped), sources, shard_size)
+        for message in skipped:
+            print(f"skipped: {message}", file=sys.stderr)
+        if not count:
+            raise UserError("no image can be opened, so nothing was packed: `seqclr check` says more")
+        beside.rename(target)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    left_out = f", {len(skipped)} that cannot be opened were skipped" if skipped else ""
+    print(f"{count} images packed{left_out}", file=sys.stderr)
+
+
+def _entries(paths: Sequence[str | Path], split: str | None, label_pattern: str | None) -> list[Entry]:
+    if split is not None:
+        return find(paths, split, label_pattern)
+    entries, faults = survey(paths, label_pattern)
+    if faults:
+        raise UserError(faults[0].reason)
+    return entries
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise UserError(f"{folder} cannot be made ({error.strerror}): choose another --output") from None
+
+
+def _readable(entries: list[Entry], sources: list[str], skipped: list[str]) -> Iterator[tuple[shards.Row, bytes]]:
+    """Rows and bytes of the images that can be opened; of each other one a message goes to `skipped`."""
+    numbers = {source: number for number, source in enumerate(sources)}
+    for entry in tqdm(entries, "pack", unit="img", leave=False, disable=len(entries) < 2000):
+        try:
+            data = entry.read_bytes()
+            images.open_image(data, entry.name)
+        except UserError as error:
+            skipped.append(str(error))
+        else:
+            yield (numbers[entry.source], entry.file, entry.text, entry.split), data

@@ -6,6 +6,7 @@ import argparse
 import dataclasses
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -161,13 +162,14 @@ def _merged(values: list[dict]) -> dict:
 
 def _add_key(parser: Parser, field: dataclasses.Field) -> None:
     default = "" if field.default in (None, dataclasses.MISSING) else f" (default: {field.default})"
-    parser.add_argument(
-        f"--{field.name.replace('_', '-')}",
-        dest=field.name,
-        nargs="+" if field.name in LISTS else None,
-        metavar="PATH" if field.name in LISTS else field.name.rsplit("_")[-1].upper(),
-        help=field.metadata.get("help", f"of {field.name}").replace("%", "%%") + default,
-    )
+    if field.type == "bool":
+        form = {"action": argparse.BooleanOptionalAction}
+    elif field.name in LISTS:
+        form = {"nargs": "+", "metavar": "PATH"}
+    else:
+        form = {"metavar": field.name.rsplit("_")[-1].upper()}
+    help = field.metadata.get("help", f"of {field.name}").replace("%", "%%") + default
+    parser.add_argument(f"--{field.name.replace('_', '-')}", dest=field.name, help=help, **form)
 
 
 def _resolve(base: type, method_of: Callable, values: list[dict]):
@@ -183,7 +185,7 @@ def _train(run: Callable, args) -> int:
         logs = run()
     except Interrupted as stopped:
         print(f"{stopped}; the same command with --resume goes on", file=sys.stderr)
-        return 130
+        return 0 if stopped.number == signal.SIGTERM else 130
     except TrainingFailed as error:
         print(f"seqclr: {error}", file=sys.stderr)
         return 1

@@ -9,7 +9,7 @@ import dataclasses
 import difflib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import yaml
 from omegaconf import OmegaConf
@@ -53,6 +53,7 @@ class RunConfig:
     warmup: float = key(0.05, "part of the steps in which the learning rate rises from zero")
     clip: float = key(1.0, "largest norm of the gradient; 0 for none")
     precision: str = key("auto", "auto, float32, mixed_bfloat16 or mixed_float16")
+    deterministic: bool = key(False, "bitwise the same weights from the same command, on the same machine; slower")
     workers: int | None = key(None, "processes that make the views; by default one for every two cores")
     checkpoint_every: int | None = key(None, "steps between checkpoints; by default at the end of every round")
     tensorboard: bool = key(False, "write TensorBoard logs into the run (needs the extra [tensorboard])")
@@ -133,9 +134,9 @@ def load_yaml(file: str | Path) -> dict:
     return values
 
 
-def save(config: Any, path: str | Path) -> None:
+def save(config: Any, stream: IO[str]) -> None:
     """Writes every key of a resolved configuration as YAML."""
-    OmegaConf.save(OmegaConf.create(dataclasses.asdict(config)), path)
+    OmegaConf.save(OmegaConf.create(dataclasses.asdict(config)), stream)
 
 
 def fields_of(cls: type, config: Any) -> dict[str, Any]:

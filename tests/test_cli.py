@@ -6,6 +6,7 @@ import json
 import re
 import runpy
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from conftest import SMALL
 from PIL import Image
 
 from seqclr import cli
+from seqclr.engine.trainer import Interrupted
 
 ROOT = Path(__file__).parents[1]
 TOOLS = {path.stem.replace("_", "-"): path for path in (ROOT / "tools").glob("*.py")}
@@ -429,6 +431,30 @@ def test_predict_reads_the_good_ones_and_names_the_bad_one(reader, pages, tmp_pa
     report = json.loads((tmp_path / "read.json").read_text())
     assert [[row["file"], row["text"]] for row in report["predictions"]] == [row[:2] for row in rows]
     assert len(report["unread"]) == 1
+
+
+# what a training ends with
+
+
+@pytest.mark.parametrize(
+    "words, expected",
+    [([], False), (["--deterministic"], True), (["deterministic=true"], True), (["--no-deterministic"], False)],
+)
+def test_a_key_of_yes_or_no_is_a_flag(monkeypatch, words, expected):
+    seen = []
+    monkeypatch.setattr("seqclr.engine.pretrain.pretrain", lambda config, *_: seen.append(config) or {})
+    assert cli.main(["pretrain", "--data", "pages", "--output", "run", *words, "height=16"]) == 0
+    assert seen[0].deterministic is expected and seen[0].height == 16
+
+
+@pytest.mark.parametrize("number, status", [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+def test_a_machine_that_is_taken_away_is_no_failure(monkeypatch, capsys, number, status):
+    def stopped(*_):
+        raise Interrupted("stopped at step 3 of 6 and saved", number)
+
+    monkeypatch.setattr("seqclr.engine.pretrain.pretrain", stopped)
+    assert cli.main(["pretrain", "--data", "pages", "--output", "run"]) == status
+    assert capsys.readouterr() == ("", "stopped at step 3 of 6 and saved; the same command with --resume goes on\n")
 
 
 # the program

@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from seqclr import files
 from seqclr.errors import UserError
 
 CASES = {"keep": str, "lower": str.lower, "upper": str.upper}
@@ -85,7 +86,8 @@ class Charset:
 
     def save(self, path: str | Path) -> None:
         text = json.dumps(dataclasses.asdict(self), ensure_ascii=False, indent=1)
-        Path(path).write_text(text + "\n", encoding="utf-8")
+        with files.whole(Path(path)) as stream:
+            stream.write(text + "\n")
 
     @classmethod
     def load(cls, path: str | Path) -> Charset:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import atexit
 import functools
+import multiprocessing
 import os
 import signal
 import sys
 import tempfile
+import threading
 import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -185,7 +187,7 @@ class Loader:
         iterable = self._dataset[self._batches :].to_iter_dataset(options)
         if self._workers:
             options = grain.MultiprocessingOptions(num_workers=self._workers, per_worker_buffer_size=4)
-            iterable = iterable.mp_prefetch(options, _ignore_interrupts)
+            iterable = iterable.mp_prefetch(options, _follow)
         self._iterator = iter(iterable)
 
     def close(self) -> None:
@@ -195,9 +197,19 @@ class Loader:
             iterator.close()
 
 
-def _ignore_interrupts(worker: int, workers: int) -> None:
-    """A worker leaves Ctrl-C, which a terminal sends to all processes, to the one that saves and ends the run."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _follow(worker: int, workers: int) -> None:
+    """A worker leaves signals, which often go to all processes, to the one that saves and ends the run.
+
+    It ends when that one is killed; grain's would go on.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+
+    def watch():
+        multiprocessing.parent_process().join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 class Joined:

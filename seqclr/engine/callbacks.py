@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
 import keras
 from tqdm import tqdm
 
+from seqclr import files
 from seqclr.engine.run import Run
 from seqclr.errors import UserError
 
@@ -61,12 +61,10 @@ class Metrics(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         self.rows.append(ordered(logs))
         names = dict.fromkeys(name for row in self.rows for name in row)
-        beside = self.file.with_suffix(".partial")
-        with open(beside, "w", newline="") as stream:
+        with files.whole(self.file) as stream:
             writer = csv.DictWriter(stream, names)
             writer.writeheader()
             writer.writerows(self.rows)
-        os.replace(beside, self.file)
 
     def get_state(self) -> list:
         return self.rows
@@ -105,7 +103,8 @@ def draw_curves(source: Path, folder: Path) -> None:
             axes.plot(*zip(*points))
             axes.set(title=name, xlabel="step")
             axes.grid(alpha=0.3)
-        figure.savefig(folder / f"{group}.png", dpi=100)
+        with files.whole(folder / f"{group}.png", binary=True) as stream:
+            figure.savefig(stream, dpi=100)
 
 
 class TensorBoard(keras.callbacks.TensorBoard):

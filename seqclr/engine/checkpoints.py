@@ -1,14 +1,15 @@
-"""Checkpoints: one file each, all variables by name and the state of the run; written beside and renamed."""
+"""Checkpoints: one file each, all variables by name and the state of the run."""
 
 from __future__ import annotations
 
 import json
-import os
+import sys
 import zipfile
 from pathlib import Path
 
 import numpy as np
 
+from seqclr import files
 from seqclr.errors import UserError
 
 STATE = "state.json"
@@ -17,12 +18,8 @@ STATE = "state.json"
 def save(path: Path, variables: dict[str, np.ndarray], state: dict) -> None:
     """Writes arrays by name and a JSON-able state. The file appears whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_suffix(".partial")
-    with open(beside, "wb") as stream:
+    with files.whole(path, binary=True) as stream:
         np.savez(stream, **variables, **{STATE: np.frombuffer(json.dumps(state).encode(), np.uint8)})
-        stream.flush()
-        os.fsync(stream.fileno())
-    os.replace(beside, path)
 
 
 def load(path: Path) -> tuple[dict[str, np.ndarray], dict]:
@@ -31,8 +28,29 @@ def load(path: Path) -> tuple[dict[str, np.ndarray], dict]:
         with np.load(path) as archive:
             arrays = {name: archive[name] for name in archive.files}
         return arrays, json.loads(arrays.pop(STATE).tobytes())
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path} is damaged or not a checkpoint ({error}): remove it and take the one before") from None
+    except (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile) as error:
+        raise UserError(f"{path} is damaged or not a checkpoint ({error}): remove it, and another is taken") from None
+
+
+def load_newest(folder: Path) -> tuple[Path, dict[str, np.ndarray], dict] | None:
+    """The newest checkpoint by step that is whole: its path, arrays and state; None where there is none.
+
+    Newer ones that are damaged are named on stderr. Raises UserError where all are damaged.
+    """
+    damaged: list[Path] = []
+    for path in reversed(steps(folder)):
+        try:
+            loaded = load(path)
+        except UserError:
+            damaged.append(path)
+            continue
+        for other in damaged:
+            print(f"{other} is damaged: {path} is taken instead", file=sys.stderr)
+        return path, *loaded
+    if damaged:
+        named = ", ".join(map(str, damaged))
+        raise UserError(f"all checkpoints are damaged ({named}): remove them, and --resume starts from the first step")
+    return None
 
 
 def names(parts: dict) -> dict[str, object]:
@@ -79,6 +97,9 @@ def steps(folder: Path) -> list[Path]:
     return sorted(folder.glob("step-*.npz"))
 
 
-def prune(folder: Path, keep: int) -> None:
-    for path in steps(folder)[:-keep]:
+def prune(newest: Path, keep: int) -> None:
+    """Drops all but so many, and those of later steps: a run that had to step back has yet to make these again."""
+    found = steps(newest.parent)
+    end = found.index(newest) + 1
+    for path in [*found[:end][:-keep], *found[end:]]:
         path.unlink()

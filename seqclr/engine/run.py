@@ -6,9 +6,11 @@ import dataclasses
 import os
 from pathlib import Path
 
+import numpy as np
 from omegaconf import OmegaConf
 
 from seqclr import config as configuration
+from seqclr import files
 from seqclr.engine import checkpoints
 from seqclr.errors import UserError
 
@@ -29,9 +31,11 @@ class Run:
 
     @classmethod
     def check_free(cls, folder: str | Path) -> Run:
-        """Raises UserError if there is something in the folder; makes nothing."""
+        """Raises UserError if there is something in the folder but what was left half written; makes nothing."""
         run = cls(folder)
-        if run.folder.exists() and (not run.folder.is_dir() or any(run.folder.iterdir())):
+        if run.folder.exists() and not (
+            run.folder.is_dir() and all(path.suffix == files.PARTIAL for path in run.folder.iterdir())
+        ):
             raise UserError(f"{folder} exists already: continue it with --resume, or choose another --output")
         check_can_make(run.folder)
         return run
@@ -46,12 +50,15 @@ class Run:
         return run
 
     def create(self, config) -> None:
+        """Makes the folder, config.yaml first: a run that is killed here can be made anew before it, resumed after."""
         check_can_make(self.folder)
-        self.checkpoints.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for left in self.folder.rglob(f"*{files.PARTIAL}"):
+            left.unlink()
+        with files.whole(self.config_file) as stream:
+            configuration.save(config, stream)
+        self.checkpoints.mkdir(exist_ok=True)
         self.plots.mkdir(exist_ok=True)
-        beside = self.config_file.with_suffix(".partial")
-        configuration.save(config, beside)
-        os.replace(beside, self.config_file)
 
     def config(self):
         """The resolved configuration, as written; what every training has is there and of the right type."""
@@ -65,17 +72,15 @@ class Run:
             raise UserError(f"{self.config_file}: {error}") from None
         return OmegaConf.create({**values, **dataclasses.asdict(typed)})
 
-    def latest(self) -> Path:
-        """The newest checkpoint; UserError if there is none."""
-        found = checkpoints.steps(self.checkpoints)
-        if not found:
-            raise UserError(f"{self.folder} has no checkpoint yet: train it first, or again from the start elsewhere")
-        return found[-1]
-
-    def best(self) -> Path:
-        """The checkpoint that validated best, or the newest where nothing was validated."""
+    def best(self) -> tuple[Path, dict[str, np.ndarray]]:
+        """The checkpoint that validated best, or the newest where nothing was validated: its path and arrays."""
         best = self.checkpoints / "best.npz"
-        return best if best.is_file() else self.latest()
+        if best.is_file():
+            return best, checkpoints.load(best)[0]
+        newest = checkpoints.load_newest(self.checkpoints)
+        if newest is None:
+            raise UserError(f"{self.folder} has no checkpoint yet: train it first, or again from the start elsewhere")
+        return newest[:2]
 
 
 def check_can_make(path: Path) -> None:

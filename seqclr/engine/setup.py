@@ -83,6 +83,8 @@ def check_range(name: str, value: float | None) -> None:
 def begin(config) -> tf.distribute.Strategy:
     """Seeds everything, sets the precision and returns the strategy for the devices that are there."""
     keras.utils.set_random_seed(config.seed)
+    if config.deterministic:
+        tf.config.experimental.enable_op_determinism()
     set_precision(config.precision)
     strategy = choose_strategy()
     replicas = strategy.num_replicas_in_sync
@@ -101,8 +103,7 @@ def make_encoder(config, weights_of: str | None) -> keras.Model:
     """The encoder of a configuration, with the weights of another run where one is named."""
     encoder = build_encoder(config.encoder, config.height, config.width, config.positions, config.dropout)
     if weights_of is not None:
-        path = Run.open(weights_of).best()
-        arrays, _ = checkpoints.load(path)
+        path, arrays = Run.open(weights_of).best()
         checkpoints.restore({"encoder": encoder}, arrays, path)
         say(f"encoder from {path}")
     return encoder

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-import signal
-import threading
 from collections.abc import Sequence
+from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from seqclr.engine import checkpoints, optimizers
+from seqclr.engine import checkpoints, optimizers, signals
 from seqclr.engine.run import Run
+from seqclr.files import NotWritten
 from seqclr.methods.base import Method
 
 KEEP = 2  # checkpoints of the last steps
@@ -24,7 +23,11 @@ class TrainingFailed(Exception):
 
 
 class Interrupted(Exception):
-    """Somebody stopped the run; it was saved."""
+    """A signal, of this number, stopped the run; it was saved."""
+
+    def __init__(self, message: str, number: int):
+        super().__init__(message)
+        self.number = number
 
 
 def choose_strategy() -> tf.distribute.Strategy:
@@ -50,6 +53,9 @@ class Trainer:
         method.total_steps = self.total
         self.round = min(self.total, max(loader.steps_per_epoch, -(-self.total // 40)))
         self.step = 0
+        self.pending: list[dict] = []  # what the steps of this round measured
+        self.logs: dict[str, float] = {}  # the means of the last round
+        self.last: Path | None = None  # the last checkpoint
         self.model = _Parts(method.parts())
         self.schedule = optimizers.WarmupCosine(config.learning_rate, int(config.warmup * self.total), self.total)
         with strategy.scope():
@@ -59,7 +65,6 @@ class Trainer:
         self.model.optimizer = self.optimizer
         self.callbacks = list(callbacks)
         self._functions: dict[frozenset, tf.types.experimental.PolymorphicFunction] = {}
-        self._stop = False
 
     # the step
 
@@ -126,11 +131,20 @@ class Trainer:
     def fit(self) -> dict[str, float]:
         """Trains to the last step and returns the last round's figures.
 
-        Raises TrainingFailed for a non-finite loss, Interrupted after Ctrl-C or SIGTERM (both saved first).
+        Raises Interrupted after Ctrl-C or SIGTERM, when all is saved, and TrainingFailed where a loss is not finite or
+        a file cannot be written.
         """
+        try:
+            with signals.noted() as seen:
+                self._fit(seen)
+        except NotWritten as error:
+            raise TrainingFailed(f"{error}; {self._kept()}: make room, and --resume goes on") from None
+        return self.logs
+
+    def _fit(self, seen: list[int]) -> None:
+        """Until a signal is seen."""
         callbacks = keras.callbacks.CallbackList(self.callbacks, model=self.model, epochs=-(-self.total // self.round))
         callbacks.on_train_begin()
-        logs: dict[str, float] = {}
         bar = tqdm(
             total=self.total * self.config.batch_size,
             initial=self.step * self.config.batch_size,
@@ -139,51 +153,48 @@ class Trainer:
             desc=f"step {self.step}/{self.total}",
             mininterval=1.0,
         )
-        with _on_signals(self._request_stop), bar:
-            pending: list[dict] = []
+        with bar:
             while self.step < self.total and not self.model.stop_training:
                 if self.step % self.round == 0:
                     callbacks.on_epoch_begin(self.step // self.round)
                 callbacks.on_train_batch_begin(self.step)
                 batch = self._place(next(self.loader))
-                pending.append(self._function(self.method.frozen(self.step))(batch))
+                self.pending.append(self._function(self.method.frozen(self.step))(batch))
                 self.step += 1
-                callbacks.on_train_batch_end(self.step - 1, pending[-1])
+                callbacks.on_train_batch_end(self.step - 1, self.pending[-1])
                 end = self.step % self.round == 0 or self.step == self.total
-                if end or self.step % 10 == 0 or self._stop:
-                    loss = self._check(pending)
+                save = end or seen or self.step % (self.config.checkpoint_every or self.total) == 0
+                if save or self.step % 10 == 0:
+                    loss = self._check()
                     bar.set_description(f"step {self.step}/{self.total}, loss {loss:.3f}", refresh=False)
                 bar.update(self.config.batch_size)
                 if end:
-                    logs = self._mean(pending)
-                    pending = []
-                    callbacks.on_epoch_end((self.step - 1) // self.round, logs)
-                if self._stop or end or self.step % (self.config.checkpoint_every or self.total) == 0:
-                    if not end:
-                        self._check(pending)
+                    self.logs, self.pending = self._mean(), []
+                    callbacks.on_epoch_end((self.step - 1) // self.round, self.logs)
+                if save:
                     self.save()
-                if self._stop:
-                    raise Interrupted(f"stopped at step {self.step} of {self.total} and saved")
-        callbacks.on_train_end(logs)
-        return logs
+                    if seen:
+                        raise Interrupted(f"stopped at step {self.step} of {self.total} and saved", seen[0])
+        callbacks.on_train_end(self.logs)
 
-    def _request_stop(self, *_):
-        self._stop = True
-
-    def _mean(self, pending) -> dict[str, float]:
-        logs = {name: float(np.mean([float(row[name]) for row in pending])) for name in pending[0]}
+    def _mean(self) -> dict[str, float]:
+        logs = {name: float(np.mean([row[name] for row in self.pending])) for name in self.pending[0]}
         epoch = self.step / self.loader.steps_per_epoch
         rate = optimizers.learning_rate_at(self.schedule, self.step - 1)
         return {"step": self.step, "passes": round(epoch, 3), **logs, "learning_rate": rate}
 
-    def _check(self, pending) -> float:
-        """The last loss; raises TrainingFailed at the first that is not finite."""
-        first = self.step - len(pending) + 1
-        for step, row in enumerate(pending[-11:], max(first, self.step - 10)):
-            bad = [name for name, value in row.items() if not np.isfinite(float(value))]
+    def _check(self) -> float:
+        """Makes numbers of what the last steps measured and returns the last loss.
+
+        Raises TrainingFailed at the first that is not finite.
+        """
+        recent = self.pending[-10:]
+        for step, row in enumerate(recent, self.step - len(recent) + 1):
+            row.update({name: float(value) for name, value in row.items()})
+            bad = [name for name, value in row.items() if not np.isfinite(value)]
             if bad:
                 raise TrainingFailed(self._diagnosis(step, bad))
-        return float(pending[-1]["loss"])
+        return recent[-1]["loss"]
 
     def _diagnosis(self, step: int, bad: list[str]) -> str:
         broken = [
@@ -194,35 +205,39 @@ class Trainer:
         where = (
             f"{len(broken)} weights are not finite, the first is {broken[0]}" if broken else "all weights are finite"
         )
-        kept = checkpoints.steps(self.run.checkpoints)
         return (
             f"{' and '.join(bad)} is not a finite number at step {step} of {self.total} "
             f"(learning rate {optimizers.learning_rate_at(self.schedule, step - 1):.2g}, {where}); "
-            f"{f'{kept[-1]} is from before' if kept else 'no checkpoint was written yet'}: "
-            "lower learning_rate, lengthen warmup, or set precision=float32"
+            f"{self._kept()}: lower learning_rate, lengthen warmup, or set precision=float32"
         )
+
+    def _kept(self) -> str:
+        return f"{self.last} is still good" if self.last else "no checkpoint was written yet"
 
     # what is kept
 
     def state(self) -> dict:
         stateful = {type(c).__name__: c.get_state() for c in self.callbacks if hasattr(c, "get_state")}
-        return {"step": self.step, "loader": self.loader.get_state(), "callbacks": stateful}
+        own = {"step": self.step, "pending": self.pending, "logs": self.logs}
+        return {**own, "loader": self.loader.get_state(), "callbacks": stateful}
 
     def save(self, name: str | None = None) -> None:
-        """Writes a checkpoint, `step-...` unless named, and drops the oldest."""
+        """Writes a checkpoint: that of the step, upon which the oldest is dropped, or one with a name."""
         parts = {**self.method.parts(), "optimizer": self.optimizer}
         path = self.run.checkpoints / f"{name or f'step-{self.step:08d}'}.npz"
         checkpoints.save(path, checkpoints.snapshot(parts), self.state())
-        checkpoints.prune(self.run.checkpoints, KEEP)
+        if name is None:
+            self.last = path
+            checkpoints.prune(path, KEEP)
 
     def resume(self) -> None:
         """Goes on from the newest checkpoint of the run, or starts where it was ended before there was one."""
-        if not checkpoints.steps(self.run.checkpoints):
+        newest = checkpoints.load_newest(self.run.checkpoints)
+        if newest is None:
             return
-        path = self.run.latest()
-        arrays, state = checkpoints.load(path)
-        checkpoints.restore({**self.method.parts(), "optimizer": self.optimizer}, arrays, path)
-        self.step = state["step"]
+        self.last, arrays, state = newest
+        checkpoints.restore({**self.method.parts(), "optimizer": self.optimizer}, arrays, self.last)
+        self.step, self.pending, self.logs = state["step"], state.get("pending", []), state.get("logs", {})
         self.loader.set_state(state["loader"])
         for callback in self.callbacks:
             if type(callback).__name__ in state["callbacks"]:  # one that is new to the run starts from nothing
@@ -244,22 +259,3 @@ def _trainable(part) -> list:
     if isinstance(part, keras.Variable):
         return [part] if part.trainable else []
     return part.trainable_variables
-
-
-@contextlib.contextmanager
-def _on_signals(handler):
-    """Ctrl-C and SIGTERM ask for a stop after the step; a second Ctrl-C stops at once."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def once(number, frame):
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        handler()
-
-    before = {number: signal.signal(number, once) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, old in before.items():
-            signal.signal(number, old)

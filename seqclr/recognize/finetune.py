@@ -172,9 +172,9 @@ def inherited_head(folder: str, dim: int, charset: Charset) -> list[np.ndarray] 
     run = Run.open(folder)
     if not run.charset_file.is_file():
         return None
-    known, path = Charset.load(run.charset_file), run.best()
+    known, (path, arrays) = Charset.load(run.charset_file), run.best()
     head = ctc_head(dim, len(known) + 1, run.config().dropout)
-    checkpoints.restore({"head": head}, checkpoints.load(path)[0], path)
+    checkpoints.restore({"head": head}, arrays, path)
     *hidden, kernel, bias = head.get_weights()
     place = {character: i for i, character in enumerate(known.characters)}
     found = [place.get(c, place.get(c.swapcase())) for c in charset.characters]
@@ -219,6 +219,9 @@ class Validation(keras.callbacks.Callback):
         self.trainer: Trainer | None = None
         self.best, self.best_step, self.waited, self.blank_rounds = -1.0, 0, 0, 0
 
+    def on_train_begin(self, logs=None):
+        self._stop_if_waited()  # a run that stopped early and is resumed is still at its end
+
     def on_epoch_end(self, epoch, logs=None):
         with self.averaged.exchanged() if self.averaged is not None else contextlib.nullcontext():
             self._validate(logs)
@@ -238,6 +241,9 @@ class Validation(keras.callbacks.Callback):
             self.trainer.save("best")
         else:
             self.waited += 1
+        self._stop_if_waited()
+
+    def _stop_if_waited(self):
         if self.patience is not None and self.waited >= self.patience:
             self.model.stop_training = True
 

@@ -38,8 +38,7 @@ class Recognizer:
         keras.mixed_precision.set_global_policy("float32")
         encoder = build_encoder(config.encoder, config.height, config.width, config.positions, config.dropout)
         head = ctc_head(encoder.dim, len(charset) + 1, config.dropout)
-        path = run.best()
-        arrays, _ = checkpoints.load(path)
+        path, arrays = run.best()
         checkpoints.restore({"encoder": encoder, "head": head}, arrays, path)
         return cls(encoder, head, charset, config.height, config.width, config.resize)
 

@@ -1,5 +1,9 @@
 """Batches depend on the seed alone: not on workers, on interruptions, or on whether pixels are kept."""
 
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -189,3 +193,26 @@ def test_in_order(entries):
     batches = list(in_order(Fitted(entries, 32, 64, "pad"), 2))
     assert [batch["index"].tolist() for batch in batches] == [[0, 1], [2, 3], [4]]
     assert batches[2]["image"].shape == (1, 32, 64, 3)
+
+
+ORPHANS = """
+import multiprocessing, os, signal
+from tests.data.test_loader import Numbers, noisy
+from seqclr.data.loader import Loader
+
+if __name__ == "__main__":
+    loader = Loader(Numbers(), noisy, 4, 0, workers=2)
+    next(loader)
+    print(*[worker.pid for worker in multiprocessing.active_children()], flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_workers_end_with_a_process_that_is_killed(tmp_path):
+    script = tmp_path / "orphans.py"
+    script.write_text(ORPHANS)
+    root = Path(__file__).parents[2]
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    # returns when nobody is left who could write to its output
+    done = subprocess.run([sys.executable, script], env=environment, stdout=subprocess.PIPE, timeout=100)
+    assert done.returncode == -signal.SIGKILL and len(done.stdout.split()) == 2

@@ -48,8 +48,18 @@ def test_another_architecture_is_refused_before_anything_is_set(tmp_path):
 
 
 def test_prune_keeps_the_newest_and_the_best(tmp_path):
-    for step in (1, 20, 300):
+    """And drops one of a later step, which a run has stepped back from."""
+    for step in (1, 20, 300, 4000):
         (tmp_path / f"step-{step:08d}.npz").touch()
     (tmp_path / "best.npz").touch()
-    checkpoints.prune(tmp_path, 2)
+    checkpoints.prune(tmp_path / "step-00000300.npz", 2)
     assert sorted(file.name for file in tmp_path.iterdir()) == ["best.npz", "step-00000020.npz", "step-00000300.npz"]
+
+
+def test_where_all_are_damaged_all_are_named(tmp_path, capsys):
+    assert checkpoints.load_newest(tmp_path) is None
+    for step in (1, 2):
+        (tmp_path / f"step-{step}.npz").write_bytes(b"no checkpoint")
+    with pytest.raises(UserError, match=r"all checkpoints are damaged \(.*step-2.npz, .*step-1.npz\): remove them"):
+        checkpoints.load_newest(tmp_path)
+    assert capsys.readouterr().err == ""

@@ -1,7 +1,9 @@
 """The loop: equalities, stops, and what it says."""
 
+import errno
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,34 +14,99 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from seqclr.engine import checkpoints
+from seqclr.engine.callbacks import Metrics
 from seqclr.engine.trainer import Interrupted, TrainingFailed
 from tests.engine import tiny
 
 ALL = ["simclr", "simsiam", "ctc"]
 
 
-@pytest.mark.parametrize("method", ALL)
-def test_resumed_is_uninterrupted(tmp_path, method):
-    """Bitwise: weights, moments, dropout's random state, position in the data."""
-    whole = tiny.trainer(tmp_path / "whole", method, steps=6)
-    whole.fit()
+class Signal(keras.callbacks.Callback):
+    """Sends this process a signal after a step."""
 
-    class Stop(keras.callbacks.Callback):
-        def on_train_batch_end(self, batch, logs=None):
-            if batch == 2:
-                os.kill(os.getpid(), signal.SIGINT)
+    def __init__(self, number, step):
+        super().__init__()
+        self.number, self.step = number, step
 
-    first = tiny.trainer(tmp_path / "parts", method, [Stop()], steps=6)
-    with pytest.raises(Interrupted, match="step 3 of 6"):
-        first.fit()
-    second = tiny.trainer(tmp_path / "parts", method, steps=6, seed=0)
-    second.resume()
-    assert second.step == 3
-    second.fit()
-    expected, found = tiny.weights(whole), tiny.weights(second)
+    def on_train_batch_end(self, batch, logs=None):
+        if batch + 1 == self.step:
+            os.kill(os.getpid(), self.number)
+
+
+def measured(folder, method, callbacks=(), **keys):
+    """A job that writes metrics.csv."""
+    return tiny.trainer(folder, method, [Metrics(folder / "metrics.csv"), *callbacks], **keys)
+
+
+def assert_equal(whole, parts):
+    """Bitwise: weights, moments, dropout's random state, the last figures and the rows of metrics.csv."""
+    expected, found = tiny.weights(whole), tiny.weights(parts)
     assert [n.split("/")[0] for n in expected] == [n.split("/")[0] for n in found]
     for (name, a), b in zip(expected.items(), found.values()):
         np.testing.assert_array_equal(a, b, err_msg=name)
+    assert whole.run.metrics_file.read_bytes() == parts.run.metrics_file.read_bytes()
+    assert whole.logs == parts.logs
+
+
+@pytest.mark.parametrize(
+    ("method", "number", "keys"),
+    [
+        ("simclr", signal.SIGINT, {}),
+        ("simsiam", signal.SIGTERM, {"precision": "mixed_float16"}),
+        ("ctc", signal.SIGINT, {"average": 0.9, "pretrained": "x", "head_steps": 30, "warmup": 0.0}),  # thaws at step 2
+    ],
+)
+def test_resumed_is_uninterrupted(tmp_path, method, number, keys):
+    """From the middle of a round of four steps."""
+    keys = {"steps": 6, **keys}
+    whole = measured(tmp_path / "whole", method, **keys)
+    whole.fit()
+    first = measured(tmp_path / "parts", method, [Signal(number, 3)], **keys)
+    with pytest.raises(Interrupted, match="step 3 of 6") as stopped:
+        first.fit()
+    assert stopped.value.number == number
+    second = measured(tmp_path / "parts", method, **keys)
+    second.resume()
+    assert second.step == 3
+    second.fit()
+    assert_equal(whole, second)
+
+
+def test_a_damaged_checkpoint_is_named_and_the_one_before_taken(tmp_path, capsys):
+    keys = {"steps": 6, "checkpoint_every": 2}
+    whole = measured(tmp_path / "whole", "simclr", **keys)
+    whole.fit()
+    shutil.copytree(tmp_path / "whole", tmp_path / "parts")
+    four, six = checkpoints.steps(tmp_path / "parts" / "checkpoints")
+    six.write_bytes(six.read_bytes()[:-100])
+    capsys.readouterr()
+    second = measured(tmp_path / "parts", "simclr", **keys)
+    second.resume()
+    assert capsys.readouterr().err == f"{six} is damaged: {four} is taken instead\n" and second.step == 4
+    second.fit()
+    assert_equal(whole, second)
+
+
+@pytest.mark.parametrize("full", ["metrics.csv", "checkpoints/step-00000004.npz"])
+def test_a_full_disk_is_told_and_costs_nothing_that_was_saved(tmp_path, monkeypatch, full):
+    job = measured(tmp_path, "simclr", steps=6, checkpoint_every=2)
+    fsync = os.fsync
+
+    def no_room(descriptor):
+        if (tmp_path / full).with_suffix(".partial").exists():
+            raise OSError(errno.ENOSPC, "No space left on device")
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", no_room)
+    with pytest.raises(TrainingFailed) as failed:
+        job.fit()
+    kept = tmp_path / "checkpoints" / "step-00000002.npz"
+    assert str(failed.value) == (
+        f"{tmp_path / full} cannot be written (No space left on device); {kept} is still good: make room, and --resume "
+        "goes on"
+    )
+    assert checkpoints.load_newest(kept.parent)[0] == kept and not list(tmp_path.rglob("*.partial"))
 
 
 ON_TWO_DEVICES = """

@@ -293,6 +293,14 @@ def test_the_state_of_a_validation_goes_on():
     assert second.get_state() == first.get_state() == {"best": 0.75, "best_step": 2, "waited": 1, "blank": 0}
 
 
+@pytest.mark.parametrize("patience, stopped", [(2, True), (3, False)])
+def test_a_run_that_ran_out_of_patience_stays_at_its_end(patience, stopped):
+    first, second = Rounds(["ab", "a", "a"], patience=2).validation, Rounds([], patience=patience).validation
+    second.set_state(first.get_state())
+    second.on_train_begin()
+    assert second.model.stop_training == stopped
+
+
 def test_a_run_keeps_its_best_checkpoint(reader):
     with open(reader / "metrics.csv", newline="") as stream:
         rows = [(float(row["val_edit_distance_accuracy"]), float(row["step"])) for row in csv.DictReader(stream)]

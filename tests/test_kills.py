@@ -1,0 +1,65 @@
+"""A run that is killed, three times and where it hurts most, ends as the one that was not."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import numpy as np
+
+# `seqclr`, which kills itself before it gives a file the name that comes first in its arguments.
+DOOMED = """
+import os, signal, sys
+from pathlib import Path
+from seqclr import cli
+
+replace = os.replace
+
+def replace_or_die(beside, path):
+    if Path(path).name == sys.argv[1]:
+        os.kill(os.getpid(), signal.SIGKILL)
+    replace(beside, path)
+
+os.replace = replace_or_die
+sys.exit(cli.main(sys.argv[2:]))
+"""
+
+
+def arrays(file):
+    with np.load(file) as archive:
+        return {name: archive[name] for name in archive.files}
+
+
+def test_killed_is_not_killed(pages, tmp_path):
+    """Rounds of four steps, a checkpoint after every three and every round."""
+
+    def train(output, killed_at="", *words):
+        keys = ["--deterministic", "--steps", "9", "--batch-size", "4", "checkpoint_every=3"]
+        keys += ["height=16", "width=64", "workers=1", "precision=float32", "average=0.9"]
+        return subprocess.run(
+            [sys.executable, "-c", DOOMED, killed_at, "finetune", "--data", pages, "--output", output, *keys, *words],
+            env={**os.environ, "TMPDIR": str(tmp_path)},
+            capture_output=True,
+            text=True,
+        )
+
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    assert train(whole).returncode == 0
+    kills = {  # and what is there of checkpoints then
+        "step-00000003.npz": ["step-00000003.partial"],
+        "step-00000008.npz": ["best.npz", "step-00000004.npz", "step-00000006.npz", "step-00000008.partial"],
+        "step-00000009.npz": ["best.npz", "step-00000006.npz", "step-00000008.npz", "step-00000009.partial"],
+    }
+    for number, (file, left) in enumerate(kills.items()):
+        assert train(parts, file, *["--resume"][:number]).returncode == -signal.SIGKILL
+        assert sorted(path.name for path in (parts / "checkpoints").iterdir()) == left
+    ended = train(parts, "", "--resume")
+    assert ended.returncode == 0, ended.stderr
+    assert (parts / "metrics.csv").read_bytes() == (whole / "metrics.csv").read_bytes()
+    names = sorted(path.name for path in (whole / "checkpoints").iterdir())
+    assert names == sorted(path.name for path in (parts / "checkpoints").iterdir())
+    for name in names:
+        expected, found = (arrays(run / "checkpoints" / name) for run in (whole, parts))
+        assert expected.keys() == found.keys()
+        for key, array in expected.items():
+            np.testing.assert_array_equal(array, found[key], err_msg=f"{name}: {key}")

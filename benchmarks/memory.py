@@ -56,7 +56,7 @@ def measure(data: str, workers: int) -> None:
     fitted = loader.Fitted(entries, 32, 128, "stretch", skip_bad=True)
     print(f"MiB of this process: {start:.0f} to begin with, {listed:.0f} with {len(entries)} entries, "
           f"{resident()[0]:.0f} with their headers checked")  # fmt: skip
-    batches = loader.Loader(fitted, TwoViews("article"), 96, seed=0, workers=workers)
+    batches = loader.Loader(fitted, TwoViews("article"), 96, seed=0, processes=workers)
     began, samples = time.perf_counter(), []
     for _ in range(batches.steps_per_epoch):
         next(batches)

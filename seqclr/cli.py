@@ -121,7 +121,7 @@ def _training_arguments(parser: Parser, argv: list[str], base: type, method_of: 
     plain = [word for word in argv if word not in ("-h", "--help")]
     early, rest = parser.parse_known_args(plain if "--output" in plain else [*plain, "--output", ""])
     saved = Path(early.output) / "config.yaml"
-    files = [load_yaml(saved)] if early.resume and saved.is_file() else []
+    files = [_portable(load_yaml(saved))] if early.resume and saved.is_file() else []
     files += [load_yaml(early.config)] if early.config else []
     words = [word for word in _words(early, rest) if "=" in word and not word.startswith("-")]
     for field in dataclasses.fields(method_of(_merged([*files, _given(early), _pairs(words)]))):
@@ -140,6 +140,11 @@ def _training_arguments(parser: Parser, argv: list[str], base: type, method_of: 
     for name in LISTS & flags.keys():
         flags[name] = [word for word in flags[name] if word not in words]
     return args, [*files, flags, _pairs(words)]
+
+
+def _portable(saved: dict) -> dict:
+    """A saved configuration without the machines that it ran on: a run goes on wherever it is resumed."""
+    return {key: value for key, value in saved.items() if key not in ("workers", "worker")}
 
 
 def _words(args, rest: list[str]) -> list[str]:
@@ -179,6 +184,14 @@ def _resolve(base: type, method_of: Callable, values: list[dict]):
 
 
 def _train(run: Callable, args) -> int:
+    from seqclr.engine.cluster import leave
+
+    status = _trained(run, args)
+    leave(status)
+    return status
+
+
+def _trained(run: Callable, args) -> int:
     from seqclr.engine.trainer import Interrupted, TrainingFailed
 
     try:
@@ -211,6 +224,17 @@ def _report(figures: dict, file: str | None) -> None:
         Path(file).write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     except OSError as error:
         raise UserError(f"{file} cannot be written ({error.strerror}): check the path") from None
+
+
+def launch(parser: Parser, argv: list[str]) -> int:
+    """several workers of one training on this machine, to try what many machines would do"""
+    parser.usage = f"{parser.prog} --local N -- VERB ..."
+    parser.add_argument("--local", type=int, required=True, metavar="N", help="how many workers")
+    parser.add_argument("words", nargs=argparse.REMAINDER, help="pretrain or finetune, with what belongs to it")
+    args = parser.parse_args(argv)
+    from seqclr.engine.launch import launch
+
+    return launch(args.local, [word for word in args.words if word != "--"])
 
 
 # verbs that use a recognizer
@@ -378,7 +402,7 @@ def show_views(parser: Parser, argv: list[str]) -> int:
 
 VERBS = {
     verb.__name__.replace("_", "-"): verb
-    for verb in (pretrain, finetune, probe, evaluate, predict, export, check, pack, synth, show_views)
+    for verb in (pretrain, finetune, launch, probe, evaluate, predict, export, check, pack, synth, show_views)
 }
 
 if __name__ == "__main__":

@@ -54,7 +54,9 @@ class RunConfig:
     clip: float = key(1.0, "largest norm of the gradient; 0 for none")
     precision: str = key("auto", "auto, float32, mixed_bfloat16 or mixed_float16")
     deterministic: bool = key(False, "bitwise the same weights from the same command, on the same machine; slower")
-    workers: int | None = key(None, "processes that make the views; by default one for every two cores")
+    processes: int | None = key(None, "processes that make the views; by default one for every two cores")
+    workers: str | None = key(None, "host:port of every machine, between commas; by default what TF_CONFIG says")
+    worker: int = key(0, "which of the workers this is; the first, 0, is the chief, who alone writes")
     checkpoint_every: int | None = key(None, "steps between checkpoints; by default at the end of every round")
     tensorboard: bool = key(False, "write TensorBoard logs into the run (needs the extra [tensorboard])")
 

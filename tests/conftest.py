@@ -8,7 +8,7 @@ import pytest
 from seqclr import cli
 from seqclr.data import synth
 
-SMALL = ["--batch-size", "16", "--workers", "0", "--precision", "float32", "height=16", "width=64", "views=none"]
+SMALL = ["--batch-size", "16", "--processes", "0", "--precision", "float32", "height=16", "width=64", "views=none"]
 
 
 @pytest.fixture(autouse=True)

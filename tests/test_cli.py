@@ -287,7 +287,7 @@ def test_a_damaged_export(refused, exported, pages, tmp_path):
 def test_finetuning_takes_the_architecture_of_the_pretrained_run_and_refuses_another(
     refused, pages, pretrained, tmp_path
 ):
-    words = ["--data", pages, "--output", tmp_path / "run", "--pretrained", pretrained, "--steps", 1, "--workers", 0]
+    words = ["--data", pages, "--output", tmp_path / "run", "--pretrained", pretrained, "--steps", 1, "--processes", 0]
     for setting in ("encoder=small", "height=32", "positions=learned"):
         refused("finetune", *words, setting, told="is of another architecture")
     refused("finetune", *words[:-6], "--pretrained", tmp_path / "nothing", told="there is no such folder")

@@ -35,7 +35,7 @@ def test_killed_is_not_killed(pages, tmp_path):
 
     def train(output, killed_at="", *words):
         keys = ["--deterministic", "--steps", "9", "--batch-size", "4", "checkpoint_every=3"]
-        keys += ["height=16", "width=64", "workers=1", "precision=float32", "average=0.9"]
+        keys += ["height=16", "width=64", "processes=1", "precision=float32", "average=0.9"]
         return subprocess.run(
             [sys.executable, "-c", DOOMED, killed_at, "finetune", "--data", pages, "--output", output, *keys, *words],
             env={**os.environ, "TMPDIR": str(tmp_path)},

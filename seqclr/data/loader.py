@@ -86,11 +86,16 @@ class Fitted(Sequence):
             return [self.shape[1]] * len(self)
         return [self[index]["width"] for index in range(len(self))]
 
+    def close(self) -> None:
+        """Drops the file of pixels; nothing can be read after it."""
+        if self.cache is not None:
+            self.cache.unlink(missing_ok=True)
+
     def _decode_all(self, skip_bad: bool) -> None:
         handle, name = tempfile.mkstemp(prefix="seqclr-", suffix=".pixels")
         os.close(handle)
         self.cache = Path(name)
-        atexit.register(self.cache.unlink, missing_ok=True)
+        atexit.register(self.close)
         kept, widths = [], []
         with open(self.cache, "wb") as pixels:
             for entry, (image, width) in self._read_all(self._fit, "decode", skip_bad):
@@ -152,7 +157,7 @@ class Loader:
         recipe: Recipe,
         batch_size: int,
         seed: int,
-        workers: int = 0,
+        processes: int = 0,
         shard: tuple[int, int] = (0, 1),
         sources: Sequence[str] = (),
         group: int = 1,
@@ -163,8 +168,9 @@ class Loader:
             dataset = grain.MapDataset.source(Grouped(records, sources, group, seed)).seed(seed)
         else:
             dataset = grain.MapDataset.source(records).seed(seed).shuffle().repeat()
-        dataset = dataset[which::shards].random_map(recipe).batch(batch_size, drop_remainder=True)
-        self._dataset, self._workers = dataset, workers
+        # a record's random generator is of its place in the whole, so the shards together give the batches of one
+        dataset = dataset.random_map(recipe)[which::shards].batch(batch_size, drop_remainder=True)
+        self._dataset, self._processes = dataset, processes
         self.set_state({"batches": 0})
 
     def __iter__(self):
@@ -185,8 +191,8 @@ class Loader:
         # grain's reader threads would share one augmentation pipeline between them, which is not reproducible
         options = grain.ReadOptions(num_threads=0, prefetch_buffer_size=0)
         iterable = self._dataset[self._batches :].to_iter_dataset(options)
-        if self._workers:
-            options = grain.MultiprocessingOptions(num_workers=self._workers, per_worker_buffer_size=4)
+        if self._processes:
+            options = grain.MultiprocessingOptions(num_workers=self._processes, per_worker_buffer_size=4)
             iterable = iterable.mp_prefetch(options, _follow)
         self._iterator = iter(iterable)
 
@@ -197,7 +203,7 @@ class Loader:
             iterator.close()
 
 
-def _follow(worker: int, workers: int) -> None:
+def _follow(process: int, processes: int) -> None:
     """A worker leaves signals, which often go to all processes, to the one that saves and ends the run.
 
     It ends when that one is killed; grain's would go on.

@@ -1,26 +1,65 @@
-"""The devices that a training runs on: those of this machine, or those of several, and this one's part of the work."""
+"""The devices that a training runs on: those of this machine or of several, and this process's part of the work."""
 
 from __future__ import annotations
 
 import json
 import os
 import re
+import sys
+import time
+from typing import NamedTuple
 
 import tensorflow as tf
 
 from seqclr.errors import UserError
 
 
-def choose_strategy(workers: str | None = None, worker: int = 0) -> tf.distribute.Strategy:
-    """Mirrored over the devices of one machine where there are several, over all machines where they are told.
+class Place(NamedTuple):
+    """Which of the workers this process is, and how many there are. The first is the chief, who alone writes."""
 
-    workers: `host:port` of every machine, between commas, the same on all of them; worker: which of them this is.
-    Without it, what the variable TF_CONFIG says. It must come before anything else that TensorFlow does. Raises
-    UserError for a list that is none.
+    worker: int = 0
+    workers: int = 1
+
+    @property
+    def chief(self) -> bool:
+        return self.worker == 0
+
+
+def find_place(workers: str | None, worker: int) -> Place:
+    """The place that a list of workers gives, or else the variable TF_CONFIG; alone where there is neither.
+
+    workers: `host:port` of all of them, between commas, the same on all machines. worker: which of them this is.
+    Raises UserError for a list that is none.
     """
     if workers is not None:
-        os.environ["TF_CONFIG"] = json.dumps(task(workers, worker))
-    if "worker" in json.loads(os.environ.get("TF_CONFIG") or "{}").get("cluster", {}):
+        os.environ["TF_CONFIG"] = json.dumps(_task(workers, worker))
+    try:
+        told = json.loads(os.environ.get("TF_CONFIG") or "{}")
+        jobs = {name: told.get("cluster", {}).get(name, []) for name in ("chief", "worker")}
+        before = len(jobs["chief"]) if jobs["worker"] and told["task"]["type"] == "worker" else 0
+        return Place(before + told["task"]["index"], sum(map(len, jobs.values()))) if any(jobs.values()) else Place()
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"TF_CONFIG cannot be read ({error!r}): correct it, or give --workers and --worker") from None
+
+
+def _task(workers: str, worker: int) -> dict:
+    hosts = workers.split(",")
+    wrong = [host for host in hosts if not re.fullmatch(r"[^\s:]+:\d{1,5}", host)]
+    if wrong:
+        raise UserError(f"workers: '{wrong[0]}' is not host:port, such as 10.0.0.1:2222")
+    if len(set(hosts)) < len(hosts):
+        raise UserError(f"workers '{workers}' names one twice")
+    if not 0 <= worker < len(hosts):
+        raise UserError(f"worker {worker}: 0 to {len(hosts) - 1}, as there are {len(hosts)} workers")
+    return {"cluster": {"worker": hosts}, "task": {"type": "worker", "index": worker}}
+
+
+def choose_strategy(place: Place) -> tf.distribute.Strategy:
+    """Mirrored over all machines, or over the devices of this one where there are several, or the default one.
+
+    It waits for the other workers, and must come before anything else that TensorFlow computes.
+    """
+    if place.workers > 1:
         return tf.distribute.MultiWorkerMirroredStrategy()
     devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
     if len(devices) > 1:
@@ -28,29 +67,31 @@ def choose_strategy(workers: str | None = None, worker: int = 0) -> tf.distribut
     return tf.distribute.get_strategy()
 
 
-def task(workers: str, worker: int) -> dict:
-    """What TF_CONFIG says for a list of workers."""
-    hosts = workers.split(",")
-    wrong = [host for host in hosts if not re.fullmatch(r"[^\s:]+:\d{1,5}", host)]
-    if wrong:
-        raise UserError(f"workers: '{wrong[0]}' is not host:port, such as 10.0.0.1:2222")
-    if len(set(hosts)) < len(hosts):
-        raise UserError(f"workers '{workers}' names a machine twice")
-    if not 0 <= worker < len(hosts):
-        raise UserError(f"worker {worker}: 0 to {len(hosts) - 1}, as there are {len(hosts)} workers")
-    return {"cluster": {"worker": hosts}, "task": {"type": "worker", "index": worker}}
+ALONE = Place()
+LOST = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError, tf.errors.DeadlineExceededError,
+        tf.errors.InternalError)  # fmt: skip
 
 
-def shard(strategy: tf.distribute.Strategy) -> tuple[int, int]:
-    """Which part of the data this process reads, of how many."""
-    workers = strategy.extended.worker_devices if is_shared(strategy) else ()
-    if not workers:
-        return 0, 1
-    resolver = strategy.cluster_resolver
-    hosts = resolver.cluster_spec().as_dict()["worker"]
-    return resolver.task_id, len(hosts)
+class Agreement:
+    """What any of the workers has seen, told to all of them: so that all stop after the same step."""
+
+    def __init__(self, strategy: tf.distribute.Strategy):
+        self.strategy = strategy
+        self._sum = tf.function(lambda x: strategy.reduce("SUM", strategy.run(lambda each: each, (x,)), axis=None))
+
+    def any(self, *flags: bool) -> list[bool]:
+        own = [float(flag) for flag in flags]
+        spread = self.strategy.experimental_distribute_values_from_function(lambda _: tf.constant(own))
+        return [bool(count) for count in self._sum(spread).numpy()]
 
 
-def is_shared(strategy: tf.distribute.Strategy) -> bool:
-    """Whether other processes take part."""
-    return isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
+def leave(status: int) -> None:
+    """Ends this process, where there are others: TensorFlow's own end waits for a minute for those that were faster."""
+    place = find_place(None, 0)
+    if place.workers == 1:
+        return
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if place.chief and status == 0:
+        time.sleep(2)  # the last step's sum may still be on its way to the others
+    os._exit(status)

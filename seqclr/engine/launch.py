@@ -1,7 +1,4 @@
-"""Several processes on one machine, as workers of one training: for trying what many machines would do.
-
-It imports no TensorFlow: the workers do.
-"""
+"""Several workers of one training on this machine. It imports no TensorFlow: the workers do."""
 
 from __future__ import annotations
 
@@ -9,18 +6,20 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
 
+from seqclr.engine.signals import NUMBERS
 from seqclr.errors import UserError
 
 PATIENCE = 60  # seconds that the others have to end once one has failed
 
 
 def launch(count: int, words: Sequence[str]) -> int:
-    """Runs a verb that trains as so many workers on this machine; returns the status of the first that failed, or 0.
+    """Runs a verb that trains as so many workers; returns the status of the first that failed, or 0.
 
-    The chief's words are shown as they are, those of the others with their number before them. Ctrl-C and SIGTERM are
+    What the chief says is shown as it is, what the others say with their number before it. Ctrl-C and SIGTERM are
     passed on. Raises UserError where there is no verb that trains.
     """
     if count < 1:
@@ -29,41 +28,47 @@ def launch(count: int, words: Sequence[str]) -> int:
         raise UserError("give a verb that trains after --, such as: launch --local 2 -- pretrain --data ...")
     hosts = ",".join(f"localhost:{port}" for port in free_ports(count))
     command = [sys.executable, "-m", "seqclr.cli", *words, "--workers", hosts, "--worker"]
-    processes = [subprocess.Popen([*command, str(i)]) for i in range(count)]
-    before = {number: signal.signal(number, lambda number, _: tell(processes, number)) for number in SIGNALS}
+    joined = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "errors": "replace"}
+    # sessions of their own: a terminal's Ctrl-C comes from here, once
+    workers = [
+        subprocess.Popen([*command, str(i)], start_new_session=True, **(joined if i else {})) for i in range(count)
+    ]
+    for i, worker in enumerate(workers[1:], 1):
+        threading.Thread(target=repeat, args=(f"worker {i}: ", worker.stdout), daemon=True).start()
+    before = {number: signal.signal(number, lambda number, _: tell(workers, number)) for number in NUMBERS}
     try:
-        return wait(processes)
+        return wait(workers)
     finally:
+        tell(workers, signal.SIGKILL)
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+def repeat(before: str, stream) -> None:
+    for line in stream:
+        print(before + line.rstrip(), file=sys.stderr, flush=True)
 
 
-def tell(processes: Sequence[subprocess.Popen], number: int) -> None:
-    for process in processes:
-        if process.poll() is None:
-            process.send_signal(number)
+def tell(workers: Sequence[subprocess.Popen], number: int) -> None:
+    for worker in workers:
+        if worker.poll() is None:
+            worker.send_signal(number)
 
 
-def wait(processes: Sequence[subprocess.Popen]) -> int:
-    """Waits for all; once one has failed, the others are given a minute and then ended."""
-    failed, deadline = 0, None
-    while any(process.poll() is None for process in processes):
-        failed = failed or next((process.poll() for process in processes if process.poll()), 0)
-        deadline = deadline or (time.monotonic() + PATIENCE if failed else None)
-        if deadline and time.monotonic() > deadline:
-            tell(processes, signal.SIGKILL)
+def wait(workers: Sequence[subprocess.Popen]) -> int:
+    """Waits for all; once one has failed, for the others a minute more."""
+    failed, deadline = 0, float("inf")
+    while any(worker.poll() is None for worker in workers) and time.monotonic() < deadline:
+        if not failed:
+            failed = next((worker.returncode for worker in workers if worker.returncode), 0)
+            deadline = time.monotonic() + PATIENCE if failed else deadline
         time.sleep(0.2)
-    return failed or next((process.poll() for process in processes if process.poll()), 0)
+    return failed or next((worker.returncode for worker in workers if worker.returncode), 0)
 
 
 def free_ports(count: int) -> list[int]:
     """Ports that nobody listens at now."""
-    sockets = [socket.socket() for _ in range(count)]
-    for each in sockets:
-        each.bind(("localhost", 0))
+    sockets = [socket.create_server(("localhost", 0)) for _ in range(count)]
     ports = [each.getsockname()[1] for each in sockets]
     for each in sockets:
         each.close()

@@ -7,7 +7,6 @@ from seqclr.data.loader import Fitted
 from seqclr.data.records import find_unlabelled
 from seqclr.engine import callbacks, setup
 from seqclr.engine.monitors import Monitors
-from seqclr.engine.run import Run
 from seqclr.engine.trainer import Trainer
 from seqclr.methods import find_method
 from seqclr.probe.ctc import Probing, find_rows
@@ -21,7 +20,7 @@ def pretrain(config, output: str, resume: bool = False) -> dict[str, float]:
     Raises UserError before anything is written if an argument or the data are wrong.
     """
     setup.check(config)
-    run = Run.open(output) if resume else Run.check_free(output)
+    run, place = setup.find_run(config, output, resume)
     cls = find_method(config.method)
     method = cls(**configuration.fields_of(cls, config))
     recipe = method.make_recipe(config.views)
@@ -29,27 +28,29 @@ def pretrain(config, output: str, resume: bool = False) -> dict[str, float]:
     fitted = Fitted(
         find_unlabelled(config.data, config.split), config.height, config.width, config.resize, skip_bad=True
     )
-    strategy = setup.begin(config)
+    strategy = setup.begin(config, place)
     with strategy.scope():
         method.dropout = config.dropout
         method.build(setup.make_encoder(config, config.init))
-    loader = setup.make_loader(fitted, recipe, config, config.same_source)
-    probing = [Probing(rows, method.encoder, method.layer, config.probe_every)] if rows else []
+    loader = setup.make_loader(fitted, recipe, config, place, config.same_source)
+    probing = [Probing(rows, method.encoder, method.layer, config.probe_every)] if rows and place.chief else []
     watching = [Monitors(method, fitted, config.views, config.seed), *probing, *callbacks.standard(run, config)]
     try:
-        trainer = Trainer(method, loader, config, run, strategy, watching)
+        trainer = Trainer(method, loader, config, run, strategy, watching if place.chief else [], place)
         for probe in probing:
             probe.trainer = trainer
         if resume:
             trainer.resume()
-        run.create(config)
-        if hasattr(method, "charset"):  # it reads, so the run does
-            method.charset.save(run.charset_file)
-        sources = len({entry.source for entry in fitted.entries})
-        setup.say(f"{len(fitted)} images, {sources} source(s); {setup.devices(strategy)}")
+        if place.chief:
+            run.create(config)
+            if hasattr(method, "charset"):  # it reads, so the run does
+                method.charset.save(run.charset_file)
+            sources = len({entry.source for entry in fitted.entries})
+            setup.say(f"{len(fitted)} images, {sources} source(s); {setup.devices(strategy)}")
         logs = trainer.fit()
     finally:
         loader.close()
+        fitted.close()
         if fitted.skipped:
             setup.say(f"{len(fitted.skipped)} image(s) that cannot be read were skipped")
     for probe in probing:

@@ -12,10 +12,10 @@ import tensorflow as tf
 
 from seqclr.data.loader import Fitted, Loader
 from seqclr.engine import checkpoints
+from seqclr.engine.cluster import ALONE, Place, choose_strategy, find_place
 from seqclr.engine.optimizers import OPTIMIZERS
 from seqclr.engine.precision import PRECISIONS, set_precision
 from seqclr.engine.run import Run
-from seqclr.engine.trainer import choose_strategy
 from seqclr.errors import UserError
 from seqclr.nn.encoders import POSITIONS, SIZES, build_encoder
 
@@ -38,7 +38,7 @@ RANGES = {
     "weight_decay": (0, math.inf),
     "warmup": (0, 1),
     "clip": (0, math.inf),
-    "workers": (0, math.inf),
+    "processes": (0, math.inf),
     "checkpoint_every": (1, math.inf),
     "labels": (1, math.inf),
     "patience": (1, math.inf),
@@ -80,13 +80,24 @@ def check_range(name: str, value: float | None) -> None:
         raise UserError(f"{name} {value}: {f'{least} to {most}' if most < math.inf else f'at least {least}'}")
 
 
-def begin(config) -> tf.distribute.Strategy:
+def find_run(config, output: str, resume: bool) -> tuple[Run, Place]:
+    """The run's folder, and this process's place; raises UserError where the folder is not what it must be.
+
+    Only the chief looks: to the others, the folder that it makes would be one that exists already.
+    """
+    place = find_place(config.workers, config.worker)
+    if resume:
+        return Run.open(output), place
+    return Run.check_free(output) if place.chief else Run(output), place
+
+
+def begin(config, place: Place = ALONE) -> tf.distribute.Strategy:
     """Seeds everything, sets the precision and returns the strategy for the devices that are there."""
+    strategy = choose_strategy(place)
     keras.utils.set_random_seed(config.seed)
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
     set_precision(config.precision)
-    strategy = choose_strategy()
     replicas = strategy.num_replicas_in_sync
     if config.batch_size % replicas:
         raise UserError(f"batch_size {config.batch_size} does not divide among {replicas} device(s): take a multiple")
@@ -115,8 +126,9 @@ def architecture_of(folder: str | Path) -> dict:
     return {key: config[key] for key in ARCHITECTURE}
 
 
-def make_loader(fitted: Fitted, recipe, config, same_source: int = 1) -> Loader:
-    """The loader of a run; same_source: images of one source that come together."""
-    workers = config.workers if config.workers is not None else max(1, (os.cpu_count() or 1) // 2)
+def make_loader(fitted: Fitted, recipe, config, place: Place = ALONE, same_source: int = 1) -> Loader:
+    """The loader of this process's part of a run; same_source: images of one source that come together."""
+    processes = config.processes if config.processes is not None else max(1, (os.cpu_count() or 1) // 2)
     sources = [entry.source for entry in fitted.entries]
-    return Loader(fitted, recipe, config.batch_size, config.seed, workers, sources=sources, group=same_source)
+    batch_size = config.batch_size // place.workers
+    return Loader(fitted, recipe, batch_size, config.seed, processes, place, sources, same_source)

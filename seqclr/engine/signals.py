@@ -6,6 +6,8 @@ import contextlib
 import signal
 import threading
 
+NUMBERS = (signal.SIGINT, signal.SIGTERM)
+
 
 @contextlib.contextmanager
 def noted():
@@ -19,7 +21,7 @@ def noted():
         signal.signal(signal.SIGINT, signal.default_int_handler)
         seen.append(number)
 
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, note) for number in NUMBERS}
     try:
         yield seen
     finally:

@@ -11,6 +11,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from seqclr.engine import checkpoints, optimizers, signals
+from seqclr.engine.cluster import ALONE, LOST, Agreement, Place
 from seqclr.engine.run import Run
 from seqclr.files import NotWritten
 from seqclr.methods.base import Method
@@ -30,25 +31,21 @@ class Interrupted(Exception):
         self.number = number
 
 
-def choose_strategy() -> tf.distribute.Strategy:
-    """Mirrored over the devices where there are several, the default one otherwise."""
-    devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
-    if len(devices) > 1:
-        return tf.distribute.MirroredStrategy([device.name for device in devices])
-    return tf.distribute.get_strategy()
-
-
 class Trainer:
     """Runs a method over the batches of a loader, to a number of steps.
 
     method: built, under `strategy.scope()`. loader: an iterator of batches with `get_state`, `set_state`,
     `steps_per_epoch`. config: a resolved configuration. run: where checkpoints go. callbacks: Keras callbacks; one with
     `get_state` and `set_state` is part of the checkpoint. They see rounds as Keras' epochs: a round is an epoch, or
-    several where an epoch is short.
+    several where an epoch is short. place: this process's among the workers; only the chief writes, so only it has use
+    for callbacks.
     """
 
-    def __init__(self, method: Method, loader, config, run: Run, strategy, callbacks: Sequence = ()):
+    def __init__(
+        self, method: Method, loader, config, run: Run, strategy, callbacks: Sequence = (), place: Place = ALONE
+    ):
         self.method, self.loader, self.config, self.run, self.strategy = method, loader, config, run, strategy
+        self.place, self.agreement = place, Agreement(strategy)
         self.total = config.steps or config.epochs * loader.steps_per_epoch
         method.total_steps = self.total
         self.round = min(self.total, max(loader.steps_per_epoch, -(-self.total // 40)))
@@ -115,13 +112,13 @@ class Trainer:
         return logs
 
     def _place(self, batch: dict[str, np.ndarray]):
-        """A batch on the devices, each replica its part of the rows."""
-        replicas = self.strategy.num_replicas_in_sync
-        if replicas == 1:
+        """This process's batch on its devices, each replica its part of the rows."""
+        replicas = self.strategy.num_replicas_in_sync // self.place.workers
+        if self.strategy.num_replicas_in_sync == 1:
             return {name: tf.constant(array) for name, array in batch.items()}
         return {
             name: self.strategy.experimental_distribute_values_from_function(
-                lambda context, parts=parts: tf.constant(parts[context.replica_id_in_sync_group])
+                lambda context, parts=parts: tf.constant(parts[context.replica_id_in_sync_group % replicas])
             )
             for name, parts in ((name, np.split(array, replicas)) for name, array in batch.items())
         }
@@ -131,14 +128,19 @@ class Trainer:
     def fit(self) -> dict[str, float]:
         """Trains to the last step and returns the last round's figures.
 
-        Raises Interrupted after Ctrl-C or SIGTERM, when all is saved, and TrainingFailed where a loss is not finite or
-        a file cannot be written.
+        Raises Interrupted after Ctrl-C or SIGTERM, when all is saved, and TrainingFailed where a loss is not finite, a
+        file cannot be written or another worker is gone.
         """
         try:
             with signals.noted() as seen:
                 self._fit(seen)
         except NotWritten as error:
             raise TrainingFailed(f"{error}; {self._kept()}: make room, and --resume goes on") from None
+        except LOST as error:
+            if self.place.workers == 1:
+                raise
+            why = str(error).splitlines()[0]
+            raise TrainingFailed(f"another worker is gone ({why}): start all of them again with --resume") from None
         return self.logs
 
     def _fit(self, seen: list[int]) -> None:
@@ -152,6 +154,7 @@ class Trainer:
             unit_scale=True,
             desc=f"step {self.step}/{self.total}",
             mininterval=1.0,
+            disable=not self.place.chief,
         )
         with bar:
             while self.step < self.total and not self.model.stop_training:
@@ -163,7 +166,8 @@ class Trainer:
                 self.step += 1
                 callbacks.on_train_batch_end(self.step - 1, self.pending[-1])
                 end = self.step % self.round == 0 or self.step == self.total
-                save = end or seen or self.step % (self.config.checkpoint_every or self.total) == 0
+                stop = self._stop(seen, end)
+                save = end or stop or self.step % (self.config.checkpoint_every or self.total) == 0
                 if save or self.step % 10 == 0:
                     loss = self._check()
                     bar.set_description(f"step {self.step}/{self.total}, loss {loss:.3f}", refresh=False)
@@ -173,9 +177,22 @@ class Trainer:
                     callbacks.on_epoch_end((self.step - 1) // self.round, self.logs)
                 if save:
                     self.save()
-                    if seen:
-                        raise Interrupted(f"stopped at step {self.step} of {self.total} and saved", seen[0])
+                    if stop:
+                        raise Interrupted(f"stopped at step {self.step} of {self.total} and saved", stop)
+                if end and self.place.workers > 1:
+                    (self.model.stop_training,) = self.agreement.any(self.model.stop_training)
         callbacks.on_train_end(self.logs)
+        if self.place.workers > 1:
+            self.agreement.any(True)  # nobody leaves while the chief still draws
+
+    def _stop(self, seen: list[int], end: bool) -> int:
+        """The number of the signal to stop for, or 0. Workers ask each other, every ten steps, and stop together."""
+        if self.place.workers == 1:
+            return seen[0] if seen else 0
+        if not end and self.step % 10:
+            return 0
+        told = self.agreement.any(*(number in seen for number in signals.NUMBERS))
+        return next((number for number, is_told in zip(signals.NUMBERS, told) if is_told), 0)
 
     def _mean(self) -> dict[str, float]:
         logs = {name: float(np.mean([row[name] for row in self.pending])) for name in self.pending[0]}
@@ -223,6 +240,8 @@ class Trainer:
 
     def save(self, name: str | None = None) -> None:
         """Writes a checkpoint: that of the step, upon which the oldest is dropped, or one with a name."""
+        if not self.place.chief:
+            return
         parts = {**self.method.parts(), "optimizer": self.optimizer}
         path = self.run.checkpoints / f"{name or f'step-{self.step:08d}'}.npz"
         checkpoints.save(path, checkpoints.snapshot(parts), self.state())

@@ -18,6 +18,7 @@ from seqclr.data.charset import FRAME_STRIDE, Charset, frames_needed
 from seqclr.data.loader import Fitted, Joined
 from seqclr.data.records import Entry, find, find_unlabelled, survey
 from seqclr.engine import callbacks, checkpoints, setup
+from seqclr.engine.cluster import Place
 from seqclr.engine.run import Run
 from seqclr.engine.trainer import Trainer
 from seqclr.errors import UserError
@@ -44,7 +45,7 @@ def finetune(config, output: str, resume: bool = False) -> dict[str, float]:
     Raises UserError before anything is written if an argument or the data are wrong.
     """
     setup.check(config)
-    run = Run.open(output) if resume else Run.check_free(output)
+    run, place = setup.find_run(config, output, resume)
     train, validation = split_off_validation(config)
     charset = make_charset(config, train + validation)
     targets, truths = ([charset.target(entry.text, entry.name) for entry in part] for part in (train, validation))
@@ -56,7 +57,7 @@ def finetune(config, output: str, resume: bool = False) -> dict[str, float]:
     check_lengths(config, fitted, targets)
     unlabelled = Fitted(find_more(config, validation), *size, skip_bad=True) if config.unlabelled else None
 
-    strategy = setup.begin(config)
+    strategy = setup.begin(config, place)
     with strategy.scope():
         method.classes, method.dropout = len(charset) + 1, config.dropout
         method.pretrained = config.pretrained is not None
@@ -64,30 +65,36 @@ def finetune(config, output: str, resume: bool = False) -> dict[str, float]:
         if config.pretrained is not None:
             method.head_weights = inherited_head(config.pretrained, encoder.dim, charset)
         method.build(encoder)
-    loader = setup.make_loader(fitted, recipe, config)
+    loader = setup.make_loader(fitted, recipe, config, place)
     if unlabelled is not None:
         method.total_steps = config.steps or config.epochs * loader.steps_per_epoch
-        loader = Joined(loader, unlabelled_loader(unlabelled, config, strategy), method.start)
+        loader = Joined(loader, unlabelled_loader(unlabelled, config, strategy, place), method.start)
     recognizer = Recognizer(method.encoder, method.head, charset, *size)
     validate = Validation(recognizer, fitted_validation, truths, config.patience, method.averaged)
     try:
-        trainer = Trainer(method, loader, config, run, strategy, [validate, *callbacks.standard(run, config)])
+        watching = [validate, *callbacks.standard(run, config)] if place.chief else []
+        trainer = Trainer(method, loader, config, run, strategy, watching, place)
         validate.trainer = trainer
         if resume:
             trainer.resume()
-        run.create(config)
-        charset.save(run.charset_file)
-        setup.say(
-            f"{len(train)} labelled images, {len(validation)} for validation, "
-            f"{f'{len(unlabelled)} without labels, ' if unlabelled is not None else ''}charset {charset.characters}; "
-            f"{setup.devices(strategy)}"
-        )
+        if place.chief:
+            run.create(config)
+            charset.save(run.charset_file)
+            more = f"{len(unlabelled)} without labels, " if unlabelled is not None else ""
+            setup.say(
+                f"{len(train)} labelled images, {len(validation)} for validation, {more}charset {charset.characters}; "
+                f"{setup.devices(strategy)}"
+            )
         logs = trainer.fit()
     finally:
         loader.close()
+        for pixels in (fitted, fitted_validation, unlabelled):
+            if pixels is not None:
+                pixels.close()
         if unlabelled is not None and unlabelled.skipped:
             setup.say(f"{len(unlabelled.skipped)} image(s) that cannot be read were skipped")
-    setup.say(f"best validation edit-distance accuracy {validate.best:.4f} at step {validate.best_step}")
+    if place.chief:
+        setup.say(f"best validation edit-distance accuracy {validate.best:.4f} at step {validate.best_step}")
     return logs
 
 
@@ -127,13 +134,13 @@ def find_more(config, validation: list[Entry]) -> list[Entry]:
     return entries
 
 
-def unlabelled_loader(fitted: Fitted, config, strategy) -> data_loader.Loader:
+def unlabelled_loader(fitted: Fitted, config, strategy, place: Place) -> data_loader.Loader:
     """Batches of images without labels, in an order that has nothing to do with that of the labelled ones."""
     size, replicas = config.unlabelled_batch_size or config.batch_size, strategy.num_replicas_in_sync
     if size % replicas:
         raise UserError(f"unlabelled_batch_size {size} does not divide among {replicas} device(s): take a multiple")
     other = dataclasses.replace(config, batch_size=size, seed=(config.seed + 1) % 2**32)
-    return setup.make_loader(fitted, Unlabelled(config.weak_views, config.views), other)
+    return setup.make_loader(fitted, Unlabelled(config.weak_views, config.views), other, place)
 
 
 def without(entries: list[Entry], others: list[Entry]) -> list[Entry]:

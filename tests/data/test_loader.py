@@ -180,7 +180,7 @@ def test_a_streamed_image_that_turns_out_damaged_is_replaced_by_the_next(entries
 
 def test_workers_read_the_cache(entries):
     fitted = Fitted(entries, 32, 64, "stretch")
-    loader = Loader(fitted, noisy, 2, 0, workers=2)
+    loader = Loader(fitted, noisy, 2, 0, processes=2)
     try:
         for batch in take(loader, 3):
             for image, index in zip(batch["image"], batch["index"]):
@@ -201,7 +201,7 @@ from tests.data.test_loader import Numbers, noisy
 from seqclr.data.loader import Loader
 
 if __name__ == "__main__":
-    loader = Loader(Numbers(), noisy, 4, 0, workers=2)
+    loader = Loader(Numbers(), noisy, 4, 0, processes=2)
     next(loader)
     print(*[worker.pid for worker in multiprocessing.active_children()], flush=True)
     os.kill(os.getpid(), signal.SIGKILL)

@@ -120,7 +120,7 @@ def noisy(record: dict, rng: np.random.Generator) -> dict:
 def test_batches_are_those_of_the_folder(sites, packed, monkeypatch, cache_bytes, workers):
     monkeypatch.setattr("seqclr.data.loader.CACHE_BYTES", cache_bytes)
     loaders = [
-        Loader(Fitted(find_unlabelled(paths), 16, 32, "stretch"), noisy, 3, seed=1, workers=count)
+        Loader(Fitted(find_unlabelled(paths), 16, 32, "stretch"), noisy, 3, seed=1, processes=count)
         for paths, count in ((sites, 0), ([packed], workers))
     ]
     try:

@@ -31,7 +31,7 @@ def pages(count=32, padded=False):
 def config(method, **keys):
     base = FinetuneConfig if method == "ctc" else PretrainConfig
     cls = CTC if method == "ctc" else METHODS[method]
-    common = {"height": 16, "width": 64, "batch_size": 8, "workers": 0, "precision": "float32", "views": "none"}
+    common = {"height": 16, "width": 64, "batch_size": 8, "processes": 0, "precision": "float32", "views": "none"}
     return resolve(base, cls, [common, {"views": "article"} if method != "ctc" else {}, keys])
 
 
@@ -52,7 +52,7 @@ def trainer(folder, method, callbacks=(), **keys):
     run = Run(folder)
     run.create(settings)
     loader = Loader(
-        pages(padded=settings.resize == "pad"), recipe, settings.batch_size, settings.seed, settings.workers
+        pages(padded=settings.resize == "pad"), recipe, settings.batch_size, settings.seed, settings.processes
     )
     return Trainer(built, loader, settings, run, strategy, callbacks)
 

@@ -25,7 +25,7 @@ from seqclr.recipes.text import Unlabelled
 from tests.engine import tiny
 
 SMALL = Size((16, 32, 32), (1, 0), 64, 1, 2)  # traced in less than half the time of the smallest that is offered
-COMMON = {"height": 16, "width": 64, "batch_size": 8, "workers": 0, "precision": "float32", "views": "none"}
+COMMON = {"height": 16, "width": 64, "batch_size": 8, "processes": 0, "precision": "float32", "views": "none"}
 
 
 def trainer(folder, listeners=(), **keys) -> Trainer:

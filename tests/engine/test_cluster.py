@@ -1,0 +1,112 @@
+"""Several workers: who is who, and two processes over loopback that do what one does."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from seqclr.engine.cluster import Place, find_place
+from seqclr.engine.launch import launch
+from seqclr.errors import UserError
+
+KEYS = ["--processes", "0", "--precision", "float32", "--batch-size", "8", "height=16", "width=64", "optimizer=sgd",
+        "dropout=0", "learning_rate=0.01"]  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def no_cluster(monkeypatch):
+    monkeypatch.setenv("TF_CONFIG", "")
+
+
+def test_places():
+    assert find_place(None, 0) == Place(0, 1)
+    assert find_place("a:1,b:2,c:3", 2) == Place(2, 3)
+    assert json.loads(os.environ["TF_CONFIG"])["task"] == {"type": "worker", "index": 2}
+    assert find_place("a:1,b:2", 0).chief and not find_place("a:1,b:2", 1).chief
+
+
+def test_tf_config_may_name_a_chief(monkeypatch):
+    for kind, index, place in (("chief", 0, Place(0, 3)), ("worker", 1, Place(2, 3))):
+        told = {"cluster": {"chief": ["a:1"], "worker": ["b:1", "c:1"]}, "task": {"type": kind, "index": index}}
+        monkeypatch.setenv("TF_CONFIG", json.dumps(told))
+        assert find_place(None, 0) == place
+
+
+@pytest.mark.parametrize(
+    ("workers", "worker", "told"),
+    [("a,b:1", 0, "'a' is not host:port"), ("a:1,a:1", 0, "names one twice"), ("a:1,b:1", 2, "worker 2: 0 to 1")],
+)
+def test_a_list_that_is_none_is_refused(workers, worker, told):
+    with pytest.raises(UserError, match=told):
+        find_place(workers, worker)
+
+
+def test_a_broken_tf_config_is_refused(monkeypatch):
+    monkeypatch.setenv("TF_CONFIG", '{"cluster": {"worker": ["a:1"]}}')
+    with pytest.raises(UserError, match="TF_CONFIG cannot be read"):
+        find_place(None, 0)
+
+
+def test_only_what_trains_is_launched():
+    with pytest.raises(UserError, match="a verb that trains"):
+        launch(2, ["evaluate"])
+
+
+def command(verb, pages, output, *words):
+    return [verb, "--data", str(pages), "--output", str(output), *KEYS, *words]
+
+
+def seqclr(*words, **keys):
+    return subprocess.Popen([sys.executable, "-m", "seqclr.cli", *words], stderr=subprocess.PIPE, text=True, **keys)
+
+
+def weights(run):
+    with np.load(sorted((run / "checkpoints").glob("step-*.npz"))[-1]) as archive:
+        return {name: archive[name] for name in archive.files if archive[name].dtype == np.float32}
+
+
+@pytest.mark.parametrize("words", [["pretrain", "--method=simclr"], ["pretrain", "--method=simsiam"], ["finetune"]])
+def test_two_workers_are_one_with_the_whole_batch(words, pages, tmp_path):
+    verb, *more = words
+    alone = seqclr(*command(verb, pages, tmp_path / "one", *more, "--steps=3"))
+    both = seqclr("launch", "--local", "2", "--", *command(verb, pages, tmp_path / "two", *more, "--steps=3"))
+    for process in (alone, both):
+        told = process.communicate(timeout=300)[1]
+        assert process.returncode == 0, told
+    one, two = weights(tmp_path / "one"), weights(tmp_path / "two")
+    assert one.keys() == two.keys()
+    for name in one:
+        np.testing.assert_allclose(two[name], one[name], rtol=1e-4, atol=1e-5, err_msg=name)
+
+
+def test_workers_stop_together_and_a_dead_one_ends_the_others(pages, tmp_path):
+    """SIGTERM saves and is no failure; resumed with two, one of whom is killed, the other says so within a minute."""
+    words = command("pretrain", pages, tmp_path / "run", "--steps=100000", "--checkpoint-every=20")
+    process = seqclr("launch", "--local", "2", "--", *words)
+    wait_for(tmp_path / "run/checkpoints", process)
+    process.send_signal(signal.SIGTERM)
+    assert "--resume goes on" in process.communicate(timeout=120)[1] and process.returncode == 0
+    saved = sorted((tmp_path / "run/checkpoints").glob("step-*.npz"))[-1]
+
+    ports = "localhost:42345,localhost:42346"
+    chief, other = (seqclr(*words, "--resume", "--workers", ports, "--worker", str(i)) for i in range(2))
+    deadline = time.monotonic() + 180
+    while not any(path > saved for path in saved.parent.glob("step-*.npz")):
+        assert time.monotonic() < deadline and chief.poll() is None
+        time.sleep(0.2)
+    other.kill()
+    told = chief.communicate(timeout=90)[1]
+    assert chief.returncode == 1 and "another worker is gone" in told and "--resume" in told
+    other.communicate()
+
+
+def wait_for(folder, process):
+    deadline = time.monotonic() + 180
+    while not list(folder.glob("step-*.npz")):
+        assert time.monotonic() < deadline and process.poll() is None
+        time.sleep(0.2)

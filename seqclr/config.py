@@ -58,6 +58,7 @@ class RunConfig:
     workers: str | None = key(None, "host:port of every machine, between commas; by default what TF_CONFIG says")
     worker: int = key(0, "which of the workers this is; the first, 0, is the chief, who alone writes")
     checkpoint_every: int | None = key(None, "steps between checkpoints; by default at the end of every round")
+    profile: bool = key(False, "write a profile of steps 11 to 20 into the run, for TensorBoard's profile plugin")
     tensorboard: bool = key(False, "write TensorBoard logs into the run (needs the extra [tensorboard])")
 
 

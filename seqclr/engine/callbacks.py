@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import keras
+import tensorflow as tf
 from tqdm import tqdm
 
 from seqclr import files
@@ -19,6 +20,8 @@ WORDS = ("warning",)  # what is no figure
 def standard(run: Run, config) -> list[keras.callbacks.Callback]:
     """A line per round on the screen and in metrics.csv, curves, TensorBoard where it is asked for."""
     callbacks = [Report(), Metrics(run.metrics_file), Curves(run)]
+    if config.profile:
+        callbacks.append(Profile(run.folder / "profile"))
     if config.tensorboard:
         try:
             import tensorboard  # noqa: F401
@@ -86,6 +89,30 @@ class Curves(keras.callbacks.Callback):
 
     def on_train_end(self, logs=None):
         draw_curves(self.source, self.folder)
+
+
+class Profile(keras.callbacks.Callback):
+    """Records what the machine does in ten steps, once the first ones have made all functions."""
+
+    first, last = 10, 19
+
+    def __init__(self, folder: Path):
+        super().__init__()
+        self.folder, self.running = folder, False
+
+    def on_train_batch_begin(self, batch, logs=None):
+        if batch == self.first:
+            tf.profiler.experimental.start(str(self.folder))
+            self.running = True
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.running and batch == self.last:
+            self.on_train_end()
+
+    def on_train_end(self, logs=None):
+        if self.running:
+            tf.profiler.experimental.stop()
+            self.running = False
 
 
 def draw_curves(source: Path, folder: Path) -> None:

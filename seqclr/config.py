@@ -53,7 +53,7 @@ class RunConfig:
     warmup: float = key(0.05, "part of the steps in which the learning rate rises from zero")
     clip: float = key(1.0, "largest norm of the gradient; 0 for none")
     precision: str = key("auto", "auto, float32, mixed_bfloat16 or mixed_float16")
-    deterministic: bool = key(False, "bitwise the same weights from the same command, on the same machine; slower")
+    deterministic: bool = key(False, "bitwise the same weights from the same command, on the same machine")
     workers: int | None = key(None, "processes that make the views; by default one for every two cores")
     checkpoint_every: int | None = key(None, "steps between checkpoints; by default at the end of every round")
     tensorboard: bool = key(False, "write TensorBoard logs into the run (needs the extra [tensorboard])")

@@ -53,7 +53,7 @@ class RunConfig:
     warmup: float = key(0.05, "part of the steps in which the learning rate rises from zero")
     clip: float = key(1.0, "largest norm of the gradient; 0 for none")
     precision: str = key("auto", "auto, float32, mixed_bfloat16 or mixed_float16")
-    deterministic: bool = key(False, "bitwise the same weights from the same command, on the same machine; slower")
+    deterministic: bool = key(False, "bitwise the same weights from the same command, on the same machine")
     processes: int | None = key(None, "processes that make the views; by default one for every two cores")
     workers: str | None = key(None, "host:port of every machine, between commas; by default what TF_CONFIG says")
     worker: int = key(0, "which of the workers this is; the first, 0, is the chief, who alone writes")

@@ -144,7 +144,7 @@ class Trainer:
         return self.logs
 
     def _fit(self, seen: list[int]) -> None:
-        """Until a signal is seen."""
+        """The loop. seen: where signals that ask for a stop are noted."""
         callbacks = keras.callbacks.CallbackList(self.callbacks, model=self.model, epochs=-(-self.total // self.round))
         callbacks.on_train_begin()
         bar = tqdm(

@@ -70,7 +70,14 @@ def weights(run):
         return {name: archive[name] for name in archive.files if archive[name].dtype == np.float32}
 
 
-@pytest.mark.parametrize("words", [["pretrain", "--method=simclr"], ["pretrain", "--method=simsiam"], ["finetune"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["pretrain", "--method=simclr"],
+        pytest.param(["pretrain", "--method=simsiam"], marks=pytest.mark.slow),
+        pytest.param(["finetune"], marks=pytest.mark.slow),
+    ],
+)
 def test_two_workers_are_one_with_the_whole_batch(words, pages, tmp_path):
     verb, *more = words
     alone = seqclr(*command(verb, pages, tmp_path / "one", *more, "--steps=3"))

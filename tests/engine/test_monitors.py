@@ -187,7 +187,7 @@ def test_where_nothing_can_be_read_the_position_is_learned_unless_the_negatives_
     """Pages of noise alone: where a frame stands is all that its two views have in common."""
     rng = np.random.default_rng(0)
     noise = [{"image": rng.integers(200, 256, (16, 64, 3)).astype(np.uint8), "index": np.int32(i)} for i in range(32)]
-    keys = {"half": True, "steps": 100, "views": "seqclr"}
+    keys = {"half": True, "steps": 100, "views": "seqclr", "learning_rate": 2e-3}
     job, monitors = watched(tmp_path / "learned", "simclr", noise, positions="learned", **keys)
     job.fit()
     assert "position-bound" in monitors.told and "of the variance" in capsys.readouterr().err

@@ -46,6 +46,8 @@ RANGES = {
     "projection_layers": (1, math.inf),
     "probe_every": (1, math.inf),
     "probe_labels": (1, math.inf),
+    "pages": (1, math.inf),
+    "contrast": (0, math.inf),
     "head_steps": (0, math.inf),
     "encoder_rate": (0, math.inf),
     "rate_decay": (0, 1),

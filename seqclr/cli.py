@@ -227,7 +227,7 @@ def _report(figures: dict, file: str | None) -> None:
 
 
 def launch(parser: Parser, argv: list[str]) -> int:
-    """several workers of one training on this machine, to try what many machines would do"""
+    """several workers of one training, all on this machine"""
     parser.usage = f"{parser.prog} --local N -- VERB ..."
     parser.add_argument("--local", type=int, required=True, metavar="N", help="how many workers")
     parser.add_argument("words", nargs=argparse.REMAINDER, help="pretrain or finetune, with what belongs to it")

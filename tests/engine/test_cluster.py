@@ -91,6 +91,7 @@ def test_two_workers_are_one_with_the_whole_batch(words, pages, tmp_path):
         np.testing.assert_allclose(two[name], one[name], rtol=1e-4, atol=1e-5, err_msg=name)
 
 
+@pytest.mark.slow
 def test_workers_stop_together_and_a_dead_one_ends_the_others(pages, tmp_path):
     """SIGTERM saves and is no failure; resumed with two, one of whom is killed, the other says so within a minute."""
     words = command("pretrain", pages, tmp_path / "run", "--steps=100000", "--checkpoint-every=20")

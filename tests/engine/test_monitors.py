@@ -168,6 +168,7 @@ def test_a_method_without_projections(tmp_path):
     assert monitors.warn(monitors.look()) == ["low-rank"]
 
 
+@pytest.mark.slow
 def test_simsiam_without_its_stop_gradient_is_called_collapsed(tmp_path, monkeypatch, capsys):
     """At step 50 of 100, once; with it nothing is said."""
     entries = find_unlabelled([str(Path(__file__).parents[2] / "data_samples")])

@@ -49,14 +49,14 @@ def _of(process: int | str) -> float:
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS"))
 
 
-def measure(data: str, workers: int) -> None:
+def measure(data: str, processes: int) -> None:
     start = resident()[0]
     entries = find_unlabelled([data])
     listed = resident()[0]
     fitted = loader.Fitted(entries, 32, 128, "stretch", skip_bad=True)
     print(f"MiB of this process: {start:.0f} to begin with, {listed:.0f} with {len(entries)} entries, "
           f"{resident()[0]:.0f} with their headers checked")  # fmt: skip
-    batches = loader.Loader(fitted, TwoViews("article"), 96, seed=0, processes=workers)
+    batches = loader.Loader(fitted, TwoViews("article"), 96, seed=0, processes=processes)
     began, samples = time.perf_counter(), []
     for _ in range(batches.steps_per_epoch):
         next(batches)
@@ -64,7 +64,7 @@ def measure(data: str, workers: int) -> None:
     batches.close()
     tenths = [part.mean(0) for part in np.array_split(np.array(samples), 10)]
     for name, (own, others) in (("first", tenths[0]), ("last", tenths[-1])):
-        print(f"MiB in the {name} tenth of the pass: {own:.0f} and {others:.0f} in {workers} workers")
+        print(f"MiB in the {name} tenth of the pass: {own:.0f} and {others:.0f} in {processes} workers")
     grown = tenths[-1].sum() / tenths[0].sum() - 1
     print(f"{100 * grown:+.1f} % over the pass, {96 * len(samples) / (time.perf_counter() - began):.0f} images/s")
 
@@ -73,11 +73,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--count", type=int, default=100_000)
     parser.add_argument("--data")
-    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--processes", type=int, default=2)
     args = parser.parse_args()
     loader.CACHE_BYTES = 0
     with tempfile.TemporaryDirectory() as folder:
-        measure(args.data or make(Path(folder), args.count), args.workers)
+        measure(args.data or make(Path(folder), args.count), args.processes)
     print(circumstances())
 
 

@@ -43,7 +43,7 @@ def pretrain(config, output: str, resume: bool = False) -> dict[str, float]:
             trainer.resume()
         if place.chief:
             run.create(config)
-            if hasattr(method, "charset"):  # it reads, so the run does
+            if method.charset is not None:
                 method.charset.save(run.charset_file)
             sources = len({entry.source for entry in fitted.entries})
             setup.say(f"{len(fitted)} images, {sources} source(s); {setup.devices(strategy)}")

@@ -21,8 +21,8 @@ def cross_entropy(anchors, keys, partners, allowed: Allowed | None = None) -> tf
     always are. The logits are not kept for the backward pass, which makes them again. It has no second derivative.
     """
     count, width = tf.shape(anchors)[0], tf.shape(keys)[0]
-    size = tf.clip_by_value(LIMIT // width, 1, count)
-    chunks = -(-count // size)
+    size = tf.clip_by_value(LIMIT // tf.maximum(width, 1), 1, tf.maximum(count, 1))
+    chunks = tf.maximum(-(-count // size), 1)  # one without rows where there are none: the mean is then no number
 
     def logits_of(chunk, anchors, keys):
         """Indices of the chunk's anchors, their vectors and logits, and their partners' places among the latter."""

@@ -15,6 +15,7 @@ import keras
 import tensorflow as tf
 
 from seqclr.config import key
+from seqclr.data.charset import Charset
 from seqclr.errors import UserError
 from seqclr.nn import frames
 from seqclr.nn.encoders import LAYERS
@@ -29,6 +30,8 @@ class Method(abc.ABC):
     recipe: ClassVar[type]
     defaults: ClassVar[dict[str, Any]] = {}  # what this method wants other than the common configuration
     total_steps: ClassVar[int] = 0  # of the run; the trainer sets it
+    dropout: ClassVar[float] = 0.1  # of the run, in a CTC head; set before `build`
+    charset: ClassVar[Charset | None] = None  # what it reads, where it does: such a run can be evaluated and read with
     layer = "transformer"  # whose frames it trains; no ClassVar, as for two-view methods it is a field
 
     def __post_init__(self) -> None:

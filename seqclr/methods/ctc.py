@@ -33,7 +33,6 @@ class CTC(Method):
     pretrained = False
     head_weights = None  # what the head starts from, as `get_weights` gives them; None: anew
     averaged = None
-    dropout = 0.1
     classes = 0  # characters and, last, the blank
 
     def __post_init__(self):

@@ -23,7 +23,6 @@ class Generated(Method):
     fine-tuning starts from what it reads.
     """
 
-    dropout = 0.1  # of the head; the run sets it
     recipe = GeneratedPages
     characters: str = key(string.digits + string.ascii_letters, "what the generated pages show")
     pages: int = key(1, "generated pages for every image of a batch")

@@ -45,7 +45,7 @@ def launch(count: int, words: Sequence[str]) -> int:
 
 
 def repeat(before: str, stream) -> None:
-    for line in stream:
+    for line in filter(str.strip, stream):
         print(before + line.rstrip(), file=sys.stderr, flush=True)
 
 

@@ -194,6 +194,7 @@ def draw(cells: dict[tuple[str, int], list[dict]], file: Path) -> None:
     axes.set(xscale="log", xlabel="labels a site", ylabel="edit-distance accuracy, all sites")
     budgets = sorted({budget for _, budget in cells})
     axes.set_xticks(budgets, map(str, budgets))
+    axes.minorticks_off()
     axes.grid(alpha=0.3)
     axes.legend()
     figure.savefig(file, dpi=120)

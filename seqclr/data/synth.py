@@ -77,9 +77,13 @@ class Style:
     curves: list[int] = span(0, 0)  # how many arcs
     lines: list[int] = span(0, 0)  # how many straight strokes from side to side
     line_width: int = 1
+    dashes: list[int] = span(0, 0)  # how many short strokes at any place
+    dash_length: int = 8
     dots: list[int] = span(0, 0)  # how many dots
     dot_width: int = 2
     clutter_colours: list[str] = names()  # of arcs, strokes and dots; none: the text's colour
+    inversions: list[int] = span(0, 0)  # how many bent bands show the page inverted
+    inversion_width: int = 3
     speckle: float = 0.0  # share of the pixels replaced by a random grey
     blur: list[float] = span(0, 0)  # radius
 
@@ -89,7 +93,8 @@ class Style:
     quality: int = 80  # of a jpg, 1 to 95
 
 
-LOWEST = {"length": 1, "font_sizes": 6, "width": 16, "height": 16, "curves": 0, "lines": 0, "dots": 0, "blur": 0}
+LOWEST = {"length": 1, "font_sizes": 6, "width": 16, "height": 16, "curves": 0, "lines": 0, "dashes": 0, "dots": 0,
+          "inversions": 0, "blur": 0}  # fmt: skip
 FORMATS = ("png", "jpg")
 
 
@@ -153,7 +158,7 @@ def _check(style: Style, source: Path) -> None:
     need(0 <= style.warp <= 0.5, "warp", "from 0 to 0.5")
     for key in ("wander", "speckle"):
         need(0 <= getattr(style, key) <= 1, key, "from 0 to 1")
-    for key in ("colour_jitter", "wave", "line_width", "dot_width"):
+    for key in ("colour_jitter", "wave", "line_width", "dash_length", "dot_width", "inversion_width"):
         need(getattr(style, key) >= 0, key, "0 or more")
     for key in ("fonts", "text_colours", "background_colours"):
         need(len(getattr(style, key)) > 0, key, "a list with at least one entry")
@@ -382,8 +387,23 @@ def _clutter(style: Style, page: Image.Image, ink: Colour, rng: np.random.Genera
     for _ in range(_integer(rng, style.lines)):
         ends = [(x, _integer(rng, [0, page.height])) for x in (0, page.width)]
         ImageDraw.Draw(page).line(ends, fill=colour(), width=style.line_width)
+    for _ in range(_integer(rng, style.dashes)):
+        x, y, angle = rng.uniform(0, page.width), rng.uniform(0, page.height), rng.uniform(0, np.pi)
+        end = x + style.dash_length * math.cos(angle), y + style.dash_length * math.sin(angle)
+        ImageDraw.Draw(page).line([(x, y), end], fill=colour(), width=style.line_width)
     for _ in range(_integer(rng, style.dots)):
         captcha.image.ImageCaptcha.create_noise_dots(page, colour(), style.dot_width, 1)
+    for _ in range(_integer(rng, style.inversions)):
+        page.paste(ImageOps.invert(page), mask=_band(style, page.size, rng))
+
+
+def _band(style: Style, size: tuple[int, int], rng: np.random.Generator) -> Image.Image:
+    """A bent band from side to side, as a mask."""
+    band = Image.new("1", size)
+    xs = np.arange(0, size[0] + 4, 4)
+    ys = np.polyval(np.polyfit([0, size[0] / 2, size[0]], rng.uniform(0, size[1], 3), 2), xs)
+    ImageDraw.Draw(band).line(list(zip(xs.tolist(), ys.tolist())), fill=1, width=style.inversion_width)
+    return band
 
 
 def _speckle(page: Image.Image, share: float, rng: np.random.Generator) -> Image.Image:

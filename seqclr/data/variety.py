@@ -31,24 +31,27 @@ def any_style(characters: str, rng: np.random.Generator) -> Style:
         return rng.random() < probability
 
     length = int(rng.integers(MIN_LENGTH, MAX_LENGTH + 1))
-    height = int(rng.integers(26, 41))
-    size = height * rng.uniform(0.6, 1.1)
-    width = int(0.7 * size * max(length, 4) * rng.uniform(0.9, 1.5))
-    paper, ink = _colours(rng)
-    turn, rise, gap = rng.uniform(0, 25), int(rng.integers(0, height // 8 + 1)), int(rng.integers(-4, 6))
+    height = int(rng.integers(26, 61))
+    size = max(13.0, height * rng.uniform(0.4, 1.1))
+    width = int(0.7 * size * max(length, 4) * rng.uniform(0.9, 1.7))
+    paper = np.full(3, 255) if chance(0.2) else rng.integers(150, 256, 3) if chance(0.9) else rng.integers(0, 110, 3)
+    other = rng.integers(90, 256) if chance(0.3) else paper + rng.integers(-40, 41, 3)
+    many = chance(0.3)
+    inks = [_hex(_ink(paper, rng, faint=many or chance(0.15))) for _ in range(6 if many else 1)]
+    turn, rise, gap = rng.uniform(0, 30), int(rng.integers(0, height // 8 + 1)), int(size * rng.uniform(-0.15, 0.2))
     return Style(
         characters=characters,
         length=[length, length],
         fonts=[str(rng.choice(text_fonts(characters)))],
         font_sizes=[int(size * rng.uniform(0.75, 1.0)), int(size)],
-        text_colours=[_hex(ink)],
-        colour_each=chance(0.3),
+        text_colours=inks,
+        colour_each=many or chance(0.2),
         width=[width, width],
         height=[height, height],
         margin=1,
         background=str(rng.choice(["plain", "plain", "plain", "gradient", "clouds", "grid"])),
-        background_colours=[_hex(paper), _hex(paper + rng.integers(-40, 41, 3))],
-        colour_jitter=int(rng.integers(0, 50)),
+        background_colours=[_hex(paper), _hex(np.broadcast_to(other, 3))],
+        colour_jitter=int(rng.integers(0, 30)),
         rotation=[-turn, turn],
         warp=float(rng.uniform(0.05, 0.3)) if chance(0.4) else 0.0,
         rise=[-rise, rise],
@@ -57,19 +60,26 @@ def any_style(characters: str, rng: np.random.Generator) -> Style:
         wander=1.0,
         curves=[0, int(rng.integers(0, 3))],
         lines=[0, int(rng.integers(1, 8))] if chance(0.4) else [0, 0],
-        line_width=int(rng.integers(1, 4)),
-        dots=[0, int(rng.integers(1, 40))] if chance(0.4) else [0, 0],
+        line_width=int(rng.choice([1, 1, 2, 3])),
+        dashes=[0, int(rng.integers(5, 50))] if chance(0.2) else [0, 0],
+        dash_length=int(height * rng.uniform(0.1, 0.3)),
+        dots=[0, int(rng.integers(1, 60))] if chance(0.4) else [0, 0],
         dot_width=int(rng.integers(1, 4)),
-        clutter_colours=[] if chance(0.5) else [_hex(rng.integers(0, 256, 3)) for _ in range(3)],
+        clutter_colours=[_hex(rng.integers(0, 256, 3)) for _ in range(rng.choice([0, 1, 6]))],
+        inversions=[0, 2] if chance(0.15) else [0, 0],
+        inversion_width=int(rng.integers(2, 6)),
         speckle=float(rng.uniform(0.02, 0.3)) if chance(0.2) else 0.0,
         blur=[0, float(rng.uniform(0, 0.8))],
     )
 
 
-def _colours(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Paper and ink that can be told apart: mostly dark on light."""
-    light, dark = rng.integers(150, 256, 3), rng.integers(0, 110, 3)
-    return (light, dark) if rng.random() < 0.9 else (dark, light)
+def _ink(paper: np.ndarray, rng: np.random.Generator, faint: bool) -> np.ndarray:
+    """A colour that can be told from the paper's: by its light, or, where faint, by one channel alone."""
+    if faint:
+        while np.abs((ink := rng.integers(0, 256, 3)) - paper).max() < 80:
+            pass
+        return ink
+    return rng.integers(0, 110, 3) if paper.mean() > 127 else rng.integers(150, 256, 3)
 
 
 def _hex(colour: np.ndarray) -> str:

@@ -25,14 +25,15 @@ class Generated(Method):
 
     recipe = GeneratedPages
     characters: str = key(string.digits + string.ascii_letters, "what the generated pages show")
+    case: str = key("lower", "keep, lower or upper: how they are read; few captchas ask which of c and C it was")
     pages: int = key(1, "generated pages for every image of a batch")
 
     def __post_init__(self):
         super().__post_init__()
-        self.charset = Charset(self.characters)
+        self.charset = Charset(self.characters, self.case)
 
     def make_recipe(self, views):
-        return GeneratedPages(views, self.charset.characters, self.pages)
+        return GeneratedPages(views, self.characters, self.charset, self.pages)
 
     def build(self, encoder):
         super().build(encoder)

@@ -26,7 +26,7 @@ class GeneratedSimCLR(Generated, SimCLR):
     contrast: float = key(0.3, "weight of the contrast beside reading")
 
     def make_recipe(self, views):
-        return GeneratedPages(self.generated_views, self.charset.characters, self.pages, beside=TwoViews(views))
+        return GeneratedPages(self.generated_views, self.characters, self.charset, self.pages, beside=TwoViews(views))
 
     def loss(self, batch, training):
         pages = stacked(batch["generated"])

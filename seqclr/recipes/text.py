@@ -12,10 +12,11 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from seqclr.data import images, variety
+from seqclr.data.charset import Charset
 from seqclr.errors import UserError
 from seqclr.recipes.views import Views
 
-PAGES = 10_000  # different generated ones, kept once drawn: drawing a page takes ten times as long as changing it
+PAGES = 20_000  # different generated ones, kept once drawn: drawing a page takes ten times as long as changing it
 
 
 class TwoViews:
@@ -64,23 +65,25 @@ class GeneratedPages:
     """Pages that the generator draws, `generated: uint8 [G, H, W, 3]`, and their texts, `label: int32 [G, L]` filled
     with -1, beside what another recipe makes of the record; `generated_width: int32 [G]` where lines are padded.
 
-    views: augmentation of the pages. characters: what they may show. count: how many (G). beside: the other recipe;
+    views: augmentation of the pages. characters: what they may show. charset: of the labels. count: how many (G). beside: the other recipe;
     without one nothing of the record is kept. Raises UserError for views that may cut off a part of the text, or
     characters of no bundled font.
     """
 
-    def __init__(self, views: str, characters: str, count: int, beside: Callable | None = None):
+    def __init__(self, views: str, characters: str, charset: Charset, count: int, beside: Callable | None = None):
         self.views, self.characters, self.count, self.beside = whole(views), characters, count, beside
-        self.ids = {character: i for i, character in enumerate(characters)}
+        self.ids = {character: charset.encode(charset.normalize(character)) for character in characters}
+        self.longest = variety.MAX_LENGTH * max(map(len, self.ids.values()))
         variety.text_fonts(characters)
 
     def __call__(self, record: dict, rng: np.random.Generator) -> dict:
         resize = "pad" if "width" in record else "stretch"
         pages = [generated_page(self.characters, int(rng.integers(PAGES)), *record["image"].shape[:2], resize)
                  for _ in range(self.count)]  # fmt: skip
-        labels = np.full((self.count, variety.MAX_LENGTH), -1, np.int32)
+        labels = np.full((self.count, self.longest), -1, np.int32)
         for label, (_, text) in zip(labels, pages):
-            label[: len(text)] = [self.ids[character] for character in text]
+            ids = [i for character in text for i in self.ids[character]]
+            label[: len(ids)] = ids
         views = [augment(self.views, page, rng) for page, _ in pages]
         example = {"generated": np.stack(views), "label": labels}
         if resize == "pad":

@@ -20,7 +20,7 @@ from tests.engine import tiny
 
 def example(**record):
     record = {"image": np.full((16, 64, 3), 255, np.uint8), "index": np.int32(0), **record}
-    return GeneratedPages("none", "0123456789", 3, TwoViews("none"))(record, np.random.default_rng(0))
+    return GeneratedPages("none", "0123456789", Charset("0123456789"), 3, TwoViews("none"))(record, np.random.default_rng(0))
 
 
 def test_an_example_has_pages_with_their_texts_beside_the_views_of_the_image():
@@ -108,3 +108,13 @@ def test_views_that_cut_are_refused_for_generated_pages(pages, tmp_path, capsys)
     words = ["pretrain", "--method", "generated", "--data", str(pages), "--output", str(tmp_path / "run")]
     assert cli.main([*words, "views=roaming"]) == 2
     assert "cut off parts" in capsys.readouterr().err and not (tmp_path / "run").exists()
+
+
+def test_letters_are_read_in_one_case():
+    recipe = GeneratedPages("none", "aA1", Charset("aA1", "lower"), 40)
+    labels = recipe({"image": np.zeros((16, 64, 3), np.uint8)}, np.random.default_rng(0))["label"]
+    seeds = np.random.default_rng(0).integers(text.PAGES, size=40)
+    for label, seed in zip(labels, seeds):
+        _, shown = text.generated_page("aA1", int(seed), 16, 64, "stretch")
+        assert "".join("a1"[i] for i in label if i >= 0) == shown.lower()
+    assert labels.max() == 1

@@ -61,6 +61,8 @@ class Benchmark:
             resume = ["--resume"] if (folder / "config.yaml").is_file() else []
             try:
                 seqclr(verb, *arguments, "--output", folder, *resume)
+                if last_step(folder) < yaml.safe_load((folder / "config.yaml").read_text())["steps"]:
+                    raise KeyboardInterrupt  # it was told to stop, and saved
                 done["done"] = True
             finally:
                 done["seconds"] += time.perf_counter() - start
@@ -149,9 +151,17 @@ def words(keys: dict) -> list[str]:
     return [f"{name}={value}" for name, value in keys.items()]
 
 
+def metrics(folder: Path) -> list[dict[str, str]]:
+    file = folder / "metrics.csv"
+    return list(csv.DictReader(file.read_text().splitlines())) if file.is_file() else []
+
+
 def best_validation(folder: Path) -> float:
-    with open(folder / "metrics.csv", newline="") as stream:
-        return max(float(row["val_edit_distance_accuracy"]) for row in csv.DictReader(stream))
+    return max(float(row["val_edit_distance_accuracy"]) for row in metrics(folder))
+
+
+def last_step(folder: Path) -> int:
+    return max((int(row["step"]) for row in metrics(folder)), default=0)
 
 
 def summary(cells: dict[tuple[str, int], list[dict]], measure: str) -> str:

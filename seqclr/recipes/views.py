@@ -67,9 +67,12 @@ class Views:
 
     def _apply(self, data: dict, rng: np.random.Generator) -> dict:
         # not A.Compose: it would give all steps the same seed, so that they would be taken together or not at all
-        for step, seed in zip(self._steps, rng.integers(2**31, size=len(self._steps))):
-            step.set_random_seed(int(seed))
-            data = step(**data)
+        # and not the step's own chance: a seed costs more than most of what is skipped
+        count = len(self._steps)
+        for step, chance, seed in zip(self._steps, rng.random(count), rng.integers(2**31, size=count)):
+            if chance < step.p:
+                step.set_random_seed(int(seed))
+                data = step(force_apply=True, **data)
         return data
 
     def __reduce__(self):  # a worker builds its own

@@ -19,9 +19,9 @@ def pretrain(config, output: str, resume: bool = False) -> dict[str, float]:
     reads best with is kept as the best. An image that cannot be read is reported, skipped and counted at the end.
     Raises UserError before anything is written if an argument or the data are wrong.
     """
-    setup.check(config)
-    run, place = setup.find_run(config, output, resume)
     cls = find_method(config.method)
+    setup.check(config, cls)
+    run, place = setup.find_run(config, output, resume)
     method = cls(**configuration.fields_of(cls, config))
     recipe = method.make_recipe(config.views)
     rows = find_rows(config) if config.probe else None

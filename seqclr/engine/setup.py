@@ -17,6 +17,7 @@ from seqclr.engine.optimizers import OPTIMIZERS
 from seqclr.engine.precision import PRECISIONS, set_precision
 from seqclr.engine.run import Run
 from seqclr.errors import UserError
+from seqclr.methods.base import Method
 from seqclr.nn.encoders import POSITIONS, SIZES, build_encoder
 
 ARCHITECTURE = ("encoder", "height", "width", "resize", "positions")
@@ -33,6 +34,8 @@ RANGES = {
     "epochs": (1, math.inf),
     "steps": (1, math.inf),
     "batch_size": (1, math.inf),
+    "accumulate": (1, math.inf),
+    "steps_per_execution": (1, math.inf),
     "learning_rate": (0, math.inf),
     "momentum": (0, 1),
     "weight_decay": (0, math.inf),
@@ -63,8 +66,8 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def check(config) -> None:
-    """Raises UserError for a value that no training can have, before anything is read or written."""
+def check(config, method: type[Method]) -> None:
+    """Raises UserError for a value that no training by this method can have, before anything is read or written."""
     for name, known in CHOICES.items():
         value = getattr(config, name)
         if value not in known:
@@ -73,6 +76,8 @@ def check(config) -> None:
         check_range(name, getattr(config, name, None))
     if config.steps is None and config.epochs is None:
         raise UserError("steps and epochs are both null: give one of them")
+    if config.accumulate > 1 and method.whole_batch:
+        raise UserError(f"accumulate {config.accumulate}: {method.__name__} needs a batch whole, as {method.whole_batch}")
 
 
 def check_range(name: str, value: float | None) -> None:
@@ -101,9 +106,15 @@ def begin(config, place: Place = ALONE) -> tf.distribute.Strategy:
         tf.config.experimental.enable_op_determinism()
     set_precision(config.precision)
     replicas = strategy.num_replicas_in_sync
-    if config.batch_size % replicas:
-        raise UserError(f"batch_size {config.batch_size} does not divide among {replicas} device(s): take a multiple")
+    check_divides("batch_size", config.batch_size, config, replicas)
     return strategy
+
+
+def check_divides(name: str, size: int, config, replicas: int) -> None:
+    """Raises UserError for a batch that cannot be shared by the replicas, or by the parts that each takes it in."""
+    if size % (replicas * config.accumulate):
+        parts = f" and {config.accumulate} parts" if config.accumulate > 1 else ""
+        raise UserError(f"{name} {size} does not divide among {replicas} device(s){parts}: take a multiple")
 
 
 def devices(strategy: tf.distribute.Strategy) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -49,6 +50,7 @@ class Trainer:
         self.total = config.steps or config.epochs * loader.steps_per_epoch
         method.total_steps = self.total
         self.round = min(self.total, max(loader.steps_per_epoch, -(-self.total // 40)))
+        self._every = config.checkpoint_every or self.total  # steps between checkpoints within a round
         self.step = 0
         self.pending: list[dict] = []  # what the steps of this round measured
         self.logs: dict[str, float] = {}  # the means of the last round
@@ -61,7 +63,7 @@ class Trainer:
             )
         self.model.optimizer = self.optimizer
         self.callbacks = list(callbacks)
-        self._functions: dict[frozenset, tf.types.experimental.PolymorphicFunction] = {}
+        self._functions: dict[tuple[frozenset, int], tf.types.experimental.PolymorphicFunction] = {}
 
     # the step
 
@@ -82,37 +84,77 @@ class Trainer:
     def _thaw(self, name: str) -> int:
         return next((s for s in range(self.total) if name not in self.method.frozen(s)), self.total)
 
-    def _function(self, frozen: frozenset):
-        if frozen not in self._functions:
+    def _function(self, frozen: frozenset, count: int):
+        """`count` steps on a batch, or, of more than one, on as many stacked."""
+        if (frozen, count) not in self._functions:
             parts = self.method.parts()
             for name, part in parts.items():
                 part.trainable = name not in frozen
             variables = [v for name, part in parts.items() if name not in frozen for v in _trainable(part)]
-            self._functions[frozen] = tf.function(lambda batch: self._distributed(batch, variables))
-        return self._functions[frozen]
+            steps = self._distributed if count == 1 else functools.partial(self._steps, count=count)
+            self._functions[frozen, count] = tf.function(lambda batch: steps(batch, variables))
+        return self._functions[frozen, count]
 
-    def _distributed(self, batch, variables):
-        logs = self.strategy.run(self._replica_step, args=(batch, variables))
+    def _steps(self, batches, variables, count: int):
+        """As many steps one after the other, and what each measured, `[count]`."""
+        names: list[str] = []
+
+        def step(i, seen):
+            logs = self._distributed(batches, variables, i)
+            names[:] = logs
+            return i + 1, seen.write(i, tf.stack(list(logs.values())))
+
+        start = tf.constant(0), tf.TensorArray(tf.float32, count)
+        _, seen = tf.while_loop(lambda i, _: i < count, step, start, parallel_iterations=1)
+        return dict(zip(names, tf.unstack(seen.stack(), len(names), axis=1)))
+
+    def _distributed(self, batch, variables, i=None):
+        logs = self.strategy.run(self._replica_step, args=(batch, variables, i))
         return {name: self.strategy.reduce("MEAN", value, axis=None) for name, value in logs.items()}
 
-    def _replica_step(self, batch, variables):
+    def _replica_step(self, batch, variables, i):
+        batch = batch if i is None else {name: batches[i] for name, batches in batch.items()}
+        logs, gradients = self._accumulated(batch, variables)
+        pairs = [(g, v) for g, v in zip(gradients, variables) if g is not None]
         replicas = tf.distribute.get_replica_context()
+        summed = replicas.all_reduce(tf.distribute.ReduceOp.SUM, [g for g, _ in pairs])
+        self.optimizer.apply(summed, [v for _, v in pairs])
+        self.method.after_step()
+        return logs
+
+    def _accumulated(self, batch, variables):
+        """Means over the parts of a batch that go through the network one after the other, to save memory."""
+        logs, gradients = None, None
+        count = self.config.accumulate
+        if count == 1:
+            return self._gradients(batch, variables)
+        parts = {name: tf.split(rows, count) for name, rows in batch.items()}
+        logs: list[dict[str, tf.Tensor]] = []
+        gradients: list[tf.Tensor | None] = [None] * len(variables)
+        for i in range(count):
+            with tf.control_dependencies([g for g in gradients if g is not None]):  # or all would be in memory at once
+                part = {name: tf.identity(rows[i]) for name, rows in parts.items()}
+            seen, more = self._gradients(part, variables)
+            logs.append(seen)
+            gradients = [g if m is None else m if g is None else g + m for g, m in zip(gradients, more)]
+        return {name: tf.add_n([seen[name] for seen in logs]) / count for name in logs[0]}, gradients
+
+    def _gradients(self, batch, variables):
+        """What a batch, or a part of it, measures, and its part of the gradients of the scaled loss."""
         with tf.GradientTape() as tape:
             logs = {name: tf.cast(value, tf.float32) for name, value in self.method.loss(batch, training=True).items()}
             penalties = [loss for part in self.method.parts().values() for loss in getattr(part, "losses", [])]
             if penalties:
                 logs["penalty"] = tf.add_n([tf.cast(penalty, tf.float32) for penalty in penalties])
             total = logs["loss"] + logs.get("penalty", 0.0)
-            scaled = self.optimizer.scale_loss(total) / replicas.num_replicas_in_sync
-        gradients = tape.gradient(scaled, variables)
-        pairs = [(g, v) for g, v in zip(gradients, variables) if g is not None]
-        summed = replicas.all_reduce(tf.distribute.ReduceOp.SUM, [g for g, _ in pairs])
-        self.optimizer.apply(summed, [v for _, v in pairs])
-        self.method.after_step()
-        return logs
+            share = self.strategy.num_replicas_in_sync * self.config.accumulate
+            scaled = self.optimizer.scale_loss(total) / share
+        return logs, tape.gradient(scaled, variables)
 
-    def _place(self, batch: dict[str, np.ndarray]):
-        """This process's batch on its devices, each replica its part of the rows."""
+    def _place(self, batches: list[dict[str, np.ndarray]]):
+        """This process's batch on its devices, each replica its part of the rows; more than one are stacked."""
+        rows = 0 if len(batches) == 1 else 1
+        batch = batches[0] if rows == 0 else {name: np.stack([b[name] for b in batches]) for name in batches[0]}
         replicas = self.strategy.num_replicas_in_sync // self.place.workers
         if self.strategy.num_replicas_in_sync == 1:
             return {name: tf.constant(array) for name, array in batch.items()}
@@ -120,7 +162,7 @@ class Trainer:
             name: self.strategy.experimental_distribute_values_from_function(
                 lambda context, parts=parts: tf.constant(parts[context.replica_id_in_sync_group % replicas])
             )
-            for name, parts in ((name, np.split(array, replicas)) for name, array in batch.items())
+            for name, parts in ((name, np.split(array, replicas, rows)) for name, array in batch.items())
         }
 
     # the loop
@@ -160,18 +202,20 @@ class Trainer:
             while self.step < self.total and not self.model.stop_training:
                 if self.step % self.round == 0:
                     callbacks.on_epoch_begin(self.step // self.round)
-                callbacks.on_train_batch_begin(self.step)
-                batch = self._place(next(self.loader))
-                self.pending.append(self._function(self.method.frozen(self.step))(batch))
-                self.step += 1
-                callbacks.on_train_batch_end(self.step - 1, self.pending[-1])
+                before = self.step
+                for row in self._execute():
+                    callbacks.on_train_batch_begin(self.step)
+                    self.pending.append(row)
+                    self.step += 1
+                    callbacks.on_train_batch_end(self.step - 1, row)
+                tenth = self.step // 10 > before // 10
                 end = self.step % self.round == 0 or self.step == self.total
-                stop = self._stop(seen, end)
-                save = end or stop or self.step % (self.config.checkpoint_every or self.total) == 0
-                if save or self.step % 10 == 0:
-                    loss = self._check()
+                stop = self._stop(seen, end or tenth)
+                save = end or stop or self.step % self._every == 0
+                if save or tenth:
+                    loss = self._check(max(10, self.step - before))
                     bar.set_description(f"step {self.step}/{self.total}, loss {loss:.3f}", refresh=False)
-                bar.update(self.config.batch_size)
+                bar.update((self.step - before) * self.config.batch_size)
                 if end:
                     self.logs, self.pending = self._mean(), []
                     callbacks.on_epoch_end((self.step - 1) // self.round, self.logs)
@@ -185,11 +229,23 @@ class Trainer:
         if self.place.workers > 1:
             self.agreement.any(True)  # nobody leaves while the chief still draws
 
-    def _stop(self, seen: list[int], end: bool) -> int:
+    def _execute(self) -> list[dict]:
+        """The next steps, as many as go to the devices at once, and what each measured."""
+        frozen = self.method.frozen(self.step)
+        count = min(self.config.steps_per_execution, *(n - self.step % n for n in (self.round, self._every, self.total)))
+        while self.method.phase(self.step + count - 1) != self.method.phase(self.step):
+            count -= 1
+        batches = [next(self.loader) for _ in range(count)]
+        if count == 1:
+            return [self._function(frozen, 1)(self._place(batches))]
+        logs = self._function(frozen, count)(self._place(batches))
+        return [dict(zip(logs, values)) for values in zip(*(value.numpy() for value in logs.values()))]
+
+    def _stop(self, seen: list[int], ask: bool) -> int:
         """The number of the signal to stop for, or 0. Workers ask each other, every ten steps, and stop together."""
         if self.place.workers == 1:
             return seen[0] if seen else 0
-        if not end and self.step % 10:
+        if not ask:
             return 0
         told = self.agreement.any(*(number in seen for number in signals.NUMBERS))
         return next((number for number, is_told in zip(signals.NUMBERS, told) if is_told), 0)
@@ -200,12 +256,12 @@ class Trainer:
         rate = optimizers.learning_rate_at(self.schedule, self.step - 1)
         return {"step": self.step, "passes": round(epoch, 3), **logs, "learning_rate": rate}
 
-    def _check(self) -> float:
+    def _check(self, count: int) -> float:
         """Makes numbers of what the last steps measured and returns the last loss.
 
         Raises TrainingFailed at the first that is not finite.
         """
-        recent = self.pending[-10:]
+        recent = self.pending[-count:]
         for step, row in enumerate(recent, self.step - len(recent) + 1):
             row.update({name: float(value) for name, value in row.items()})
             bad = [name for name, value in row.items() if not np.isfinite(value)]

@@ -1,21 +1,34 @@
 """The methods by name. A new one is a file here and a line below."""
 
 from seqclr.errors import UserError
+from seqclr.methods.barlow_twins import BarlowTwins
 from seqclr.methods.base import Method
+from seqclr.methods.byol import BYOL
 from seqclr.methods.generated import Generated
 from seqclr.methods.generated_simclr import GeneratedSimCLR
 from seqclr.methods.masked import Masked
 from seqclr.methods.masked_simclr import MaskedSimCLR
+from seqclr.methods.moco import MoCo, MoCoV2
+from seqclr.methods.moco_v3 import MoCoV3
 from seqclr.methods.simclr import SimCLR
 from seqclr.methods.simsiam import SimSiam
+from seqclr.methods.vicreg import VICReg
+from seqclr.methods.w_mse import WMSE
 
 METHODS: dict[str, type[Method]] = {
+    "barlow_twins": BarlowTwins,
+    "byol": BYOL,
     "generated": Generated,
     "generated_simclr": GeneratedSimCLR,
     "masked": Masked,
     "masked_simclr": MaskedSimCLR,
+    "moco": MoCo,
+    "moco_v2": MoCoV2,
+    "moco_v3": MoCoV3,
     "simclr": SimCLR,
     "simsiam": SimSiam,
+    "vicreg": VICReg,
+    "w_mse": WMSE,
 }
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import abc
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import keras
@@ -31,6 +31,7 @@ class Method(abc.ABC):
     defaults: ClassVar[dict[str, Any]] = {}  # what this method wants other than the common configuration
     total_steps: ClassVar[int] = 0  # of the run; the trainer sets it
     dropout: ClassVar[float] = 0.1  # of the run, in a CTC head; set before `build`
+    whole_batch: ClassVar[str | None] = None  # why its loss is not the mean of those of a batch's parts, where it is not
     charset: ClassVar[Charset | None] = None  # what it reads, where it does: such a run can be evaluated and read with
     layer = "transformer"  # whose frames it trains; no ClassVar, as for two-view methods it is a field
 
@@ -61,6 +62,10 @@ class Method(abc.ABC):
     def frozen(self, step: int) -> frozenset[str]:
         """The parts that do not learn at a step. It may change a few times in a run: each change is a new trace."""
         return frozenset()
+
+    def phase(self, step: int) -> Hashable:
+        """The same for steps that differ in nothing but their batch, so that they can be taken at one go."""
+        return self.frozen(step)
 
     def learning_rate_factors(self) -> dict[str, float]:
         """Parts, or layers within them (`part/layer`), that learn at a multiple of the common rate."""

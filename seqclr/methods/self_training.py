@@ -40,6 +40,9 @@ class SelfTraining(CTC):
         """The first step with images without labels."""
         return int(self.unlabelled_start * self.total_steps)
 
+    def phase(self, step):
+        return self.frozen(step), step >= self.start
+
     def loss(self, batch, training):
         if "strong" not in batch:
             supervised = super().loss(batch, training)["loss"]

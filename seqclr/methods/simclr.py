@@ -18,6 +18,8 @@ LOSSES = {"info_nce": losses.info_nce, "nt_xent": losses.nt_xent}
 class SimCLR(TwoViewMethod):
     """Chen et al. 2020, arXiv:2002.05709. Each instance finds its partner among those of other images and places."""
 
+    whole_batch = "the other images of it are the negatives"
+
     loss_name: str = key("info_nce", "the article's, negatives from the other view; nt_xent is SimCLR's, from both")
     temperature: float = key(0.1, "of the softmax")
     negatives: str = key("all", "all, those of other images, or those of other images at the same place")

@@ -12,18 +12,21 @@ from seqclr.nn.norm import batch_norm
 SLOPE = 0.18  # of the article's LeakyReLU
 
 
-def mlp(dims: Sequence[int], name: str, input_dim: int, output_norm: bool = False, l2: float = 0.0) -> keras.Sequential:
+def mlp(
+    dims: Sequence[int], name: str, input_dim: int, norm: bool = True, output_norm: bool = False, l2: float = 0.0
+) -> keras.Sequential:
     """Dense layers on the last axis of `[B, T, input_dim]`, with batch norm and LeakyReLU(0.18) between them.
 
     dims: the sizes of the layers' outputs. Batch norm follows every layer but the last, which then needs no bias.
-    output_norm: batch norm without offset and scale after the last.
+    norm: whether it does. output_norm: batch norm without offset and scale after the last.
     l2: weight of the squared kernels in the loss.
     """
     regularizer = keras.regularizers.L2(l2) if l2 else None
     parts: list[layers.Layer] = []
     for i, dim in enumerate(dims[:-1]):
-        parts.append(layers.Dense(dim, use_bias=False, kernel_regularizer=regularizer, name=f"dense{i}"))
-        parts.append(batch_norm(name=f"bn{i}"))
+        parts.append(layers.Dense(dim, use_bias=not norm, kernel_regularizer=regularizer, name=f"dense{i}"))
+        if norm:
+            parts.append(batch_norm(name=f"bn{i}"))
         parts.append(layers.LeakyReLU(negative_slope=SLOPE, name=f"relu{i}"))
     last = len(dims) - 1
     parts.append(layers.Dense(dims[-1], use_bias=not output_norm, kernel_regularizer=regularizer, name=f"dense{last}"))

@@ -44,12 +44,12 @@ def finetune(config, output: str, resume: bool = False) -> dict[str, float]:
 
     Raises UserError before anything is written if an argument or the data are wrong.
     """
-    setup.check(config)
+    cls = method_of(config.unlabelled)
+    setup.check(config, cls)
     run, place = setup.find_run(config, output, resume)
     train, validation = split_off_validation(config)
     charset = make_charset(config, train + validation)
     targets, truths = ([charset.target(entry.text, entry.name) for entry in part] for part in (train, validation))
-    cls = method_of(config.unlabelled)
     method = cls(**configuration.fields_of(cls, config))
     recipe = cls.recipe(config.views, [charset.encode(target) for target in targets])
     size = config.height, config.width, config.resize
@@ -137,8 +137,7 @@ def find_more(config, validation: list[Entry]) -> list[Entry]:
 def unlabelled_loader(fitted: Fitted, config, strategy, place: Place) -> data_loader.Loader:
     """Batches of images without labels, in an order that has nothing to do with that of the labelled ones."""
     size, replicas = config.unlabelled_batch_size or config.batch_size, strategy.num_replicas_in_sync
-    if size % replicas:
-        raise UserError(f"unlabelled_batch_size {size} does not divide among {replicas} device(s): take a multiple")
+    setup.check_divides("unlabelled_batch_size", size, config, replicas)
     other = dataclasses.replace(config, batch_size=size, seed=(config.seed + 1) % 2**32)
     return setup.make_loader(fitted, Unlabelled(config.weak_views, config.views), other, place)
 

@@ -129,6 +129,7 @@ np.savez(sys.argv[1] + "/result.npz", loss=loss, **tiny.weights(job))
 def test_two_replicas_are_one_device_with_the_whole_batch(tmp_path, method, resize):
     """Negatives, batch statistics, clipping and gradients are those of the whole batch."""
     keys = {"steps": 4, "dropout": 0.0, "resize": resize}
+    keys |= {"steps_per_execution": 4} if method == "simsiam" else {}
     keys |= {"optimizer": "sgd", "learning_rate": 0.01}  # Adam would divide rounding errors by themselves
     one = tiny.trainer(tmp_path / "one", method, **keys)
     loss = one.fit()["loss"]
@@ -142,6 +143,38 @@ def test_two_replicas_are_one_device_with_the_whole_batch(tmp_path, method, resi
     for (name, a), b in zip(tiny.weights(one).items(), two.values(), strict=True):
         if "seed" not in name:
             np.testing.assert_allclose(a, b, atol=1e-5, rtol=1e-4, err_msg=name)
+
+
+@pytest.mark.parametrize("method", ["simsiam", "ctc"])
+def test_a_batch_in_parts_is_the_whole(tmp_path, method):
+    """Where batch norm keeps its statistics, which it otherwise takes of a part."""
+    keys = {"steps": 4, "dropout": 0.0, "optimizer": "sgd", "learning_rate": 0.01}
+    ends = {}
+    for parts in (1, 4):
+        job = tiny.trainer(tmp_path / str(parts), method, accumulate=parts, **keys)
+        for part in job.method.parts().values():
+            for layer in part._flatten_layers():
+                layer.keeps_statistics = True
+        ends[parts] = job.fit()["loss"], tiny.weights(job)
+    assert ends[4][0] == pytest.approx(ends[1][0], rel=1e-5)
+    for (name, a), b in zip(ends[1][1].items(), ends[4][1].values(), strict=True):
+        if "seed" not in name:
+            np.testing.assert_allclose(a, b, atol=1e-6, rtol=1e-4, err_msg=name)
+
+
+def test_steps_at_one_go_are_those_one_by_one(tmp_path):
+    """Up to rounding, over the ends of rounds, checkpoints and a thaw after three steps."""
+    keys = {"steps": 9, "checkpoint_every": 5, "pretrained": "x", "head_steps": 30, "warmup": 0.0}
+    keys |= {"optimizer": "sgd", "learning_rate": 0.01}
+    single, many = (measured(tmp_path / str(n), "ctc", steps_per_execution=n, **keys) for n in (1, 4))
+    taken, execute = [], many._execute
+    many._execute = lambda: taken.append(execute()) or taken[-1]
+    single.fit()
+    many.fit()
+    assert [len(rows) for rows in taken] == [3, 1, 1, 3, 1]
+    assert many.logs == pytest.approx(single.logs, rel=1e-5)
+    for (name, a), b in zip(tiny.weights(single).items(), tiny.weights(many).values(), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6, rtol=1e-4, err_msg=name)
 
 
 def test_a_non_finite_loss_stops_and_says_where(tmp_path):

@@ -1,0 +1,32 @@
+"""Barlow Twins on frames."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from seqclr import losses
+from seqclr.config import key
+from seqclr.methods.base import TwoViewMethod
+from seqclr.nn.heads import mlp
+
+
+@dataclass
+class BarlowTwins(TwoViewMethod):
+    """Zbontar et al. 2021, arXiv:2103.03230. Correlation of the two views' dimensions: 1 with itself, 0 with others.
+
+    8192 dimensions in the paper, on 2048 features.
+    """
+
+    whole_batch = "correlations are over the batch"
+
+    projection_dim: int = key(512, "of what is compared, and of the head's hidden layers")
+    lambd: float = key(5.1e-3, "weight of what is off the diagonal")
+
+    def build(self, encoder):
+        super().build(encoder)
+        self.projector = mlp((self.projection_dim,) * 3, "projector", input_dim=encoder.dim)
+
+    def loss(self, batch, training):
+        _, mask, z = self.embed(batch, training)
+        z1, z2, *_ = self.instances(z, batch, mask)
+        return {"loss": losses.barlow_twins(z1, z2, self.lambd)}

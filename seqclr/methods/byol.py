@@ -1,0 +1,36 @@
+"""BYOL on frames."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from seqclr import losses
+from seqclr.config import key
+from seqclr.methods.momentum import MomentumMethod
+from seqclr.nn.heads import mlp
+
+
+@dataclass
+class BYOL(MomentumMethod):
+    """Grill et al. 2020, arXiv:2006.07733. Predicts what a slow copy makes of the other view; no negatives.
+
+    The paper's heads are 4096 wide on 2048 features, and its copy keeps 0.996 in runs of 300,000 steps, 0.97 in short
+    ones.
+    """
+
+    hidden_dim: int = key(512, "width of the heads' hidden layer")
+    projection_dim: int = key(256, "of what is compared")
+
+    def build(self, encoder):
+        super().build(encoder)
+        dims = (self.hidden_dim, self.projection_dim)
+        self.projector = mlp(dims, "projector", input_dim=encoder.dim)
+        self.predictor = mlp(dims, "predictor", input_dim=self.projection_dim)
+        self.follow()
+
+    def loss(self, batch, training):
+        _, mask, z = self.embed(batch, training)
+        p = self.predictor(z, training=training)
+        _, _, target = self.embed_target(batch, training)
+        (p1, p2, *_), (t1, t2, *_) = self.instances(p, batch, mask), self.instances(target, batch, mask)
+        return {"loss": losses.byol(p1, t2) + losses.byol(p2, t1)}

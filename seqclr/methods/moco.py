@@ -1,0 +1,63 @@
+"""MoCo on frames, the first version and the second."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from seqclr import losses
+from seqclr.config import key
+from seqclr.errors import UserError
+from seqclr.methods.momentum import MomentumMethod
+from seqclr.nn.heads import mlp
+from seqclr.nn.queue import Queue
+
+
+@dataclass
+class MoCo(MomentumMethod):
+    """He et al. 2020, arXiv:1911.05722. A query finds its key among those of earlier batches, one direction only.
+
+    Batch statistics are of all replicas, so that keys need no shuffling between them. The paper's queue of 65,536 is
+    for 1.3 million images.
+    """
+
+    target_momentum: float = key(0.999, "what the copy keeps of itself in a step")
+    queue_size: int = key(4096, "keys that are kept")
+    temperature: float = key(0.07, "of the softmax")
+    projection_dim: int = key(128, "of what is compared")
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.queue_size < 1:
+            raise UserError(f"queue_size {self.queue_size}: at least 1")
+
+    def build(self, encoder):
+        super().build(encoder)
+        self.projector = self.make_projector(encoder.dim)
+        self.queue = Queue(self.queue_size, self.projection_dim)
+        self.follow()
+
+    def make_projector(self, dim: int):
+        return mlp((self.projection_dim,), "projector", input_dim=dim)
+
+    def decay(self):
+        return self.target_momentum
+
+    def loss(self, batch, training):
+        _, mask, z = self.embed(batch, training)
+        _, _, target = self.embed_target(batch, training)
+        queries, keys = self.instances(z, batch, mask).first, self.instances(target, batch, mask).second
+        loss = losses.info_nce_queue(queries, keys, self.queue.keys.value, self.temperature)
+        if training:
+            self.queue.push(keys)
+        return {"loss": loss}
+
+
+@dataclass
+class MoCoV2(MoCo):
+    """Chen et al. 2020, arXiv:2003.04297: a head of two layers without batch norm, and another temperature."""
+
+    temperature: float = key(0.2, "of the softmax")
+    hidden_dim: int = key(512, "width of the head's hidden layer; 2048 in the paper, on as many features")
+
+    def make_projector(self, dim):
+        return mlp((self.hidden_dim, self.projection_dim), "projector", input_dim=dim, norm=False)

@@ -1,0 +1,38 @@
+"""MoCo on frames without a queue."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from seqclr import losses
+from seqclr.config import key
+from seqclr.methods.momentum import MomentumMethod
+from seqclr.nn.heads import mlp
+
+
+@dataclass
+class MoCoV3(MomentumMethod):
+    """Chen et al. 2021, arXiv:2104.02057. No queue: a predicted query meets the keys of the other view, both ways.
+
+    Heads as for its ResNet, 4096 wide in the paper; the temperature is that of its ViT (1.0 for the ResNet).
+    """
+
+    whole_batch = "the other images of it are the negatives"
+
+    temperature: float = key(0.2, "of the softmax")
+    hidden_dim: int = key(512, "width of the heads' hidden layer")
+    projection_dim: int = key(256, "of what is compared")
+
+    def build(self, encoder):
+        super().build(encoder)
+        dims = (self.hidden_dim, self.projection_dim)
+        self.projector = mlp(dims, "projector", input_dim=encoder.dim, output_norm=True)
+        self.predictor = mlp(dims, "predictor", input_dim=self.projection_dim)
+        self.follow()
+
+    def loss(self, batch, training):
+        _, mask, z = self.embed(batch, training)
+        q = self.predictor(z, training=training)
+        _, _, target = self.embed_target(batch, training)
+        (q1, q2, *_), (k1, k2, *_) = self.instances(q, batch, mask), self.instances(target, batch, mask)
+        return {"loss": losses.moco_v3(q1, k2, q2, k1, self.temperature)}

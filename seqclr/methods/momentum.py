@@ -1,0 +1,39 @@
+"""What methods share whose targets come from a copy of the network that follows it slowly."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import tensorflow as tf
+
+from seqclr.config import key
+from seqclr.methods.base import TwoViewMethod
+from seqclr.nn.momentum import Momentum
+
+
+@dataclass
+class MomentumMethod(TwoViewMethod):
+    """Two views; `self.target` is a copy of encoder and projector, equal to them at first.
+
+    The copy normalises by the statistics of its batch, as the papers' code does, and is never updated by a gradient.
+    """
+
+    target_momentum: float = key(0.99, "what the copy keeps of itself in a step; rises to 1 by a half cosine")
+
+    def follow(self) -> None:
+        """Makes the copy; the last thing in `build`, once there is a projector."""
+        self.target = Momentum(self.encoder, self.projector, name="target")
+
+    def embed_target(self, batch: dict[str, tf.Tensor], training: bool):
+        """`embed` through the copy."""
+        with self.target.weights_in_use():
+            return self.embed(batch, training)
+
+    def decay(self) -> float | tf.Tensor:
+        """What the copy keeps at this step."""
+        done = tf.cast(self.target.updates.value, tf.float32) / max(1, self.total_steps)
+        return 1 - (1 - self.target_momentum) * (1 + tf.cos(math.pi * done)) / 2
+
+    def after_step(self):
+        self.target.update(self.decay())

@@ -1,0 +1,134 @@
+"""BYOL, MoCo, Barlow Twins, VICReg and W-MSE: what is compared with what, and where gradients stop."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from seqclr import losses
+from seqclr.errors import UserError
+from seqclr.methods import METHODS
+from seqclr.nn.encoders import build_encoder
+from tests.engine import tiny
+
+SMALL = {
+    "byol": {"hidden_dim": 32, "projection_dim": 16},
+    "moco": {"queue_size": 40, "projection_dim": 16},
+    "moco_v2": {"queue_size": 40, "projection_dim": 16, "hidden_dim": 32},
+    "moco_v3": {"hidden_dim": 32, "projection_dim": 16},
+    "barlow_twins": {"projection_dim": 16},
+    "vicreg": {"projection_dim": 16},
+    "w_mse": {"projection_dim": 8, "hidden_dim": 32, "whitening_size": 16},
+}
+FOLLOWED = ["byol", "moco", "moco_v2", "moco_v3"]
+
+
+def made(name, **keys):
+    keras.utils.set_random_seed(0)
+    method = METHODS[name](frames="windows:4", **SMALL[name], **keys)
+    method.build(build_encoder("tiny", 16, 64, "none", dropout=0.0))
+    return method
+
+
+def batch():
+    return {name: tf.constant(value) for name, value in tiny.seeded(8).items()}
+
+
+def projections(method, through=None):
+    """Unit instances of both views, computed apart from the loss."""
+    _, mask, z = method.embed(batch(), training=True)
+    z = z if through is None else through(z, training=True)
+    return [x.numpy() for x in method.instances(z, batch(), mask)[:2]]
+
+
+def unit(x):
+    return x / np.linalg.norm(x, axis=1, keepdims=True)
+
+
+def test_byol_adds_both_directions_of_a_prediction_and_the_other_view():
+    method = made("byol")
+    (p1, p2), (z1, z2) = projections(method, method.predictor), projections(method)
+    expected = sum((2 - 2 * (unit(p) * unit(z)).sum(1)).mean() for p, z in ((p1, z2), (p2, z1)))
+    assert float(method.loss(batch(), training=True)["loss"]) == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("name", ["moco", "moco_v2"])
+def test_moco_compares_the_first_view_with_the_second_and_the_queue_before_it(name):
+    method = made(name)
+    (q, _), (_, k) = projections(method), projections(method)
+    queue = method.queue.keys.numpy()
+    logits = np.concatenate([(unit(q) * unit(k)).sum(1, keepdims=True), unit(q) @ queue.T], 1) / method.temperature
+    expected = np.mean(np.log(np.exp(logits).sum(1)) - logits[:, 0])
+    assert float(method.loss(batch(), training=True)["loss"]) == pytest.approx(expected, rel=1e-4)
+    np.testing.assert_allclose(method.queue.keys.numpy()[:32], unit(k), atol=1e-5)
+    np.testing.assert_array_equal(method.queue.keys.numpy()[32:], queue[32:])
+    before = method.queue.keys.numpy()
+    method.loss(batch(), training=False)
+    np.testing.assert_array_equal(method.queue.keys.numpy(), before)
+
+
+def test_moco_v3_compares_queries_with_the_keys_of_the_other_view():
+    method = made("moco_v3")
+    (q1, q2), (k1, k2) = projections(method, method.predictor), projections(method)
+    expected = float(losses.moco_v3(q1, k2, q2, k1, 0.2))
+    assert float(method.loss(batch(), training=True)["loss"]) == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("name", FOLLOWED)
+def test_the_target_starts_equal_follows_slowly_and_gets_no_gradient(name):
+    method = made(name, target_momentum=0.9)
+    method.total_steps = 10
+    copies = [v for v in method.target.weights if "updates" not in v.path]
+    followed = [v for net in (method.encoder, method.projector) for v in net.variables if "seed" not in v.path]
+    start = [v.numpy() for v in followed]
+    for copy, value in zip(copies, start, strict=True):
+        np.testing.assert_array_equal(copy.numpy(), value)
+    with tf.GradientTape() as tape:
+        tape.watch([v.value for v in copies])
+        loss = method.loss(batch(), training=True)["loss"]
+    gradients = tape.gradient(loss, [v.value for v in copies])
+    assert all(g is None for g in gradients) and method.target.trainable_variables == []
+    for v in followed:
+        v.assign(v + 1)
+    now = [v.numpy() for v in followed]
+    method.target.updates.assign(5)  # half of the way
+    method.after_step()
+    kept = 0.9 if name in ("moco", "moco_v2") else 0.95
+    for copy, old, new in zip(copies, start, now):
+        np.testing.assert_allclose(copy.numpy(), kept * old + (1 - kept) * new, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["byol", "moco_v3"])
+def test_nothing_is_learned_from_the_targets(monkeypatch, name):
+    """With the prediction cut off, there is no other way for a gradient."""
+    method = made(name)
+    monkeypatch.setattr(method, "predictor", lambda z, training: tf.stop_gradient(z))
+    with tf.GradientTape() as tape:
+        loss = method.loss(batch(), training=True)["loss"]
+    assert all(g is None for g in tape.gradient(loss, method.encoder.trainable_variables))
+
+
+@pytest.mark.parametrize("name", ["barlow_twins", "vicreg"])
+def test_redundancy_is_taken_of_the_projections(name):
+    method = made(name)
+    z1, z2 = projections(method)
+    expected = losses.barlow_twins(z1, z2, 5.1e-3) if name == "barlow_twins" else losses.vicreg(z1, z2)
+    assert float(method.loss(batch(), training=True)["loss"]) == pytest.approx(float(expected), rel=1e-3)
+
+
+def test_w_mse_deals_frames_of_a_line_into_different_slices():
+    method = made("w_mse")
+    rows = np.arange(2 * 35).reshape(2, 35, 1).repeat(8, 2).astype(np.float32)
+    dealt = method.dealt(tf.constant(rows)).numpy()[..., 0]
+    assert dealt.shape == (2, 32) and set(dealt[0]) == set(range(32))
+    assert dealt[0, :16].tolist() == list(range(0, 32, 2)) and (dealt[1] - dealt[0] == 35).all()
+    z1, z2 = (tf.constant(z) for z in projections(method))
+    expected = losses.w_mse(method.dealt(tf.stack([z1, z2])), 16)
+    assert float(method.loss(batch(), training=True)["loss"]) == pytest.approx(float(expected), rel=1e-3)
+
+
+def test_sizes_that_cannot_be_are_refused():
+    with pytest.raises(UserError, match="whitening_size 100 is too few for 64 dimensions: at least 128"):
+        METHODS["w_mse"](whitening_size=100)
+    with pytest.raises(UserError, match="queue_size 0: at least 1"):
+        METHODS["moco"](queue_size=0)

@@ -68,7 +68,7 @@ class RunConfig:
 class PretrainConfig(RunConfig):
     """Self-supervised pretraining on images without labels."""
 
-    method: str = key("simclr", "simclr, simsiam, masked, masked_simclr, generated or generated_simclr")
+    method: str = key("simclr", "see seqclr/methods: simclr, simsiam, byol, moco_v2, masked, generated_simclr, ...")
     epochs: int | None = key(20, "passes over the data")
     init: str | None = key(None, "a run whose encoder to start from")
     probe: str | None = key(None, "labelled data: a frozen CTC probe chooses the best checkpoint; test rows stay out")

@@ -75,6 +75,7 @@ def weights(run):
     [
         ["pretrain", "--method=simclr"],
         pytest.param(["pretrain", "--method=simsiam"], marks=pytest.mark.slow),
+        pytest.param(["pretrain", "--method=moco_v2", "queue_size=64"], marks=pytest.mark.slow),
         pytest.param(["finetune"], marks=pytest.mark.slow),
     ],
 )

@@ -124,7 +124,8 @@ np.savez(sys.argv[1] + "/result.npz", loss=loss, **tiny.weights(job))
 
 
 @pytest.mark.parametrize(
-    ("method", "resize"), [("simclr", "stretch"), ("simclr", "pad"), ("simsiam", "stretch"), ("ctc", "stretch")]
+    ("method", "resize"),
+    [("simclr", "stretch"), ("simclr", "pad"), ("simsiam", "stretch"), ("ctc", "stretch"), ("moco_v2", "stretch")],
 )
 def test_two_replicas_are_one_device_with_the_whole_batch(tmp_path, method, resize):
     """Negatives, batch statistics, clipping and gradients are those of the whole batch."""

@@ -1,4 +1,4 @@
-"""The two wings meet only in the trainer: no TensorFlow on the host, no OpenCV on the device."""
+"""The two wings meet only in the trainer: no TensorFlow on the host, no OpenCV on the device. PyTorch is in neither."""
 
 import ast
 import subprocess
@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "seqclr"
 HOST = ("data", "recipes")
 DEVICE = ("nn", "losses", "methods", "engine")
 # What a process may not hold once it has imported the host wing, and what no file of the device wing may name.
-KEPT_FROM_HOST = {"tensorflow", "keras"}
+KEPT_FROM_HOST = {"tensorflow", "keras", "torch"}
 KEPT_FROM_DEVICE = {"cv2", "albumentations"}
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import functools
 import os
+import sys
 import warnings
 from pathlib import Path
 
@@ -22,11 +23,14 @@ from omegaconf.errors import OmegaConfBaseException
 from seqclr.errors import UserError
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it would ask the network for its newest version
+sys.modules.setdefault("albumentations.pytorch", None)  # it would bring PyTorch, where there is one, to every worker
 import albumentations as A  # noqa: E402
 import cv2  # noqa: E402
 
 from seqclr.recipes.transforms import OWN  # noqa: E402
 
+if sys.modules["albumentations.pytorch"] is None:  # for others to import
+    del sys.modules["albumentations.pytorch"]
 cv2.setNumThreads(0)  # the workers are the parallelism
 PRESETS = Path(__file__).parent / "presets"
 UNREADABLE = ("Flip", "Transpose", "Rotate90", "D4", "SquareSymmetry", "Crop", "GridShuffle", "Jigsaw")

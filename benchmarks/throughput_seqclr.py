@@ -1,0 +1,106 @@
+"""seqclr's side of throughput.py: the trainer, its loader and its step, as `seqclr pretrain` has them.
+
+The loader's processes import this file, so TensorFlow is imported by what needs it.
+"""
+
+import dataclasses
+import math
+import tempfile
+from pathlib import Path
+
+import throughput_parts as parts
+
+from seqclr.config import PretrainConfig, resolve
+from seqclr.data import loader
+from seqclr.data.records import find_unlabelled
+
+
+def trainer(method: str, data: list[str], batch_size: int, steps: int, folder: str, clock):
+    """A Trainer of the job, which ticks the clock after every step."""
+    import keras
+
+    from seqclr.engine import setup
+    from seqclr.engine.run import Run
+    from seqclr.engine.trainer import Trainer
+    from seqclr.methods import find_method
+
+    class Ticking(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            clock.tick()
+
+    keys = {"height": parts.HEIGHT, "width": parts.WIDTH, "views": parts.VIEWS, "processes": parts.PROCESSES}
+    keys |= {"learning_rate": parts.LEARNING_RATE, "weight_decay": parts.WEIGHT_DECAY, "clip": parts.CLIP}
+    keys |= {"warmup": parts.SMOOTH, "batch_size": batch_size, "steps": steps, "match": "geometry"}
+    keys |= {"encoder": "tiny", "precision": "float32"}
+    config = resolve(PretrainConfig, cls := find_method(method), [keys])
+    strategy = setup.begin(config)
+    built = cls(**{field.name: getattr(config, field.name) for field in dataclasses.fields(cls)})
+    built.dropout = config.dropout
+    with strategy.scope():
+        built.build(setup.make_encoder(config, None))
+    fitted = loader.Fitted(find_unlabelled(data), config.height, config.width, config.resize, skip_bad=True)
+    run = Run(Path(folder) / "run")
+    run.create(config)
+    batches = setup.make_loader(fitted, built.make_recipe(config.views), config)
+    return Trainer(built, batches, config, run, strategy, [Ticking()])
+
+
+def device_parts(job, arrays: list[dict], times: int) -> dict[str, float]:
+    """Seconds of a batch on the device. A part is what a step with it takes longer than one without it."""
+    import tensorflow as tf
+
+    method, variables = job.method, job.model.trainable_variables
+
+    def loss(batch):
+        penalties = [penalty for part in method.parts().values() for penalty in part.losses]
+        return tf.add_n([method.loss(batch, training=True)["loss"], *penalties])
+
+    @tf.function
+    def forward(batch):
+        return loss(batch)
+
+    @tf.function
+    def backward(batch):
+        with tf.GradientTape() as tape:
+            value = loss(batch)
+        return tape.gradient(value, variables)
+
+    step = job._function(method.frozen(0), 1)
+    batches = [job._place([batch]) for batch in arrays]
+    for function in (forward, backward, step):
+        function(batches[0])
+    seconds = [
+        [parts.seconds_of(job._place, [arrays[i % len(arrays)]])]
+        + [parts.seconds_of(function, batches[i % len(batches)]) for function in (forward, backward, step)]
+        for i in range(times)
+    ]
+    placed, there, back, whole = (parts.median(column) for column in zip(*seconds))
+    return {"transfer": placed, "forward": there, "backward": back - there, "update": whole - back}
+
+
+def main() -> None:
+    args = parts.arguments()
+    loader.CACHE_BYTES = 0  # every image is decoded at every access
+    clock = parts.Clock(args.steps)
+    with tempfile.TemporaryDirectory() as folder:
+        job = trainer(args.method, args.data, args.batch_size, clock.steps, folder, clock)
+        job.fit()
+        arrays = [next(job.loader) for _ in range(parts.CACHED)]
+        job.loader.close()
+    import tensorflow as tf
+
+    step = job._function(job.method.frozen(0), 1)
+    seconds = parts.alone(step, [job._place([batch]) for batch in arrays], args.steps)
+    times = max(5, args.steps // 4)
+    parts.report({
+        "parameters": sum(math.prod(v.shape) for v in job.model.trainable_variables),
+        "alone": args.batch_size * args.steps / seconds,
+        "loop": args.batch_size * args.steps / clock.seconds,
+        "memory": clock.memory,
+        "parts": {**parts.host_parts(args.data, args.batch_size, times), **device_parts(job, arrays, times)},
+        "about": f"TensorFlow {tf.__version__}",
+    })  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

@@ -47,7 +47,7 @@ class RunConfig:
     steps: int | None = key(None, "batches, instead of epochs")
     batch_size: int = key(64, "images in a batch, over all devices")
     accumulate: int = key(1, "parts of a batch that take turns in the network, to save memory; batch norm sees a part")
-    steps_per_execution: int = key(1, "steps that the devices take without waiting for Python; more where they are short")
+    steps_per_execution: int = key(1, "steps that devices take without waiting for Python; more where they are short")
     optimizer: str = key("adamw", "sgd, adamw, lamb or lars")
     learning_rate: float = key(1e-3, "at the end of the warm-up; a cosine to zero follows")
     momentum: float = key(0.9, "of sgd and lars")

@@ -19,6 +19,16 @@ def float32():
         sys.modules["keras"].mixed_precision.set_global_policy("float32")
 
 
+@pytest.fixture
+def eagerly():
+    """A few steps are over before their graph would have been traced."""
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
 def run(*words: object) -> None:
     assert cli.main([str(word) for word in words]) == 0
 

@@ -100,7 +100,7 @@ def test_a_missing_path_or_empty_folder_is_named(refused, tmp_path, reader, verb
     refused(*words(verb, tmp_path / "hollow", tmp_path / "run", reader), told=f"{tmp_path / 'hollow'} holds no image")
 
 
-def test_one_bad_image_of_many_without_labels_is_skipped_and_counted(capsys, pages, tmp_path):
+def test_one_bad_image_of_many_without_labels_is_skipped_and_counted(capsys, pages, tmp_path, eagerly):
     shutil.copytree(pages / "images", tmp_path / "images")
     (tmp_path / "images" / "bad.png").write_bytes(BAD["truncated"])
     assert cli.main([str(w) for w in words("pretrain", tmp_path / "images", tmp_path / "run", Path())]) == 0
@@ -285,7 +285,7 @@ def test_a_damaged_export(refused, exported, pages, tmp_path):
 
 
 def test_finetuning_takes_the_architecture_of_the_pretrained_run_and_refuses_another(
-    refused, pages, pretrained, tmp_path
+    refused, pages, pretrained, tmp_path, eagerly
 ):
     words = ["--data", pages, "--output", tmp_path / "run", "--pretrained", pretrained, "--steps", 1, "--processes", 0]
     for setting in ("encoder=small", "height=32", "positions=learned"):
@@ -401,7 +401,7 @@ def test_probe_refuses_what_is_no_run_no_labels_or_no_number(refused, pretrained
     refused(*train, "--probe", pages, "--probe-every", 0, told="probe_every 0: at least 1")
 
 
-def test_pretraining_with_a_probe_keeps_the_best_for_finetuning(pages, tmp_path, monkeypatch, capsys):
+def test_pretraining_with_a_probe_keeps_the_best_for_finetuning(pages, tmp_path, monkeypatch, capsys, eagerly):
     monkeypatch.setattr("seqclr.probe.ctc.Probing.steps", 20)
     run, tuned = tmp_path / "run", tmp_path / "tuned"
     train = [*words("pretrain", pages, run, Path()), "--probe", pages, "--json", tmp_path / "figures.json"]

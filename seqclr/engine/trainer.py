@@ -232,7 +232,9 @@ class Trainer:
     def _execute(self) -> list[dict]:
         """The next steps, as many as go to the devices at once, and what each measured."""
         frozen = self.method.frozen(self.step)
-        count = min(self.config.steps_per_execution, *(n - self.step % n for n in (self.round, self._every, self.total)))
+        count = min(
+            self.config.steps_per_execution, *(n - self.step % n for n in (self.round, self._every, self.total))
+        )
         while self.method.phase(self.step + count - 1) != self.method.phase(self.step):
             count -= 1
         batches = [next(self.loader) for _ in range(count)]

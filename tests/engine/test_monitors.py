@@ -120,7 +120,7 @@ def read(job) -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
-def test_resumed_is_uninterrupted(tmp_path):
+def test_resumed_is_uninterrupted(tmp_path, eagerly):
     """The rows of metrics.csv, and what was told."""
     keys = {"steps": 6, "checkpoint_every": 2}
     whole, _ = watched(tmp_path / "whole", "simclr", tiny.pages(), **keys)
@@ -138,7 +138,7 @@ def test_resumed_is_uninterrupted(tmp_path):
     assert rows == expected
 
 
-def test_a_look_changes_nothing(tmp_path):
+def test_a_look_changes_nothing(tmp_path, eagerly):
     job, monitors = watched(tmp_path / "run", "simsiam", tiny.pages(), steps=2)
     before = tiny.weights(job)
     assert monitors.look() == monitors.look()
@@ -146,21 +146,21 @@ def test_a_look_changes_nothing(tmp_path):
         np.testing.assert_array_equal(a, b, err_msg=name)
 
 
-def test_the_screen_shows_the_plain_figures_and_the_curves_have_a_picture_a_group(tmp_path, capsys):
+def test_the_screen_shows_the_plain_figures_and_the_curves_have_a_picture_a_group(tmp_path, capsys, eagerly):
     job, _ = watched(tmp_path / "run", "simclr", tiny.pages(), steps=2)
     job.fit()
     assert "monitor" not in capsys.readouterr().out
     assert {path.name for path in job.run.plots.iterdir()} == {"metrics.png", "monitor.png"}
 
 
-def test_padded_lines_and_tensorboard(tmp_path):
+def test_padded_lines_and_tensorboard(tmp_path, eagerly):
     pytest.importorskip("tensorboard")
     job, _ = watched(tmp_path / "run", "simclr", tiny.pages(padded=True), steps=2, resize="pad", tensorboard=True)
     job.fit()
     assert 0 < float(read(job)[-1]["monitor/place_share"]) < 1
 
 
-def test_a_method_without_projections(tmp_path):
+def test_a_method_without_projections(tmp_path, eagerly):
     job, monitors = watched(tmp_path / "run", "masked", tiny.pages(), steps=2)
     job.fit()
     assert "monitor/spread" in read(job)[-1] and "monitor/positive" not in read(job)[-1]

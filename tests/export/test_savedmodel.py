@@ -124,7 +124,7 @@ def test_padding_reads_as_the_padded_run_does(padded, reader, files, read):
 
 
 @pytest.mark.parametrize("kind", ["webp", "tiff", "turned", "sixteen_bits", "cmyk", "one_bit_bmp", "clear_gif"])
-def test_what_tensorflow_does_not_decode_goes_through_predict(exported, reader, pages, tmp_path, kind, capsys):
+def test_what_tensorflow_does_not_decode_goes_through_predict(exported, reader, pages, tmp_path, kind, capsys, eagerly):
     page = draw(pages, 5, "RGB", SIZES[0])
     file = tmp_path / f"page.{dict(webp='webp', tiff='tiff', turned='jpg', cmyk='jpg').get(kind, kind[-3:])}"
     if kind == "turned":

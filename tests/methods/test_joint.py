@@ -26,7 +26,7 @@ FOLLOWED = ["byol", "moco", "moco_v2", "moco_v3"]
 def made(name, **keys):
     keras.utils.set_random_seed(0)
     method = METHODS[name](frames="windows:4", **SMALL[name], **keys)
-    method.build(build_encoder("tiny", 16, 64, "none", dropout=0.0))
+    method.build(build_encoder("least", 16, 64, "none", dropout=0.0))
     return method
 
 

@@ -20,24 +20,18 @@ from seqclr.engine.trainer import Interrupted, Trainer
 from seqclr.methods.ctc import CTC, ctc_loss
 from seqclr.methods.self_training import SelfTraining
 from seqclr.nn import decode
-from seqclr.nn.encoders import Size, TextEncoder
 from seqclr.recipes.text import Unlabelled
 from tests.engine import tiny
-
-SMALL = Size((16, 32, 32), (1, 0), 64, 1, 2)  # traced in less than half the time of the smallest that is offered
-COMMON = {"height": 16, "width": 64, "batch_size": 8, "processes": 0, "precision": "float32", "views": "none"}
 
 
 def trainer(folder, listeners=(), **keys) -> Trainer:
     """A job on 33 pages with labels and 66 without."""
-    config = resolve(FinetuneConfig, SelfTraining, [COMMON, keys])
+    config = resolve(FinetuneConfig, SelfTraining, [tiny.COMMON, keys])
     strategy = setup.begin(config)
     method = SelfTraining(**fields_of(SelfTraining, config))
     method.classes, method.dropout, method.total_steps = 11, config.dropout, config.steps
     with strategy.scope():
-        encoder = TextEncoder(SMALL, "convolutional", config.dropout, name="encoder")
-        encoder(tf.zeros((1, 16, 64, 3), tf.uint8))
-        method.build(encoder)
+        method.build(setup.make_encoder(config, None))
     run, pages = Run(folder), tiny.pages(99, padded=config.resize == "pad")
     run.create(config)
     first = Loader(pages[::3], SelfTraining.recipe(config.views, tiny.LABELS), 8, seed=0)
@@ -158,14 +152,6 @@ def test_the_weight_rises_from_the_start(learned):
         method.averaged.updates.assign(step)
         found[step] = float(method._ramp())
     assert found == pytest.approx({39: 0, 40: 1 / 16, 47: 0.5, 55: 1, 160: 1})
-
-
-@pytest.fixture
-def eagerly():
-    """A few steps are over before their graph would have been traced; `learned` has run as a graph."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
 
 
 EARLY = {"confidence": 0.0, "unlabelled_start": 0.0, "average": 0.9, "resize": "pad"}

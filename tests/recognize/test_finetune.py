@@ -151,7 +151,7 @@ def test_packed_images_of_one_file_name_are_told_apart(pages, tmp_path):
     assert not without(entries, find_unlabelled(list((tmp_path / "packed").glob("*.arrayrecord"))))
 
 
-def test_a_run_with_images_without_labels_keeps_and_reads_with_the_average(pages, tmp_path, capsys):
+def test_a_run_with_images_without_labels_keeps_and_reads_with_the_average(pages, tmp_path, capsys, eagerly):
     more, run = tmp_path / "more", tmp_path / "run"
     shutil.copytree(pages / "images", more)
     (more / "bad.png").write_bytes(b"no image")
@@ -203,7 +203,7 @@ def test_a_mistake_is_one_sentence(pages, tmp_path, monkeypatch, capsys, words, 
 # what a pretrained encoder keeps
 
 
-def test_frozen_statistics_stay_and_layers_near_the_image_learn_less(tmp_path):
+def test_frozen_statistics_stay_and_layers_near_the_image_learn_less(tmp_path, eagerly):
     keys = {"norm": "frozen", "rate_decay": 0.0, "head_steps": 0, "weight_decay": 0.0}
     job = tiny.trainer(tmp_path / "run", "ctc", pretrained="x", steps=2, **keys)
     encoder = job.method.encoder

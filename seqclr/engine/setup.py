@@ -77,9 +77,8 @@ def check(config, method: type[Method]) -> None:
     if config.steps is None and config.epochs is None:
         raise UserError("steps and epochs are both null: give one of them")
     if config.accumulate > 1 and method.whole_batch:
-        raise UserError(
-            f"accumulate {config.accumulate}: {method.__name__} needs a batch whole, as {method.whole_batch}"
-        )
+        name, why = method.__name__, method.whole_batch
+        raise UserError(f"accumulate {config.accumulate}: {name} needs a batch whole, as {why}")
 
 
 def check_range(name: str, value: float | None) -> None:

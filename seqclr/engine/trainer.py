@@ -231,10 +231,8 @@ class Trainer:
 
     def _execute(self) -> list[dict]:
         """The next steps, as many as go to the devices at once, and what each measured."""
-        frozen = self.method.frozen(self.step)
-        count = min(
-            self.config.steps_per_execution, *(n - self.step % n for n in (self.round, self._every, self.total))
-        )
+        frozen, ends = self.method.frozen(self.step), (self.round, self._every, self.total)
+        count = min(self.config.steps_per_execution, *(end - self.step % end for end in ends))
         while self.method.phase(self.step + count - 1) != self.method.phase(self.step):
             count -= 1
         batches = [next(self.loader) for _ in range(count)]

@@ -1,5 +1,7 @@
 """Each method learns something that can be checked, and is what its paper says."""
 
+import itertools
+
 import keras
 import numpy as np
 import pytest

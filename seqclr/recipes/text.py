@@ -65,9 +65,9 @@ class GeneratedPages:
     """Pages that the generator draws, `generated: uint8 [G, H, W, 3]`, and their texts, `label: int32 [G, L]` filled
     with -1, beside what another recipe makes of the record; `generated_width: int32 [G]` where lines are padded.
 
-    views: augmentation of the pages. characters: what they may show. charset: of the labels. count: how many (G). beside: the other recipe;
-    without one nothing of the record is kept. Raises UserError for views that may cut off a part of the text, or
-    characters of no bundled font.
+    views: augmentation of the pages. characters: what they may show. charset: of the labels. count: how many (G).
+    beside: the other recipe; without one nothing of the record is kept. Raises UserError for views that may cut off a
+    part of the text, or characters of no bundled font.
     """
 
     def __init__(self, views: str, characters: str, charset: Charset, count: int, beside: Callable | None = None):

@@ -35,7 +35,7 @@ def agreement(z1, z2):
 
 @pytest.mark.parametrize(("name", "measure"), [("simclr", matched), ("simsiam", agreement)])
 def test_pretraining_does_what_the_method_is_for(tmp_path, name, measure):
-    job = tiny.trainer(tmp_path / "run", name, steps=40, dropout=0.0, learning_rate=2e-3)
+    job = tiny.trainer(tmp_path / "run", name, encoder="tiny", steps=40, dropout=0.0, learning_rate=2e-3)
     batches = [next(job.loader) for _ in range(2)]
     held = {key: tf.constant(np.concatenate([batch[key] for batch in batches])) for key in batches[0]}
     loss, before = job.method.loss(held, training=True)["loss"], measure(*projections(job.method, held))
@@ -46,7 +46,7 @@ def test_pretraining_does_what_the_method_is_for(tmp_path, name, measure):
 
 
 def test_ctc_learns_to_read(tmp_path):
-    job = tiny.trainer(tmp_path / "run", "ctc", steps=150, learning_rate=3e-3)
+    job = tiny.trainer(tmp_path / "run", "ctc", encoder="tiny", steps=150, learning_rate=3e-3)
     first = job.method.loss({k: tf.constant(v) for k, v in next(job.loader).items()}, training=False)["loss"]
     logs = job.fit()
     assert logs["loss"] < 0.3 * float(first)

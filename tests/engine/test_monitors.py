@@ -105,8 +105,8 @@ def test_figures_of_what_is_not_finite_are_not_and_nothing_holds():
 
 def watched(folder, method, records, half=False, **keys):
     """A trainer on the records that are given, with all that looks at it, and its monitors among these; of 100
-    steps the first `half` alone, in one round."""
-    job = tiny.trainer(folder, method, **keys)
+    steps the first `half` alone, in one round, of an encoder that is offered: the thresholds are of such."""
+    job = tiny.trainer(folder, method, **({"encoder": "tiny"} if half else {}), **keys)
     job.loader = Loader(records, job.method.make_recipe(job.config.views), job.config.batch_size, 0, 0)
     if half:
         job.total = job.round = 50

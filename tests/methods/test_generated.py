@@ -74,7 +74,8 @@ def test_the_two_losses_are_those_of_their_parts(padded):
 def test_it_learns_to_read(tmp_path, monkeypatch):
     """A few pages by heart: their own texts become likelier than each other's."""
     monkeypatch.setattr(text, "PAGES", 8)
-    job = tiny.trainer(tmp_path / "run", "generated", steps=100, learning_rate=3e-3, characters="01", views="none")
+    keys = {"encoder": "tiny", "steps": 100, "learning_rate": 3e-3, "characters": "01", "views": "none"}
+    job = tiny.trainer(tmp_path / "run", "generated", **keys)
     job.fit()
     held = {name: tf.constant(value) for name, value in next(job.loader).items()}
     wrong = {**held, "label": tf.roll(held["label"], 1, axis=0)}

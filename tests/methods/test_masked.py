@@ -33,7 +33,7 @@ def test_the_loss_is_the_weighted_error_of_the_columns():
 
 
 def test_masked_learns_to_draw(tmp_path):
-    job = tiny.trainer(tmp_path / "run", "masked", steps=60, learning_rate=3e-3)
+    job = tiny.trainer(tmp_path / "run", "masked", encoder="tiny", steps=60, learning_rate=3e-3)
     held = {key: tf.constant(value) for key, value in next(job.loader).items()}
     before = float(job.method.loss(held, training=False)["loss"])
     job.fit()

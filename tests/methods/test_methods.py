@@ -36,16 +36,16 @@ def agreement(z1, z2):
         ("simclr", matched, {}),
         ("simsiam", agreement, {}),
         ("byol", agreement, {}),
-        ("moco", matched, {"queue_size": 64}),
+        pytest.param("moco", matched, {"queue_size": 64}, marks=pytest.mark.slow),
         ("moco_v2", matched, {"queue_size": 64}),
-        ("moco_v3", matched, {}),
+        pytest.param("moco_v3", matched, {}, marks=pytest.mark.slow),
         ("barlow_twins", matched, {"projection_dim": 64}),
-        ("vicreg", matched, {"projection_dim": 64}),
-        ("w_mse", matched, {"projection_dim": 8, "whitening_size": 16}),
+        pytest.param("vicreg", matched, {"projection_dim": 64}, marks=pytest.mark.slow),
+        pytest.param("w_mse", matched, {"projection_dim": 8, "whitening_size": 16}, marks=pytest.mark.slow),
     ],
 )
 def test_pretraining_does_what_the_method_is_for(tmp_path, name, measure, keys):
-    job = tiny.trainer(tmp_path / "run", name, steps=40, dropout=0.0, learning_rate=2e-3, **keys)
+    job = tiny.trainer(tmp_path / "run", name, encoder="tiny", steps=40, dropout=0.0, learning_rate=2e-3, **keys)
     batches = [next(job.loader) for _ in range(2)]
     held = {key: tf.constant(np.concatenate([batch[key] for batch in batches])) for key in batches[0]}
     loss, before = job.method.loss(held, training=True)["loss"], measure(*projections(job.method, held))
@@ -57,7 +57,7 @@ def test_pretraining_does_what_the_method_is_for(tmp_path, name, measure, keys):
 
 
 def test_ctc_learns_to_read(tmp_path):
-    job = tiny.trainer(tmp_path / "run", "ctc", steps=150, learning_rate=3e-3)
+    job = tiny.trainer(tmp_path / "run", "ctc", encoder="tiny", steps=150, learning_rate=3e-3)
     first = job.method.loss({k: tf.constant(v) for k, v in next(job.loader).items()}, training=False)["loss"]
     logs = job.fit()
     assert logs["loss"] < 0.3 * float(first)

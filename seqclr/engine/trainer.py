@@ -124,7 +124,6 @@ class Trainer:
 
     def _accumulated(self, batch, variables):
         """Means over the parts of a batch that go through the network one after the other, to save memory."""
-        logs, gradients = None, None
         count = self.config.accumulate
         if count == 1:
             return self._gradients(batch, variables)

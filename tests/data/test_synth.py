@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seqclr.data.synth import LABELLED, UNLABELLED, draw, generate, load_style, save, style_names
+from seqclr.data.synth import LABELLED, UNLABELLED, Style, draw, generate, load_style, save, style_names
 from seqclr.errors import UserError
 
 ROOT = Path(__file__).parents[2]
@@ -97,6 +97,19 @@ def test_a_long_text_shrinks_to_fit():
     assert np.ptp(pixels[:, : style.margin], axis=(0, 1)).max() == 0
 
 
+def test_bands_invert_and_dashes_are_short():
+    style = replace(Style(), lines=[0, 0], wander=0.0)
+    plain, banded, dashed = (
+        np.asarray(draw(replace(style, **keys), np.random.default_rng(3))[0]).astype(int)
+        for keys in ({}, {"inversions": [1, 1]}, {"dashes": [1, 1], "dash_length": 6, "clutter_colours": ["red"]})
+    )
+    band = np.any(plain != banded, axis=2)
+    assert band.any(axis=0).all() and 0.02 < band.mean() < 0.3
+    np.testing.assert_array_equal(banded[band], 255 - plain[band])
+    rows, columns = np.nonzero(np.any(plain != dashed, axis=2))
+    assert len(rows) and np.ptp(rows) <= 7 and np.ptp(columns) <= 7
+
+
 def test_presets_look_different():
     """The distance between two styles' mean statistics is several times what chance does within one of them."""
     assert len(style_names()) >= 6
@@ -162,7 +175,7 @@ def test_seeds_and_parts_differ(tmp_path):
 
 def test_another_process_makes_the_same_folder(tmp_path):
     generate(tmp_path / "here", 4, "login", seed=5, test=1, unlabelled=2, progress=False)
-    code = "import sys; from seqclr.data.synth import generate; generate(sys.argv[1], 4, 'login', 5, 1, 2)"
+    code = "import sys; from seqclr.data.synth import Style, generate; generate(sys.argv[1], 4, 'login', 5, 1, 2)"
     subprocess.run([sys.executable, "-c", code, tmp_path / "there"], cwd=ROOT, check=True, capture_output=True)
     assert files(tmp_path / "here") == files(tmp_path / "there")
 

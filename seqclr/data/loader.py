@@ -162,6 +162,7 @@ class Loader:
         sources: Sequence[str] = (),
         group: int = 1,
     ):
+        self.records = records
         which, shards = shard
         self.steps_per_epoch = max(1, len(records) // (batch_size * shards))
         if group > 1:

@@ -28,6 +28,7 @@ def pretrain(config, output: str, resume: bool = False) -> dict[str, float]:
     fitted = Fitted(
         find_unlabelled(config.data, config.split), config.height, config.width, config.resize, skip_bad=True
     )
+    method.prepare(fitted.entries)
     strategy = setup.begin(config, place)
     with strategy.scope():
         method.dropout = config.dropout

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
+from seqclr.data.loader import in_order
 from seqclr.engine import checkpoints, optimizers, signals
 from seqclr.engine.cluster import ALONE, LOST, Agreement, Place
 from seqclr.engine.run import Run
@@ -36,7 +37,7 @@ class Trainer:
     """Runs a method over the batches of a loader, to a number of steps.
 
     method: built, under `strategy.scope()`. loader: an iterator of batches with `get_state`, `set_state`,
-    `steps_per_epoch`. config: a resolved configuration. run: where checkpoints go. callbacks: Keras callbacks; one with
+    `steps_per_epoch`, and, for a method that relabels, `records`. config: a resolved configuration. run: where checkpoints go. callbacks: Keras callbacks; one with
     `get_state` and `set_state` is part of the checkpoint. They see rounds as Keras' epochs: a round is an epoch, or
     several where an epoch is short. place: this process's among the workers; only the chief writes, so only it has use
     for callbacks.
@@ -48,7 +49,7 @@ class Trainer:
         self.method, self.loader, self.config, self.run, self.strategy = method, loader, config, run, strategy
         self.place, self.agreement = place, Agreement(strategy)
         self.total = config.steps or config.epochs * loader.steps_per_epoch
-        method.total_steps = self.total
+        method.total_steps, method.steps_per_epoch = self.total, loader.steps_per_epoch
         self.round = min(self.total, max(loader.steps_per_epoch, -(-self.total // 40)))
         self._every = config.checkpoint_every or self.total  # steps between checkpoints within a round
         self.step = 0
@@ -201,6 +202,8 @@ class Trainer:
             while self.step < self.total and not self.model.stop_training:
                 if self.step % self.round == 0:
                     callbacks.on_epoch_begin(self.step // self.round)
+                if self.method.relabels(self.step):
+                    self.method.relabel(in_order(self.loader.records, self.config.batch_size))
                 before = self.step
                 for row in self._execute():
                     callbacks.on_train_batch_begin(self.step)

@@ -4,12 +4,18 @@ from seqclr.errors import UserError
 from seqclr.methods.barlow_twins import BarlowTwins
 from seqclr.methods.base import Method
 from seqclr.methods.byol import BYOL
+from seqclr.methods.classifier import Classifier
+from seqclr.methods.clique_cnn import CliqueCNN
+from seqclr.methods.deep_cluster import DeepCluster
+from seqclr.methods.exemplar import Exemplar
 from seqclr.methods.generated import Generated
 from seqclr.methods.generated_simclr import GeneratedSimCLR
+from seqclr.methods.inst_disc import InstDisc
 from seqclr.methods.masked import Masked
 from seqclr.methods.masked_simclr import MaskedSimCLR
 from seqclr.methods.moco import MoCo, MoCoV2
 from seqclr.methods.moco_v3 import MoCoV3
+from seqclr.methods.sela import SeLa
 from seqclr.methods.simclr import SimCLR
 from seqclr.methods.simsiam import SimSiam
 from seqclr.methods.vicreg import VICReg
@@ -18,13 +24,19 @@ from seqclr.methods.w_mse import WMSE
 METHODS: dict[str, type[Method]] = {
     "barlow_twins": BarlowTwins,
     "byol": BYOL,
+    "classifier": Classifier,
+    "clique_cnn": CliqueCNN,
+    "deep_cluster": DeepCluster,
+    "exemplar": Exemplar,
     "generated": Generated,
     "generated_simclr": GeneratedSimCLR,
+    "inst_disc": InstDisc,
     "masked": Masked,
     "masked_simclr": MaskedSimCLR,
     "moco": MoCo,
     "moco_v2": MoCoV2,
     "moco_v3": MoCoV3,
+    "sela": SeLa,
     "simclr": SimCLR,
     "simsiam": SimSiam,
     "vicreg": VICReg,

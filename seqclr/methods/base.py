@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import abc
 import dataclasses
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import keras
@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from seqclr.config import key
 from seqclr.data.charset import Charset
+from seqclr.data.records import Entry
 from seqclr.errors import UserError
 from seqclr.nn import frames
 from seqclr.nn.encoders import LAYERS
@@ -29,7 +30,8 @@ class Method(abc.ABC):
 
     recipe: ClassVar[type]
     defaults: ClassVar[dict[str, Any]] = {}  # what this method wants other than the common configuration
-    total_steps: ClassVar[int] = 0  # of the run; the trainer sets it
+    total_steps: ClassVar[int] = 0  # of the run; the trainer sets it, and what is in a pass over the data
+    steps_per_epoch: ClassVar[int] = 1
     dropout: ClassVar[float] = 0.1  # of the run, in a CTC head; set before `build`
     whole_batch: ClassVar[str | None] = None  # why its loss is not the mean of that of parts, where it is not
     charset: ClassVar[Charset | None] = None  # what it reads, where it does: such a run can be evaluated and read with
@@ -37,6 +39,10 @@ class Method(abc.ABC):
 
     def __post_init__(self) -> None:
         """Raises UserError for settings that the method cannot have."""
+        return None
+
+    def prepare(self, entries: Sequence[Entry]) -> None:
+        """Looks at the records of the run, whose `index` counts them, before `build`; UserError where they do not suit."""
         return None
 
     def build(self, encoder: keras.Model) -> None:
@@ -57,6 +63,17 @@ class Method(abc.ABC):
 
     def after_step(self) -> None:
         """Within every replica's step, once the weights have moved: where momentum copies follow."""
+        return None
+
+    def relabels(self, step: int) -> bool:
+        """Whether `relabel` comes before this step."""
+        return False
+
+    def relabel(self, batches: Iterable[dict]) -> None:
+        """Looks at all records as they are, in order: batches of `image`, `index` and, of padded lines, `width`.
+
+        A resumed run does the same again, so it draws from nothing but what is in the checkpoint.
+        """
         return None
 
     def frozen(self, step: int) -> frozenset[str]:
@@ -85,10 +102,9 @@ class Instances(NamedTuple):
 
 
 @dataclasses.dataclass
-class TwoViewMethod(Method):
-    """Two views of every image, their frames pooled into instances."""
+class FrameMethod(Method):
+    """Views of every image, their frames pooled into instances."""
 
-    recipe = TwoViews
     frames: str = key("frames:5", "what is compared: frames:5 (windows of 5), windows:4 (4 windows), all, none")
     match: str = key("place", "windows of the view by their place in it, or of the page, followed by geometry")
     layer: str = key("transformer", "whose frames are compared: transformer, or cnn, before it")
@@ -99,13 +115,25 @@ class TwoViewMethod(Method):
         choose("layer", self.layer, LAYERS)
 
     def encode(self, batch: dict[str, tf.Tensor], training: bool):
-        """Frame features of both views in one pass, so that batch norm sees both: `[2B, T, D]`, mask `[2B, T]` or None.
+        """Frame features of all views in one pass, so that batch norm sees all: `[VB, T, D]`, mask `[VB, T]` or None.
 
         The rows of the first view come first.
         """
-        views = stacked(batch["views"])
-        widths = tf.tile(batch["width"], [2]) if "width" in batch else None  # there only where lines are padded
-        return self.encoder(views, widths, training=training, layer=self.layer)
+        views = batch["views"].shape[1]
+        widths = tf.tile(batch["width"], [views]) if "width" in batch else None  # there only where lines are padded
+        return self.encoder(stacked(batch["views"]), widths, training=training, layer=self.layer)
+
+    def pool(self, x: tf.Tensor, batch: dict[str, tf.Tensor], mask):
+        """Instances `float32 [VB, N, D]` of frames, and which of them their view shows, `[VB, N]` or None."""
+        geometry = stacked(batch["geometry"]) if self.match == "geometry" else None
+        return frames.pool(tf.cast(x, tf.float32), self.frames, mask, geometry)
+
+
+@dataclasses.dataclass
+class TwoViewMethod(FrameMethod):
+    """Two views of every image."""
+
+    recipe = TwoViews
 
     def embed(self, batch: dict[str, tf.Tensor], training: bool):
         """Features and mask as `encode` gives them, and their projections; a subclass builds the projector."""
@@ -114,8 +142,7 @@ class TwoViewMethod(Method):
 
     def instances(self, x: tf.Tensor, batch: dict[str, tf.Tensor], mask) -> Instances:
         """The instances of both views, those that either view does not show left out."""
-        geometry = stacked(batch["geometry"]) if self.match == "geometry" else None
-        pooled, valid = frames.pool(tf.cast(x, tf.float32), self.frames, mask, geometry)
+        pooled, valid = self.pool(x, batch, mask)
         count = pooled.shape[1]
         image = tf.repeat(batch["index"], count)
         place = tf.tile(tf.range(count), tf.shape(batch["index"]))

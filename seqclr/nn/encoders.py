@@ -45,7 +45,7 @@ def build_encoder(name: str, height: int, width: int, positions: str, dropout: f
     if height < 8 or width < 8:
         raise UserError(f"height {height} and width {width}: at least 8 each, or nothing is left after the CNN")
     encoder = TextEncoder(SIZES[name], positions, dropout, name="encoder")
-    encoder.height = height
+    encoder.height, encoder.width = height, width
     encoder(tf.zeros((1, height, width, 3), tf.uint8))
     return encoder
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from seqclr.config import FinetuneConfig, PretrainConfig, resolve
 from seqclr.data.loader import Loader
+from seqclr.data.records import Entry
 from seqclr.engine import setup
 from seqclr.engine.run import Run
 from seqclr.engine.trainer import Trainer
@@ -57,6 +58,7 @@ def trainer(folder, method, callbacks=(), **keys):
         recipe = cls.recipe(settings.views, LABELS)
     else:
         recipe = built.make_recipe(settings.views)
+    built.prepare([Entry("bars", f"{i}.png", str(i % 2)) for i in range(32)])
     with strategy.scope():
         built.build(setup.make_encoder(settings, None))
     run = Run(folder)

@@ -1,0 +1,37 @@
+"""Classes that are told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from seqclr.config import key
+from seqclr.errors import UserError
+from seqclr.methods.surrogate import Surrogate
+
+
+@dataclass
+class Classifier(Surrogate):
+    """Supervised classification: the text of an image is its class, whatever it says.
+
+    With the classes that another method found (`seqclr pseudo-labels`) it is the label transfer of SeLa (Asano et al.
+    2020, arXiv:1911.05371): an encoder of any architecture learns from what another discovered.
+    """
+
+    frames: str = key("all", "what is classified: all, the image")
+
+    def prepare(self, entries):
+        super().prepare(entries)
+        missing = next((entry.name for entry in entries if not entry.text), None)
+        if missing:
+            raise UserError(f"{missing} has no label, and a classifier learns from labels: give it in labels.csv")
+        self.texts = [entry.text for entry in entries]
+        if len(set(self.texts)) < 2:
+            raise UserError(f"all labels are '{self.texts[0]}': at least two classes are needed")
+
+    def build(self, encoder):
+        super().build(encoder)
+        names, labels = np.unique(self.texts, return_inverse=True)
+        self.make_head(len(names))
+        self.make_labels(np.repeat(labels.reshape(-1, 1), self.windows(), axis=1))

@@ -1,0 +1,48 @@
+"""CliqueCNN on frames."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from seqclr.config import key
+from seqclr.errors import UserError
+from seqclr.methods.surrogate import NONE, Relabelled
+from seqclr.nn import clusters
+
+
+@dataclass
+class CliqueCNN(Relabelled):
+    """Bautista et al. 2016, arXiv:1608.08792. Small groups of instances that are alike are the classes; what is in none
+    does not count.
+
+    Groups are sought before every pass, at first in the features of the untrained encoder, where the paper takes
+    HOG-LDA.
+    """
+
+    cliques: int = key(100, "classes")
+    clique_size: int = key(8, "instances in a class")
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.clique_size < 2:
+            raise UserError(f"clique_size {self.clique_size}: at least 2")
+
+    def build(self, encoder):
+        super().build(encoder)
+        count = self.records * self.windows()
+        if self.cliques * self.clique_size > count:
+            raise UserError(
+                f"{self.cliques} cliques of {self.clique_size} are more than the {count} instances that there are: "
+                "lower cliques or clique_size"
+            )
+        self.make_head(self.cliques)
+        self.make_labels(np.full((self.records, self.windows()), NONE))
+
+    def relabel(self, batches):
+        rounds = int(self.rounds.numpy())
+        features = self.pooled_features(batches)
+        found = clusters.cliques(features.reshape(-1, features.shape[-1]), self.cliques, self.clique_size, rounds)
+        self.labels.assign(found.reshape(self.labels.shape))
+        self.rounds.assign(rounds + 1)

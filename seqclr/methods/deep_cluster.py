@@ -1,0 +1,52 @@
+"""DeepCluster on frames."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from seqclr.config import key
+from seqclr.methods.surrogate import Relabelled, check_classes
+from seqclr.nn import clusters
+
+
+@dataclass
+class DeepCluster(Relabelled):
+    """Caron et al. 2018, arXiv:1807.05520. K-means of the features before each pass gives the classes of the pass.
+
+    The top layer starts anew with each, as cluster 5 of now is not cluster 5 of before (its moments in the optimizer
+    stay). Classes weigh alike, where the paper draws images evenly from them. No Sobel filter before the encoder.
+    `agreement` is the normalised mutual information with the classes before.
+    """
+
+    clusters: int = key(100, "classes; 10,000 in the paper, of 1.3 million images")
+
+    def build(self, encoder):
+        super().build(encoder)
+        check_classes("clusters", self.clusters, self.records * self.windows())
+        self.make_head(self.clusters)
+        self.make_labels(np.zeros((self.records, self.windows())))
+        self.shares = keras.Variable(tf.ones(self.clusters), trainable=False, name="shares")
+        self.agreement = keras.Variable(0.0, trainable=False, name="agreement")
+
+    def relabel(self, batches):
+        rounds = int(self.rounds.numpy())
+        features = self.pooled_features(batches)
+        found = clusters.k_means(features.reshape(-1, features.shape[-1]), self.clusters, seed=rounds)
+        self.agreement.assign(clusters.agreement(self.labels.numpy().reshape(-1), found))
+        self.labels.assign(found.reshape(self.labels.shape))
+        counts = np.bincount(found, minlength=self.clusters)
+        self.shares.assign(len(found) / (self.clusters * np.maximum(counts, 1)))
+        draw = np.random.default_rng(rounds)
+        self.head.kernel.assign(draw.normal(0, 0.01, self.head.kernel.shape))
+        self.head.bias.assign(np.zeros(self.head.bias.shape))
+        self.rounds.assign(rounds + 1)
+
+    def weights(self, labels):
+        return tf.gather(self.shares.value, labels)
+
+    def loss(self, batch, training):
+        return {**super().loss(batch, training), "agreement": self.agreement.value}

@@ -1,0 +1,53 @@
+"""Exemplar-CNN: every image is a class."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import tensorflow as tf
+
+from seqclr.config import key
+from seqclr.errors import UserError
+from seqclr.methods.surrogate import Surrogate
+from seqclr.recipes.patches import ExemplarPatch
+
+MOST = 32_000  # classes; the paper got worse results with more
+
+
+@dataclass
+class Exemplar(Surrogate):
+    """Dosovitskiy et al. 2014, arXiv:1406.6909. A distorted patch is told which image it is of."""
+
+    defaults: ClassVar[dict] = {"views": "none"}  # the patch has distortions of its own
+
+    frames: str = key("all", "what is classified: all, the patch")
+    patch: int = key(32, "side of a patch in pixels, at most that of an image")
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.frames != "all":
+            raise UserError(f"frames '{self.frames}': exemplar tells whole patches apart, so it has frames=all")
+        if self.patch < 8:
+            raise UserError(f"patch {self.patch}: at least 8")
+
+    def make_recipe(self, views):
+        return ExemplarPatch(views, self.patch)
+
+    def prepare(self, entries):
+        super().prepare(entries)
+        if self.records > MOST:
+            raise UserError(f"{self.records} images are as many classes, and {MOST} is the most: take fewer images")
+
+    def build(self, encoder):
+        super().build(encoder)
+        side = min(self.patch, encoder.height, encoder.width)
+        try:
+            encoder(tf.zeros((1, side, side, 3), tf.uint8))
+        except (ValueError, tf.errors.InvalidArgumentError):
+            raise UserError(
+                f"this encoder takes no patches of {side}x{side}: its positions are learned; use positions=none"
+            ) from None
+        self.make_head(self.records)
+        self.make_labels(np.arange(self.records)[:, None])

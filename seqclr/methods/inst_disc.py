@@ -1,0 +1,76 @@
+"""InstDisc on frames."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import keras
+import tensorflow as tf
+
+from seqclr import losses
+from seqclr.config import key
+from seqclr.losses.common import normalize, products
+from seqclr.methods.surrogate import Surrogate
+from seqclr.nn.bank import Bank
+from seqclr.nn.heads import mlp
+from seqclr.nn.replicas import gather
+
+
+@dataclass
+class InstDisc(Surrogate):
+    """Wu et al. 2018, arXiv:1805.01978. Every instance is a class of its own, and its vector in a memory bank the
+    weight of the class.
+
+    The noise is drawn from the step's number, so that all replicas draw the same. No proximal term, as in the official
+    code, which has none either.
+    """
+
+    temperature: float = key(0.07, "of the scores")
+    negatives: int = key(4096, "noise that an instance is told from; 0: all instances, in one softmax")
+    bank_momentum: float = key(0.5, "what a vector of the bank keeps of itself")
+    projection_dim: int = key(128, "of what is compared")
+
+    def build(self, encoder):
+        super().build(encoder)
+        self.projector = mlp((self.projection_dim,), "projector", input_dim=encoder.dim)
+        self.bank = Bank(self.records * self.windows(), self.projection_dim)
+        self.partition = keras.Variable(0.0, trainable=False, name="partition")  # Z, of the first batch
+        self.steps = keras.Variable(0, trainable=False, dtype="int32", name="steps")
+
+    def loss(self, batch, training):
+        features, mask = self.encode(batch, training)
+        pooled, valid = self.pool(self.projector(features, training=training), batch, mask)
+        count = pooled.shape[1]
+        rows = tf.reshape(batch["index"][:, None] * count + tf.range(count), [-1])
+        vectors = normalize(tf.reshape(pooled, [-1, self.projection_dim]))
+        if valid is not None:
+            rows, vectors = (tf.boolean_mask(x, tf.reshape(valid, [-1])) for x in (rows, vectors))
+        rows, vectors = gather(rows), gather(vectors)
+        memory = self.bank.vectors.value
+        loss = (
+            self.among_all(vectors, rows, memory)
+            if self.negatives == 0
+            else self.among(vectors, rows, memory, training)
+        )
+        if training:
+            self.bank.follow(rows, vectors, self.bank_momentum)
+            self.steps.assign(self.steps.value + 1)
+        return {"loss": loss}
+
+    def among_all(self, vectors, rows, memory) -> tf.Tensor:
+        scores = products(vectors, memory) / self.temperature
+        return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=rows, logits=scores))
+
+    def among(self, vectors, rows, memory, training: bool) -> tf.Tensor:
+        """Noise-contrastive estimation against `negatives` instances drawn evenly, for each its own."""
+        seed = tf.stack([self.steps.value, 0])
+        shape = [tf.shape(rows)[0], self.negatives]
+        noise = tf.random.stateless_uniform(shape, seed, 0, self.bank.vectors.shape[0], tf.int32)
+        positive = tf.exp(tf.reduce_sum(vectors * tf.gather(memory, rows), -1) / self.temperature)
+        negative = tf.exp(tf.einsum("nd,nmd->nm", vectors, tf.gather(memory, noise)) / self.temperature)
+        size = float(self.bank.vectors.shape[0])
+        first = tf.stop_gradient(tf.reduce_mean(negative) * size)
+        z = tf.where(self.partition.value > 0, self.partition.value, first)
+        if training:
+            self.partition.assign(z)
+        return losses.nce(positive, negative, self.negatives, self.bank.vectors.shape[0], z)

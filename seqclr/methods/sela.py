@@ -1,0 +1,51 @@
+"""SeLa on frames."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from seqclr.config import key
+from seqclr.methods.surrogate import Relabelled, check_classes
+from seqclr.nn import clusters
+
+
+@dataclass
+class SeLa(Relabelled):
+    """Asano et al. 2020, arXiv:1911.05371. Labels and network maximise the same likelihood in turn, under classes of
+    equal size.
+
+    Labels are drawn by chance at first. Solving them is frequent at the start and rarer later: the n-th of N times is
+    at the part (n / N)^2 of the run. Each head has its own labels, and their losses are averaged.
+    """
+
+    clusters: int = key(128, "classes; 3000 in the paper")
+    heads: int = key(1, "labellings at a time; 10 in the paper's best")
+    relabellings: int = key(20, "times that labels are solved in the run; about 100 in the paper")
+    sharpness: float = key(25.0, "how hard the assignment is; lambda in the paper")
+
+    def build(self, encoder):
+        super().build(encoder)
+        count = self.records * self.windows()
+        check_classes("clusters", self.clusters, count)
+        self.make_head(self.clusters)
+        draw = np.random.default_rng(0)
+        labels = np.stack([draw.permutation(np.arange(count) % self.clusters) for _ in range(self.heads)], axis=-1)
+        self.make_labels(labels.reshape(self.records, self.windows(), self.heads))
+
+    def times(self) -> list[int]:
+        return [round(self.total_steps * (n / self.relabellings) ** 2) for n in range(1, self.relabellings)]
+
+    def relabels(self, step):
+        return step in self.times()
+
+    def phase(self, step):
+        return self.frozen(step), sum(time <= step for time in self.times())
+
+    def relabel(self, batches):
+        scores = self.whole_set(batches, lambda batch: self.classify(batch, training=False)[0])
+        rows = scores.reshape(-1, self.heads, self.clusters)
+        found = [clusters.equal_classes(rows[:, head], self.sharpness) for head in range(self.heads)]
+        self.labels.assign(np.stack(found, axis=-1).reshape(self.labels.shape))
+        self.rounds.assign(self.rounds.value + 1)

@@ -1,0 +1,111 @@
+"""What methods share that classify instances by classes which nobody named."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from seqclr.errors import UserError
+from seqclr.methods.base import FrameMethod
+from seqclr.nn import frames
+from seqclr.nn.replicas import gather
+from seqclr.recipes.text import OneView
+
+NONE = -1  # the class of an instance that has none
+
+
+def check_classes(name: str, classes: int, count: int) -> None:
+    """Raises UserError for more classes than instances."""
+    if not 2 <= classes <= count:
+        raise UserError(f"{name} {classes}: 2 to {count}, as many as there are instances")
+
+
+@dataclass
+class Surrogate(FrameMethod):
+    """One view of every image; each of its instances is told from those of other classes.
+
+    `labels: int32 [records, windows]`, or `[records, windows, heads]` of several heads, is in the checkpoint.
+    """
+
+    recipe = OneView
+    heads = 1
+    records = 0
+
+    def prepare(self, entries):
+        self.records = len(entries)
+
+    def windows(self) -> int:
+        """Instances of an image."""
+        encoder = self.encoder
+        page = tf.zeros((1, encoder.height, encoder.width, 3), tf.uint8)
+        return len(frames.windows(self.frames, encoder(page, layer=self.layer)[0].shape[1]))
+
+    def make_head(self, classes: int) -> None:
+        self.classes = classes
+        self.head = keras.layers.Dense(self.heads * classes, dtype="float32", name="head")
+        self.head.build((None, None, self.encoder.dim))
+
+    def make_labels(self, labels: np.ndarray) -> None:
+        """labels: as they are at first."""
+        self.labels = keras.Variable(labels.astype(np.int32), trainable=False, dtype="int32", name="labels")
+
+    def classify(self, batch: dict[str, tf.Tensor], training: bool):
+        """Log probabilities `float32 [B, N, heads, classes]`, and which instances the view shows, `[B, N]` or None."""
+        features, mask = self.encode(batch, training)
+        pooled, valid = self.pool(features, batch, mask)
+        logits = self.head(pooled, training=training)
+        return tf.nn.log_softmax(tf.reshape(logits, [*logits.shape[:2], self.heads, self.classes])), valid
+
+    def loss(self, batch, training):
+        scores, valid = self.classify(batch, training)
+        labels = tf.reshape(tf.gather(self.labels.value, batch["index"]), tf.shape(scores)[:-1])
+        weights = self.weights(labels) * tf.cast(labels != NONE, tf.float32)
+        if valid is not None:
+            weights *= tf.cast(valid, tf.float32)[..., None]
+        errors = -tf.gather(scores, tf.maximum(labels, 0), batch_dims=3)
+        right = tf.cast(tf.argmax(scores, -1, tf.int32) == labels, tf.float32)
+        errors, right, weights = (gather(tf.reshape(x, [-1])) for x in (errors, right, weights))
+        total = tf.maximum(tf.reduce_sum(weights), 1e-6)
+        return {"loss": tf.reduce_sum(errors * weights) / total, "accuracy": tf.reduce_sum(right * weights) / total}
+
+    def weights(self, labels: tf.Tensor) -> tf.Tensor:
+        """What an instance of these labels counts."""
+        return tf.ones_like(labels, tf.float32)
+
+
+class Relabelled(Surrogate):
+    """Classes that are found anew in the features of the whole set, before every pass over it."""
+
+    def make_labels(self, labels):
+        super().make_labels(labels)
+        self.rounds = keras.Variable(0, trainable=False, dtype="int32", name="rounds")
+
+    def relabels(self, step):
+        return step % self.steps_per_epoch == 0
+
+    def phase(self, step):
+        return self.frozen(step), step // self.steps_per_epoch
+
+    def whole_set(self, batches: Iterable[dict], function) -> np.ndarray:
+        """What a function of a batch, as a recipe would have made it, gives for the whole set, in inference mode."""
+        compiled = tf.function(function, reduce_retracing=True)
+        rows = []
+        for batch in batches:
+            example = {name: tf.constant(value) for name, value in batch.items() if name != "image"}
+            example["views"] = tf.constant(batch["image"][:, None])
+            example["geometry"] = tf.tile(tf.constant([[[1.0, 0.0, 1.0, 0.0]]]), [len(batch["image"]), 1, 1])
+            rows.append(compiled(example).numpy())
+        return np.concatenate(rows)
+
+    def pooled_features(self, batches: Iterable[dict]) -> np.ndarray:
+        """`float32 [records, windows, D]`."""
+
+        def pooled(batch):
+            features, mask = self.encode(batch, training=False)
+            return self.pool(features, batch, mask)[0]
+
+        return self.whole_set(batches, pooled)

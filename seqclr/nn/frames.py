@@ -47,9 +47,9 @@ def pool(x, kind: str, mask=None, geometry=None):
     """Instances of `[B, T, D]`: `[B, N, D]`, and which of them hold any image, `[B, N]` (None: all).
 
     Padded frames do not count in the mean. `windows:N` divides the frames with their padding.
-    geometry: `[B, 2]`, factor and offset of the way columns of the page went in a view, in widths of the page. The
-    windows are then those of the page: a frame counts in a window by how much of it the window covers, and a window
-    of which more than half has left the view holds no image.
+    geometry: `[B, 4]`, factor and offset of the way the page went in a view, along x in its widths, then along y, which
+    is of no matter here. The windows are then those of the page: a frame counts in a window by how much of it the
+    window covers, and a window of which more than half has left the view holds no image.
     """
     weights = ops.convert_to_tensor(windows(kind, x.shape[1]), x.dtype)
     if geometry is not None:
@@ -67,8 +67,9 @@ def _pool_strips(x, weights, mask, geometry):
     place = ops.arange(frames, dtype=x.dtype)
     first = ops.min(ops.where(weights > 0, place, float(frames)), axis=1)
     last = ops.max(ops.where(weights > 0, place, -1.0), axis=1) + 1
-    factor, offset = geometry[:, :1], geometry[:, 1:] * frames
+    factor, offset = geometry[:, :1], geometry[:, 1:2] * frames
     first, last = (factor * edge[None] + offset for edge in (first, last))  # [B, N], in frames of the view
+    first, last = ops.minimum(first, last), ops.maximum(first, last)  # a mirrored view has them the other way round
     shown = ops.minimum(last[..., None], place + 1) - ops.maximum(first[..., None], place)
     shown = ops.maximum(shown, 0.0)  # [B, N, T]
     if mask is not None:

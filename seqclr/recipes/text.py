@@ -20,9 +20,10 @@ PAGES = 20_000  # different generated ones, kept once drawn: drawing a page take
 
 
 class TwoViews:
-    """Two independent views, `views: uint8 [2, H, W, 3]`, and where each shows the page, `geometry: float32 [2, 2]`.
+    """Two independent views, `views: uint8 [2, H, W, 3]`, and where each shows the page, `geometry: float32 [2, 4]`.
 
-    geometry: factor and offset of the way columns of the page went, in widths of the page.
+    geometry: factor and offset of the way the page went, `x_view = fx * x_page + ox` in its widths, then fy and oy in
+    its heights. A mirrored view has a factor below 0.
     """
 
     def __init__(self, views: str):
@@ -35,7 +36,7 @@ class TwoViews:
 
 
 class MaskedViews:
-    """Views with strips hidden: `views: uint8 [V, H, W, 3]`, `geometry: float32 [V, 2]` as in TwoViews, and what the
+    """Views with strips hidden: `views: uint8 [V, H, W, 3]`, `geometry: float32 [V, 4]` as in TwoViews, and what the
     strips show: `hidden: bool [V, W]`, the columns, `pages: uint8 [V, H, W]`, the page in gray, at the view's place but
     without its other changes.
 

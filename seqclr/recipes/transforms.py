@@ -6,6 +6,9 @@ import albumentations as A
 import cv2
 import numpy as np
 
+FOLLOWING = (A.core.type_definitions.Targets.IMAGE, A.core.type_definitions.Targets.MASK,
+             A.core.type_definitions.Targets.KEYPOINTS)  # fmt: skip
+
 
 class Recolour(A.ImageOnlyTransform):
     """A random mixing of the three channels, inverted in some: colour means nothing in a captcha, its shape does.
@@ -47,7 +50,30 @@ class Clutter(A.ImageOnlyTransform):
         return img
 
 
-class VerticalCrop(A.ImageOnlyTransform):
+class Window(A.DualTransform):
+    """Cuts a window out of the page and stretches it to its size. `_draw` says which: left, top, right, bottom."""
+
+    _targets = FOLLOWING
+
+    def get_params_dependent_on_data(self, params: dict, data: dict) -> dict:
+        height, width = params["shape"][:2]
+        return {"window": self._draw(height, width)}
+
+    def apply(self, img: np.ndarray, window: tuple[int, int, int, int], **_) -> np.ndarray:
+        left, top, right, bottom = window
+        return cv2.resize(img[top:bottom, left:right], img.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+
+    def apply_to_mask(self, mask: np.ndarray, window: tuple[int, int, int, int], **_) -> np.ndarray:
+        return self.apply(mask, window)
+
+    def apply_to_keypoints(self, keypoints: np.ndarray, window: tuple[int, int, int, int], shape, **_) -> np.ndarray:
+        left, top, right, bottom = window
+        keypoints = keypoints.copy()
+        keypoints[:, :2] = (keypoints[:, :2] - (left, top)) * (shape[1] / (right - left), shape[0] / (bottom - top))
+        return keypoints
+
+
+class VerticalCrop(Window):
     """Cuts a strip off the top or the bottom and stretches the rest: SeqCLR's vertical crop.
 
     limit: the largest part of the height that goes.
@@ -57,18 +83,16 @@ class VerticalCrop(A.ImageOnlyTransform):
         super().__init__(p=p)
         self.limit = limit
 
-    def apply(self, img: np.ndarray, **_) -> np.ndarray:
-        height, width = img.shape[:2]
+    def _draw(self, height, width):
         cut = int(height * self.py_random.uniform(0, self.limit))
         top = self.py_random.randint(0, cut)
-        return cv2.resize(img[top : height - (cut - top)], (width, height), interpolation=cv2.INTER_LINEAR)
+        return 0, top, width, height - (cut - top)
 
 
 class Place(A.DualTransform):
     """Scales the page and shifts it; what the border shows fills the room. `_draw` says how far."""
 
-    _targets = (A.core.type_definitions.Targets.IMAGE, A.core.type_definitions.Targets.MASK,
-                A.core.type_definitions.Targets.KEYPOINTS)  # fmt: skip
+    _targets = FOLLOWING
 
     def get_params_dependent_on_data(self, params: dict, data: dict) -> dict:
         height, width = params["shape"][:2]

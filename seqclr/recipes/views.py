@@ -33,6 +33,7 @@ if sys.modules["albumentations.pytorch"] is None:  # for others to import
     del sys.modules["albumentations.pytorch"]
 cv2.setNumThreads(0)  # the workers are the parallelism
 PRESETS = Path(__file__).parent / "presets"
+FOLLOWED = np.array([[0.25, 0.5], [0.75, 0.5], [0.5, 0.25], [0.5, 0.75]])  # points of the page, x and y
 UNREADABLE = ("Flip", "Transpose", "Rotate90", "D4", "SquareSymmetry", "Crop", "GridShuffle", "Jigsaw")
 
 
@@ -55,19 +56,19 @@ class Views:
         return self._apply({"image": image}, rng)["image"]
 
     def follow(self, image: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The same view; the page at the view's place but otherwise as it was; and the way columns went.
+        """The same view; the page at the view's place but otherwise as it was; and the way the page went.
 
-        That way is `float32 [2]`, factor and offset, of columns at half height counted in widths of the page: exact for
-        what is affine, the best line through two points for the rest.
+        That way is `float32 [4]`, factor and offset of x, then of y, in widths and heights of the page: exact for what
+        scales and shifts, for the rest the line through two points that lie at the middle of the other direction.
         """
-        height, width = image.shape[:2]
-        before = np.array([0.25, 0.75])
-        points = np.zeros((2, 5), np.float32)  # x, y, and what Albumentations knows of a keypoint beside
-        points[:, 0], points[:, 1] = before * width, height / 2
+        size = image.shape[1::-1]
+        points = np.zeros((4, 5), np.float32)  # x, y, and what Albumentations knows of a keypoint beside
+        points[:, :2] = FOLLOWED * size
         seen = self._apply({"image": image, "mask": image, "keypoints": points}, rng)
-        after = seen["keypoints"][:, 0] / width
-        factor = (after[1] - after[0]) / (before[1] - before[0])
-        return seen["image"], seen["mask"], np.array([factor, after[0] - factor * before[0]], np.float32)
+        after = seen["keypoints"][:, :2] / size
+        low, high = np.diag(after[::2]), np.diag(after[1::2])
+        factor = (high - low) / 0.5
+        return seen["image"], seen["mask"], np.stack([factor, low - factor * 0.25], 1).ravel().astype(np.float32)
 
     def _apply(self, data: dict, rng: np.random.Generator) -> dict:
         # not A.Compose: it would give all steps the same seed, so that they would be taken together or not at all

@@ -52,11 +52,23 @@ def test_what_a_view_tells_of_its_geometry_is_so(preset):
     for seed in range(40):
         bar = np.zeros((32, 128, 3), np.uint8)
         bar[:, 56:60] = 255
-        view, page, (factor, offset) = views.follow(bar, np.random.default_rng(seed))
+        view, page, (factor, offset, _, _) = views.follow(bar, np.random.default_rng(seed))
         assert (view == views(bar, np.random.default_rng(seed))).all()
         row = page[16, :, 0].astype(float)
         found = (row * (np.arange(128) + 0.5)).sum() / row.sum()
         assert found == pytest.approx(factor * 58 + offset * 128, abs=exact), (preset, seed)
+
+
+@pytest.mark.parametrize("preset", presets())
+def test_what_a_view_tells_of_its_rows_is_so(preset):
+    views = Views(preset)
+    for seed in range(40):
+        bar = np.zeros((32, 128, 3), np.uint8)
+        bar[12:16] = 255
+        _, page, (_, _, factor, offset) = views.follow(bar, np.random.default_rng(seed))
+        column = page[:, 64, 0].astype(float)
+        found = (column * (np.arange(32) + 0.5)).sum() / column.sum()
+        assert found == pytest.approx(factor * 14 + offset * 32, abs=1.5), (preset, seed)
 
 
 def test_a_preset_that_cuts_is_refused_for_labels():
@@ -118,7 +130,7 @@ def test_an_unknown_preset_lists_the_known():
 def test_examples():
     record = {"image": page, "width": np.int32(128), "index": np.int32(1)}
     two = TwoViews("article")(record, np.random.default_rng(0))
-    assert two["geometry"].shape == (2, 2) and two["index"] == 1
+    assert two["geometry"].shape == (2, 4) and two["index"] == 1
     assert two["views"].shape == (2, 32, 128, 3) and (two["views"][0] != two["views"][1]).any()
     one = Labelled("none", [[1, 2, 3], [4]])(record, np.random.default_rng(0))
     assert one["label"].tolist() == [4, -1, -1] and (one["image"] == page).all()

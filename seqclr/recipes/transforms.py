@@ -61,16 +61,20 @@ class Window(A.DualTransform):
 
     def apply(self, img: np.ndarray, window: tuple[int, int, int, int], **_) -> np.ndarray:
         left, top, right, bottom = window
-        return cv2.resize(img[top:bottom, left:right], img.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+        return cv2.resize(img[top:bottom, left:right], self._size(*img.shape[:2])[::-1], interpolation=cv2.INTER_LINEAR)
 
     def apply_to_mask(self, mask: np.ndarray, window: tuple[int, int, int, int], **_) -> np.ndarray:
         return self.apply(mask, window)
 
     def apply_to_keypoints(self, keypoints: np.ndarray, window: tuple[int, int, int, int], shape, **_) -> np.ndarray:
         left, top, right, bottom = window
+        height, width = self._size(*shape[:2])
         keypoints = keypoints.copy()
-        keypoints[:, :2] = (keypoints[:, :2] - (left, top)) * (shape[1] / (right - left), shape[0] / (bottom - top))
+        keypoints[:, :2] = (keypoints[:, :2] - (left, top)) * (width / (right - left), height / (bottom - top))
         return keypoints
+
+    def _size(self, height: int, width: int) -> tuple[int, int]:
+        return height, width
 
 
 class VerticalCrop(Window):
@@ -78,6 +82,8 @@ class VerticalCrop(Window):
 
     limit: the largest part of the height that goes.
     """
+
+    readable = True
 
     def __init__(self, limit: float = 0.15, p: float = 0.5):
         super().__init__(p=p)
@@ -87,6 +93,54 @@ class VerticalCrop(Window):
         cut = int(height * self.py_random.uniform(0, self.limit))
         top = self.py_random.randint(0, cut)
         return 0, top, width, height - (cut - top)
+
+
+class Part(Window):
+    """A part of the page at `size`, factors of its height and width, which the group of small views sets."""
+
+    cuts, size = True, (1.0, 1.0)
+
+    def _size(self, height, width):
+        return tuple(max(1, round(length * factor)) for length, factor in zip((height, width), self.size))
+
+
+class Strip(Part):
+    """What a small view holds of the page at the page's own proportions, from anywhere along the line of text."""
+
+    readable = True
+
+    def __init__(self, p: float = 1.0):
+        super().__init__(p=p)
+
+    def _draw(self, height, width):
+        rows, columns = self._size(height, width)
+        left, top = (self.py_random.randint(0, room) for room in (width - columns, height - rows))
+        return left, top, left + columns, top + rows
+
+
+class ResizedCrop(Part):
+    """A random part of the area, of random proportions, stretched to the size of the view: Inception's crop.
+
+    scale: range of the part. ratio: range of its width over its height, against those of the page. For images only.
+    """
+
+    def __init__(self, scale: tuple[float, float] = (0.08, 1.0), ratio: tuple[float, float] = (3 / 4, 4 / 3),
+                 p: float = 1.0):  # fmt: skip
+        super().__init__(p=p)
+        if not 0 < scale[0] <= scale[1] <= 1:
+            raise ValueError(f"scale {scale} is not within 0 and 1")
+        if not 0 < ratio[0] <= ratio[1]:
+            raise ValueError(f"ratio {ratio} is not a range above 0")
+        self.scale, self.ratio = scale, ratio
+
+    def _draw(self, height, width):
+        area, ratio = self.py_random.uniform(*self.scale), np.exp(self.py_random.uniform(*np.log(self.ratio)))
+        columns, rows = (
+            int(min(length, max(1, round(length * part))))
+            for length, part in ((width, np.sqrt(area * ratio)), (height, np.sqrt(area / ratio)))
+        )
+        left, top = (self.py_random.randint(0, room) for room in (width - columns, height - rows))
+        return left, top, left + columns, top + rows
 
 
 class Place(A.DualTransform):
@@ -155,4 +209,6 @@ class Roam(Place):
         return across, down, x, (1 - down) * self.py_random.random()
 
 
-OWN = {transform.__name__: transform for transform in (Recolour, Clutter, VerticalCrop, Squeeze, Roam)}
+OWN = {
+    transform.__name__: transform for transform in (Recolour, Clutter, VerticalCrop, Strip, ResizedCrop, Squeeze, Roam)
+}

@@ -11,8 +11,8 @@ from PIL import Image, ImageDraw
 from seqclr.data.loader import Fitted
 from seqclr.data.records import find_unlabelled
 from seqclr.errors import UserError
-from seqclr.recipes.text import augment
-from seqclr.recipes.views import drawn
+from seqclr.recipes.text import augment, part
+from seqclr.recipes.views import Views, drawn
 
 GAP, TITLE = 4, 14
 
@@ -42,7 +42,7 @@ def show_views(
     ImageDraw.Draw(sheet).text((GAP, 1), f"as it is, then views: {views}", fill="black")
     for row in range(len(fitted)):
         record = fitted[row]
-        for column, image in enumerate([record["image"], *(augment(views, record, rng) for views in augmentations)]):
+        for column, image in enumerate([record["image"], *(shown(*views, record, rng) for views in augmentations)]):
             place = (column * cell[0], TITLE + row * cell[1])
             sheet.paste(
                 Image.fromarray(image).resize((2 * image.shape[1], 2 * image.shape[0]), Image.Resampling.NEAREST), place
@@ -51,3 +51,8 @@ def show_views(
         sheet.save(output, "PNG")
     except OSError as error:
         raise UserError(f"{output} cannot be written ({error.strerror}): check the path") from None
+
+
+def shown(views: Views, size: tuple[float, float] | None, record: dict, rng: np.random.Generator) -> np.ndarray:
+    """A view as it is drawn, full or small."""
+    return part(views, size, record, rng)[0] if size else augment(views, record, rng)

@@ -94,9 +94,11 @@ class Views:
         return Views, (self.preset, self.group)
 
 
-def drawn(preset: str, copies: int) -> list[Views]:
-    """The views that a picture of a preset shows: as many copies of a list, what groups count otherwise."""
-    return [Views(preset, i) for i, group in enumerate(_groups(preset)) for _ in range(group.count or copies)]
+def drawn(preset: str, copies: int) -> list[tuple[Views, tuple[float, float] | None]]:
+    """The views that a picture of a preset shows, with their sizes: as many copies of a list, what groups count."""
+    return [
+        (Views(preset, i), group.size) for i, group in enumerate(_groups(preset)) for _ in range(group.count or copies)
+    ]
 
 
 def groups(preset: str) -> int:

@@ -115,12 +115,12 @@ def mlp(inputs: int, dims, output_norm: bool = False) -> nn.Sequential:
 def instances(x, geometry):
     """Windows of the page, wherever a view shows them: `[2B, T, D]` to two times `[N, D]`, partners in a row.
 
-    geometry: `[2B, 2]`, factor and offset. Windows of which more than half has left either view are dropped.
+    geometry: `[2B, 4]`, factor and offset along x, then y. Windows that have mostly left a view are dropped.
     """
     frames = x.shape[1]
     count = math.ceil(frames / WINDOW)
     first = torch.arange(count, device=x.device) * WINDOW - (count * WINDOW - frames) // 2
-    factor, offset = geometry[:, :1], geometry[:, 1:] * frames
+    factor, offset = geometry[:, :1], geometry[:, 1:2] * frames
     begin, end = (factor * edge.clamp(0, frames) + offset for edge in (first, first + WINDOW))
     place = torch.arange(frames, device=x.device)
     shown = torch.minimum(end[..., None], place + 1) - torch.maximum(begin[..., None], place)
@@ -184,7 +184,7 @@ class Pages(Dataset):
 class Training:
     """A network and its optimizer; `forward`, `backward` and `update` are a step.
 
-    A batch is views `uint8 [2B, H, W, 3]` and geometry `[2B, 2]`, those of the first views first.
+    A batch is views `uint8 [2B, H, W, 3]` and geometry `[2B, 4]`, those of the first views first.
     """
 
     def __init__(self, method: str, steps: int):

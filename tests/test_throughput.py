@@ -113,10 +113,10 @@ np.savez(folder + "/theirs.npz", features=features, loss=loss.item(), norm=norm.
 
 def batch() -> dict[str, np.ndarray]:
     rng = np.random.default_rng(0)
-    factor = rng.uniform(0.6, 1, (BATCH, 2))
+    factor, still = rng.uniform(0.6, 1, (BATCH, 2)), (np.ones((BATCH, 2)), np.zeros((BATCH, 2)))
     return {
         "views": rng.integers(0, 256, (BATCH, 2, parts.HEIGHT, parts.WIDTH, 3)).astype(np.uint8),
-        "geometry": np.stack([factor, rng.uniform(0, 1 - factor)], -1).astype(np.float32),
+        "geometry": np.stack([factor, rng.uniform(0, 1 - factor), *still], -1).astype(np.float32),
         "index": np.arange(BATCH, dtype=np.int32),
     }
 

@@ -12,7 +12,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from seqclr.methods.base import Instances, Method, TwoViewMethod, stacked
-from seqclr.recipes.text import TwoViews
+from seqclr.recipes.text import MultiCrop
 
 IMAGES = 64  # in two views each
 EARLY = (50, 100)  # steps after which there is a look, however long a round is
@@ -67,7 +67,7 @@ class Monitors(keras.callbacks.Callback):
 
     def __init__(self, method: Method, records: Sequence, views: str, seed: int):
         super().__init__()
-        rng, recipe = np.random.default_rng(seed), TwoViews(views)
+        rng, recipe = np.random.default_rng(seed), MultiCrop(views)
         chosen = np.sort(rng.choice(len(records), min(IMAGES, len(records)), replace=False))
         rows = [recipe(records[int(index)], rng) for index in chosen]
         self.method = method

@@ -19,6 +19,7 @@ from seqclr.engine.run import Run
 from seqclr.errors import UserError
 from seqclr.methods.base import Method
 from seqclr.nn.encoders import POSITIONS, SIZES, build_encoder
+from seqclr.recipes.views import Views, check_readable, groups
 
 ARCHITECTURE = ("encoder", "height", "width", "resize", "positions")
 CHOICES = {
@@ -79,6 +80,9 @@ def check(config, method: type[Method]) -> None:
             raise UserError(f"{name} '{value}' is not known: {', '.join(known)}")
     for name in RANGES:
         check_range(name, getattr(config, name, None))
+    if config.encoder in SIZES:
+        for group in range(groups(config.views)):
+            check_readable(Views(config.views, group))
     if config.steps is None and config.epochs is None:
         raise UserError("steps and epochs are both null: give one of them")
     if config.accumulate > 1 and method.whole_batch:

@@ -37,10 +37,10 @@ class Trainer:
     """Runs a method over the batches of a loader, to a number of steps.
 
     method: built, under `strategy.scope()`. loader: an iterator of batches with `get_state`, `set_state`,
-    `steps_per_epoch`, and, for a method that relabels, `records`. config: a resolved configuration. run: where checkpoints go. callbacks: Keras callbacks; one with
-    `get_state` and `set_state` is part of the checkpoint. They see rounds as Keras' epochs: a round is an epoch, or
-    several where an epoch is short. place: this process's among the workers; only the chief writes, so only it has use
-    for callbacks.
+    `steps_per_epoch`, and, for a method that relabels, `records`. config: a resolved configuration. run: where
+    checkpoints go. callbacks: Keras callbacks; one with `get_state` and `set_state` is part of the checkpoint. They see
+    rounds as Keras' epochs: a round is an epoch, or several where an epoch is short. place: this process's among the
+    workers; only the chief writes, so only it has use for callbacks.
     """
 
     def __init__(

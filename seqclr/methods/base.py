@@ -42,7 +42,7 @@ class Method(abc.ABC):
         return None
 
     def prepare(self, entries: Sequence[Entry]) -> None:
-        """Looks at the records of the run, whose `index` counts them, before `build`; UserError where they do not suit."""
+        """Looks at the run's records, whose `index` counts them, before `build`; UserError where they do not suit."""
         return None
 
     def build(self, encoder: keras.Model) -> None:

@@ -43,15 +43,16 @@ def windows(kind: str, frames: int) -> np.ndarray:
     return ((place >= first[:, None]) & (place < last[:, None])).astype(np.float32)
 
 
-def pool(x, kind: str, mask=None, geometry=None):
+def pool(x, kind: str, mask=None, geometry=None, page: int | None = None):
     """Instances of `[B, T, D]`: `[B, N, D]`, and which of them hold any image, `[B, N]` (None: all).
 
     Padded frames do not count in the mean. `windows:N` divides the frames with their padding.
-    geometry: `[B, 2]`, factor and offset of the way columns of the page went in a view, in widths of the page. The
-    windows are then those of the page: a frame counts in a window by how much of it the window covers, and a window
-    of which more than half has left the view holds no image.
+    geometry: `[B, 4]`, factor and offset of the way the page went in a view, along x in its widths, then along y, which
+    is of no matter here. The windows are then those of the page: a frame counts in a window by how much of it the
+    window covers, and a window of which more than half has left the view holds no image. page: how many frames the page
+    has, where a small view has fewer; geometry then counts in widths of the small view.
     """
-    weights = ops.convert_to_tensor(windows(kind, x.shape[1]), x.dtype)
+    weights = ops.convert_to_tensor(windows(kind, page or x.shape[1]), x.dtype)
     if geometry is not None:
         return _pool_strips(x, weights, mask, geometry)
     if mask is None:
@@ -63,12 +64,14 @@ def pool(x, kind: str, mask=None, geometry=None):
 
 def _pool_strips(x, weights, mask, geometry):
     """Windows of the page, wherever a view shows them."""
-    frames = x.shape[1]
-    place = ops.arange(frames, dtype=x.dtype)
-    first = ops.min(ops.where(weights > 0, place, float(frames)), axis=1)
+    frames, page = x.shape[1], weights.shape[1]
+    place = ops.arange(page, dtype=x.dtype)
+    first = ops.min(ops.where(weights > 0, place, float(page)), axis=1)
     last = ops.max(ops.where(weights > 0, place, -1.0), axis=1) + 1
-    factor, offset = geometry[:, :1], geometry[:, 1:] * frames
+    place = ops.arange(frames, dtype=x.dtype)
+    factor, offset = geometry[:, :1] * (frames / page), geometry[:, 1:2] * frames
     first, last = (factor * edge[None] + offset for edge in (first, last))  # [B, N], in frames of the view
+    first, last = ops.minimum(first, last), ops.maximum(first, last)  # a mirrored view has them the other way round
     shown = ops.minimum(last[..., None], place + 1) - ops.maximum(first[..., None], place)
     shown = ops.maximum(shown, 0.0)  # [B, N, T]
     if mask is not None:

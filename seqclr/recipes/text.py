@@ -14,36 +14,61 @@ import numpy as np
 from seqclr.data import images, variety
 from seqclr.data.charset import Charset
 from seqclr.errors import UserError
-from seqclr.recipes.views import Views
+from seqclr.recipes.views import Views, check_readable, single, split
 
 PAGES = 20_000  # different generated ones, kept once drawn: drawing a page takes ten times as long as changing it
 
 
 class TwoViews:
-    """Two independent views, `views: uint8 [2, H, W, 3]`, and where each shows the page, `geometry: float32 [2, 2]`.
+    """Two independent views, `views: uint8 [2, H, W, 3]`, and where each shows the page, `geometry: float32 [2, 4]`.
 
-    geometry: factor and offset of the way columns of the page went, in widths of the page.
+    geometry: factor and offset of the way the page went, `x_view = fx * x_page + ox` in its widths, then fy and oy in
+    its heights. A mirrored view has a factor below 0.
     """
 
     copies = 2
 
     def __init__(self, views: str):
-        self.views = Views(views)
+        self.views, small = split(views)
+        if small:
+            raise UserError(f"views '{views}' gives small views, which this method does not take: choose other views")
 
     def __call__(self, record: dict, rng: np.random.Generator) -> dict:
-        images, _, geometry = zip(*(follow(self.views, record, rng) for _ in range(self.copies)))
+        images, _, geometry = zip(*(follow(views, record, rng) for views in self.views[: self.copies]))
         rest = {key: value for key, value in record.items() if key != "image"}
         return {"views": np.stack(images), "geometry": np.stack(geometry), **rest}
 
 
 class OneView(TwoViews):
-    """The same with a single view."""
+    """The same with the first view alone."""
 
     copies = 1
 
 
+class MultiCrop:
+    """Two full views as of TwoViews, and the small ones of the preset, if it has any: `small: uint8 [S, h, w, 3]`, in
+    `small_geometry: float32 [S, 4]` where they show the page, in widths and heights of the small view; `small_width`,
+    the columns that are image, where lines are padded."""
+
+    def __init__(self, views: str):
+        self.views, self.small = split(views)
+        if len({size for _, size in self.small}) > 1:
+            raise UserError(f"views '{views}' gives small views of several sizes: take one size")
+
+    def __call__(self, record: dict, rng: np.random.Generator) -> dict:
+        images, _, geometry = zip(*(follow(views, record, rng) for views in self.views))
+        rest = {key: value for key, value in record.items() if key != "image"}
+        example = {"views": np.stack(images), "geometry": np.stack(geometry), **rest}
+        if self.small:
+            images, geometry, widths = map(np.stack, zip(*(part(*small, record, rng) for small in self.small)))
+            example |= {"small": images, "small_geometry": geometry}
+            if "width" in record:
+                example["small_width"] = widths[0]
+        return example
+
+
 class MaskedViews:
-    """Views with strips hidden: `views: uint8 [V, H, W, 3]`, `geometry: float32 [V, 2]` as in TwoViews, and what the
+    """Views with strips hidden: `views: uint8 [V, H, W, 3]`, `geometry: float32 [V, 4]` as in TwoViews, and what the
     strips show: `hidden: bool [V, W]`, the columns, `pages: uint8 [V, H, W]`, the page in gray, at the view's place but
     without its other changes.
 
@@ -51,7 +76,7 @@ class MaskedViews:
     """
 
     def __init__(self, views: str, copies: int, spans: int, span: int):
-        self.views, self.copies, self.spans, self.span = Views(views), copies, spans, span
+        self.views, self.copies, self.spans, self.span = single(views), copies, spans, span
 
     def __call__(self, record: dict, rng: np.random.Generator) -> dict:
         views, pages, geometry = map(np.stack, zip(*(follow(self.views, record, rng) for _ in range(self.copies))))
@@ -137,9 +162,10 @@ class Unlabelled:
 
 def whole(views: str) -> Views:
     """Views that keep all of the text; UserError for others."""
-    made = Views(views)
+    made = single(views)
     if made.cuts:
         raise UserError(f"views '{views}' cut off parts of the page, so labels would be wrong: take another preset")
+    check_readable(made)
     return made
 
 
@@ -155,6 +181,17 @@ def follow(views: Views, record: dict, rng: np.random.Generator) -> tuple[np.nda
     view, page, geometry = views.follow(np.ascontiguousarray(image[:, :width]), rng)
     geometry[1] *= width / image.shape[1]
     return _padded(image, view), _padded(image, page), geometry
+
+
+def part(views: Views, size: tuple[float, float], record: dict, rng: np.random.Generator):
+    """A small view, its geometry, and its columns that are image; `size`: factors of the record's."""
+    image, width = record["image"], filled(record)
+    view, _, geometry = views.follow(np.ascontiguousarray(image[:, :width]), rng)
+    shown, whole = view.shape[1], max(1, round(image.shape[1] * size[1]))
+    geometry[:2] *= shown / whole
+    geometry[0] *= image.shape[1] / width
+    padding = np.repeat(image[: len(view), -1:], whole - shown, axis=1)
+    return np.concatenate([view, padding], axis=1), geometry, np.int32(shown)
 
 
 def filled(record: dict) -> int:

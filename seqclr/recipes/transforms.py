@@ -6,6 +6,9 @@ import albumentations as A
 import cv2
 import numpy as np
 
+FOLLOWING = (A.core.type_definitions.Targets.IMAGE, A.core.type_definitions.Targets.MASK,
+             A.core.type_definitions.Targets.KEYPOINTS)  # fmt: skip
+
 
 class Recolour(A.ImageOnlyTransform):
     """A random mixing of the three channels, inverted in some: colour means nothing in a captcha, its shape does.
@@ -47,28 +50,103 @@ class Clutter(A.ImageOnlyTransform):
         return img
 
 
-class VerticalCrop(A.ImageOnlyTransform):
+class Window(A.DualTransform):
+    """Cuts a window out of the page and stretches it to its size. `_draw` says which: left, top, right, bottom."""
+
+    _targets = FOLLOWING
+
+    def get_params_dependent_on_data(self, params: dict, data: dict) -> dict:
+        height, width = params["shape"][:2]
+        return {"window": self._draw(height, width)}
+
+    def apply(self, img: np.ndarray, window: tuple[int, int, int, int], **_) -> np.ndarray:
+        left, top, right, bottom = window
+        return cv2.resize(img[top:bottom, left:right], self._size(*img.shape[:2])[::-1], interpolation=cv2.INTER_LINEAR)
+
+    def apply_to_mask(self, mask: np.ndarray, window: tuple[int, int, int, int], **_) -> np.ndarray:
+        return self.apply(mask, window)
+
+    def apply_to_keypoints(self, keypoints: np.ndarray, window: tuple[int, int, int, int], shape, **_) -> np.ndarray:
+        left, top, right, bottom = window
+        height, width = self._size(*shape[:2])
+        keypoints = keypoints.copy()
+        keypoints[:, :2] = (keypoints[:, :2] - (left, top)) * (width / (right - left), height / (bottom - top))
+        return keypoints
+
+    def _size(self, height: int, width: int) -> tuple[int, int]:
+        return height, width
+
+
+class VerticalCrop(Window):
     """Cuts a strip off the top or the bottom and stretches the rest: SeqCLR's vertical crop.
 
     limit: the largest part of the height that goes.
     """
 
+    readable = True
+
     def __init__(self, limit: float = 0.15, p: float = 0.5):
         super().__init__(p=p)
         self.limit = limit
 
-    def apply(self, img: np.ndarray, **_) -> np.ndarray:
-        height, width = img.shape[:2]
+    def _draw(self, height, width):
         cut = int(height * self.py_random.uniform(0, self.limit))
         top = self.py_random.randint(0, cut)
-        return cv2.resize(img[top : height - (cut - top)], (width, height), interpolation=cv2.INTER_LINEAR)
+        return 0, top, width, height - (cut - top)
+
+
+class Part(Window):
+    """A part of the page at `size`, factors of its height and width, which the group of small views sets."""
+
+    cuts, size = True, (1.0, 1.0)
+
+    def _size(self, height, width):
+        return tuple(max(1, round(length * factor)) for length, factor in zip((height, width), self.size))
+
+
+class Strip(Part):
+    """What a small view holds of the page at the page's own proportions, from anywhere along the line of text."""
+
+    readable = True
+
+    def __init__(self, p: float = 1.0):
+        super().__init__(p=p)
+
+    def _draw(self, height, width):
+        rows, columns = self._size(height, width)
+        left, top = (self.py_random.randint(0, room) for room in (width - columns, height - rows))
+        return left, top, left + columns, top + rows
+
+
+class ResizedCrop(Part):
+    """A random part of the area, of random proportions, stretched to the size of the view: Inception's crop.
+
+    scale: range of the part. ratio: range of its width over its height, against those of the page. For images only.
+    """
+
+    def __init__(self, scale: tuple[float, float] = (0.08, 1.0), ratio: tuple[float, float] = (3 / 4, 4 / 3),
+                 p: float = 1.0):  # fmt: skip
+        super().__init__(p=p)
+        if not 0 < scale[0] <= scale[1] <= 1:
+            raise ValueError(f"scale {scale} is not within 0 and 1")
+        if not 0 < ratio[0] <= ratio[1]:
+            raise ValueError(f"ratio {ratio} is not a range above 0")
+        self.scale, self.ratio = scale, ratio
+
+    def _draw(self, height, width):
+        area, ratio = self.py_random.uniform(*self.scale), np.exp(self.py_random.uniform(*np.log(self.ratio)))
+        columns, rows = (
+            int(min(length, max(1, round(length * part))))
+            for length, part in ((width, np.sqrt(area * ratio)), (height, np.sqrt(area / ratio)))
+        )
+        left, top = (self.py_random.randint(0, room) for room in (width - columns, height - rows))
+        return left, top, left + columns, top + rows
 
 
 class Place(A.DualTransform):
     """Scales the page and shifts it; what the border shows fills the room. `_draw` says how far."""
 
-    _targets = (A.core.type_definitions.Targets.IMAGE, A.core.type_definitions.Targets.MASK,
-                A.core.type_definitions.Targets.KEYPOINTS)  # fmt: skip
+    _targets = FOLLOWING
 
     def get_params_dependent_on_data(self, params: dict, data: dict) -> dict:
         height, width = params["shape"][:2]
@@ -131,4 +209,6 @@ class Roam(Place):
         return across, down, x, (1 - down) * self.py_random.random()
 
 
-OWN = {transform.__name__: transform for transform in (Recolour, Clutter, VerticalCrop, Squeeze, Roam)}
+OWN = {
+    transform.__name__: transform for transform in (Recolour, Clutter, VerticalCrop, Strip, ResizedCrop, Squeeze, Roam)
+}

@@ -5,7 +5,14 @@ A preset is a list of steps in order, each with the name of an Albumentations tr
 
     - {name: GaussianBlur, blur_limit: [3, 5], p: 0.5}
 
-What flips, mirrors, transposes or crops in the direction of reading is refused: it would change the text.
+or of groups of views, full ones stacked in order; a group with a `size`, factors of the page's height and width or one
+for both, gives small views, which a step that takes a part of the page (Strip, ResizedCrop) makes:
+
+    groups:
+      - {count: 2, steps: [{name: GaussianBlur}]}
+      - {count: 4, size: [1.0, 0.5], steps: [{name: Strip}]}
+
+What flips, mirrors, transposes or crops in the direction of reading is told by `unreadable`: it would change the text.
 """
 
 from __future__ import annotations
@@ -15,6 +22,7 @@ import os
 import sys
 import warnings
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from omegaconf import OmegaConf
@@ -27,12 +35,13 @@ sys.modules.setdefault("albumentations.pytorch", None)  # it would bring PyTorch
 import albumentations as A  # noqa: E402
 import cv2  # noqa: E402
 
-from seqclr.recipes.transforms import OWN  # noqa: E402
+from seqclr.recipes.transforms import OWN, Part  # noqa: E402
 
 if sys.modules["albumentations.pytorch"] is None:  # for others to import
     del sys.modules["albumentations.pytorch"]
 cv2.setNumThreads(0)  # the workers are the parallelism
 PRESETS = Path(__file__).parent / "presets"
+FOLLOWED = np.array([[0.25, 0.5], [0.75, 0.5], [0.5, 0.25], [0.5, 0.75]])  # points of the page, x and y
 UNREADABLE = ("Flip", "Transpose", "Rotate90", "D4", "SquareSymmetry", "Crop", "GridShuffle", "Jigsaw")
 
 
@@ -43,31 +52,33 @@ def presets() -> list[str]:
 class Views:
     """An augmentation of `uint8 [H, W, 3]`, the same for the same generator state.
 
-    preset: a name from `presets()`, a YAML file, or `none`. `cuts` tells whether a part of the page may leave it.
+    preset: a name from `presets()`, a YAML file, or `none`. group: which of its groups. `cuts` tells whether a part of
+    the page may leave it, `unreadable` which steps make text something else.
     """
 
-    def __init__(self, preset: str):
-        self.preset = preset
-        self._steps = [] if preset == "none" else _steps(preset)
+    def __init__(self, preset: str, group: int = 0):
+        self.preset, self.group = preset, group
+        self._steps = _groups(preset)[group].steps
         self.cuts = any(getattr(step, "cuts", False) for step in self._steps)
+        self.unreadable = [name for name in map(_name, self._steps) if any(word in name for word in UNREADABLE)]
 
     def __call__(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         return self._apply({"image": image}, rng)["image"]
 
     def follow(self, image: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The same view; the page at the view's place but otherwise as it was; and the way columns went.
+        """The same view; the page at the view's place but otherwise as it was; and the way the page went.
 
-        That way is `float32 [2]`, factor and offset, of columns at half height counted in widths of the page: exact for
-        what is affine, the best line through two points for the rest.
+        That way is `float32 [4]`, factor and offset of x, then of y, in widths and heights of the page: exact for what
+        scales and shifts, for the rest the line through two points that lie at the middle of the other direction.
         """
-        height, width = image.shape[:2]
-        before = np.array([0.25, 0.75])
-        points = np.zeros((2, 5), np.float32)  # x, y, and what Albumentations knows of a keypoint beside
-        points[:, 0], points[:, 1] = before * width, height / 2
+        size = image.shape[1::-1]
+        points = np.zeros((4, 5), np.float32)  # x, y, and what Albumentations knows of a keypoint beside
+        points[:, :2] = FOLLOWED * size
         seen = self._apply({"image": image, "mask": image, "keypoints": points}, rng)
-        after = seen["keypoints"][:, 0] / width
-        factor = (after[1] - after[0]) / (before[1] - before[0])
-        return seen["image"], seen["mask"], np.array([factor, after[0] - factor * before[0]], np.float32)
+        after = seen["keypoints"][:, :2] / seen["image"].shape[1::-1]
+        low, high = np.diag(after[::2]), np.diag(after[1::2])
+        factor = (high - low) / 0.5
+        return seen["image"], seen["mask"], np.stack([factor, low - factor * 0.25], 1).ravel().astype(np.float32)
 
     def _apply(self, data: dict, rng: np.random.Generator) -> dict:
         # not A.Compose: it would give all steps the same seed, so that they would be taken together or not at all
@@ -80,20 +91,82 @@ class Views:
         return data
 
     def __reduce__(self):  # a worker builds its own
-        return Views, (self.preset,)
+        return Views, (self.preset, self.group)
+
+
+def drawn(preset: str, copies: int) -> list[tuple[Views, tuple[float, float] | None]]:
+    """The views that a picture of a preset shows, with their sizes: as many copies of a list, what groups count."""
+    return [
+        (Views(preset, i), group.size) for i, group in enumerate(_groups(preset)) for _ in range(group.count or copies)
+    ]
+
+
+def groups(preset: str) -> int:
+    """How many groups of views a preset has."""
+    return len(_groups(preset))
+
+
+class Group(NamedTuple):
+    """steps: of its views. count: how many, None where the recipe says so. size: of small views, None for full ones."""
+
+    steps: list
+    count: int | None = None
+    size: tuple[float, float] | None = None
+
+
+def single(preset: str) -> Views:
+    """The views of a preset that is a list; UserError for one of groups."""
+    if groups(preset) > 1:
+        raise UserError(f"views '{preset}' come in groups, which are not for single views: take another preset")
+    return Views(preset)
+
+
+def split(preset: str) -> tuple[list[Views], list[tuple[Views, tuple[float, float]]]]:
+    """The two full views of a preset, and its small ones with their sizes. UserError for other than two full ones."""
+    groups = [(Views(preset, i), group) for i, group in enumerate(_groups(preset))]
+    full = [views for views, group in groups if group.size is None for _ in range(group.count or 2)]
+    if len(full) != 2:
+        raise UserError(f"views '{preset}' gives {len(full)} full view(s): groups without a size must make 2")
+    return full, [(views, group.size) for views, group in groups if group.size for _ in range(group.count)]
 
 
 @functools.cache
-def _steps(preset: str) -> list:
+def _groups(preset: str) -> list[Group]:
+    if preset == "none":
+        return [Group([])]
     path = PRESETS / f"{preset}.yaml"
     if not path.is_file():
         path = Path(preset)
     if path.suffix != ".yaml" or not path.is_file():
         raise UserError(f"views '{preset}' is neither a preset ({', '.join(presets())}, none) nor a YAML file")
     try:
-        steps = OmegaConf.to_container(OmegaConf.load(path))
+        read = OmegaConf.to_container(OmegaConf.load(path))
     except OmegaConfBaseException as error:
         raise UserError(f"{path} is not a list of augmentation steps ({error})") from None
+    if isinstance(read, dict) and list(read) == ["groups"] and isinstance(read["groups"], list):
+        return [_group(path, group) for group in read["groups"]]
+    return [Group(_steps(path, read))]
+
+
+def _group(path: Path, group) -> Group:
+    if not isinstance(group, dict) or not {"count", "steps"} <= set(group) <= {"count", "steps", "size"}:
+        raise UserError(f"{path}: a group has count and steps, and a size where its views are small; this is '{group}'")
+    count, steps, size = group["count"], _steps(path, group["steps"]), group.get("size")
+    if not isinstance(count, int) or count < 1:
+        raise UserError(f"{path}: count {count} of a group: at least 1")
+    if size is None:
+        return Group(steps, count)
+    size = tuple(size) if isinstance(size, list) else (size, size)
+    if len(size) != 2 or not all(isinstance(factor, int | float) and 0 < factor <= 1 for factor in size):
+        raise UserError(f"{path}: size {group['size']} of a group is not a factor within 0 and 1, or a pair of them")
+    parts = [step for step in steps if isinstance(step, Part)]
+    if len(parts) != 1 or parts[0].p < 1:
+        raise UserError(f"{path}: a group of small views takes one Strip or ResizedCrop, of p 1")
+    parts[0].size = size
+    return Group(steps, count, size)
+
+
+def _steps(path: Path, steps) -> list:
     if not isinstance(steps, list) or not all(isinstance(step, dict) and "name" in step for step in steps):
         raise UserError(f"{path} is not a list of augmentation steps, such as '- {{name: GaussianBlur, p: 0.5}}'")
     return [_transform(path, dict(step)) for step in steps]
@@ -101,8 +174,6 @@ def _steps(preset: str) -> list:
 
 def _transform(path: Path, step: dict):
     name = step.pop("name")
-    if name not in OWN and any(word in name for word in UNREADABLE):
-        raise UserError(f"{path}: {name} would mirror, turn or cut the text; leave it out")
     transform = OWN.get(name) or getattr(A, name, None)
     if not (isinstance(transform, type) and issubclass(transform, A.BasicTransform)):
         raise UserError(f"{path}: there is no augmentation '{name}': take one of Albumentations or {', '.join(OWN)}")
@@ -116,3 +187,13 @@ def _transform(path: Path, step: dict):
     if hasattr(made, "mask_interpolation"):
         made.mask_interpolation = cv2.INTER_LINEAR  # what follows the image is a page, not classes
     return made
+
+
+def _name(step) -> str:
+    return "" if getattr(step, "readable", False) else type(step).__name__
+
+
+def check_readable(views: Views) -> None:
+    """Raises UserError for views that make text something else."""
+    if views.unreadable:
+        raise UserError(f"{views.preset}: {views.unreadable[0]} would mirror, turn or cut the text; leave it out")

@@ -84,7 +84,7 @@ def seeded(batch=16):
     second = np.clip(first + rng.normal(0, 20, first.shape), 0, 255)
     return {
         "views": np.stack([first, second], 1).astype(np.uint8),
-        "geometry": np.tile(np.float32([1, 0]), (batch, 2, 1)),
+        "geometry": np.tile(np.float32([1, 0, 1, 0]), (batch, 2, 1)),
         "index": np.arange(batch, dtype=np.int32),
         "hidden": np.tile(np.arange(64) % 16 < 8, (batch, 2, 1)),
         "pages": first.mean(-1).astype(np.uint8)[:, None].repeat(2, 1),

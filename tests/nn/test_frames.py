@@ -53,23 +53,31 @@ def test_unknown_kinds_are_refused(kind):
         frames.check_frames(kind)
 
 
-def test_windows_of_the_page_are_found_in_a_shifted_and_scaled_view():
+def test_windows_of_the_page_are_found_in_a_shifted_scaled_or_mirrored_view():
     """A frame whose feature is the place on the page that it shows: windows give their own middle in any view."""
-    geometry = np.array([[1, 0], [0.8, 0.1], [1.25, -0.2]], np.float32)
+    geometry = np.array([[1, 0, 1, 0], [0.8, 0.1, 1, 0], [1.25, -0.2, 1, 0], [-0.8, 0.9, 1, 0]], np.float32)
     middle = (np.arange(32, dtype=np.float32) + 0.5) / 32
-    shown = ((middle[None] - geometry[:, 1:]) / geometry[:, :1])[..., None]  # the place on the page, per frame
+    shown = ((middle[None] - geometry[:, 1:2]) / geometry[:, :1])[..., None]  # the place on the page, per frame
     pooled, valid = frames.pool(tf.constant(shown), "windows:8", None, tf.constant(geometry))
     expected = (np.arange(8) + 0.5) / 8
-    assert valid[:2].numpy().all() and valid[2].numpy().tolist() == [False] + 7 * [True]
+    assert valid[:2].numpy().all() and valid[3].numpy().all() and valid[2].numpy().tolist() == [False] + 7 * [True]
     for row, keep in zip(pooled[..., 0].numpy(), valid.numpy()):
         np.testing.assert_allclose(row[keep][1:-1], expected[keep][1:-1], atol=0.005)
 
 
 @pytest.mark.parametrize("kind", ["frames:5", "windows:4", "all", "none"])
 def test_a_view_at_its_place_gives_the_windows_of_the_view(kind):
-    still = tf.tile(tf.constant([[1.0, 0.0]]), [3, 1])
+    still = tf.tile(tf.constant([[1.0, 0.0, 1.0, 0.0]]), [3, 1])
     np.testing.assert_allclose(frames.pool(x, kind, None, still)[0], frames.pool(x, kind)[0], atol=1e-5)
     mask = tf.constant(np.arange(32)[None] < np.array([[32], [17], [3]]))
     matched, valid = frames.pool(x, kind, mask, still)
     plain, _ = frames.pool(x * tf.cast(mask, tf.float32)[..., None], kind, mask)
     np.testing.assert_allclose(matched[valid], plain[valid], atol=1e-5)
+
+
+def test_a_small_view_has_the_windows_of_the_page_that_it_shows():
+    """The right half of a page of 32 frames: its features are the places on the page."""
+    half = tf.constant(((np.arange(16, dtype=np.float32) + 0.5) / 32 + 0.5)[None, :, None])
+    pooled, valid = frames.pool(half, "windows:8", None, tf.constant([[2.0, -1.0, 1.0, 0.0]]), page=32)
+    assert valid[0].numpy().tolist() == 4 * [False] + 4 * [True]
+    np.testing.assert_allclose(pooled[0, 4:, 0], (np.arange(4, 8) + 0.5) / 8, atol=1e-5)

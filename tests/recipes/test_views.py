@@ -5,10 +5,13 @@ import pickle
 import numpy as np
 import pytest
 
+from seqclr.engine import setup
 from seqclr.errors import UserError
-from seqclr.recipes.text import Labelled, MaskedViews, TwoViews, Unlabelled, augment
+from seqclr.methods import METHODS
+from seqclr.recipes.text import Labelled, MaskedViews, MultiCrop, TwoViews, Unlabelled, augment
 from seqclr.recipes.transforms import Squeeze
 from seqclr.recipes.views import Views, presets
+from tests.engine import tiny
 
 page = np.random.default_rng(0).integers(0, 256, (32, 128, 3)).astype(np.uint8)
 
@@ -31,7 +34,7 @@ def test_none_changes_nothing():
     assert (Views("none")(page, np.random.default_rng(0)) == page).all()
 
 
-@pytest.mark.parametrize("preset", [name for name in presets() if not Views(name).cuts])
+@pytest.mark.parametrize("preset", [name for name in presets() if not Views(name).cuts and not Views(name).unreadable])
 def test_a_bar_at_either_end_stays_where_it_is(preset):
     """Nothing is mirrored, and nothing is cut off at the ends: a thick bar on the left stays one, on the left."""
     bar = np.full((32, 128, 3), 255, np.uint8)
@@ -52,11 +55,27 @@ def test_what_a_view_tells_of_its_geometry_is_so(preset):
     for seed in range(40):
         bar = np.zeros((32, 128, 3), np.uint8)
         bar[:, 56:60] = 255
-        view, page, (factor, offset) = views.follow(bar, np.random.default_rng(seed))
+        view, page, (factor, offset, _, _) = views.follow(bar, np.random.default_rng(seed))
         assert (view == views(bar, np.random.default_rng(seed))).all()
+        if not 0.25 < factor * 58 / 128 + offset < 0.75:
+            continue  # a crop of an image may show a part of the bar, or nothing of it
         row = page[16, :, 0].astype(float)
         found = (row * (np.arange(128) + 0.5)).sum() / row.sum()
         assert found == pytest.approx(factor * 58 + offset * 128, abs=exact), (preset, seed)
+
+
+@pytest.mark.parametrize("preset", presets())
+def test_what_a_view_tells_of_its_rows_is_so(preset):
+    views = Views(preset)
+    for seed in range(40):
+        bar = np.zeros((32, 128, 3), np.uint8)
+        bar[12:16] = 255
+        _, page, (_, _, factor, offset) = views.follow(bar, np.random.default_rng(seed))
+        if not 0.25 < factor * 14 / 32 + offset < 0.75:
+            continue
+        column = page[:, 64, 0].astype(float)
+        found = (column * (np.arange(32) + 0.5)).sum() / column.sum()
+        assert found == pytest.approx(factor * 14 + offset * 32, abs=1.5), (preset, seed)
 
 
 def test_a_preset_that_cuts_is_refused_for_labels():
@@ -94,8 +113,67 @@ def test_squeeze_keeps_the_whole_page():
 def test_what_would_change_the_text_is_refused(tmp_path, name):
     file = tmp_path / "views.yaml"
     file.write_text(f"- {{name: {name}, p: 0.5}}\n")
-    with pytest.raises(UserError, match=name):
-        Views(str(file))
+    if name == "RandomCrop":
+        file.write_text("- {name: RandomCrop, height: 16, width: 16}\n")
+    with pytest.raises(UserError, match=f"{name} would mirror, turn or cut the text"):
+        Labelled(str(file), [[1]])
+    with pytest.raises(UserError, match=f"{name} would mirror, turn or cut the text"):
+        setup.check(tiny.config("simclr", encoder="tiny", views=str(file)), METHODS["simclr"])
+
+
+ASYMMETRIC = "groups: [{count: 1, steps: [{name: InvertImg, p: 1}]}, {count: 1, steps: []}]"
+
+
+def test_groups_are_stacked_in_order(tmp_path):
+    file = tmp_path / "views.yaml"
+    file.write_text(ASYMMETRIC)
+    record = {"image": page, "index": np.int32(1)}
+    two = TwoViews(str(file))(record, np.random.default_rng(0))["views"]
+    assert (two[0] == 255 - page).all() and (two[1] == page).all()
+    with pytest.raises(UserError, match="groups"):
+        Labelled(str(file), [[1]])
+
+
+def test_a_list_gives_the_same_views_with_and_without_room_for_small_ones():
+    record = {"image": page, "index": np.int32(1)}
+    two, crops = (cls("strong")(record, np.random.default_rng(3)) for cls in (TwoViews, MultiCrop))
+    assert set(two) == set(crops) and all((two[key] == crops[key]).all() for key in two)
+
+
+@pytest.mark.parametrize("width", [128, 80])
+@pytest.mark.parametrize("step", ["Strip", "ResizedCrop, scale: [0.1, 0.5]"])
+def test_a_small_view_shows_the_strip_that_its_geometry_says(tmp_path, step, width):
+    """The page's colours count its columns and rows, so every pixel tells where it is from."""
+    ramp = np.zeros((32, 128, 3), np.uint8)
+    ramp[..., 0], ramp[..., 1] = np.arange(128) * 2 + 1, np.arange(32)[:, None] * 8 + 4
+    file = tmp_path / "views.yaml"
+    file.write_text(f"groups: [{{count: 2, steps: []}}, {{count: 3, size: [1.0, 0.5], steps: [{{name: {step}}}]}}]")
+    record = {"image": ramp, "width": np.int32(width), "index": np.int32(1)}
+    for seed in range(10):
+        example = MultiCrop(str(file))(record, np.random.default_rng(seed))
+        assert example["views"].shape == (2, 32, 128, 3) and example["small"].shape == (3, 32, 64, 3)
+        assert example["small_width"] == width // 2
+        for view, (fx, ox, fy, oy) in zip(example["small"], example["small_geometry"]):
+            x = ((np.arange(width // 2) + 0.5) / 64 - ox) / fx * 256
+            y = ((np.arange(32) + 0.5) / 32 - oy) / fy * 256
+            inner = (slice(4, -4), slice(4, width // 2 - 4))
+            np.testing.assert_allclose(view[inner][..., 0], np.broadcast_to(x, (32, width // 2))[4:-4, 4:-4], atol=2)
+            np.testing.assert_allclose(view[inner][..., 1], np.repeat(y[4:-4, None], width // 2 - 8, 1), atol=2)
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [("groups: [{count: 3, steps: []}]", "3 full"), ("groups: [{count: 2}]", "count and steps"),
+     ("groups: [{count: 0, steps: []}]", "count 0"),
+     ("groups: [{count: 2, steps: []}, {count: 1, size: 2, steps: [{name: Strip}]}]", "size 2"),
+     ("groups: [{count: 2, steps: []}, {count: 1, size: 0.5, steps: []}]", "Strip"),
+     ("groups: [{count: 2, steps: []}, {count: 1, size: 0.5, steps: [{name: Strip}]}]", "small views")],
+)  # fmt: skip
+def test_groups_that_do_not_fit_are_refused(tmp_path, text, word):
+    file = tmp_path / "views.yaml"
+    file.write_text(text)
+    with pytest.raises(UserError, match=word):
+        TwoViews(str(file))
 
 
 @pytest.mark.parametrize(
@@ -118,7 +196,7 @@ def test_an_unknown_preset_lists_the_known():
 def test_examples():
     record = {"image": page, "width": np.int32(128), "index": np.int32(1)}
     two = TwoViews("article")(record, np.random.default_rng(0))
-    assert two["geometry"].shape == (2, 2) and two["index"] == 1
+    assert two["geometry"].shape == (2, 4) and two["index"] == 1
     assert two["views"].shape == (2, 32, 128, 3) and (two["views"][0] != two["views"][1]).any()
     one = Labelled("none", [[1, 2, 3], [4]])(record, np.random.default_rng(0))
     assert one["label"].tolist() == [4, -1, -1] and (one["image"] == page).all()

@@ -19,11 +19,12 @@ from seqclr.engine.run import Run
 from seqclr.errors import UserError
 from seqclr.methods.base import Method
 from seqclr.nn.encoders import POSITIONS, SIZES, build_encoder
+from seqclr.nn.image_encoders import IMAGE_ENCODERS, NO_PADDING
 
 ARCHITECTURE = ("encoder", "height", "width", "resize", "positions")
 CHOICES = {
     "resize": ("stretch", "pad"),
-    "encoder": tuple(SIZES),
+    "encoder": (*SIZES, *IMAGE_ENCODERS),
     "positions": POSITIONS,
     "optimizer": tuple(OPTIMIZERS),
     "precision": PRECISIONS,
@@ -59,6 +60,9 @@ RANGES = {
     "unlabelled_weight": (0, math.inf),
     "unlabelled_start": (0, 1),
     "confidence": (0, 1),
+    "k": (1, math.inf),
+    "temperature": (1e-3, math.inf),
+    "count": (1, math.inf),
 }
 
 
@@ -74,6 +78,13 @@ def check(config, method: type[Method]) -> None:
             raise UserError(f"{name} '{value}' is not known: {', '.join(known)}")
     for name in RANGES:
         check_range(name, getattr(config, name, None))
+    if config.encoder in IMAGE_ENCODERS:
+        if method.needs_lines:
+            raise UserError(
+                f"encoder '{config.encoder}' is for pictures: {method.__name__} takes {', '.join(SIZES)}, as {method.needs_lines}"
+            )
+        if config.resize == "pad":
+            raise UserError(NO_PADDING)
     if config.steps is None and config.epochs is None:
         raise UserError("steps and epochs are both null: give one of them")
     if config.accumulate > 1 and method.whole_batch:

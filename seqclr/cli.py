@@ -283,7 +283,7 @@ def probe(parser: Parser, argv: list[str]) -> int:
     _import_tensorflow()
     from seqclr.probe.probing import probe
 
-    options = _given(argparse.Namespace(**{name: getattr(args, name) for name in ("steps", "k", "temperature")}))
+    options = {name: value for name, value in _given(args).items() if name in ("steps", "k", "temperature")}
     figures = probe(
         args.model,
         args.data,

@@ -49,7 +49,7 @@ FAULTS = {
         "set match=geometry with views=roaming, negatives=place, positions=none or convolutional",
     ),
     "image-bound": Fault(
-        lambda now, before: "image_share" in now and now["image_share"] > max(0.5, before["image_share"] + 0.25),
+        lambda now, before: now.get("image_share", 0) > max(0.5, before.get("image_share", 0) + 0.25),
         "{image_share:.0%} of the variance of the features is explained by the image, its colour or noise, whichever "
         "strip of it they show: set views=strong or roaming, negatives=all",
     ),

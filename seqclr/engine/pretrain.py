@@ -55,8 +55,7 @@ def pretrain(config, output: str, resume: bool = False) -> dict[str, float]:
             setup.say(f"{len(fitted.skipped)} image(s) that cannot be read were skipped")
     for probe in probing:
         if probe.best_step:  # 0 where a run that was at its end is resumed with a probe
-            measure, kind = rows.measures[0], rows.kind
-            name = measure.replace("edit_distance_", "edit-distance ")
-            setup.say(f"best probe {name} ({kind}) {probe.best:.4f} at step {probe.best_step}")
+            measure = rows.measures[0]
+            setup.say(f"best probe ({rows.kind}): {measure} {probe.best:.4f} at step {probe.best_step}")
             logs |= {f"best_probe_{measure}": probe.best, "best_probe_step": probe.best_step}
     return logs

@@ -80,9 +80,8 @@ def check(config, method: type[Method]) -> None:
         check_range(name, getattr(config, name, None))
     if config.encoder in IMAGE_ENCODERS:
         if method.needs_lines:
-            raise UserError(
-                f"encoder '{config.encoder}' is for pictures: {method.__name__} takes {', '.join(SIZES)}, as {method.needs_lines}"
-            )
+            known, why = ", ".join(SIZES), method.needs_lines
+            raise UserError(f"encoder '{config.encoder}' is of pictures: {method.__name__} takes {known}, as {why}")
         if config.resize == "pad":
             raise UserError(NO_PADDING)
     if config.steps is None and config.epochs is None:

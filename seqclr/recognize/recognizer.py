@@ -35,9 +35,7 @@ class Recognizer:
         run = Run.open(folder)
         config = run.config()
         if config.encoder in IMAGE_ENCODERS:
-            raise UserError(
-                f"{folder} encodes pictures ({config.encoder}) and cannot read: probe it, or embed data with it"
-            )
+            raise UserError(f"{folder} encodes pictures ({config.encoder}) and cannot read: probe or embed it")
         if not run.charset_file.is_file():
             raise UserError(f"{folder} was pretrained only and cannot read: finetune --pretrained {folder} first")
         charset = Charset.load(run.charset_file)

@@ -1,0 +1,65 @@
+"""Pictures of features: what is drawn, in which colour, the same for the same seed."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from seqclr.data.records import find
+from seqclr.engine.run import Run
+from seqclr.errors import UserError
+from seqclr.probe import embeddings
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """What would be drawn."""
+    seen = []
+    monkeypatch.setattr(embeddings, "picture", lambda *arguments: seen.append(arguments))
+    return seen
+
+
+def test_separate_features_stay_separate_and_the_seed_decides():
+    draw = np.random.default_rng(0)
+    centres = np.eye(3, 16)[np.arange(60) % 3]
+    features = (10 * centres + draw.normal(0, 0.3, (60, 16))).astype(np.float32)
+    a, b, c = (embeddings._flat(features, seed) for seed in (0, 0, 1))
+    np.testing.assert_array_equal(a, b)
+    assert (a != c).any()
+    distance = np.linalg.norm(a[:, None] - a[None], axis=-1) + 1e9 * np.eye(60)
+    assert (distance.argmin(1) % 3 == np.arange(60) % 3).all()
+
+
+def test_a_picture_has_a_colour_for_each_name(tmp_path):
+    points = np.random.default_rng(0).normal(size=(40, 2))
+    for count in (4, 15, 36):
+        names = np.array([chr(ord("!") + i % count) for i in range(40)])  # the dollar sign too
+        embeddings.picture(points, names, "title", tmp_path / f"{count}.png")
+        with Image.open(tmp_path / f"{count}.png") as image:
+            colours = image.convert("RGB").getcolors(2**20)
+        assert sum(times > 30 and max(c) - min(c) > 60 for times, c in colours) >= min(count, 20)
+
+
+def test_a_run_that_reads_shows_frames_by_what_its_head_reads(reader, pages, tmp_path, drawn):
+    entries = find([pages])
+    features, names = embeddings._frames(Run.open(reader), Run.open(reader).config(), entries, "transformer", True, 0)
+    assert features.shape == (len(names), 128) and set(names) <= set("0123456789")
+    assert len(names) >= len(entries)  # a frame a character at least, in a run that reads
+    embeddings.embed(str(reader), [pages], str(tmp_path / "out.png"), count=20)
+    ((points, shown, title, _),) = drawn
+    assert points.shape == (20, 2) and set(shown) <= set(names) and "by character" in title
+
+
+def test_a_pretrained_run_shows_frames_by_what_a_linear_head_reads(pretrained, pages, monkeypatch):
+    monkeypatch.setattr("seqclr.probe.ctc.CTCProbe.steps", 150)
+    config = Run.open(pretrained).config()
+    features, names = embeddings._frames(Run.open(pretrained), config, find([pages]), "cnn", True, 0)
+    assert features.shape == (len(names), 128) and 4 <= len(names) < 4 * 16  # of four pages read, without the blanks
+
+
+def test_what_cannot_be_drawn_is_refused(reader, pages, tmp_path):
+    (tmp_path / "there.png").touch()
+    with pytest.raises(UserError, match="there.png exists already"):
+        embeddings.embed(str(reader), [pages], str(tmp_path / "there.png"))
+    with pytest.raises(UserError, match="gives 3 points: at least 10"):
+        embeddings.embed(str(reader), [pages], str(tmp_path / "out.png"), count=3)
+    assert not (tmp_path / "out.png").exists()

@@ -11,6 +11,7 @@ from matplotlib import colormaps
 from matplotlib.figure import Figure
 from sklearn.manifold import TSNE
 
+from seqclr.data.charset import Charset
 from seqclr.data.loader import Fitted
 from seqclr.data.records import Entry, find
 from seqclr.engine import setup
@@ -18,7 +19,7 @@ from seqclr.engine.run import Run, check_can_make
 from seqclr.errors import UserError
 from seqclr.nn.image_encoders import IMAGE_ENCODERS
 from seqclr.probe.ctc import CTCProbe
-from seqclr.probe.rows import divide, frames_of, means_of
+from seqclr.probe.rows import Frames, divide, frames_of, means_of
 from seqclr.recognize.recognizer import Recognizer
 
 LEAST = 10  # points that a picture is worth
@@ -50,38 +51,47 @@ def embed(
     config, entries, draw = run.config(), find(data, split, label_pattern), np.random.default_rng(seed)
     keras.mixed_precision.set_global_policy("float32")
     keras.utils.set_random_seed(seed)
-    reads, several = run.charset_file.is_file(), any(len(entry.text) > 1 for entry in entries)
-    if config.encoder not in IMAGE_ENCODERS and (reads or several):
-        features, names = _frames(run, config, entries, layer, split is None, seed)
-        what = f"frames of {layer}, by character"
+
+    def some(available: int) -> np.ndarray:
+        return np.sort(draw.choice(available, min(count, available), replace=False))
+
+    pictures, reads = config.encoder in IMAGE_ENCODERS, run.charset_file.is_file()
+    if not pictures and not reads and any(len(entry.text) > 1 for entry in entries):
+        features, names = _by_linear_head(run, divide(entries, seed, by_split=split is None), layer, seed)
     else:
-        entries = [entries[i] for i in _some(draw, len(entries), count)]
-        fitted = Fitted(entries, config.height, config.width, config.resize)
-        features = means_of(setup.make_encoder(config, model), fitted, layer)
-        names, what = np.array([entry.text for entry in entries]), f"images, {layer}, by class"
-    chosen = _some(draw, len(names), count)
+        features, names = (_by_reader if reads else _by_class)(run, [entries[i] for i in some(len(entries))], layer)
+    chosen = some(len(names))
     if len(chosen) < LEAST:
         raise UserError(f"{data[0]} gives {len(chosen)} points: at least {LEAST} are needed, so give more images")
-    picture(_flat(features[chosen], seed), names[chosen], f"{model}: {what}", Path(output))
+    picture(_flat(features[chosen], seed), names[chosen], f"{model}, {layer}", Path(output))
 
 
-def _some(draw: np.random.Generator, available: int, count: int) -> np.ndarray:
-    return np.sort(draw.choice(available, min(count, available), replace=False))
+def _by_class(run: Run, entries: list[Entry], layer: str) -> tuple[np.ndarray, np.ndarray]:
+    """The feature of every image, `[M, D]`, and its label, `[M]`."""
+    config = run.config()
+    fitted = Fitted(entries, config.height, config.width, config.resize)
+    features = means_of(setup.make_encoder(config, run.folder), fitted, layer)
+    return features, np.array([entry.text for entry in entries])
 
 
-def _frames(run: Run, config, entries: list[Entry], layer: str, by_split: bool, seed: int):
-    """Features `[M, D]` of all frames that show a character, and these, `[M]`."""
-    if run.charset_file.is_file():
-        recognizer = Recognizer.load(run.folder)
-        fitted, charset = Fitted(entries, config.height, config.width, config.resize), recognizer.charset
-        frames = frames_of(recognizer.encoder, fitted, layer)
-        last = frames if layer == "transformer" else frames_of(recognizer.encoder, fitted, "transformer")
-        ids = np.argmax(recognizer.head(last.features, training=False), axis=-1)
-    else:
-        probe, encoder = CTCProbe(*divide(entries, seed, by_split), config), setup.make_encoder(config, run.folder)
-        head, charset = probe.learn(encoder, layer, seed), probe.charset
-        frames = frames_of(encoder, probe.held, layer)
-        ids = head.align(frames)
+def _by_reader(run: Run, entries: list[Entry], layer: str) -> tuple[np.ndarray, np.ndarray]:
+    """The features of frames that show a character to the run's head, and which."""
+    reader = Recognizer.load(run.folder)
+    fitted = Fitted(entries, reader.height, reader.width, reader.resize)
+    frames, last = (frames_of(reader.encoder, fitted, of) for of in (layer, "transformer"))
+    return _characters(frames, np.argmax(reader.head(last.features, training=False), axis=-1), reader.charset)
+
+
+def _by_linear_head(run: Run, rows: tuple[list, list], layer: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """The same for a linear head that learns on the first rows, of frames of the second."""
+    config = run.config()
+    probe, encoder = CTCProbe(*rows, config), setup.make_encoder(config, run.folder)
+    frames = frames_of(encoder, probe.held, layer)
+    return _characters(frames, probe.learn(encoder, layer, seed).align(frames), probe.charset)
+
+
+def _characters(frames: Frames, ids: np.ndarray, charset: Charset) -> tuple[np.ndarray, np.ndarray]:
+    """Features `[M, D]` and characters `[M]` of the frames whose id is none of a blank."""
     spells = frames.shown & (ids != charset.blank)
     return frames.features[spells], np.array(list(charset.characters))[ids[spells]]
 

@@ -40,20 +40,31 @@ def test_a_picture_has_a_colour_for_each_name(tmp_path):
 
 
 def test_a_run_that_reads_shows_frames_by_what_its_head_reads(reader, pages, tmp_path, drawn):
-    entries = find([pages])
-    features, names = embeddings._frames(Run.open(reader), Run.open(reader).config(), entries, "transformer", True, 0)
+    features, names = embeddings._by_reader(Run.open(reader), find([pages]), "cnn")
     assert features.shape == (len(names), 128) and set(names) <= set("0123456789")
-    assert len(names) >= len(entries)  # a frame a character at least, in a run that reads
+    assert 24 <= len(names) < 24 * 16  # a frame a page at least, in a run that reads, and no blanks
     embeddings.embed(str(reader), [pages], str(tmp_path / "out.png"), count=20)
     ((points, shown, title, _),) = drawn
-    assert points.shape == (20, 2) and set(shown) <= set(names) and "by character" in title
+    assert points.shape == (20, 2) and set(shown) <= set("0123456789") and title == f"{reader}, transformer"
 
 
-def test_a_pretrained_run_shows_frames_by_what_a_linear_head_reads(pretrained, pages, monkeypatch):
-    monkeypatch.setattr("seqclr.probe.ctc.CTCProbe.steps", 150)
-    config = Run.open(pretrained).config()
-    features, names = embeddings._frames(Run.open(pretrained), config, find([pages]), "cnn", True, 0)
-    assert features.shape == (len(names), 128) and 4 <= len(names) < 4 * 16  # of four pages read, without the blanks
+def test_a_pretrained_run_shows_frames_by_what_a_linear_head_reads(pretrained, pages, tmp_path, monkeypatch, drawn):
+    monkeypatch.setattr("seqclr.probe.ctc.CTCProbe.steps", 100)
+    monkeypatch.setattr(embeddings, "LEAST", 1)
+    monkeypatch.setattr(embeddings, "_flat", lambda features, seed: features)
+    embeddings.embed(str(pretrained), [pages], str(tmp_path / "out.png"), layer="cnn")
+    ((features, shown, title, _),) = drawn
+    assert features.shape == (len(shown), 128) and title.endswith(", cnn") and set(shown) <= set("0123456789")
+    assert len(shown) < 4 * 16  # of the four pages to be read, without the blanks
+
+
+def test_labels_of_one_character_are_classes(pretrained, pages, tmp_path, drawn):
+    images = sorted((pages / "images").iterdir())[:12]
+    rows = [f"{image},{i % 3}" for i, image in enumerate(images)]
+    (tmp_path / "labels.csv").write_text("\n".join(["file,text", *rows, ""]))
+    embeddings.embed(str(pretrained), [tmp_path / "labels.csv"], str(tmp_path / "out.png"))
+    ((points, shown, _, _),) = drawn
+    assert points.shape == (12, 2) and shown.tolist() == [str(i % 3) for i in range(12)]
 
 
 def test_what_cannot_be_drawn_is_refused(reader, pages, tmp_path):

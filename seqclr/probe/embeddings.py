@@ -105,9 +105,8 @@ def _flat(features: np.ndarray, seed: int) -> np.ndarray:
 
 
 def picture(points: np.ndarray, names: np.ndarray, title: str, target: Path) -> None:
-    """Points `[M, 2]`, a colour for each of their names, and a legend, commonest first."""
-    known, counts = np.unique(names, return_counts=True)
-    known = known[np.argsort(-counts, kind="stable")]
+    """Points `[M, 2]`, a colour for each of their names, and a legend."""
+    known = np.unique(names)
     colours = colormaps["tab10" if len(known) <= 10 else "tab20" if len(known) <= 20 else "gist_rainbow"]
     figure = Figure(figsize=(9, 7), layout="constrained")
     axes = figure.subplots()

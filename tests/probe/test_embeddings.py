@@ -29,13 +29,13 @@ def test_separate_features_stay_separate_and_the_same_seed_draws_the_same():
 
 
 def test_a_picture_has_a_colour_for_each_name(tmp_path):
-    points = np.random.default_rng(0).normal(size=(40, 2))
+    points = np.random.default_rng(0).normal(size=(400, 2))
     for count in (4, 15, 36):
-        names = np.array([chr(ord("!") + i % count) for i in range(40)])  # the dollar sign too
+        names = np.array([chr(ord("!") + i % count) for i in range(400)])  # the dollar sign too
         embeddings.picture(points, names, "title", tmp_path / f"{count}.png")
         with Image.open(tmp_path / f"{count}.png") as image:
             colours = image.convert("RGB").getcolors(2**20)
-        assert sum(times > 30 and max(c) - min(c) > 60 for times, c in colours) >= min(count, 20)
+        assert sum(times > 30 and max(c) - min(c) > 60 for times, c in colours) >= min(count, 20) - 2  # two of twenty are gray
 
 
 def test_a_run_that_reads_shows_frames_by_what_its_head_reads(reader, pages, tmp_path, drawn):

@@ -259,36 +259,65 @@ def evaluate(parser: Parser, argv: list[str]) -> int:
 
 
 def probe(parser: Parser, argv: list[str]) -> int:
-    """what a linear head can read in the features of a run, which stay as they are"""
+    """what can be told from the features of a run, which stay as they are"""
     parser.add_argument("--model", required=True, help="a run of any kind")
     parser.add_argument("--data", nargs="+", required=True, metavar="PATH", help="labelled images")
-    parser.add_argument("--kind", choices=["ctc"], default="ctc", help="the head (default: ctc)")
+    parser.add_argument(
+        "--kind",
+        choices=["ctc", "linear", "knn"],
+        help="texts, or classes by a linear head or by neighbours (default: ctc, knn for an image encoder)",
+    )
     parser.add_argument(
         "--layer", choices=["transformer", "cnn"], default="transformer", help="whose frames (default: transformer)"
     )
     parser.add_argument("--split", help="rows of this split only; by default test rows are read, the others learnt on")
     parser.add_argument("--label-pattern", help="labels in file names, as '{text}_{any}.png'")
     parser.add_argument("--labels", type=int, metavar="N", help="learn on only so many of every source")
-    parser.add_argument("--steps", type=int, default=2500, help="of the head (default: 2500)")
+    parser.add_argument("--steps", type=int, help="of the head of ctc and linear (default: 2500)")
+    parser.add_argument("--k", type=int, help="neighbours that vote, of knn (default: 200, or all labels)")
+    parser.add_argument("--temperature", type=float, help="of the votes of knn (default: 0.07)")
     parser.add_argument("--seed", type=int, default=0, help="of rows, head and new weights")
     parser.add_argument("--untrained", action="store_true", help="with new weights instead of those of the run")
     parser.add_argument("--json", type=_writable, help="write the figures to this file")
     args = parser.parse_args(argv)
     _import_tensorflow()
-    from seqclr.probe.ctc import probe
+    from seqclr.probe.probing import probe
 
+    options = {name: value for name, value in _given(args).items() if name in ("steps", "k", "temperature")}
     figures = probe(
         args.model,
         args.data,
+        args.kind,
         args.layer,
         args.split,
         args.label_pattern,
         args.labels,
-        args.steps,
         args.seed,
         args.untrained,
+        **options,
     )
     _report(figures, args.json)
+    return 0
+
+
+def embed(parser: Parser, argv: list[str]) -> int:
+    """draws the features of a run as points in a plane"""
+    parser.add_argument("--model", required=True, help="a run of any kind")
+    parser.add_argument("--data", nargs="+", required=True, metavar="PATH", help="labelled images")
+    parser.add_argument("--output", required=True, metavar="OUT.png")
+    parser.add_argument(
+        "--layer", choices=["transformer", "cnn"], default="transformer", help="whose frames (default: transformer)"
+    )
+    parser.add_argument("--split", help="rows of this split only")
+    parser.add_argument("--label-pattern", help="labels in file names, as '{text}_{any}.png'")
+    parser.add_argument("--count", type=int, default=2000, help="points at most (default: 2000)")
+    parser.add_argument("--seed", type=int, default=0, help="of what is drawn, and where")
+    args = parser.parse_args(argv)
+    _import_tensorflow()
+    from seqclr.probe.embeddings import embed
+
+    embed(args.model, args.data, args.output, args.layer, args.split, args.label_pattern, args.count, args.seed)
+    print(args.output)
     return 0
 
 
@@ -402,7 +431,7 @@ def show_views(parser: Parser, argv: list[str]) -> int:
 
 VERBS = {
     verb.__name__.replace("_", "-"): verb
-    for verb in (pretrain, finetune, launch, probe, evaluate, predict, export, check, pack, synth, show_views)
+    for verb in (pretrain, finetune, launch, probe, embed, evaluate, predict, export, check, pack, synth, show_views)
 }
 
 if __name__ == "__main__":

@@ -39,8 +39,10 @@ class RunConfig:
     height: int = key(32, "pixels that every image is brought to")
     width: int = key(128, "pixels that every image is brought to")
     resize: str = key("stretch", "stretch fills the width; pad keeps proportions and masks the rest")
-    encoder: str = key("tiny", "tiny, small or base")
-    positions: str = key("convolutional", "none, convolutional, sinusoidal or learned")
+    encoder: str = key(
+        "tiny", "of lines: tiny, small, base; of pictures: resnet9, resnet18, resnet50, alexnet, vit_tiny"
+    )
+    positions: str = key("convolutional", "of lines: none, convolutional, sinusoidal or learned")
     dropout: float = key(0.1, "in the Transformer and the CTC head")
     views: str = key("article", "augmentation: a preset, none, or a YAML file")
     epochs: int | None = key(None, "passes over the data")
@@ -71,7 +73,10 @@ class PretrainConfig(RunConfig):
     method: str = key("simclr", "see seqclr/methods: simclr, simsiam, byol, moco_v2, masked, generated_simclr, ...")
     epochs: int | None = key(20, "passes over the data")
     init: str | None = key(None, "a run whose encoder to start from")
-    probe: str | None = key(None, "labelled data: a frozen CTC probe chooses the best checkpoint; test rows stay out")
+    probe: str | None = key(
+        None, "labelled data: a probe of frozen features chooses the best checkpoint; test rows stay out"
+    )
+    probe_kind: str | None = key(None, "ctc, linear or knn; by default ctc for lines and knn for pictures")
     probe_every: int | None = key(None, "rounds between probes; by default about ten in the run")
     probe_labels: int | None = key(None, "probe with only so many labels of every source, drawn by the seed")
     same_source: int = key(1, "images of one source that come together in a batch; 1 mixes all")

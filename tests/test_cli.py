@@ -160,6 +160,13 @@ def test_a_split_that_is_not_there(refused, pages, reader):
         ("pretrain", ["method=simklr"], "method 'simklr' is not known: barlow_twins"),
         ("pretrain", ["--method", "simklr"], "method 'simklr' is not known: barlow_twins"),
         ("pretrain", ["encoder=huge"], "encoder 'huge' is not known: tiny, small, base"),
+        ("pretrain", ["encoder=resnet9", "resize=pad"], "resize=pad: an image encoder"),
+        ("pretrain", ["encoder=resnet9", "method=masked"], "of pictures: Masked takes tiny, small, base"),
+        (
+            "finetune",
+            ["encoder=resnet9"],
+            "encoder 'resnet9' is of pictures: CTC takes tiny, small, base",
+        ),
         ("pretrain", ["positions=rotary"], "positions 'rotary' is not known: none, "),
         ("pretrain", ["frames=some"], "frames 'some' is not known: "),
         ("pretrain", ["views=wild"], "views 'wild' is neither a preset (article"),
@@ -394,7 +401,8 @@ def test_probe_refuses_what_is_no_run_no_labels_or_no_number(refused, pretrained
     refused("probe", "--model", pretrained, "--data", pages / "images", told="has no text")
     for option, told in (("--labels", "labels 0: at least 1"), ("--steps", "steps 0: at least 1")):
         refused("probe", "--model", pretrained, "--data", pages, option, 0, told=told)
-    refused("probe", "--model", pretrained, "--data", pages, "--kind", "knn", told="--kind")
+    refused("probe", "--model", pretrained, "--data", pages, "--kind", "svm", told="--kind")
+    refused("probe", "--model", pretrained, "--data", pages, "--k", 5, told="k is no option of kind ctc: it has steps")
     refused("probe", "--model", pretrained, "--data", pages, "--split", "dev", told="it has test, train")
     train = words("pretrain", pages, tmp_path / "run", Path())
     refused(*train, "--probe", tmp_path / "nowhere", told=f"{tmp_path / 'nowhere'} does not exist")
@@ -402,11 +410,11 @@ def test_probe_refuses_what_is_no_run_no_labels_or_no_number(refused, pretrained
 
 
 def test_pretraining_with_a_probe_keeps_the_best_for_finetuning(pages, tmp_path, monkeypatch, capsys, eagerly):
-    monkeypatch.setattr("seqclr.probe.ctc.Probing.steps", 20)
+    monkeypatch.setattr("seqclr.probe.ctc.CTCProbe.steps", 20)
     run, tuned = tmp_path / "run", tmp_path / "tuned"
     train = [*words("pretrain", pages, run, Path()), "--probe", pages, "--json", tmp_path / "figures.json"]
     assert cli.main(list(map(str, train))) == 0
-    assert re.search(r"best probe edit-distance accuracy [01]\.\d{4} at step 1\n", capsys.readouterr().err)
+    assert re.search(r"best probe \(ctc\): edit_distance_accuracy [01]\.\d{4} at step 1\n", capsys.readouterr().err)
     with open(run / "metrics.csv", newline="") as stream:
         row = next(csv.DictReader(stream))
     told = json.loads((tmp_path / "figures.json").read_text())

@@ -44,12 +44,12 @@ FAULTS = {
         "that the method stops the gradient or has negatives, lower learning_rate",
     ),
     "position-bound": Fault(
-        lambda now, before: now["place_share"] > 0.6,
+        lambda now, before: now.get("place_share", 0) > 0.6,
         "{place_share:.0%} of the variance of the features is explained by the frame index, whatever the image shows: "
         "set match=geometry with views=roaming, negatives=place, positions=none or convolutional",
     ),
     "image-bound": Fault(
-        lambda now, before: now["image_share"] > max(0.5, before["image_share"] + 0.25),
+        lambda now, before: now.get("image_share", 0) > max(0.5, before.get("image_share", 0) + 0.25),
         "{image_share:.0%} of the variance of the features is explained by the image, its colour or noise, whichever "
         "strip of it they show: set views=strong or roaming, negatives=all",
     ),
@@ -135,7 +135,8 @@ def measure(features, projections=None, mask=None, instances: Instances | None =
     rank: how many dimensions are in use, exp of the entropy of the normalised singular values. RankMe, Garrido et al.
     2023, arXiv:2210.02885. projection_rank: of the projections.
     image_variance: variance of the features over the images at one frame index, mean over indices and dimensions.
-    place_share, image_share: parts of the features' variance that the frame index alone, the image alone, explains.
+    place_share, image_share: parts of the features' variance that the frame index alone, the image alone, explains;
+    left out where an image has one frame.
     positive, negative: cosine of the two instances of a pair, and of instances of different images.
     alignment, uniformity: squared distance within a pair, and log of the mean exp(-2 squared distance) of instances of
     different images, both normalised. Wang & Isola 2020, arXiv:2005.10242.
@@ -182,11 +183,11 @@ def _shares(x: np.ndarray, shown: np.ndarray) -> dict[str, float]:
         return (np.broadcast_to(_mean(x, shown, axis), x.shape)[shown] ** 2).sum()
 
     place, image = between(0), between(1)
-    return {
-        "image_variance": float((total - place) / x[shown].size),
-        "place_share": float(place / max(total, 1e-12)),
-        "image_share": float(image / max(total, 1e-12)),
-    }
+    figures = {"image_variance": float((total - place) / x[shown].size)}
+    if x.shape[1] > 1:
+        figures["place_share"] = float(place / max(total, 1e-12))
+        figures["image_share"] = float(image / max(total, 1e-12))
+    return figures
 
 
 def _pairs(instances: Instances) -> dict[str, float]:

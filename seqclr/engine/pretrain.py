@@ -9,14 +9,14 @@ from seqclr.engine import callbacks, setup
 from seqclr.engine.monitors import Monitors
 from seqclr.engine.trainer import Trainer
 from seqclr.methods import find_method
-from seqclr.probe.ctc import Probing, find_rows
+from seqclr.probe.probing import Probing, find_rows
 
 
 def pretrain(config, output: str, resume: bool = False) -> dict[str, float]:
     """Trains the method that `config` (a resolved PretrainConfig) names, and returns the last figures.
 
-    Rows of split `test` are left out. With `probe`, labelled data, the checkpoint whose frozen encoder a linear head
-    reads best with is kept as the best. An image that cannot be read is reported, skipped and counted at the end.
+    Rows of split `test` are left out. With `probe`, labelled data, the checkpoint whose frozen encoder is probed
+    best is kept as the best. An image that cannot be read is reported, skipped and counted at the end.
     Raises UserError before anything is written if an argument or the data are wrong.
     """
     cls = find_method(config.method)
@@ -56,6 +56,7 @@ def pretrain(config, output: str, resume: bool = False) -> dict[str, float]:
             setup.say(f"{len(fitted.skipped)} image(s) that cannot be read were skipped")
     for probe in probing:
         if probe.best_step:  # 0 where a run that was at its end is resumed with a probe
-            setup.say(f"best probe edit-distance accuracy {probe.best:.4f} at step {probe.best_step}")
-            logs |= {"best_probe_edit_distance_accuracy": probe.best, "best_probe_step": probe.best_step}
+            measure = rows.measures[0]
+            setup.say(f"best probe ({rows.kind}): {measure} {probe.best:.4f} at step {probe.best_step}")
+            logs |= {f"best_probe_{measure}": probe.best, "best_probe_step": probe.best_step}
     return logs

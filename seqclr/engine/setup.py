@@ -19,12 +19,13 @@ from seqclr.engine.run import Run
 from seqclr.errors import UserError
 from seqclr.methods.base import Method
 from seqclr.nn.encoders import POSITIONS, SIZES, build_encoder
+from seqclr.nn.image_encoders import IMAGE_ENCODERS, NO_PADDING
 from seqclr.recipes.views import Views, check_readable, groups
 
 ARCHITECTURE = ("encoder", "height", "width", "resize", "positions")
 CHOICES = {
     "resize": ("stretch", "pad"),
-    "encoder": tuple(SIZES),
+    "encoder": (*SIZES, *IMAGE_ENCODERS),
     "positions": POSITIONS,
     "optimizer": tuple(OPTIMIZERS),
     "precision": PRECISIONS,
@@ -65,6 +66,9 @@ RANGES = {
     "unlabelled_weight": (0, math.inf),
     "unlabelled_start": (0, 1),
     "confidence": (0, 1),
+    "k": (1, math.inf),
+    "temperature": (1e-3, math.inf),
+    "count": (1, math.inf),
 }
 
 
@@ -83,6 +87,12 @@ def check(config, method: type[Method]) -> None:
     if config.encoder in SIZES:
         for group in range(groups(config.views)):
             check_readable(Views(config.views, group))
+    else:
+        if method.needs_lines:
+            known, why = ", ".join(SIZES), method.needs_lines
+            raise UserError(f"encoder '{config.encoder}' is of pictures: {method.__name__} takes {known}, as {why}")
+        if config.resize == "pad":
+            raise UserError(NO_PADDING)
     if config.steps is None and config.epochs is None:
         raise UserError("steps and epochs are both null: give one of them")
     if config.accumulate > 1 and method.whole_batch:

@@ -34,6 +34,7 @@ class Method(abc.ABC):
     steps_per_epoch: ClassVar[int] = 1
     dropout: ClassVar[float] = 0.1  # of the run, in a CTC head; set before `build`
     whole_batch: ClassVar[str | None] = None  # why its loss is not the mean of that of parts, where it is not
+    needs_lines: ClassVar[str | None] = None  # why it needs an encoder of text lines, where it does
     charset: ClassVar[Charset | None] = None  # what it reads, where it does: such a run can be evaluated and read with
     layer = "transformer"  # whose frames it trains; no ClassVar, as for two-view methods it is a field
 

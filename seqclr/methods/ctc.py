@@ -24,6 +24,7 @@ class CTC(Method):
     """
 
     recipe = Labelled
+    needs_lines = "CTC spells a text over the frames of a line"
     head_steps: int = key(0, "steps, at most a third of the run, in which a pretrained encoder is frozen")
     encoder_rate: float = key(1.0, "what part of the learning rate a pretrained encoder gets afterwards")
     rate_decay: float = key(1.0, "and each of its layers towards the image: so much of the rate of the one above")

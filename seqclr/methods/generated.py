@@ -24,6 +24,7 @@ class Generated(Method):
     """
 
     recipe = GeneratedPages
+    needs_lines = "CTC spells a text over the frames of a line"
     characters: str = key(string.digits + string.ascii_letters, "what the generated pages show")
     case: str = key("lower", "keep, lower or upper: how they are read; few captchas ask which of c and C it was")
     pages: int = key(1, "generated pages for every image of a batch")

@@ -21,7 +21,8 @@ class InstDisc(Surrogate):
     """Wu et al. 2018, arXiv:1805.01978. Every instance is a class of its own, and its vector in a memory bank the
     weight of the class.
 
-    The noise is drawn from the step's number, so that all replicas draw the same. No proximal term, as in the official
+    Batch norm follows the projection, which the paper's has none of: frames start nearly alike, and the constant Z of
+    the first batch would not fit what comes when they part. The noise is drawn from the step's number, so that all replicas draw the same. No proximal term, as in the official
     code, which has none either.
     """
 
@@ -32,7 +33,7 @@ class InstDisc(Surrogate):
 
     def build(self, encoder):
         super().build(encoder)
-        self.projector = mlp((self.projection_dim,), "projector", input_dim=encoder.dim)
+        self.projector = mlp((self.projection_dim,), "projector", input_dim=encoder.dim, output_norm=True)
         self.bank = Bank(self.records * self.windows(), self.projection_dim)
         self.partition = keras.Variable(0.0, trainable=False, name="partition")  # Z, of the first batch
         self.steps = keras.Variable(0, trainable=False, dtype="int32", name="steps")

@@ -26,6 +26,7 @@ class Drawing(Method):
     """
 
     recipe = MaskedViews
+    needs_lines = "each frame of a line draws its strip"
     copies: ClassVar[int] = 1  # views of an image
     spans: int = key(3, "strips that are hidden")
     span: int = key(12, "columns of each: fewer than a character has, or there is nothing to tell it from")

@@ -18,6 +18,7 @@ from seqclr.errors import UserError
 from seqclr.methods.ctc import ctc_head
 from seqclr.nn import decode
 from seqclr.nn.encoders import build_encoder
+from seqclr.nn.image_encoders import IMAGE_ENCODERS
 
 
 class Recognizer:
@@ -32,9 +33,12 @@ class Recognizer:
     def load(cls, folder: str | Path) -> Recognizer:
         """The best checkpoint of a fine-tuning run; UserError if the folder is something else."""
         run = Run.open(folder)
+        config = run.config()
+        if config.encoder in IMAGE_ENCODERS:
+            raise UserError(f"{folder} encodes pictures ({config.encoder}) and cannot read: probe or embed it")
         if not run.charset_file.is_file():
             raise UserError(f"{folder} was pretrained only and cannot read: finetune --pretrained {folder} first")
-        config, charset = run.config(), Charset.load(run.charset_file)
+        charset = Charset.load(run.charset_file)
         keras.mixed_precision.set_global_policy("float32")
         encoder = build_encoder(config.encoder, config.height, config.width, config.positions, config.dropout)
         head = ctc_head(encoder.dim, len(charset) + 1, config.dropout)

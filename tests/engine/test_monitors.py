@@ -94,6 +94,15 @@ def test_uniformity_leaves_instances_of_the_same_image_out():
     assert "uniformity" not in measure(normal(N, T, D), instances=pairs)
 
 
+def test_one_frame_an_image_is_bound_to_no_position_and_no_image():
+    """Not even where all that differs is rounding."""
+    figures = measure(np.full((N, 1, D), 0.1) + 1e-4)
+    assert "place_share" not in figures and "image_share" not in figures
+    figures |= {"projection_spread": 1, "projection_rank": 1}
+    assert not any(fault.holds(figures, figures) for fault in FAULTS.values())
+    assert measure(normal(N, 1, D))["image_variance"] == pytest.approx(1, abs=0.1)
+
+
 def test_figures_of_what_is_not_finite_are_not_and_nothing_holds():
     figures = measure(np.full((N, T, D), np.nan), np.full((N, T, D), np.nan))
     assert np.isnan(figures["rank"])

@@ -1,4 +1,4 @@
-"""The frozen CTC probe: that it reads what is there, touches nothing, and chooses the best checkpoint."""
+"""The CTC probe and what all probes share: they read what is there, touch nothing, choose the best checkpoint."""
 
 import os
 import signal
@@ -13,7 +13,8 @@ from seqclr.engine import checkpoints
 from seqclr.engine.callbacks import Metrics
 from seqclr.engine.trainer import Interrupted
 from seqclr.nn.encoders import build_encoder
-from seqclr.probe import ctc
+from seqclr.probe import ctc, probing
+from seqclr.probe.rows import Frames, divide, frames_of
 from seqclr.recognize import metrics
 from tests.engine import tiny
 
@@ -28,14 +29,14 @@ def spelled(count=300, noise=0.3):
     codes[..., 5] = 1
     codes[np.arange(count)[:, None], [1, 3, 6]] = np.eye(6, dtype=np.float32)[labels]
     features = codes @ draw.normal(size=(6, 24)) + draw.normal(0, noise, (count, 8, 24))
-    return ctc.Frames(features.astype(np.float32), np.ones((count, 8), bool)), labels.tolist()
+    return Frames(features.astype(np.float32), np.ones((count, 8), bool)), labels.tolist()
 
 
 def accuracy(frames, labels, steps=100, train=200):
     """Edit-distance accuracy of a head that learns on the first rows and reads the rest; and the head."""
     head = ctc.LinearCTC(frames.features.shape[-1], 6)
-    head.fit(ctc.Frames(*(part[:train] for part in frames)), labels[:train], steps)
-    reads = head.read(ctc.Frames(*(part[train:] for part in frames)))
+    head.fit(Frames(*(part[:train] for part in frames)), labels[:train], steps)
+    reads = head.read(Frames(*(part[train:] for part in frames)))
     texts, reads = (["".join(map(str, ids)) for ids in part] for part in (labels[train:], reads))
     return metrics.scores(texts, reads)["edit_distance_accuracy"], head
 
@@ -51,7 +52,7 @@ def test_it_reads_what_features_spell_whatever_their_scale_and_nothing_in_noise(
 def test_padding_does_not_count():
     frames, labels = spelled()
     garbage = np.random.default_rng(2).normal(5, 100, (300, 4, 24)).astype(np.float32)
-    padded = ctc.Frames(
+    padded = Frames(
         np.concatenate([frames.features, garbage], axis=1),
         np.concatenate([frames.shown, np.zeros((300, 4), bool)], axis=1),
     )
@@ -88,35 +89,35 @@ def entries(source, count, *splits):
 
 def test_rows_of_split_test_are_read_or_else_a_fifth_of_the_source():
     rows = [*entries("a", 9, "train", "train", "test"), *entries("b", 10), *entries("c", 1), *entries("d", 2, "test")]
-    train, held = ctc.divide(rows, 0)
+    train, held = divide(rows, 0)
     assert [sum(entry.source == source for entry in train) for source in "abcd"] == [6, 8, 1, 0]
     assert [sum(entry.source == source for entry in held) for source in "abcd"] == [3, 2, 0, 2]
     assert not {e.file for e in train} & {e.file for e in held}
     assert all(entry.split == "test" for entry in held if entry.source in "ad")
-    assert ctc.divide(rows, 0) == (train, held) != ctc.divide(rows, 1)
-    train, held = ctc.divide(entries("a", 10, "test"), 0, by_split=False)
+    assert divide(rows, 0) == (train, held) != divide(rows, 1)
+    train, held = divide(entries("a", 10, "test"), 0, by_split=False)
     assert (len(train), len(held)) == (8, 2)
 
 
 def test_an_image_named_twice_is_not_learnt_on_and_read():
     rows = entries("a", 10)
-    train, held = ctc.divide([*rows, *(Entry("again", entry.file, "1") for entry in rows)], 0)
+    train, held = divide([*rows, *(Entry("again", entry.file, "1") for entry in rows)], 0)
     assert len(held) == 4 and not {e.file for e in train} & {e.file for e in held}
 
 
 def test_a_pretraining_probes_with_no_row_of_split_test(pages):
     settings = tiny.config("simclr", probe=str(pages), probe_labels=10)
-    rows = ctc.find_rows(settings)
+    rows = probing.find_rows(settings)
     used = [*rows.train.entries, *rows.held.entries]
     assert (len(rows.train), len(rows.held)) == (8, 2) and len(set(used)) == 10
     assert all(entry.split == "train" for entry in used)
 
 
 def test_a_character_that_only_the_rows_to_be_read_have(pages):
-    train, held = ctc.divide(find([pages]), 0)
+    train, held = divide(find([pages]), 0)
     held[0] = Entry(held[0].source, held[0].file, "Ωß")
-    rows = ctc.ProbeRows(train, held, SimpleNamespace(**SIZE))
-    reads = rows.read(build_encoder("tiny", 16, 64, "none"), "cnn", steps=5)
+    rows = ctc.CTCProbe(train, held, SimpleNamespace(**SIZE), steps=5)
+    reads = rows.read(build_encoder("tiny", 16, 64, "none"), "cnn")
     assert len(reads) == 4 and rows.texts[0] == "Ωß" != reads[0]
 
 
@@ -127,16 +128,16 @@ def test_the_encoder_is_not_touched(pages):
     encoder = build_encoder("tiny", 16, 64, "convolutional")
     encoder(np.zeros((2, 16, 64, 3), np.uint8), training=True)  # batch statistics that are not those of the start
     before = checkpoints.snapshot({"encoder": encoder})
-    rows = ctc.ProbeRows(*ctc.divide(find([pages]), 0), SimpleNamespace(**SIZE))
-    reads = [rows.read(encoder, layer, steps=10) for layer in ("transformer", "cnn", "cnn")]
+    rows = ctc.CTCProbe(*divide(find([pages]), 0), SimpleNamespace(**SIZE), steps=10)
+    reads = [rows.read(encoder, layer) for layer in ("transformer", "cnn", "cnn")]
     assert reads[1] == reads[2]
     for (name, a), b in zip(before.items(), checkpoints.snapshot({"encoder": encoder}).values()):
         np.testing.assert_array_equal(a, b, err_msg=name)
 
 
 def test_padded_pages_show_as_many_frames_as_they_fill(pages):
-    rows = ctc.ProbeRows(*ctc.divide(find([pages]), 0), SimpleNamespace(height=16, width=96, resize="pad"))
-    frames = ctc.frames_of(build_encoder("tiny", 16, 96, "none"), rows.train, "transformer")
+    rows = ctc.CTCProbe(*divide(find([pages]), 0), SimpleNamespace(height=16, width=96, resize="pad"))
+    frames = frames_of(build_encoder("tiny", 16, 96, "none"), rows.train, "transformer")
     assert frames.features.dtype == np.float32 and frames.features.shape == (20, 24, 128)
     assert frames.shown.sum(1).tolist() == [-(-width // 4) for width in rows.train.filled()]
     assert frames.shown.sum() < frames.shown.size
@@ -146,22 +147,25 @@ def test_padded_pages_show_as_many_frames_as_they_fill(pages):
 
 
 class Scripted:
-    """Rows that are read as it is written, one text a probe."""
+    """A row that is read as it is written, one text a probe."""
 
-    texts = ["1234"]
+    measures = ctc.CTCProbe.measures
 
     def __init__(self, *reads):
         self.reads = list(reads)
 
-    def read(self, encoder, layer, steps):
+    def read(self, encoder, layer):
         return [self.reads.pop(0)]
+
+    def measure(self, reads):
+        return metrics.scores(["1234"], reads)
 
 
 def job(folder, rows, steps=12):
     """A run in rounds of four steps that probes after each, and its callback."""
     trainer = tiny.trainer(folder, "simclr", steps=steps, precision="mixed_bfloat16")
-    callback = ctc.Probing(rows, trainer.method.encoder, "transformer", every=1)
-    callback.trainer, callback.steps = trainer, 10
+    callback = probing.Probing(rows, trainer.method.encoder, "transformer", every=1)
+    callback.trainer, rows.steps = trainer, 10
     trainer.callbacks = [callback, Metrics(trainer.run.metrics_file)]
     return trainer, callback
 
@@ -196,7 +200,7 @@ def test_the_checkpoint_that_probed_best_is_kept(whole):
 
 
 def test_a_run_is_the_same_however_it_is_probed(whole, tmp_path, pages):
-    trainer, probe = job(tmp_path / "run", ctc.find_rows(tiny.config("simclr", probe=str(pages))))
+    trainer, probe = job(tmp_path / "run", probing.find_rows(tiny.config("simclr", probe=str(pages))))
     trainer.fit()
     assert probe.best_step
     assert_same(whole[2][12], tiny.weights(trainer))  # a script looks at no encoder
@@ -237,7 +241,7 @@ def test_a_run_begun_without_a_probe_can_go_on_with_one(tmp_path):
 def test_it_probes_about_ten_times_and_after_the_last_round(total, every, expected):
     seen = []
     trainer = SimpleNamespace(total=total, round=4, step=0, save=lambda name: seen.append(trainer.step))
-    probe = ctc.Probing(Scripted(*["1"] * len(expected)), None, "cnn", every)
+    probe = probing.Probing(Scripted(*["1"] * len(expected)), None, "cnn", every)
     probe.trainer = trainer
     for epoch in range(total // 4):
         trainer.step += 4

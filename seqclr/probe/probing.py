@@ -1,0 +1,119 @@
+"""Probes of a frozen encoder: of a run, and beside a pretraining."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import keras
+
+from seqclr.data.records import find
+from seqclr.engine import setup
+from seqclr.engine.run import Run
+from seqclr.engine.trainer import Trainer
+from seqclr.errors import UserError
+from seqclr.nn.image_encoders import IMAGE_ENCODERS
+from seqclr.probe.ctc import CTCProbe
+from seqclr.probe.knn import KNNProbe
+from seqclr.probe.linear import LinearProbe
+from seqclr.probe.rows import Probe, divide
+from seqclr.recognize.finetune import few
+
+PROBES = {cls.kind: cls for cls in (CTCProbe, LinearProbe, KNNProbe)}
+
+
+def find_kind(kind: str | None, encoder: str) -> type[Probe]:
+    """The probe of that kind; of None, ctc for a text encoder and knn for one of images. Raises UserError for another
+    kind, and for one that the encoder is not for."""
+    pictures = encoder in IMAGE_ENCODERS
+    kind = kind or ("knn" if pictures else "ctc")
+    if kind not in PROBES:
+        raise UserError(f"probe_kind '{kind}' is not known: {', '.join(PROBES)}")
+    if kind == "ctc" and pictures:
+        raise UserError(f"a probe of kind ctc reads lines, and {encoder} encodes pictures: take knn or linear")
+    return PROBES[kind]
+
+
+def probe(
+    model: str,
+    data: Sequence[str],
+    kind: str | None = None,
+    layer: str = "transformer",
+    split: str | None = None,
+    label_pattern: str | None = None,
+    labels: int | None = None,
+    seed: int = 0,
+    untrained: bool = False,
+    **options,
+) -> dict:
+    """All measures of a probe of a run's encoder, in all and per source; printed, and returned.
+
+    model: a run of any kind. data: labelled images; rows of split `test` are read and the others learnt on; of a
+    source without them, or with `split` given, a fifth is read. kind: as `find_kind` takes it. layer: whose frames,
+    `transformer` or `cnn`. labels: learn on so many of every source. untrained: the architecture of the run with new
+    weights. options: those of the kind, `steps` of ctc and linear, `k` and `temperature` of knn.
+    Raises UserError if an argument, the run or the data are wrong.
+    """
+    for name, value in {"labels": labels, "seed": seed, **options}.items():
+        setup.check_range(name, value)
+    config = Run.open(model).config()
+    cls = find_kind(kind, config.encoder)
+    for name in options:
+        if name not in cls.options:
+            raise UserError(f"{name} is no option of kind {cls.kind}: it has {', '.join(cls.options)}")
+    train, held = divide(find(data, split, label_pattern), seed, by_split=split is None)
+    rows = cls(few(train, labels, seed), held, config, **options)
+    keras.mixed_precision.set_global_policy("float32")  # as evaluate reads: the same on every processor
+    keras.utils.set_random_seed(seed)
+    encoder = setup.make_encoder(config, None if untrained else model)
+    figures = {
+        "model": str(model),
+        "untrained": untrained,
+        "kind": cls.kind,
+        "layer": layer,
+        **{name: getattr(rows, name) for name in cls.options},
+        "seed": seed,
+        "labels": len(rows.train),
+        **rows.measure(rows.read(encoder, layer, seed)),
+    }
+    print(rows.table(figures))
+    weights = "new weights" if untrained else "as trained"
+    print(f"{cls.kind} on frozen {layer} frames, {weights}; {len(rows.train)} labels")
+    return figures
+
+
+def find_rows(config) -> Probe:
+    """The rows that a pretraining (a resolved PretrainConfig) probes with: none of split `test`, a fifth to be read."""
+    cls = find_kind(config.probe_kind, config.encoder)
+    entries = [entry for entry in find([config.probe]) if entry.split != "test"]
+    return cls(*divide(few(entries, config.probe_labels, config.seed), config.seed), config)
+
+
+class Probing(keras.callbacks.Callback):
+    """Probes the encoder of a pretraining every so many rounds and after the last, and keeps the best as `best.npz`.
+
+    every: rounds; None for about ten probes in the run. A run has the same weights with it and without, as it
+    draws nothing from what the training draws from. The caller sets `trainer`.
+    """
+
+    def __init__(self, rows: Probe, encoder: keras.Model, layer: str, every: int | None = None):
+        super().__init__()
+        self.rows, self.encoder, self.layer, self.every = rows, encoder, layer, every
+        self.trainer: Trainer | None = None
+        self.best, self.best_step = -1.0, 0
+
+    def on_epoch_end(self, epoch, logs=None):
+        trainer = self.trainer
+        every = self.every or -(-trainer.total // trainer.round // 10)
+        if (epoch + 1) % every and trainer.step < trainer.total:
+            return
+        figures = self.rows.measure(self.rows.read(self.encoder, self.layer))
+        logs.update({f"probe_{name}": figures[name] for name in self.rows.measures})
+        if figures[self.rows.measures[0]] >= self.best:
+            self.best, self.best_step = figures[self.rows.measures[0]], trainer.step
+            trainer.save("best")
+
+    def get_state(self) -> dict:
+        return {"best": self.best, "best_step": self.best_step}
+
+    def set_state(self, state: dict) -> None:
+        self.best, self.best_step = state["best"], state["best_step"]

@@ -21,9 +21,9 @@ class InstDisc(Surrogate):
     """Wu et al. 2018, arXiv:1805.01978. Every instance is a class of its own, and its vector in a memory bank the
     weight of the class.
 
-    Batch norm follows the projection, which the paper's has none of: frames start nearly alike, and the constant Z of
-    the first batch would not fit what comes when they part. The noise is drawn from the step's number, so that all replicas draw the same. No proximal term, as in the official
-    code, which has none either.
+    Batch norm follows the projection, unlike in the paper: frames start nearly alike, and the constant Z of the first
+    batch would not fit once they part. The noise is drawn from the step's number, so that all replicas draw the same.
+    No proximal term, as in the official code.
     """
 
     temperature: float = key(0.07, "of the scores")

@@ -69,17 +69,17 @@ def measure(method: str, data: Path, folder: Path, steps: int, untrained: bool) 
 
 
 def table(rows: dict[str, dict]) -> str:
-    head = ["method", "k-NN", "linear", "images/s", "MiB", "frozen CTC", "lines/s", "MiB", "warnings"]
+    head = ["method", "k-NN", "linear", "images/s", "MiB", "warnings", "frozen CTC", "lines/s", "MiB", "warnings"]
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     for name, row in rows.items():
-        pictures, text = row.get("pictures", {}), row.get("lines", {})
-        figures = [pictures.get("knn"), pictures.get("linear"), text.get("ctc")]
-        knn, linear, ctc = ("" if x is None else f"{x:.3f}" for x in figures)
-        costs = [("", "") if name == "none" or not part else (f"{part['images_per_second']:.0f}", f"{part['memory_mib']}")
-                 for part in (pictures, text)]  # fmt: skip
-        warned = "; ".join(f"{what}: {' '.join(part['warnings'])}"
-                           for what, part in (("pictures", pictures), ("lines", text)) if part.get("warnings"))  # fmt: skip
-        lines.append("| " + " | ".join([name, knn, linear, *costs[0], ctc, *costs[1], warned]) + " |")
+        cells = [name]
+        for what, kinds in (("pictures", ("knn", "linear")), ("lines", ("ctc",))):
+            seen = row.get(what)
+            cells += [f"{seen[kind]:.3f}" if seen else "" for kind in kinds]
+            trained = seen and name != "none"
+            cells += [f"{seen['images_per_second']:.0f}", str(seen["memory_mib"])] if trained else ["", ""]
+            cells.append(" ".join(seen["warnings"]) if trained else "")
+        lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 

@@ -56,7 +56,7 @@ RANGES = {
     "heads": (1, math.inf),
     "relabellings": (1, math.inf),
     "sharpness": (0, math.inf),
-    "negatives": (0, math.inf),
+    "noise": (0, math.inf),
     "bank_momentum": (0, 1),
     "head_steps": (0, math.inf),
     "encoder_rate": (0, math.inf),

@@ -4,13 +4,20 @@ from seqclr.errors import UserError
 from seqclr.methods.barlow_twins import BarlowTwins
 from seqclr.methods.base import Method
 from seqclr.methods.byol import BYOL
+from seqclr.methods.cmc import CMC
+from seqclr.methods.cpc import CPC
+from seqclr.methods.curl import CURL
 from seqclr.methods.generated import Generated
 from seqclr.methods.generated_simclr import GeneratedSimCLR
+from seqclr.methods.inva_spread import InvaSpread
 from seqclr.methods.masked import Masked
 from seqclr.methods.masked_simclr import MaskedSimCLR
 from seqclr.methods.moco import MoCo, MoCoV2
 from seqclr.methods.moco_v3 import MoCoV3
+from seqclr.methods.pix_contrast import PixContrast
+from seqclr.methods.pix_pro import PixPro
 from seqclr.methods.simclr import SimCLR
+from seqclr.methods.simclr_v2 import SimCLRV2
 from seqclr.methods.simsiam import SimSiam
 from seqclr.methods.vicreg import VICReg
 from seqclr.methods.w_mse import WMSE
@@ -18,14 +25,21 @@ from seqclr.methods.w_mse import WMSE
 METHODS: dict[str, type[Method]] = {
     "barlow_twins": BarlowTwins,
     "byol": BYOL,
+    "cmc": CMC,
+    "cpc": CPC,
+    "curl": CURL,
     "generated": Generated,
     "generated_simclr": GeneratedSimCLR,
+    "inva_spread": InvaSpread,
     "masked": Masked,
     "masked_simclr": MaskedSimCLR,
     "moco": MoCo,
     "moco_v2": MoCoV2,
     "moco_v3": MoCoV3,
+    "pix_contrast": PixContrast,
+    "pix_pro": PixPro,
     "simclr": SimCLR,
+    "simclr_v2": SimCLRV2,
     "simsiam": SimSiam,
     "vicreg": VICReg,
     "w_mse": WMSE,

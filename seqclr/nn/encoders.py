@@ -6,6 +6,7 @@ CNN + Transformer for text lines, at any height and width that the CNN's strides
 from __future__ import annotations
 
 import dataclasses
+import functools
 
 import keras
 import tensorflow as tf
@@ -37,7 +38,11 @@ SIZES = {
 
 
 def build_encoder(name: str, height: int, width: int, positions: str, dropout: float = 0.1) -> keras.Model:
-    """The encoder of that name, built. Raises UserError for an unknown name or a size that leaves no frame."""
+    """The encoder of that name, built; `grid` is the rows and columns of the page that the CNN's frames stand for, and
+    `another()` makes one more of its kind, with weights of its own.
+
+    Raises UserError for an unknown name or a size that leaves no frame.
+    """
     if name not in SIZES:
         raise UserError(f"encoder '{name}' is not known: {', '.join(SIZES)}")
     if positions not in POSITIONS:
@@ -45,8 +50,10 @@ def build_encoder(name: str, height: int, width: int, positions: str, dropout: f
     if height < 8 or width < 8:
         raise UserError(f"height {height} and width {width}: at least 8 each, or nothing is left after the CNN")
     encoder = TextEncoder(SIZES[name], positions, dropout, name="encoder")
+    page = tf.zeros((1, height, width, 3), tf.uint8)
+    encoder.grid = (1, encoder(page)[0].shape[1])
     encoder.height = height
-    encoder(tf.zeros((1, height, width, 3), tf.uint8))
+    encoder.another = functools.partial(build_encoder, name, height, width, positions, dropout)
     return encoder
 
 

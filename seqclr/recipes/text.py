@@ -26,13 +26,21 @@ class TwoViews:
     its heights. A mirrored view has a factor below 0.
     """
 
+    copies = 2
+
     def __init__(self, views: str):
         self.views = Views(views)
 
     def __call__(self, record: dict, rng: np.random.Generator) -> dict:
-        images, _, geometry = zip(*(follow(self.views, record, rng) for _ in range(2)))
+        images, _, geometry = zip(*(follow(self.views, record, rng) for _ in range(self.copies)))
         rest = {key: value for key, value in record.items() if key != "image"}
         return {"views": np.stack(images), "geometry": np.stack(geometry), **rest}
+
+
+class OneView(TwoViews):
+    """The same with a single view."""
+
+    copies = 1
 
 
 class MaskedViews:

@@ -47,6 +47,8 @@ class CPC(Method):
             raise UserError(f"directions {self.directions}: a line of text has 2, forwards and backwards")
         for i, (down, _) in enumerate(self.ways):
             steps = min(self.steps_ahead, (rows if down else columns) - 1)
+            if steps < 1:
+                raise UserError(f"{rows}x{columns} frames leave none to predict: take larger height and width")
             reader = keras.layers.GRU(self.context_dim, return_sequences=True, name="context")
             steps = keras.layers.Dense(steps * encoder.dim, use_bias=False, name="steps")
             setattr(self, f"predictor{i}", keras.Sequential([reader, steps], name=f"predictor{i}"))

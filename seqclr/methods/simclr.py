@@ -36,7 +36,7 @@ class SimCLR(TwoViewMethod):
 
     def __post_init__(self):
         super().__post_init__()
-        choose("loss_name", self.loss_name, tuple(PAIR_LOSSES))
+        choose("loss_name", self.loss_name, sorted(PAIR_LOSSES))
         choose("negatives", self.negatives, ("all", "images", "place"))
         if self.negatives != "all" and self.loss_name not in CHOOSY:
             raise UserError(

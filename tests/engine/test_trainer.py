@@ -114,6 +114,8 @@ DIVIDED = {
     "padded": ("simclr", {**SGD, "resize": "pad"}),
     "simsiam": ("simsiam", {**SGD, "steps_per_execution": 4}),
     "queue": ("moco_v2", {**SGD, "queue_size": 64}),
+    "cpc": ("cpc", {**SGD, "resize": "pad", "directions": 2}),
+    "pixels": ("pix_pro", {**SGD, "resize": "pad"}),
     "ctc": ("ctc", SGD),
 }
 ON_TWO_DEVICES = """

@@ -49,6 +49,8 @@ RANGES = {
     "patience": (1, math.inf),
     "same_source": (1, math.inf),
     "projection_layers": (1, math.inf),
+    "steps_ahead": (1, math.inf),
+    "reach": (0, math.inf),
     "probe_every": (1, math.inf),
     "probe_labels": (1, math.inf),
     "pages": (1, math.inf),

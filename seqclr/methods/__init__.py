@@ -6,17 +6,24 @@ from seqclr.methods.base import Method
 from seqclr.methods.byol import BYOL
 from seqclr.methods.classifier import Classifier
 from seqclr.methods.clique_cnn import CliqueCNN
+from seqclr.methods.cmc import CMC
+from seqclr.methods.cpc import CPC
+from seqclr.methods.curl import CURL
 from seqclr.methods.deep_cluster import DeepCluster
 from seqclr.methods.exemplar import Exemplar
 from seqclr.methods.generated import Generated
 from seqclr.methods.generated_simclr import GeneratedSimCLR
 from seqclr.methods.inst_disc import InstDisc
+from seqclr.methods.inva_spread import InvaSpread
 from seqclr.methods.masked import Masked
 from seqclr.methods.masked_simclr import MaskedSimCLR
 from seqclr.methods.moco import MoCo, MoCoV2
 from seqclr.methods.moco_v3 import MoCoV3
+from seqclr.methods.pix_contrast import PixContrast
+from seqclr.methods.pix_pro import PixPro
 from seqclr.methods.sela import SeLa
 from seqclr.methods.simclr import SimCLR
+from seqclr.methods.simclr_v2 import SimCLRV2
 from seqclr.methods.simsiam import SimSiam
 from seqclr.methods.vicreg import VICReg
 from seqclr.methods.w_mse import WMSE
@@ -26,18 +33,25 @@ METHODS: dict[str, type[Method]] = {
     "byol": BYOL,
     "classifier": Classifier,
     "clique_cnn": CliqueCNN,
+    "cmc": CMC,
+    "cpc": CPC,
+    "curl": CURL,
     "deep_cluster": DeepCluster,
     "exemplar": Exemplar,
     "generated": Generated,
     "generated_simclr": GeneratedSimCLR,
     "inst_disc": InstDisc,
+    "inva_spread": InvaSpread,
     "masked": Masked,
     "masked_simclr": MaskedSimCLR,
     "moco": MoCo,
     "moco_v2": MoCoV2,
     "moco_v3": MoCoV3,
+    "pix_contrast": PixContrast,
+    "pix_pro": PixPro,
     "sela": SeLa,
     "simclr": SimCLR,
+    "simclr_v2": SimCLRV2,
     "simsiam": SimSiam,
     "vicreg": VICReg,
     "w_mse": WMSE,

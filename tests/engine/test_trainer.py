@@ -117,6 +117,8 @@ DIVIDED = {
     "queue": ("moco_v2", {**SGD, "queue_size": 64}),
     "bank": ("inst_disc", {**SGD, "noise": 64}),
     "labels": ("deep_cluster", {**SGD, "clusters": 5}),
+    "cpc": ("cpc", {**SGD, "resize": "pad", "directions": 2}),
+    "pixels": ("pix_pro", {**SGD, "resize": "pad"}),
     "ctc": ("ctc", SGD),
 }
 ON_TWO_DEVICES = """

@@ -29,6 +29,8 @@ class CMC(TwoViewMethod):
     fine-tuning go on with. Views that change colours leave less to find.
     """
 
+    repels = "other instances of the batch"
+    stores = "an encoder of colour"
     recipe = LightAndColour
     whole_batch = "the other images of it are the negatives"
 

@@ -26,6 +26,7 @@ class CPC(Method):
     see the whole line; neighbours overlap in what they see, as the papers' patches do, so the first steps are easy.
     """
 
+    repels = "other frames of the batch"
     recipe = OneView
     layer = "cnn"
     whole_batch = "the other frames of it are the negatives"

@@ -19,6 +19,7 @@ class CURL(MomentumMethod):
     Layer norm bounds what is compared, as it ends the paper's encoder; nothing is of unit length.
     """
 
+    repels = "other instances of the batch"
     whole_batch = "the other images of it are the negatives"
 
     target_momentum: float = key(0.95, "what the copy keeps of itself in a step")

@@ -27,6 +27,9 @@ class InstDisc(Surrogate):
     No proximal term, as in the official code.
     """
 
+    repels = "instances of the whole set"
+    stores = "a memory bank, the constant Z"
+
     temperature: float = key(0.07, "of the scores")
     noise: int = key(4096, "noise that an instance is told from; 0: all instances, in one softmax")
     bank_momentum: float = key(0.5, "what a vector of the bank keeps of itself")

@@ -18,6 +18,7 @@ class InvaSpread(TwoViewMethod):
     As in the paper the head is linear.
     """
 
+    repels = "other instances of the batch"
     whole_batch = "the other images of it are the negatives"
 
     temperature: float = key(0.1, "of the softmax")

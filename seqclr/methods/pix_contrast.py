@@ -63,6 +63,8 @@ class PixContrast(PixelMethod):
     Frames meet the copy's of the other view, and the copy's meet the frames: both ways of both pairs.
     """
 
+    repels = "other frames of the image"
+
     temperature: float = key(0.3, "of the softmax")
 
     def loss(self, batch, training):

@@ -21,6 +21,7 @@ class SimCLR(TwoViewMethod):
     such: its normaliser is kept from the first batch on.
     """
 
+    repels = "other instances of the batch"
     whole_batch = "the other images of it are the negatives"
 
     loss_name: str = key(

@@ -31,6 +31,8 @@ class Surrogate(FrameMethod):
     `labels: int32 [records, windows]`, or `[records, windows, heads]` of several heads, is in the checkpoint.
     """
 
+    repels = "other classes"
+    stores = "a class for every instance"
     recipe = OneView
     heads = 1
     records = 0

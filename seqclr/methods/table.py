@@ -14,20 +14,33 @@ COMMON = ("frames", "match", "layer")  # keys that most methods have
 
 
 def table() -> str:
-    """A row a method: its name, paper, views, what it keeps beside its networks, and the defaults of its own keys."""
-    head = ["method", "paper", "example", "momentum copy", "whole batch", "keys and defaults"]
+    """A row a method: its name, paper, what it learns from, what it is told from, what it stores, its own keys."""
+    head = ["method", "paper", "an example is", "negatives", "momentum copy", "stores", "keys and defaults"]
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     for name, cls in METHODS.items():
         copy = "yes" if issubclass(cls, MomentumMethod) else ""
-        cells = [f"`{name}`", paper(cls), cls.recipe.__name__, copy, cls.whole_batch or "", ", ".join(keys(cls))]
+        cells = [
+            f"`{name}`",
+            paper(cls),
+            words(cls.recipe.__name__),
+            cls.repels,
+            copy,
+            cls.stores,
+            ", ".join(keys(cls)),
+        ]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
 def paper(cls: type[Method]) -> str:
-    """What its docstring starts with, up to the arXiv number."""
-    found = re.search(r"([A-Z][^:.]*?)[ ,(]*arXiv:(\d{4}\.\d{5})", inspect.getdoc(cls) or "")
-    return f"[{' '.join(found[1].split())}](https://arxiv.org/abs/{found[2]})" if found else ""
+    """The first of its docstring: authors, year and arXiv number."""
+    name = r"((?:van den )?[A-Z]\w+(?: et al\.| & \w+) \d{4})"
+    found = re.search(name + r"\b[^:]*?arXiv:(\d{4}\.\d{4,5})", " ".join(inspect.getdoc(cls).split()))
+    return f"[{found[1]}](https://arxiv.org/abs/{found[2]})" if found else ""
+
+
+def words(name: str) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()
 
 
 def keys(cls: type[Method]) -> list[str]:

@@ -7,6 +7,7 @@ from seqclr.methods.byol import BYOL
 from seqclr.methods.classifier import Classifier
 from seqclr.methods.clique_cnn import CliqueCNN
 from seqclr.methods.deep_cluster import DeepCluster
+from seqclr.methods.dino import DINO
 from seqclr.methods.exemplar import Exemplar
 from seqclr.methods.generated import Generated
 from seqclr.methods.generated_simclr import GeneratedSimCLR
@@ -18,6 +19,7 @@ from seqclr.methods.moco_v3 import MoCoV3
 from seqclr.methods.sela import SeLa
 from seqclr.methods.simclr import SimCLR
 from seqclr.methods.simsiam import SimSiam
+from seqclr.methods.swav import SwAV
 from seqclr.methods.vicreg import VICReg
 from seqclr.methods.w_mse import WMSE
 
@@ -27,6 +29,7 @@ METHODS: dict[str, type[Method]] = {
     "classifier": Classifier,
     "clique_cnn": CliqueCNN,
     "deep_cluster": DeepCluster,
+    "dino": DINO,
     "exemplar": Exemplar,
     "generated": Generated,
     "generated_simclr": GeneratedSimCLR,
@@ -39,6 +42,7 @@ METHODS: dict[str, type[Method]] = {
     "sela": SeLa,
     "simclr": SimCLR,
     "simsiam": SimSiam,
+    "swav": SwAV,
     "vicreg": VICReg,
     "w_mse": WMSE,
 }

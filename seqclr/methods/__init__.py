@@ -12,6 +12,7 @@ from seqclr.methods.exemplar import Exemplar
 from seqclr.methods.generated import Generated
 from seqclr.methods.generated_simclr import GeneratedSimCLR
 from seqclr.methods.inst_disc import InstDisc
+from seqclr.methods.jigsaw_clustering import JigsawClustering
 from seqclr.methods.masked import Masked
 from seqclr.methods.masked_simclr import MaskedSimCLR
 from seqclr.methods.moco import MoCo, MoCoV2
@@ -34,6 +35,7 @@ METHODS: dict[str, type[Method]] = {
     "generated": Generated,
     "generated_simclr": GeneratedSimCLR,
     "inst_disc": InstDisc,
+    "jigsaw_clustering": JigsawClustering,
     "masked": Masked,
     "masked_simclr": MaskedSimCLR,
     "moco": MoCo,

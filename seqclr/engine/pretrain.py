@@ -31,7 +31,7 @@ def pretrain(config, output: str, resume: bool = False) -> dict[str, float]:
     method.prepare(fitted.entries)
     strategy = setup.begin(config, place)
     with strategy.scope():
-        method.dropout = config.dropout
+        method.dropout, method.batch_size = config.dropout, config.batch_size
         method.build(setup.make_encoder(config, config.init))
     loader = setup.make_loader(fitted, recipe, config, place, config.same_source)
     probing = [Probing(rows, method.encoder, method.layer, config.probe_every)] if rows and place.chief else []

@@ -71,6 +71,14 @@ RANGES = {
     "k": (1, math.inf),
     "temperature": (1e-3, math.inf),
     "count": (1, math.inf),
+    "prototypes": (2, math.inf),
+    "freeze": (0, 1),
+    "epsilon": (1e-3, math.inf),
+    "queue_start": (0, 1),
+    "teacher_temperature": (1e-3, math.inf),
+    "first_teacher_temperature": (1e-3, math.inf),
+    "teacher_warmup": (0, 1),
+    "center_momentum": (0, 1),
 }
 
 

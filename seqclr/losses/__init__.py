@@ -1,7 +1,7 @@
 """Losses as pure functions of tensors; computed in float32 whatever comes in, one scalar comes out."""
 
 from seqclr.losses.clustering import sinkhorn, swav
-from seqclr.losses.contrastive import clip, cpc, info_nce, n_pair, nt_xent
+from seqclr.losses.contrastive import clip, cpc, info_nce, n_pair, nt_xent, sup_con
 from seqclr.losses.distillation import dino
 from seqclr.losses.keys import curl, info_nce_queue, moco_v3, patch_nce
 from seqclr.losses.memory import nce
@@ -37,6 +37,7 @@ __all__ = [
     "pix_contrast",
     "pix_pro",
     "sinkhorn",
+    "sup_con",
     "swav",
     "triplet",
     "uniform",

@@ -21,9 +21,13 @@ def match(logits) -> tf.Tensor:
     return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=diagonal, logits=logits))
 
 
-def follow(targets, logits) -> tf.Tensor:
-    """Mean cross-entropy of the softmax of rows against soft targets, which get no gradient; `[N, K]` each."""
-    return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(labels=tf.stop_gradient(targets), logits=logits))
+def follow(targets, logits, shown=None) -> tf.Tensor:
+    """Mean cross-entropy of the softmax of rows against soft targets, which get no gradient; `[N, K]` each.
+
+    shown: `bool [N]`, the rows that count; None: all.
+    """
+    errors = tf.nn.softmax_cross_entropy_with_logits(labels=tf.stop_gradient(targets), logits=logits)
+    return tf.reduce_mean(errors) if shown is None else masked_mean(errors, shown)
 
 
 def masked_mean(x, mask, axis=None) -> tf.Tensor:

@@ -6,7 +6,7 @@ import math
 
 import tensorflow as tf
 
-from seqclr.losses.common import match, normalize, products
+from seqclr.losses.common import masked_mean, match, normalize, products
 from seqclr.losses.rows import Allowed, cross_entropy
 
 
@@ -39,6 +39,20 @@ def info_nce(z1, z2, temperature: float = 0.1, negatives: Allowed | None = None)
     partners = tf.range(tf.shape(z1)[0])
     both = (cross_entropy(a / temperature, b, partners, negatives) for a, b in ((z1, z2), (z2, z1)))
     return tf.add_n(list(both)) / 2
+
+
+def sup_con(z, labels, temperature: float = 0.07) -> tf.Tensor:
+    """SupCon: the mean over rows of the mean over those of the same label of -log softmax among all other rows.
+
+    z: `[N, D]`, normalised here; labels: `int32 [N]`. A row that is alone with its label is left out. The form with the
+    sum outside of the logarithm, not scaled by the temperature. Khosla et al. 2020, arXiv:2004.11362.
+    """
+    z, labels = normalize(z), tf.convert_to_tensor(labels)
+    others = ~tf.eye(tf.shape(z)[0], dtype=tf.bool)
+    logits = products(z, z) / temperature
+    scores = tf.nn.log_softmax(tf.where(others, logits, logits.dtype.min))
+    positives = others & (labels[:, None] == labels)
+    return -masked_mean(masked_mean(scores, positives, axis=1), tf.reduce_any(positives, axis=1))
 
 
 def clip(a, b, logit_scale) -> tf.Tensor:

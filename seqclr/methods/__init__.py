@@ -10,11 +10,13 @@ from seqclr.methods.cmc import CMC
 from seqclr.methods.cpc import CPC
 from seqclr.methods.curl import CURL
 from seqclr.methods.deep_cluster import DeepCluster
+from seqclr.methods.dino import DINO
 from seqclr.methods.exemplar import Exemplar
 from seqclr.methods.generated import Generated
 from seqclr.methods.generated_simclr import GeneratedSimCLR
 from seqclr.methods.inst_disc import InstDisc
 from seqclr.methods.inva_spread import InvaSpread
+from seqclr.methods.jigsaw_clustering import JigsawClustering
 from seqclr.methods.masked import Masked
 from seqclr.methods.masked_simclr import MaskedSimCLR
 from seqclr.methods.moco import MoCo, MoCoV2
@@ -25,6 +27,7 @@ from seqclr.methods.sela import SeLa
 from seqclr.methods.simclr import SimCLR
 from seqclr.methods.simclr_v2 import SimCLRV2
 from seqclr.methods.simsiam import SimSiam
+from seqclr.methods.swav import SwAV
 from seqclr.methods.vicreg import VICReg
 from seqclr.methods.w_mse import WMSE
 
@@ -37,11 +40,13 @@ METHODS: dict[str, type[Method]] = {
     "cpc": CPC,
     "curl": CURL,
     "deep_cluster": DeepCluster,
+    "dino": DINO,
     "exemplar": Exemplar,
     "generated": Generated,
     "generated_simclr": GeneratedSimCLR,
     "inst_disc": InstDisc,
     "inva_spread": InvaSpread,
+    "jigsaw_clustering": JigsawClustering,
     "masked": Masked,
     "masked_simclr": MaskedSimCLR,
     "moco": MoCo,
@@ -53,6 +58,7 @@ METHODS: dict[str, type[Method]] = {
     "simclr": SimCLR,
     "simclr_v2": SimCLRV2,
     "simsiam": SimSiam,
+    "swav": SwAV,
     "vicreg": VICReg,
     "w_mse": WMSE,
 }

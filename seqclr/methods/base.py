@@ -33,6 +33,7 @@ class Method(abc.ABC):
     total_steps: ClassVar[int] = 0  # of the run; the trainer sets it, and what is in a pass over the data
     steps_per_epoch: ClassVar[int] = 1
     dropout: ClassVar[float] = 0.1  # of the run, in a CTC head; set before `build`
+    batch_size: ClassVar[int] = 0  # of the run; set before `build`, 0 where nobody did
     whole_batch: ClassVar[str | None] = None  # why its loss is not the mean of that of parts, where it is not
     needs_lines: ClassVar[str | None] = None  # why it needs an encoder of text lines, where it does
     repels: ClassVar[str] = ""  # what its instances are told from, for the table of methods
@@ -116,6 +117,11 @@ class FrameMethod(Method):
         frames.check_frames(self.frames)
         choose("match", self.match, ("place", "geometry"))
         choose("layer", self.layer, LAYERS)
+
+    def windows(self) -> int:
+        """Instances of an image."""
+        page = tf.zeros((1, self.encoder.height, self.encoder.width, 3), tf.uint8)
+        return len(frames.windows(self.frames, self.encoder(page, layer=self.layer)[0].shape[1]))
 
     def encode(self, batch: dict[str, tf.Tensor], training: bool):
         """Frame features of all views in one pass, so that batch norm sees all: `[VB, T, D]`, mask `[VB, T]` or None.

@@ -11,7 +11,6 @@ import tensorflow as tf
 
 from seqclr.errors import UserError
 from seqclr.methods.base import FrameMethod
-from seqclr.nn import frames
 from seqclr.nn.replicas import gather
 from seqclr.recipes.text import OneView
 
@@ -39,12 +38,6 @@ class Surrogate(FrameMethod):
 
     def prepare(self, entries):
         self.records = len(entries)
-
-    def windows(self) -> int:
-        """Instances of an image."""
-        encoder = self.encoder
-        page = tf.zeros((1, encoder.height, encoder.width, 3), tf.uint8)
-        return len(frames.windows(self.frames, encoder(page, layer=self.layer)[0].shape[1]))
 
     def make_head(self, classes: int) -> None:
         self.classes = classes

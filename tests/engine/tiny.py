@@ -58,6 +58,7 @@ def trainer(folder, method, callbacks=(), **keys):
         recipe = cls.recipe(settings.views, LABELS)
     else:
         recipe = built.make_recipe(settings.views)
+    built.batch_size = settings.batch_size
     built.prepare([Entry("bars", f"{i}.png", str(i % 2)) for i in range(32)])
     with strategy.scope():
         built.build(setup.make_encoder(settings, None))

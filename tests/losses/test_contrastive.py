@@ -67,6 +67,20 @@ def test_orthonormal_pairs_have_the_known_limit(name):
     assert float(getattr(losses, name)(z, z, temperature)) == pytest.approx(expected, rel=1e-3)
 
 
+def test_sup_con_means_over_the_others_of_a_label():
+    labels = np.array([0, 1, 0, 0, 1, 2])  # the last has nobody
+
+    def sup_con(z):
+        z, terms = unit(z), []
+        for i in range(5):
+            others = [k for k in range(6) if k != i]
+            logits = z[others] @ z[i] / 0.2
+            terms.append(np.mean([cross_entropy(logits, j) for j, k in enumerate(others) if labels[k] == labels[i]]))
+        return np.mean(terms)
+
+    check(partial(losses.sup_con, labels=labels, temperature=0.2), sup_con, rows(6, 3, seed=1))
+
+
 def test_clip_learns_its_scale():
     check(losses.clip, lambda a, b, s: info_nce(a, b, 1 / np.exp(s)), Z1, Z2, np.array(np.log(5), np.float32))
 

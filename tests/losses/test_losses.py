@@ -35,6 +35,7 @@ CASES = {
     "pix_contrast": [FRAMES] * 2,
     "pix_pro": [FRAMES] * 4,
     "sinkhorn": [ROWS],
+    "sup_con": [ROWS],
     "swav": [ROWS] * 2,
     "triplet": [ROWS] * 3,
     "uniform": [ROWS],
@@ -49,6 +50,7 @@ CALLS = {
     "nce": lambda *scores: losses.nce(*(tf.maximum(x, tf.constant(0.25, x.dtype)) for x in scores), 4, 50, 20.0),
     "pix_contrast": lambda z1, z2: losses.pix_contrast(z1, z2, SAME),
     "pix_pro": lambda *frames: losses.pix_pro(*frames, SAME),
+    "sup_con": lambda z: losses.sup_con(z, np.arange(8) % 3),
     "w_mse": lambda z1, z2: losses.w_mse([z1, z2], 8),
 }
 every = pytest.mark.parametrize("name", CASES)

@@ -149,7 +149,7 @@ def test_the_blank_starts_unlikely():
 
 
 def test_unknown_names_list_the_known():
-    with pytest.raises(UserError, match="moco_v3, pix_contrast, pix_pro, simclr, simclr_v2, simsiam, vicreg, w_mse"):
+    with pytest.raises(UserError, match="pix_pro, sela, simclr, simclr_v2, simsiam, swav, vicreg, w_mse"):
         find_method("simklr")
     with pytest.raises(UserError, match="info_nce, n_pair, nt_xent, triplet"):
         METHODS["simclr"](loss_name="ntxent")

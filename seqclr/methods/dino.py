@@ -1,0 +1,73 @@
+"""DINO on frames."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+import keras
+import tensorflow as tf
+
+from seqclr import losses
+from seqclr.config import key
+from seqclr.losses.common import masked_mean, normalize
+from seqclr.methods.momentum import MomentumMethod
+from seqclr.methods.multicrop import MultiCropMethod
+from seqclr.nn.momentum import Momentum
+
+
+@dataclass
+class DINO(MultiCropMethod, MomentumMethod):
+    """Caron et al. 2021, arXiv:2104.14294. The student says of every crop what its slow teacher says of a full view.
+
+    The paper's head is 2048 wide with a bottleneck of 256 and 65,536 prototypes, on 384 features and more of 1.3
+    million images.
+    """
+
+    repels = "prototypes"
+    stores = "prototypes, a centre"
+    whole_batch = "the centre follows the whole batch"
+
+    target_momentum: float = key(0.996, "what the teacher keeps of itself in a step; rises to 1 by a half cosine")
+    prototypes: int = key(1024, "of the teacher's answers; 65536 in the paper")
+    temperature: float = key(0.1, "of the student")
+    teacher_temperature: float = key(0.07, "of the teacher, once it is warm")
+    first_teacher_temperature: float = key(0.04, "of the teacher at first")
+    teacher_warmup: float = key(0.1, "part of the run in which the teacher's temperature rises")
+    center_momentum: float = key(0.9, "what the centre of the teacher's answers keeps of itself in a step")
+    hidden_dim: int = key(512, "width of the head's hidden layers; 2048 in the paper")
+    projection_dim: int = key(128, "of what is compared with the prototypes; 256 in the paper")
+
+    def build(self, encoder):
+        super().build(encoder)
+        gelu = functools.partial(keras.activations.gelu, approximate=True)
+        dense = [keras.layers.Dense(self.hidden_dim, activation=gelu, name=f"dense{i}") for i in range(2)]
+        self.projector = keras.Sequential([*dense, keras.layers.Dense(self.projection_dim, name="dense2")], "projector")
+        self.projector.build((None, None, encoder.dim))
+        self.make_prototypes(self.projection_dim)
+        self.center = keras.Variable(tf.zeros(self.prototypes), trainable=False, name="center")
+        self.target = Momentum(self.encoder, self.projector, self.last, name="target")
+
+    def loss(self, batch, training):
+        student = self.crops(batch, training)
+        with self.target.weights_in_use():
+            teacher = self.crops(batch, training, small=False)
+            answers = [self.answer(crop.rows) for crop in teacher]
+        said, shown = [self.answer(crop.rows) for crop in student], [crop.shown for crop in student]
+        warmth = self.warm_temperature()
+        loss = losses.dino(said, answers, self.center.value, self.temperature, warmth, shown)
+        if training:
+            seen = tf.concat([crop.shown for crop in teacher], axis=0)
+            mean = masked_mean(tf.concat(answers, axis=0), seen[:, None], axis=0)
+            self.center.assign(self.center_momentum * self.center.value + (1 - self.center_momentum) * mean)
+        return {"loss": loss}
+
+    def answer(self, rows: tf.Tensor) -> tf.Tensor:
+        """Cosines with the prototypes: the last layer's weights are normalised, their norm is 1 throughout."""
+        return tf.matmul(normalize(rows), tf.math.l2_normalize(self.last.kernel.value, axis=0))
+
+    def warm_temperature(self) -> tf.Tensor:
+        """The teacher's temperature at this step."""
+        done = tf.cast(self.target.updates.value, tf.float32) / max(1, int(self.teacher_warmup * self.total_steps))
+        first = self.first_teacher_temperature
+        return first + (self.teacher_temperature - first) * tf.minimum(done, 1.0)

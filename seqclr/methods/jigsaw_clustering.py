@@ -1,0 +1,85 @@
+"""Jigsaw Clustering: tiles of several images in one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import keras
+import tensorflow as tf
+
+from seqclr import losses
+from seqclr.config import key
+from seqclr.errors import UserError
+from seqclr.methods.base import Method
+from seqclr.nn import frames
+from seqclr.nn.heads import mlp
+from seqclr.nn.image_encoders import ImageEncoder
+from seqclr.nn.replicas import gather
+from seqclr.recipes.tiles import Tiles, tiling
+
+
+@dataclass
+class JigsawClustering(Method):
+    """Chen et al. 2021, arXiv:2104.00323. Images are put together of tiles of four; each tile says of which and where.
+
+    The tiles of an image are a cluster, told from the others as in SupCon, and each is told its place among the four.
+    Of a picture the parts of the feature map are averaged, of a line the frames.
+    """
+
+    repels = "tiles of other images"
+    recipe = Tiles
+    whole_batch = "the tiles of the other images of it are the negatives"
+
+    temperature: float = key(0.07, "of the softmax between tiles")
+    hidden_dim: int = key(256, "width of the head's hidden layer")
+    projection_dim: int = key(128, "of what is compared")
+
+    def build(self, encoder):
+        super().build(encoder)
+        self.tiling = tiling(encoder.height, encoder.width)
+        for name, length, count in zip(("height", "width"), (encoder.height, encoder.width), self.tiling):
+            if length % count:
+                raise UserError(f"{name} {length} is cut into {count} tiles: take a multiple of {count}")
+        if any(frames < count for frames, count in zip(encoder.grid, self.tiling)):
+            raise UserError(
+                f"{self.tiling[0]}x{self.tiling[1]} tiles lie in {encoder.grid[0]}x{encoder.grid[1]} frames: take "
+                "larger images, and lines whose width is more than twice their height"
+            )
+        self.projector = mlp((self.hidden_dim, self.projection_dim), "projector", input_dim=encoder.dim)
+        self.head = keras.layers.Dense(4, dtype="float32", name="head")
+        self.head.build((None, None, encoder.dim))
+
+    def loss(self, batch, training):
+        montages, image, place = self.shuffled(batch)
+        features = self.split(montages, training)
+        z = tf.cast(self.projector(features, training=training), tf.float32)
+        rows = [tf.reshape(x, [-1, x.shape[-1]]) for x in (z, self.head(features))]
+        z, scores, image, place = map(gather, (*rows, image, place))
+        clustering = losses.sup_con(z, image, self.temperature)
+        location = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=place, logits=scores))
+        return {"loss": clustering + location, "clustering": clustering, "location": location}
+
+    def shuffled(self, batch: dict[str, tf.Tensor]):
+        """Images of a replica's tiles, `uint8 [B, H, W, 3]`, and of every tile, `int32 [4B]`, the image and the place.
+
+        The order is drawn from the images' own numbers, so that a resumed run draws it again.
+        """
+        _, _, height, width, channels = batch["tiles"].shape
+        rows, columns = self.tiling
+        tiles = tf.reshape(batch["tiles"], [-1, height, width, channels])
+        seed = tf.stack([tf.reduce_sum(batch["index"]), batch["index"][0]])
+        order = tf.argsort(tf.random.stateless_uniform([tf.shape(tiles)[0]], seed))
+        laid = tf.reshape(tf.gather(tiles, order), [-1, rows, columns, height, width, channels])
+        montages = tf.reshape(tf.transpose(laid, (0, 1, 3, 2, 4, 5)), [-1, rows * height, columns * width, channels])
+        return montages, tf.gather(batch["index"], order // 4), order % 4
+
+    def split(self, montages: tf.Tensor, training: bool) -> tf.Tensor:
+        """The mean feature of each tile, `float32 [B, 4, D]`."""
+        layer = "cnn" if isinstance(self.encoder, ImageEncoder) else self.layer
+        features, _ = self.encoder(montages, training=training, layer=layer)
+        (height, width), (rows, columns) = self.encoder.grid, self.tiling
+        x = tf.reshape(tf.cast(features, tf.float32), [-1, height, width, features.shape[-1]])
+        down, across = (frames.windows(f"windows:{n}", size) for n, size in ((rows, height), (columns, width)))
+        total = down.sum(1)[:, None] * across.sum(1)
+        x = tf.einsum("rh,cw,bhwd->brcd", down, across, x) / total[..., None]
+        return tf.reshape(x, [-1, 4, x.shape[-1]])

@@ -1,0 +1,100 @@
+"""What methods share that compare two full views and small ones by prototypes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
+
+import keras
+import tensorflow as tf
+
+from seqclr.config import key
+from seqclr.errors import UserError
+from seqclr.methods.base import TwoViewMethod, stacked
+from seqclr.nn import frames
+from seqclr.nn.replicas import gather
+from seqclr.recipes.text import MultiCrop
+
+
+class Crop(NamedTuple):
+    """A view of every image of all replicas: instances `float32 [N, D]`, and which of them it shows, `bool [N]`.
+
+    Row i of every crop is the same window of the same page.
+    """
+
+    rows: tf.Tensor
+    shown: tf.Tensor
+
+
+@dataclass
+class MultiCropMethod(TwoViewMethod):
+    """Two full views and the small ones of the preset, if it has any, compared by `self.last`, the prototypes.
+
+    Small views of a line show some of its windows, which only match=geometry finds; where a page is one instance, a
+    small view is one too.
+    """
+
+    recipe = MultiCrop
+    small_size: ClassVar[tuple[float, float] | None] = (
+        None  # of small views, factors of the page's; None: there are none
+    )
+
+    prototypes: int = key(300, "directions that instances are compared by")
+    freeze: float = key(0.01, "part of the run in which the prototypes do not learn")
+
+    def make_recipe(self, views):
+        recipe = super().make_recipe(views)
+        self.small_size = recipe.small[0][1] if recipe.small else None
+        return recipe
+
+    def build(self, encoder):
+        super().build(encoder)
+        if self.small_size is None:
+            return
+        if self.match == "place" and self.windows() > 1:
+            raise UserError("match 'place': a small view shows a part of the windows; set match=geometry or frames=all")
+        page = encoder.height, encoder.width
+        height, width = (max(1, round(length * factor)) for length, factor in zip(page, self.small_size))
+        try:
+            encoder(tf.zeros((1, height, width, 3), tf.uint8), layer=self.layer)
+        except (ValueError, tf.errors.InvalidArgumentError):
+            raise UserError(
+                f"this encoder takes no small views of {height}x{width}: set positions=none where they are learned, "
+                "another encoder for vit_tiny, and for lines views of the page's height"
+            ) from None
+
+    def make_prototypes(self, dim: int) -> None:
+        """Unit vectors, the columns of the kernel of `self.last`, which is a part of its own and starts frozen."""
+        self.last = keras.layers.Dense(self.prototypes, use_bias=False, dtype="float32", name="last")
+        self.last.build((None, dim))
+        self.last.kernel.assign(tf.math.l2_normalize(self.last.kernel.value, axis=0))
+
+    def frozen(self, step):
+        return frozenset({"last"} if step < int(self.freeze * self.total_steps) else ())
+
+    def crops(self, batch: dict[str, tf.Tensor], training: bool, small: bool = True) -> list[Crop]:
+        """The projections of the full views, then of the small ones, unless they are not wanted."""
+        _, mask, z = self.embed(batch, training)
+        crops = gathered(*self.pool(z, batch, mask), views=2)
+        if small and "small" in batch:
+            crops += self.small_crops(batch, training, page=z.shape[1])
+        return crops
+
+    def small_crops(self, batch: dict[str, tf.Tensor], training: bool, page: int) -> list[Crop]:
+        """page: the frames of a full view."""
+        views = batch["small"].shape[1]
+        widths = tf.tile(batch["small_width"], [views]) if "small_width" in batch else None
+        features, mask = self.encoder(stacked(batch["small"]), widths, training=training, layer=self.layer)
+        z = tf.cast(self.projector(features, training=training), tf.float32)
+        if self.match == "place":
+            return gathered(*frames.pool(z, "all", mask), views)
+        return gathered(*frames.pool(z, self.frames, mask, stacked(batch["small_geometry"]), page), views)
+
+
+def gathered(pooled: tf.Tensor, shown: tf.Tensor | None, views: int) -> list[Crop]:
+    """The crops of instances `[VB, N, D]` and of what they show, `bool [VB, N]` or None."""
+    shown = tf.ones(tf.shape(pooled)[:2]) if shown is None else tf.cast(shown, tf.float32)
+    rows = tf.reshape(pooled, [views, -1, pooled.shape[-1]])
+    rows = tf.unstack(gather(tf.transpose(rows, (1, 0, 2))), views, axis=1)
+    shown = tf.unstack(gather(tf.transpose(tf.reshape(shown, [views, -1]))), views, axis=1)
+    return [Crop(*crop) for crop in zip(rows, (s > 0 for s in shown))]

@@ -1,0 +1,86 @@
+"""SwAV on frames."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import keras
+import tensorflow as tf
+
+from seqclr import losses
+from seqclr.config import key
+from seqclr.errors import UserError
+from seqclr.losses.common import follow, normalize
+from seqclr.methods.multicrop import MultiCropMethod
+from seqclr.nn.heads import mlp
+from seqclr.nn.queue import Queue
+
+
+@dataclass
+class SwAV(MultiCropMethod):
+    """Caron et al. 2020, arXiv:2006.09882. The code of a full view is predicted from every other view.
+
+    Codes use all prototypes alike, so a batch, with the queue, needs as many instances as there are: the paper's 3000
+    are for batches of 4096 and 1000 classes, here lines have few characters. Its head's hidden layer is 2048 wide. One
+    queue holds both full views, where the official code has one for each.
+    """
+
+    repels = "prototypes"
+    stores = "prototypes, perhaps a queue"
+    whole_batch = "its codes are assigned over the batch"
+
+    prototypes: int = key(300, "directions that codes are made of; 3000 in the paper")
+    temperature: float = key(0.1, "of the softmax that predicts a code")
+    epsilon: float = key(0.05, "how soft the codes are")
+    queue_size: int = key(0, "earlier projections that codes are assigned with, for small batches; 3840 in the paper")
+    queue_start: float = key(0.075, "part of the run in which the queue is filled but not used")
+    hidden_dim: int = key(256, "width of the head's hidden layer")
+    projection_dim: int = key(128, "of what is compared")
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.queue_size < 0:
+            raise UserError(f"queue_size {self.queue_size}: at least 0, which is none")
+
+    def build(self, encoder):
+        super().build(encoder)
+        if self.batch_size:
+            count = self.batch_size * self.windows() + self.queue_size
+            if self.prototypes > count:
+                raise UserError(
+                    f"prototypes {self.prototypes}: codes are assigned over {count} instances, so take at most as many "
+                    "prototypes, a larger batch_size or a queue_size"
+                )
+        self.projector = mlp((self.hidden_dim, self.projection_dim), "projector", input_dim=encoder.dim)
+        self.make_prototypes(self.projection_dim)
+        if self.queue_size:
+            self.queue = Queue(self.queue_size, self.projection_dim)
+            self.steps = keras.Variable(0, trainable=False, dtype="int32", name="steps")
+
+    def loss(self, batch, training):
+        rows, shown = zip(*self.crops(batch, training))
+        rows = [normalize(crop) for crop in rows]
+        scores = [self.last(crop) for crop in rows]
+        loss = tf.reduce_mean([self.swapped(i, scores, shown) for i in range(2)])
+        if training and self.queue_size:
+            self.queue.push(tf.concat([tf.boolean_mask(rows[i], shown[i]) for i in range(2)], axis=0))
+            self.steps.assign(self.steps.value + 1)
+        return {"loss": loss}
+
+    def swapped(self, i: int, scores: list[tf.Tensor], shown: list[tf.Tensor]) -> tf.Tensor:
+        """How well the other crops predict the codes of crop i, where both show what is coded."""
+        codes = self.codes(tf.boolean_mask(scores[i], shown[i]))
+        predicted = [
+            [tf.boolean_mask(of, shown[i]) for of in (scores[j], shown[j])] for j in range(len(scores)) if j != i
+        ]
+        return tf.reduce_mean([follow(codes, logits / self.temperature, both) for logits, both in predicted])
+
+    def codes(self, scores: tf.Tensor) -> tf.Tensor:
+        if not self.queue_size:
+            return losses.sinkhorn(scores, self.epsilon)
+        used = tf.where(self.steps.value < int(self.queue_start * self.total_steps), 0, self.queue_size)
+        scores = tf.concat([self.last(self.queue.keys.value[:used]), scores], axis=0)
+        return losses.sinkhorn(scores, self.epsilon)[used:]
+
+    def after_step(self):
+        self.last.kernel.assign(tf.math.l2_normalize(self.last.kernel.value, axis=0))

@@ -1,0 +1,19 @@
+"""The table of methods."""
+
+from pathlib import Path
+
+from seqclr.methods import METHODS, table
+
+
+def test_every_method_has_a_row_and_the_docs_have_them_all():
+    rows = table.table().splitlines()[2:]
+    assert [row.split("`")[1] for row in rows] == list(METHODS)
+    assert table.table() in (Path(__file__).parents[2] / "docs" / "methods.md").read_text(encoding="utf-8")
+
+
+def test_a_row_says_what_the_docstring_says():
+    row = next(row for row in table.table().splitlines() if "`moco`" in row)
+    cells = [cell.strip() for cell in row.split("|")[1:-1]]
+    assert cells[1] == "[He et al. 2020](https://arxiv.org/abs/1911.05722)"
+    assert cells[2:6] == ["two views", "keys of earlier batches", "yes", "a queue of keys"]
+    assert "`queue_size=4096`" in cells[6] and "frames=" not in cells[6]

@@ -3,12 +3,28 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import NamedTuple
 
 
 def seqclr(*words: object) -> None:
     """Runs a verb; subprocess.CalledProcessError where it fails."""
     subprocess.run([sys.executable, "-m", "seqclr.cli", *map(str, words)], check=True)
+
+
+class Measured(NamedTuple):
+    code: int
+    seconds: float
+    mib: int  # the most that was resident, of the process and each of its own
+
+
+def measured(*words: object) -> Measured:
+    """Runs a verb, whatever comes of it."""
+    start = time.perf_counter()
+    process = subprocess.Popen([sys.executable, "-m", "seqclr.cli", *map(str, words)])
+    _, status, usage = os.wait4(process.pid, 0)
+    return Measured(os.waitstatus_to_exitcode(status), time.perf_counter() - start, usage.ru_maxrss // 1024)
 
 
 def sites_and_pool(data: Path) -> tuple[list[Path], list[Path]]:

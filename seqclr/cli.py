@@ -28,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs a verb; returns 0: done, 1: the work failed, 2: arguments or data are wrong, 130: interrupted."""
     argv = list(sys.argv[1:] if argv is None else argv)
     if not argv or argv[0] in ("-h", "--help"):
-        print("usage: seqclr VERB ...\n\n" + "\n".join(f"  {verb:10} {run.__doc__}" for verb, run in VERBS.items()))
+        print("usage: seqclr VERB ...\n\n" + "\n".join(f"  {verb:13} {run.__doc__}" for verb, run in VERBS.items()))
         return 0
     if argv[0] == "--version":
         print(__version__)
@@ -321,6 +321,34 @@ def embed(parser: Parser, argv: list[str]) -> int:
     return 0
 
 
+def pseudo_labels(parser: Parser, argv: list[str]) -> int:
+    """writes the clusters that a run found as labels, for another network to learn from"""
+    parser.add_argument("--model", required=True, help="a run of any kind")
+    parser.add_argument("--output", required=True, metavar="OUT.csv")
+    parser.add_argument(
+        "--clusters", type=int, metavar="N", help="find so many in the features; default: the run's own"
+    )
+    parser.add_argument("--data", nargs="+", default=[], metavar="PATH", help="images (default: those of the run)")
+    parser.add_argument("--seed", type=int, default=0, help="of the search")
+    args = parser.parse_args(argv)
+    _import_tensorflow()
+    from seqclr.probe.pseudo_labels import pseudo_labels
+
+    count = pseudo_labels(args.model, args.output, args.data, args.clusters, args.seed)
+    print(f"{args.output}: {count} clusters")
+    return 0
+
+
+def methods(parser: Parser, argv: list[str]) -> int:
+    """a table of the methods of pretraining"""
+    parser.parse_args(argv)
+    _import_tensorflow()
+    from seqclr.methods.table import table
+
+    print(table())
+    return 0
+
+
 def predict(parser: Parser, argv: list[str]) -> int:
     """reads images: one line each, of file, text and confidence, between tabs"""
     parser.add_argument("--model", required=True, help="a fine-tuning run or an export")
@@ -431,7 +459,22 @@ def show_views(parser: Parser, argv: list[str]) -> int:
 
 VERBS = {
     verb.__name__.replace("_", "-"): verb
-    for verb in (pretrain, finetune, launch, probe, embed, evaluate, predict, export, check, pack, synth, show_views)
+    for verb in (
+        pretrain,
+        finetune,
+        launch,
+        methods,
+        probe,
+        embed,
+        pseudo_labels,
+        evaluate,
+        predict,
+        export,
+        check,
+        pack,
+        synth,
+        show_views,
+    )
 }
 
 if __name__ == "__main__":

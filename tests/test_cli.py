@@ -455,6 +455,13 @@ def test_a_key_of_yes_or_no_is_a_flag(monkeypatch, words, expected):
     assert seen[0].deterministic is expected and seen[0].height == 16
 
 
+def test_loss_is_short_for_loss_name(monkeypatch):
+    seen = []
+    monkeypatch.setattr("seqclr.engine.pretrain.pretrain", lambda config, *_: seen.append(config) or {})
+    assert cli.main(["pretrain", "--data", "pages", "--output", "run", "--loss", "triplet"]) == 0
+    assert seen[0].loss_name == "triplet"
+
+
 @pytest.mark.parametrize("number, status", [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
 def test_a_machine_that_is_taken_away_is_no_failure(monkeypatch, capsys, number, status):
     def stopped(*_):

@@ -5,7 +5,6 @@ Every image is decoded once. What is found has a kind (`KINDS`), names its files
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import hashlib
 import os
@@ -17,7 +16,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from seqclr.data import images
+from seqclr.data import images, lists
 from seqclr.data.charset import FRAME_STRIDE, Charset, frames_needed, normalize
 from seqclr.data.records import Entry, survey
 from seqclr.errors import UserError
@@ -112,7 +111,7 @@ def check(
     allowed = None if charset is None else Charset(charset, case)
     entries, faults = survey(paths, label_pattern)
     if fix is not None:
-        _check_fix(Path(fix), entries)
+        lists.check_free(Path(fix), entries)
     looks = _look_at_all(entries)
     findings = [
         Finding("missing" if fault.missing else "unusable", (_printable(fault.file),), _printable(fault.reason))
@@ -123,7 +122,7 @@ def check(
     findings += _labels(looks, allowed, case, (height, width, resize))
     findings += _twins(looks, case)
     if fix is not None:
-        _write_clean(Path(fix), [look.entry for look in looks], findings)
+        lists.write(Path(fix), _clean([look.entry for look in looks], findings, Path(fix)))
     return Report(_summary(entries, looks, case), findings)
 
 
@@ -288,38 +287,11 @@ def _short(characters: str) -> str:
 # the clean list
 
 
-def _check_fix(fix: Path, entries: list[Entry]) -> None:
-    if fix.suffix.lower() != ".csv":
-        raise UserError(f"{fix} does not end in .csv: the clean list is a CSV file")
-    if fix.exists():
-        raise UserError(f"{fix} exists already: give the clean list another name")
-    if not fix.absolute().parent.is_dir():
-        raise UserError(f"{fix} cannot be written: its folder does not exist")
-    store = next((entry.store for entry in entries if entry.store), None)
-    if store:
-        raise UserError(f"{store} is no folder, so a CSV file cannot list its images: leave it or --fix out")
-
-
-def _write_clean(fix: Path, readable: list[Entry], findings: list[Finding]) -> None:
-    """Labelled rows, or, where nothing is labelled, all images with an empty text, as pretraining takes them."""
+def _clean(readable: list[Entry], findings: list[Finding], fix: Path) -> list[Entry]:
+    """Labelled rows, or, where nothing is labelled, all images, as pretraining takes them."""
     dropped = {entry for finding in findings for entry in finding.drop}
     clean = [entry for entry in readable if entry not in dropped]
     rows = [entry for entry in clean if entry.text is not None] or clean
     if not rows:
         raise UserError(f"{fix} would be empty, for every row has something wrong: look at the findings without --fix")
-    unfinished = fix.with_name(fix.name + ".part")
-    try:
-        with open(unfinished, "w", newline="", encoding="utf-8") as stream:
-            writer = csv.writer(stream)
-            writer.writerow(["file", "text", "split"])
-            writer.writerows([_path_for(fix, entry), entry.text or "", entry.split or ""] for entry in rows)
-        unfinished.replace(fix)
-    except (OSError, UnicodeError) as error:
-        unfinished.unlink(missing_ok=True)
-        raise UserError(f"{fix} cannot be written ({error}): check the path and the names of the files") from None
-
-
-def _path_for(fix: Path, entry: Entry) -> str:
-    """Relative where the list and its images can be moved together."""
-    file, folder = Path(entry.file).absolute(), fix.absolute().parent
-    return str(file.relative_to(folder) if file.is_relative_to(folder) else file)
+    return rows

@@ -6,19 +6,26 @@ from seqclr.methods.base import Method
 from seqclr.methods.byol import BYOL
 from seqclr.methods.classifier import Classifier
 from seqclr.methods.clique_cnn import CliqueCNN
+from seqclr.methods.cmc import CMC
+from seqclr.methods.cpc import CPC
+from seqclr.methods.curl import CURL
 from seqclr.methods.deep_cluster import DeepCluster
 from seqclr.methods.dino import DINO
 from seqclr.methods.exemplar import Exemplar
 from seqclr.methods.generated import Generated
 from seqclr.methods.generated_simclr import GeneratedSimCLR
 from seqclr.methods.inst_disc import InstDisc
+from seqclr.methods.inva_spread import InvaSpread
 from seqclr.methods.jigsaw_clustering import JigsawClustering
 from seqclr.methods.masked import Masked
 from seqclr.methods.masked_simclr import MaskedSimCLR
 from seqclr.methods.moco import MoCo, MoCoV2
 from seqclr.methods.moco_v3 import MoCoV3
+from seqclr.methods.pix_contrast import PixContrast
+from seqclr.methods.pix_pro import PixPro
 from seqclr.methods.sela import SeLa
 from seqclr.methods.simclr import SimCLR
+from seqclr.methods.simclr_v2 import SimCLRV2
 from seqclr.methods.simsiam import SimSiam
 from seqclr.methods.swav import SwAV
 from seqclr.methods.vicreg import VICReg
@@ -29,20 +36,27 @@ METHODS: dict[str, type[Method]] = {
     "byol": BYOL,
     "classifier": Classifier,
     "clique_cnn": CliqueCNN,
+    "cmc": CMC,
+    "cpc": CPC,
+    "curl": CURL,
     "deep_cluster": DeepCluster,
     "dino": DINO,
     "exemplar": Exemplar,
     "generated": Generated,
     "generated_simclr": GeneratedSimCLR,
     "inst_disc": InstDisc,
+    "inva_spread": InvaSpread,
     "jigsaw_clustering": JigsawClustering,
     "masked": Masked,
     "masked_simclr": MaskedSimCLR,
     "moco": MoCo,
     "moco_v2": MoCoV2,
     "moco_v3": MoCoV3,
+    "pix_contrast": PixContrast,
+    "pix_pro": PixPro,
     "sela": SeLa,
     "simclr": SimCLR,
+    "simclr_v2": SimCLRV2,
     "simsiam": SimSiam,
     "swav": SwAV,
     "vicreg": VICReg,

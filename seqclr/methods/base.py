@@ -36,6 +36,8 @@ class Method(abc.ABC):
     batch_size: ClassVar[int] = 0  # of the run; set before `build`, 0 where nobody did
     whole_batch: ClassVar[str | None] = None  # why its loss is not the mean of that of parts, where it is not
     needs_lines: ClassVar[str | None] = None  # why it needs an encoder of text lines, where it does
+    repels: ClassVar[str] = ""  # what its instances are told from, for the table of methods
+    stores: ClassVar[str] = ""  # what it keeps beside networks, for the same
     charset: ClassVar[Charset | None] = None  # what it reads, where it does: such a run can be evaluated and read with
     layer = "transformer"  # whose frames it trains; no ClassVar, as for two-view methods it is a field
 

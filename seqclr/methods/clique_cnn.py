@@ -45,4 +45,5 @@ class CliqueCNN(Relabelled):
         features = self.pooled_features(batches)
         found = clusters.cliques(features.reshape(-1, features.shape[-1]), self.cliques, self.clique_size, rounds)
         self.labels.assign(found.reshape(self.labels.shape))
+        self.restart_head()
         self.rounds.assign(rounds + 1)

@@ -17,9 +17,8 @@ from seqclr.nn import clusters
 class DeepCluster(Relabelled):
     """Caron et al. 2018, arXiv:1807.05520. K-means of the features before each pass gives the classes of the pass.
 
-    The top layer starts anew with each, as cluster 5 of now is not cluster 5 of before (its moments in the optimizer
-    stay). Classes weigh alike, where the paper draws images evenly from them. No Sobel filter before the encoder.
-    `agreement` is the normalised mutual information with the classes before.
+    The top layer starts anew with each. Classes weigh alike, where the paper draws images evenly from them. No Sobel
+    filter before the encoder. `agreement` is the normalised mutual information with the classes before.
     """
 
     clusters: int = key(100, "classes; 10,000 in the paper, of 1.3 million images")
@@ -40,9 +39,7 @@ class DeepCluster(Relabelled):
         self.labels.assign(found.reshape(self.labels.shape))
         counts = np.bincount(found, minlength=self.clusters)
         self.shares.assign(len(found) / (self.clusters * np.maximum(counts, 1)))
-        draw = np.random.default_rng(rounds)
-        self.head.kernel.assign(draw.normal(0, 0.01, self.head.kernel.shape))
-        self.head.bias.assign(np.zeros(self.head.bias.shape))
+        self.restart_head()
         self.rounds.assign(rounds + 1)
 
     def weights(self, labels):

@@ -24,6 +24,8 @@ class DINO(MultiCropMethod, MomentumMethod):
     million images.
     """
 
+    repels = "prototypes"
+    stores = "prototypes, a centre"
     whole_batch = "the centre follows the whole batch"
 
     target_momentum: float = key(0.996, "what the teacher keeps of itself in a step; rises to 1 by a half cosine")

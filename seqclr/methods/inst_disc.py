@@ -21,13 +21,17 @@ class InstDisc(Surrogate):
     """Wu et al. 2018, arXiv:1805.01978. Every instance is a class of its own, and its vector in a memory bank the
     weight of the class.
 
-    Batch norm follows the projection, which the paper's has none of: frames start nearly alike, and the constant Z of
-    the first batch would not fit what comes when they part. The noise is drawn from the step's number, so that all replicas draw the same. No proximal term, as in the official
-    code, which has none either.
+    Batch norm follows the projection, unlike in the paper: frames start nearly alike, and the constant Z of the first
+    batch would not fit once they part. Noise is drawn once a batch, from the step's number, so that all replicas draw
+    the same.
+    No proximal term, as in the official code.
     """
 
+    repels = "instances of the whole set"
+    stores = "a memory bank, the constant Z"
+
     temperature: float = key(0.07, "of the scores")
-    negatives: int = key(4096, "noise that an instance is told from; 0: all instances, in one softmax")
+    noise: int = key(4096, "noise that an instance is told from; 0: all instances, in one softmax")
     bank_momentum: float = key(0.5, "what a vector of the bank keeps of itself")
     projection_dim: int = key(128, "of what is compared")
 
@@ -48,11 +52,10 @@ class InstDisc(Surrogate):
             rows, vectors = (tf.boolean_mask(x, tf.reshape(valid, [-1])) for x in (rows, vectors))
         rows, vectors = gather(rows), gather(vectors)
         memory = self.bank.vectors.value
-        loss = (
-            self.among_all(vectors, rows, memory)
-            if self.negatives == 0
-            else self.among(vectors, rows, memory, training)
-        )
+        if self.noise:
+            loss = self.among(vectors, rows, memory, training)
+        else:
+            loss = self.among_all(vectors, rows, memory)
         if training:
             self.bank.follow(rows, vectors, self.bank_momentum)
             self.steps.assign(self.steps.value + 1)
@@ -63,15 +66,13 @@ class InstDisc(Surrogate):
         return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=rows, logits=scores))
 
     def among(self, vectors, rows, memory, training: bool) -> tf.Tensor:
-        """Noise-contrastive estimation against `negatives` instances drawn evenly, for each its own."""
-        seed = tf.stack([self.steps.value, 0])
-        shape = [tf.shape(rows)[0], self.negatives]
-        noise = tf.random.stateless_uniform(shape, seed, 0, self.bank.vectors.shape[0], tf.int32)
+        """Noise-contrastive estimation against `noise` instances drawn evenly, the same for all of a batch."""
+        size = memory.shape[0]
+        others = tf.random.stateless_uniform([self.noise], [self.steps.value, 0], 0, size, tf.int32)
         positive = tf.exp(tf.reduce_sum(vectors * tf.gather(memory, rows), -1) / self.temperature)
-        negative = tf.exp(tf.einsum("nd,nmd->nm", vectors, tf.gather(memory, noise)) / self.temperature)
-        size = float(self.bank.vectors.shape[0])
+        negative = tf.exp(products(vectors, tf.gather(memory, others)) / self.temperature)
         first = tf.stop_gradient(tf.reduce_mean(negative) * size)
         z = tf.where(self.partition.value > 0, self.partition.value, first)
         if training:
             self.partition.assign(z)
-        return losses.nce(positive, negative, self.negatives, self.bank.vectors.shape[0], z)
+        return losses.nce(positive, negative, self.noise, size, z)

@@ -26,6 +26,7 @@ class JigsawClustering(Method):
     Of a picture the parts of the feature map are averaged, of a line the frames.
     """
 
+    repels = "tiles of other images"
     recipe = Tiles
     whole_batch = "the tiles of the other images of it are the negatives"
 

@@ -20,6 +20,9 @@ class MoCo(MomentumMethod):
     for 1.3 million images.
     """
 
+    repels = "keys of earlier batches"
+    stores = "a queue of keys"
+
     target_momentum: float = key(0.999, "what the copy keeps of itself in a step")
     queue_size: int = key(4096, "keys that are kept")
     temperature: float = key(0.07, "of the softmax")

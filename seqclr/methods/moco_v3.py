@@ -17,6 +17,7 @@ class MoCoV3(MomentumMethod):
     Heads as for its ResNet, 4096 wide in the paper; the temperature is that of its ViT (1.0 for the ResNet).
     """
 
+    repels = "other instances of the batch"
     whole_batch = "the other images of it are the negatives"
 
     temperature: float = key(0.2, "of the softmax")

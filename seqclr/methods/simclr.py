@@ -6,22 +6,30 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
-from seqclr import losses
 from seqclr.config import key
+from seqclr.errors import UserError
 from seqclr.methods.base import Instances, TwoViewMethod, choose
+from seqclr.methods.pair_losses import CHOOSY, PAIR_LOSSES
 from seqclr.nn.heads import mlp
-
-LOSSES = {"info_nce": losses.info_nce, "nt_xent": losses.nt_xent}
 
 
 @dataclass
 class SimCLR(TwoViewMethod):
-    """Chen et al. 2020, arXiv:2002.05709. Each instance finds its partner among those of other images and places."""
+    """Chen et al. 2020, arXiv:2002.05709. Each instance finds its partner among those of other images and places.
 
+    Another loss of pairs may take the place of its own (pair_losses.py). The binary loss of a memory bank, nce, is no
+    such: its normaliser is kept from the first batch on.
+    """
+
+    repels = "other instances of the batch"
     whole_batch = "the other images of it are the negatives"
 
-    loss_name: str = key("info_nce", "the article's, negatives from the other view; nt_xent is SimCLR's, from both")
-    temperature: float = key(0.1, "of the softmax")
+    loss_name: str = key(
+        "info_nce",
+        "the article's, negatives from the other view; nt_xent, SimCLR's, from both; or debiased, hard_negative, "
+        "flat_nce, align_uniform, margin_contrastive, triplet, n_pair",
+    )
+    temperature: float = key(0.1, "of the softmax, where the loss has one; 0.5 for debiased and hard_negative there")
     negatives: str = key("all", "all, those of other images, or those of other images at the same place")
     hidden_dim: int = key(256, "width of the head's hidden layers")
     projection_dim: int = key(128, "of what is compared")
@@ -29,8 +37,12 @@ class SimCLR(TwoViewMethod):
 
     def __post_init__(self):
         super().__post_init__()
-        choose("loss_name", self.loss_name, tuple(LOSSES))
+        choose("loss_name", self.loss_name, sorted(PAIR_LOSSES))
         choose("negatives", self.negatives, ("all", "images", "place"))
+        if self.negatives != "all" and self.loss_name not in CHOOSY:
+            raise UserError(
+                f"negatives '{self.negatives}': {self.loss_name} takes all, {' and '.join(CHOOSY)} can choose"
+            )
 
     def build(self, encoder):
         super().build(encoder)
@@ -49,5 +61,5 @@ class SimCLR(TwoViewMethod):
             others = image != seen.image
             return others & (place == seen.place) if self.negatives == "place" else others
 
-        negatives = None if self.negatives == "all" else allowed
-        return LOSSES[self.loss_name](seen.first, seen.second, self.temperature, negatives)
+        chosen = {} if self.negatives == "all" else {"negatives": allowed}
+        return PAIR_LOSSES[self.loss_name](seen.first, seen.second, self.temperature, **chosen)

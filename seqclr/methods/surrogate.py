@@ -30,6 +30,8 @@ class Surrogate(FrameMethod):
     `labels: int32 [records, windows]`, or `[records, windows, heads]` of several heads, is in the checkpoint.
     """
 
+    repels = "other classes"
+    stores = "a class for every instance"
     recipe = OneView
     heads = 1
     records = 0
@@ -51,7 +53,7 @@ class Surrogate(FrameMethod):
         features, mask = self.encode(batch, training)
         pooled, valid = self.pool(features, batch, mask)
         logits = self.head(pooled, training=training)
-        return tf.nn.log_softmax(tf.reshape(logits, [*logits.shape[:2], self.heads, self.classes])), valid
+        return tf.nn.log_softmax(tf.reshape(logits, [-1, logits.shape[1], self.heads, self.classes])), valid
 
     def loss(self, batch, training):
         scores, valid = self.classify(batch, training)
@@ -82,6 +84,12 @@ class Relabelled(Surrogate):
 
     def phase(self, step):
         return self.frozen(step), step // self.steps_per_epoch
+
+    def restart_head(self) -> None:
+        """Class 5 of now is not class 5 of before; its moments in the optimizer stay."""
+        draw = np.random.default_rng(int(self.rounds.numpy()))
+        self.head.kernel.assign(draw.normal(0, 0.01, self.head.kernel.shape))
+        self.head.bias.assign(np.zeros(self.head.bias.shape))
 
     def whole_set(self, batches: Iterable[dict], function) -> np.ndarray:
         """What a function of a batch, as a recipe would have made it, gives for the whole set, in inference mode."""

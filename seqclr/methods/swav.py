@@ -25,6 +25,8 @@ class SwAV(MultiCropMethod):
     for each.
     """
 
+    repels = "prototypes"
+    stores = "prototypes, perhaps a queue"
     whole_batch = "its codes are assigned over the batch"
 
     prototypes: int = key(64, "directions that codes are made of; 3000 in the paper")

@@ -17,7 +17,7 @@ def k_means(features: np.ndarray, count: int, seed: int, dimensions: int = 256) 
 
     components = min(dimensions, *features.shape)
     rows = normalize(PCA(components, whiten=True, random_state=seed).fit_transform(features.astype(np.float64)))
-    return KMeans(count, init="random", n_init=1, max_iter=20, random_state=seed).fit(rows).labels_.astype(np.int32)
+    return KMeans(count, n_init=1, max_iter=20, random_state=seed).fit(rows).labels_.astype(np.int32)
 
 
 def agreement(first: np.ndarray, second: np.ndarray) -> float:

@@ -7,6 +7,7 @@ Those of pictures are in image_encoders.py.
 from __future__ import annotations
 
 import dataclasses
+import functools
 
 import keras
 import tensorflow as tf
@@ -39,7 +40,8 @@ SIZES = {
 
 
 def build_encoder(name: str, height: int, width: int, positions: str, dropout: float = 0.1) -> keras.Model:
-    """The encoder of that name, built; `grid` is the rows and columns of the page that the CNN's frames stand for.
+    """The encoder of that name, built; `grid` is the rows and columns of the page that the CNN's frames stand for, and
+    `another()` makes one more of its kind, with weights of its own.
 
     positions: of text encoders. Raises UserError for an unknown name or a size that leaves no frame.
     """
@@ -58,6 +60,7 @@ def build_encoder(name: str, height: int, width: int, positions: str, dropout: f
         encoder(page)
         encoder.grid = tuple(encoder.map(page).shape[1:3])
     encoder.height, encoder.width = height, width
+    encoder.another = functools.partial(build_encoder, name, height, width, positions, dropout)
     return encoder
 
 

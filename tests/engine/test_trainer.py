@@ -52,6 +52,7 @@ def assert_equal(whole, parts):
     ("method", "number", "keys"),
     [
         ("simsiam", signal.SIGTERM, {"precision": "mixed_float16"}),
+        ("deep_cluster", signal.SIGINT, {"clusters": 5}),  # labels of steps 0 and 4
         ("ctc", signal.SIGINT, {"average": 0.9, "pretrained": "x", "head_steps": 30, "warmup": 0.0}),  # thaws at step 2
     ],
 )
@@ -114,6 +115,10 @@ DIVIDED = {
     "padded": ("simclr", {**SGD, "resize": "pad"}),
     "simsiam": ("simsiam", {**SGD, "steps_per_execution": 4}),
     "queue": ("moco_v2", {**SGD, "queue_size": 64}),
+    "bank": ("inst_disc", {**SGD, "noise": 64}),
+    "labels": ("deep_cluster", {**SGD, "clusters": 5}),
+    "cpc": ("cpc", {**SGD, "resize": "pad", "directions": 2}),
+    "pixels": ("pix_pro", {**SGD, "resize": "pad"}),
     "ctc": ("ctc", SGD),
 }
 ON_TWO_DEVICES = """

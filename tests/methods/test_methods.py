@@ -41,6 +41,12 @@ def agreement(z1, z2):
         pytest.param("moco_v3", matched, {}, marks=pytest.mark.slow),
         ("barlow_twins", matched, {"projection_dim": 64}),
         pytest.param("vicreg", matched, {"projection_dim": 64}, marks=pytest.mark.slow),
+        ("inva_spread", matched, {}),
+        pytest.param("curl", matched, {}, marks=pytest.mark.slow),
+        pytest.param("cmc", matched, {"views": "none"}, marks=pytest.mark.slow),
+        ("pix_contrast", agreement, {}),
+        pytest.param("pix_pro", agreement, {}, marks=pytest.mark.slow),
+        pytest.param("simclr_v2", matched, {}, marks=pytest.mark.slow),
         pytest.param("w_mse", matched, {"projection_dim": 8, "whitening_size": 16}, marks=pytest.mark.slow),
     ],
 )
@@ -143,9 +149,9 @@ def test_the_blank_starts_unlikely():
 
 
 def test_unknown_names_list_the_known():
-    with pytest.raises(UserError, match="masked_simclr, moco, moco_v2, moco_v3, sela, simclr, simsiam, swav, vicreg"):
+    with pytest.raises(UserError, match="pix_pro, sela, simclr, simclr_v2, simsiam, swav, vicreg, w_mse"):
         find_method("simklr")
-    with pytest.raises(UserError, match="info_nce, nt_xent"):
+    with pytest.raises(UserError, match="info_nce, n_pair, nt_xent, triplet"):
         METHODS["simclr"](loss_name="ntxent")
     for key in ("match", "layer", "negatives", "frames"):
         with pytest.raises(UserError, match=f"{key} 'x'"):

@@ -1,0 +1,42 @@
+"""Lists of images and their texts: CSV files that everything here reads. Host wing."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+from seqclr import files
+from seqclr.data.records import Entry
+from seqclr.errors import UserError
+
+
+def check_free(path: Path, entries: Sequence[Entry]) -> None:
+    """Raises UserError where a list of these images could not be written at the path."""
+    if path.suffix.lower() != ".csv":
+        raise UserError(f"{path} does not end in .csv: the list is a CSV file")
+    if path.exists():
+        raise UserError(f"{path} exists already: give the list another name")
+    if not path.absolute().parent.is_dir():
+        raise UserError(f"{path} cannot be written: its folder does not exist")
+    store = next((entry.store for entry in entries if entry.store), None)
+    if store:
+        raise UserError(f"{store} is no folder, so a CSV file cannot list its images: leave it out")
+
+
+def write(path: Path, entries: Sequence[Entry]) -> None:
+    """Writes `file,text,split`; the file appears whole or not at all."""
+    try:
+        with files.whole(path) as stream:
+            writer = csv.writer(stream)
+            writer.writerow(["file", "text", "split"])
+            writer.writerows([_path_for(path, entry), entry.text or "", entry.split or ""] for entry in entries)
+    except (files.NotWritten, UnicodeError) as error:
+        path.with_suffix(files.PARTIAL).unlink(missing_ok=True)
+        raise UserError(f"{path} cannot be written ({error}): check the path and the names of the files") from None
+
+
+def _path_for(path: Path, entry: Entry) -> str:
+    """Relative where the list and its images can be moved together."""
+    file, folder = Path(entry.file).absolute(), path.absolute().parent
+    return str(file.relative_to(folder) if file.is_relative_to(folder) else file)

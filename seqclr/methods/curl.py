@@ -1,0 +1,45 @@
+"""CURL on frames."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import keras
+
+from seqclr import losses
+from seqclr.config import key
+from seqclr.methods.momentum import MomentumMethod
+
+
+@dataclass
+class CURL(MomentumMethod):
+    """Laskin et al. 2020, arXiv:2004.04136. A query finds its key among those of the batch by a bilinear product whose
+    matrix is learned, one direction only.
+
+    Layer norm bounds what is compared, as it ends the paper's encoder; nothing is of unit length.
+    """
+
+    repels = "other instances of the batch"
+    whole_batch = "the other images of it are the negatives"
+
+    target_momentum: float = key(0.95, "what the copy keeps of itself in a step")
+    projection_dim: int = key(50, "of what is compared")
+
+    def build(self, encoder):
+        super().build(encoder)
+        dense = keras.layers.Dense(self.projection_dim, name="dense")
+        norm = keras.layers.LayerNormalization(epsilon=1e-5, name="norm")
+        self.projector = keras.Sequential([dense, norm], name="projector")
+        self.projector.build((None, None, encoder.dim))
+        start = keras.random.uniform((self.projection_dim, self.projection_dim), dtype="float32")
+        self.bilinear = keras.Variable(start, dtype="float32", name="bilinear")
+        self.follow()
+
+    def decay(self):
+        return self.target_momentum
+
+    def loss(self, batch, training):
+        _, mask, z = self.embed(batch, training)
+        _, _, target = self.embed_target(batch, training)
+        queries, keys = self.instances(z, batch, mask).first, self.instances(target, batch, mask).second
+        return {"loss": losses.curl(queries, keys, self.bilinear.value)}

@@ -1,0 +1,34 @@
+"""Invariant and spreading features, of frames."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from seqclr import losses
+from seqclr.config import key
+from seqclr.methods.base import TwoViewMethod
+from seqclr.nn.heads import mlp
+
+
+@dataclass
+class InvaSpread(TwoViewMethod):
+    """Ye et al. 2019, arXiv:1904.03436. Each instance of the batch is a class: its other view is told from all others,
+    and none of them is taken for it.
+
+    As in the paper the head is linear.
+    """
+
+    repels = "other instances of the batch"
+    whole_batch = "the other images of it are the negatives"
+
+    temperature: float = key(0.1, "of the softmax")
+    projection_dim: int = key(128, "of what is compared")
+
+    def build(self, encoder):
+        super().build(encoder)
+        self.projector = mlp((self.projection_dim,), "projector", input_dim=encoder.dim)
+
+    def loss(self, batch, training):
+        _, mask, z = self.embed(batch, training)
+        z1, z2, *_ = self.instances(z, batch, mask)
+        return {"loss": losses.inva_spread(z1, z2, self.temperature)}

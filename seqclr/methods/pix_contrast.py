@@ -1,0 +1,76 @@
+"""PixContrast on frames, and what it shares with PixPro."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import tensorflow as tf
+
+from seqclr import losses
+from seqclr.config import key
+from seqclr.errors import UserError
+from seqclr.methods.base import Instances
+from seqclr.methods.momentum import MomentumMethod
+from seqclr.nn.heads import mlp
+from seqclr.nn.positives import same_place
+from seqclr.nn.replicas import gather
+
+
+@dataclass
+class PixelMethod(MomentumMethod):
+    """Frames, or positions of an image, matched with those of the copy's other view that show the same place.
+
+    The paper's head is 4096 wide on 2048 features. What is compared stays within an image, so replicas and parts of a
+    batch need nothing of each other.
+    """
+
+    frames: ClassVar[str] = "none"
+    match: ClassVar[str] = "geometry"
+
+    layer: str = key("cnn", "whose frames are compared: transformer, or cnn, before it")
+    reach: float = key(0.7, "frames are of the same place up to so much of a frame's diagonal")
+    hidden_dim: int = key(512, "width of the head's hidden layer")
+    projection_dim: int = key(256, "of what is compared")
+
+    def build(self, encoder):
+        if self.layer == "transformer" and encoder.grid[0] > 1:
+            raise UserError("layer 'transformer' has one frame an image, and places are compared: take layer=cnn")
+        super().build(encoder)
+        self.projector = mlp((self.hidden_dim, self.projection_dim), "projector", input_dim=encoder.dim)
+        self.follow()
+
+    def positives(self, batch: dict[str, tf.Tensor], mask) -> tf.Tensor:
+        """`bool [B, T, T]`: the frames of the two views that show the same place, those of padding left out."""
+        near = same_place(batch["geometry"], self.encoder.grid, self.reach)
+        if mask is None:
+            return near
+        first, second = tf.split(mask, 2)
+        return near & first[:, :, None] & second[:, None, :]
+
+    def instances(self, x, batch, mask):
+        """The pairs of frames that show the same place."""
+        image, *places = tf.unstack(tf.where(self.positives(batch, mask)), axis=1)
+        pairs = (tf.gather_nd(half, tf.stack([image, t], 1)) for half, t in zip(tf.split(x, 2), places))
+        rows = [*(tf.cast(pair, tf.float32) for pair in pairs), tf.gather(batch["index"], image), places[0]]
+        return Instances(*map(gather, rows))
+
+
+@dataclass
+class PixContrast(PixelMethod):
+    """Xie et al. 2021, arXiv:2011.10043. A frame finds those of the same place among all of the image's other view.
+
+    Frames meet the copy's of the other view, and the copy's meet the frames: both ways of both pairs.
+    """
+
+    repels = "other frames of the image"
+
+    temperature: float = key(0.3, "of the softmax")
+
+    def loss(self, batch, training):
+        _, mask, z = self.embed(batch, training)
+        _, _, target = self.embed_target(batch, training)
+        (z1, z2), (t1, t2) = tf.split(z, 2), tf.split(tf.stop_gradient(target), 2)
+        near = self.positives(batch, mask)
+        pairs = ((z1, t2, near), (z2, t1, tf.linalg.matrix_transpose(near)))
+        return {"loss": tf.add_n([losses.pix_contrast(*pair, self.temperature) for pair in pairs]) / 2}

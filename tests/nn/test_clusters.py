@@ -1,0 +1,52 @@
+"""Clusters of features: found where there are some, as large as asked for."""
+
+import numpy as np
+import pytest
+
+from seqclr.nn import clusters
+
+
+def blobs(count=4, each=20, dim=8):
+    """Rows of well parted clusters, and whose they are."""
+    rng = np.random.default_rng(0)
+    rows = np.repeat(np.eye(dim)[:count] * 10, each, axis=0) + rng.normal(0, 0.1, (count * each, dim))
+    order = rng.permutation(len(rows))
+    return rows[order].astype(np.float32), np.repeat(np.arange(count), each)[order]
+
+
+def test_k_means_finds_clusters_whatever_their_scale():
+    rows, truth = blobs()
+    rows = 1000 * rows + 5
+    found = clusters.k_means(rows, 4, seed=1, dimensions=3)
+    assert clusters.agreement(truth, found) == pytest.approx(1)
+    np.testing.assert_array_equal(found, clusters.k_means(rows, 4, seed=1, dimensions=3))
+
+
+def test_no_cluster_is_empty():
+    rows = np.random.default_rng(0).normal(size=(60, 5))
+    assert set(clusters.k_means(rows, 20, seed=0)) == set(range(20))
+
+
+def test_agreement_is_of_the_partition_not_of_its_names():
+    assert clusters.agreement(np.array([0, 0, 1, 1]), np.array([5, 5, 2, 2])) == pytest.approx(1)
+    assert clusters.agreement(np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1])) == pytest.approx(0, abs=1e-6)
+
+
+def test_equal_classes_are_equal_and_likely():
+    rng = np.random.default_rng(0)
+    logits = rng.normal(size=(400, 8)) + np.linspace(3, 0, 8)  # the first classes are liked by all
+    scores = logits - np.log(np.exp(logits).sum(1, keepdims=True))
+    found = clusters.equal_classes(scores, sharpness=25.0, tolerance=1e-3)
+    assert np.bincount(scores.argmax(1), minlength=8).max() > 150
+    assert np.abs(np.bincount(found, minlength=8) - 50).max() <= 5
+    of_chance = scores[np.arange(400), rng.permutation(np.arange(400) % 8)].mean()
+    assert scores[np.arange(400), found].mean() > of_chance + 1
+
+
+def test_cliques_are_alike_and_share_no_row():
+    rows, truth = blobs(4, 20)
+    found = clusters.cliques(rows, count=6, size=5, seed=0)
+    members = np.bincount(found[found >= 0])
+    assert len(members) <= 6 and (members == 5).all() and (found == -1).sum() == len(rows) - members.sum()
+    for clique in range(len(members)):
+        assert len(set(truth[found == clique])) == 1

@@ -42,7 +42,8 @@ class DINO(MultiCropMethod, MomentumMethod):
         super().build(encoder)
         gelu = functools.partial(keras.activations.gelu, approximate=True)
         dense = [keras.layers.Dense(self.hidden_dim, activation=gelu, name=f"dense{i}") for i in range(2)]
-        self.projector = keras.Sequential([*dense, keras.layers.Dense(self.projection_dim, name="dense2")], "projector")
+        dense.append(keras.layers.Dense(self.projection_dim, name="dense2"))
+        self.projector = keras.Sequential(dense, name="projector")
         self.projector.build((None, None, encoder.dim))
         self.make_prototypes(self.projection_dim)
         self.center = keras.Variable(tf.zeros(self.prototypes), trainable=False, name="center")

@@ -35,11 +35,9 @@ class MultiCropMethod(TwoViewMethod):
     """
 
     recipe = MultiCrop
-    small_size: ClassVar[tuple[float, float] | None] = (
-        None  # of small views, factors of the page's; None: there are none
-    )
+    small_size: ClassVar[tuple[float, float] | None] = None  # factors of the page's; None: no small views
 
-    prototypes: int = key(300, "directions that instances are compared by")
+    prototypes: int = key(64, "directions that instances are compared by")
     freeze: float = key(0.01, "part of the run in which the prototypes do not learn")
 
     def make_recipe(self, views):

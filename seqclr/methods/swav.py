@@ -20,16 +20,16 @@ from seqclr.nn.queue import Queue
 class SwAV(MultiCropMethod):
     """Caron et al. 2020, arXiv:2006.09882. The code of a full view is predicted from every other view.
 
-    Codes use all prototypes alike, so a batch, with the queue, needs as many instances as there are: the paper's 3000
-    are for batches of 4096 and 1000 classes, here lines have few characters. Its head's hidden layer is 2048 wide. One
-    queue holds both full views, where the official code has one for each.
+    Codes use all prototypes alike, so a batch, with the queue, needs as many instances: ours are for 64 pictures, the
+    paper's 3000 for 4096, with a hidden layer of 2048. One queue holds both full views, where the official code has one
+    for each.
     """
 
     repels = "prototypes"
     stores = "prototypes, perhaps a queue"
     whole_batch = "its codes are assigned over the batch"
 
-    prototypes: int = key(300, "directions that codes are made of; 3000 in the paper")
+    prototypes: int = key(64, "directions that codes are made of; 3000 in the paper")
     temperature: float = key(0.1, "of the softmax that predicts a code")
     epsilon: float = key(0.05, "how soft the codes are")
     queue_size: int = key(0, "earlier projections that codes are assigned with, for small batches; 3840 in the paper")

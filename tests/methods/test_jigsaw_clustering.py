@@ -13,6 +13,7 @@ from seqclr.recipes.tiles import Tiles
 from tests.engine import tiny
 
 LINE, PICTURE = (16, 64), (16, 24)
+RNG = np.random.default_rng(0)
 
 
 def record(height, width, **rest):
@@ -38,7 +39,7 @@ def plain(size, count=6):
 
 
 class Colours:
-    """In place of an encoder: the colours of the pixels at strides of 8 down and 4 across, as a picture's or a line's."""
+    """In place of an encoder: the colours of pixels, every 8th down and every 4th across."""
 
     def __init__(self, height, width):
         self.grid = height // 8, width // 4
@@ -48,11 +49,11 @@ class Colours:
 
 
 def test_a_line_gives_overlapping_strips_and_a_picture_quarters():
-    strips = Tiles("none")(record(16, 80), None)["tiles"]
+    strips = Tiles("none")(record(16, 80), RNG)["tiles"]
     assert strips.shape == (4, 16, 20, 3)
     edges = [(strip[0, 0, 0], strip[0, -1, 0]) for strip in strips]
     assert edges == [(0, 25), (18, 43), (36, 61), (54, 79)]  # of 26 columns each
-    quarters = Tiles("none")(record(20, 40), None)["tiles"]
+    quarters = Tiles("none")(record(20, 40), RNG)["tiles"]
     assert quarters.shape == (4, 10, 20, 3)
     corners = [tuple(quarter[0, 0, :2]) for quarter in quarters]
     assert corners == [(0, 0), (14, 0), (0, 7), (14, 7)]
@@ -62,12 +63,12 @@ def test_a_line_gives_overlapping_strips_and_a_picture_quarters():
 def test_padding_is_in_no_tile():
     padded = record(16, 80, width=np.int32(40))
     padded["image"][:, 40:] = 255
-    assert Tiles("none")(padded, None)["tiles"].shape == (4, 16, 20, 3)
-    assert Tiles("none")(padded, None)["tiles"][..., 0].max() == 39
+    assert Tiles("none")(padded, RNG)["tiles"].shape == (4, 16, 20, 3)
+    assert Tiles("none")(padded, RNG)["tiles"][..., 0].max() == 39
 
 
 def test_each_tile_is_augmented_apart():
-    tiles = Tiles("strong")({"image": np.full((16, 80, 3), 100, np.uint8), "index": 0}, np.random.default_rng(0))
+    tiles = Tiles("strong")({"image": np.full((16, 80, 3), 100, np.uint8), "index": 0}, RNG)
     assert len(np.unique(tiles["tiles"].reshape(4, -1), axis=0)) == 4
 
 

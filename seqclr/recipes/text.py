@@ -45,7 +45,7 @@ class OneView(TwoViews):
     copies = 1
 
 
-class MultiCrop:
+class MultiCrop(TwoViews):
     """Two full views as of TwoViews, and the small ones of the preset, if it has any: `small: uint8 [S, h, w, 3]`, in
     `small_geometry: float32 [S, 4]` where they show the page, in widths and heights of the small view; `small_width`,
     the columns that are image, where lines are padded."""
@@ -56,9 +56,7 @@ class MultiCrop:
             raise UserError(f"views '{views}' gives small views of several sizes: take one size")
 
     def __call__(self, record: dict, rng: np.random.Generator) -> dict:
-        images, _, geometry = zip(*(follow(views, record, rng) for views in self.views))
-        rest = {key: value for key, value in record.items() if key != "image"}
-        example = {"views": np.stack(images), "geometry": np.stack(geometry), **rest}
+        example = super().__call__(record, rng)
         if self.small:
             images, geometry, widths = map(np.stack, zip(*(part(*small, record, rng) for small in self.small)))
             example |= {"small": images, "small_geometry": geometry}

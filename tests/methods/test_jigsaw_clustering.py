@@ -106,7 +106,7 @@ def test_tiles_of_an_image_are_a_cluster_and_have_places():
 )
 def test_a_short_run(tmp_path, eagerly, keys):
     logs = tiny.trainer(tmp_path / "run", "jigsaw_clustering", steps=4, **keys).fit()
-    assert 0 < logs["location"] < 3 and 0 < logs["clustering"] < 6
+    assert 0 < logs["location"] < 3 and 0 < logs["clustering"] < 10
 
 
 def test_it_learns_where_tiles_lie(tmp_path):

@@ -110,6 +110,7 @@ def test_a_full_disk_is_told_and_costs_nothing_that_was_saved(tmp_path, eagerly,
 
 # no Adam, which would divide rounding errors by themselves
 SGD = {"steps": 4, "dropout": 0.0, "optimizer": "sgd", "learning_rate": 0.01}
+CROPS = {"views": "multicrop", "match": "geometry"}
 DIVIDED = {
     "simclr": ("simclr", SGD),
     "padded": ("simclr", {**SGD, "resize": "pad"}),
@@ -119,6 +120,8 @@ DIVIDED = {
     "labels": ("deep_cluster", {**SGD, "clusters": 5}),
     "cpc": ("cpc", {**SGD, "resize": "pad", "directions": 2}),
     "pixels": ("pix_pro", {**SGD, "resize": "pad"}),
+    "codes": ("swav", {**SGD, **CROPS, "prototypes": 8, "queue_size": 16}),
+    "centre": ("dino", {**SGD, **CROPS, "prototypes": 8}),
     "ctc": ("ctc", SGD),
 }
 ON_TWO_DEVICES = """

@@ -16,10 +16,10 @@ LINE, PICTURE = (16, 64), (16, 24)
 RNG = np.random.default_rng(0)
 
 
-def record(height, width, **rest):
+def record(height, width):
     """A ramp to the right in red and down in green."""
     across, down = np.meshgrid(np.arange(width), np.arange(height))
-    return {"image": np.stack([across, down, 0 * down], -1).astype(np.uint8), "index": np.int32(3), **rest}
+    return {"image": np.stack([across, down, 0 * down], -1).astype(np.uint8), "index": np.int32(3)}
 
 
 def made(size, name="least"):
@@ -61,7 +61,7 @@ def test_a_line_gives_overlapping_strips_and_a_picture_quarters():
 
 
 def test_padding_is_in_no_tile():
-    padded = record(16, 80, width=np.int32(40))
+    padded = record(16, 80) | {"width": np.int32(40)}
     padded["image"][:, 40:] = 255
     assert Tiles("none")(padded, RNG)["tiles"].shape == (4, 16, 20, 3)
     assert Tiles("none")(padded, RNG)["tiles"][..., 0].max() == 39
@@ -104,9 +104,9 @@ def test_tiles_of_an_image_are_a_cluster_and_have_places():
 @pytest.mark.parametrize(
     "keys", [{"views": "article"}, {"views": "article", "resize": "pad"}, {"views": "images", "encoder": "resnet9"}]
 )
-def test_a_short_run(tmp_path, keys):
-    logs = tiny.trainer(tmp_path / "run", "jigsaw_clustering", steps=10, **keys).fit()
-    assert 0 < logs["location"] < 3 and 0 < logs["clustering"] < 6
+def test_a_short_run(tmp_path, eagerly, keys):
+    logs = tiny.trainer(tmp_path / "run", "jigsaw_clustering", steps=4, **keys).fit()
+    assert 0 < logs["location"] < 3 and 0 < logs["clustering"] < 10
 
 
 def test_it_learns_where_tiles_lie(tmp_path):

@@ -47,6 +47,8 @@ def agreement(z1, z2):
         ("pix_contrast", agreement, {}),
         pytest.param("pix_pro", agreement, {}, marks=pytest.mark.slow),
         pytest.param("simclr_v2", matched, {}, marks=pytest.mark.slow),
+        pytest.param("swav", matched, {"prototypes": 24}, marks=pytest.mark.slow),
+        pytest.param("dino", agreement, {"prototypes": 64}, marks=pytest.mark.slow),
         pytest.param("w_mse", matched, {"projection_dim": 8, "whitening_size": 16}, marks=pytest.mark.slow),
     ],
 )

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from seqclr import losses
 from seqclr.errors import UserError
+from seqclr.losses.common import normalize
 from seqclr.methods import METHODS
 from seqclr.nn.encoders import build_encoder
 from tests.engine import tiny
@@ -84,7 +85,7 @@ def test_small_views_are_compared_in_the_windows_that_they_show(name):
     shown = [crop.shown.numpy().reshape(8, 4) for crop in crops]
     for found, expected in zip(shown, ([1, 1, 1, 1], [1, 1, 1, 1], [1, 1, 0, 0], [0, 0, 1, 1]), strict=True):
         np.testing.assert_array_equal(found, np.tile(np.bool_(expected), (8, 1)))
-    scores = [unit(crop.rows.numpy()) @ unit(method.last.kernel.numpy().T).T for crop in crops]
+    scores = [normalize(crop.rows).numpy() @ unit(method.last.kernel.numpy().T).T for crop in crops]
     coded = [losses.sinkhorn(s).numpy() if name == "swav" else softmax(s / 0.04) for s in scores[:2]]
     terms = [
         cross_entropy(coded[i], scores[j] / 0.1)[shown[i].ravel() & shown[j].ravel()].mean()
@@ -101,7 +102,7 @@ def test_what_a_full_view_does_not_show_has_no_code():
     crops = method.crops(seen, training=True)
     moved = crops[1].shown.numpy()
     np.testing.assert_array_equal(moved.reshape(8, 4), np.tile([True, True, False, False], (8, 1)))
-    first, second = (unit(crop.rows.numpy()) @ method.last.kernel.numpy() for crop in crops)
+    first, second = (normalize(crop.rows).numpy() @ method.last.kernel.numpy() for crop in crops)
     terms = [
         cross_entropy(losses.sinkhorn(first).numpy(), second / 0.1)[moved].mean(),
         cross_entropy(losses.sinkhorn(second[moved]).numpy(), first[moved] / 0.1).mean(),
@@ -145,7 +146,7 @@ def test_the_teacher_warms_up():
         assert float(method.warm_temperature()) == pytest.approx(expected, rel=1e-5)
 
 
-def test_nothing_is_learned_from_the_teacher(monkeypatch):
+def test_nothing_is_learned_from_the_teacher():
     method = made("dino")
     copies = [v.value for v in method.target.weights if "updates" not in v.path]
     with tf.GradientTape() as tape:
@@ -155,7 +156,7 @@ def test_nothing_is_learned_from_the_teacher(monkeypatch):
 
 
 @every
-def test_prototypes_stay_as_they_are_at_first_and_swav_keeps_them_unit(tmp_path, name):
+def test_prototypes_stay_as_they_are_at_first_and_swav_keeps_them_unit(tmp_path, eagerly, name):
     job = tiny.trainer(tmp_path / "run", name, steps=4, freeze=0.5, **SMALL[name], optimizer="sgd", learning_rate=1.0)
     start = job.method.last.kernel.numpy()
     seen = []
@@ -179,9 +180,9 @@ def test_prototypes_stay_as_they_are_at_first_and_swav_keeps_them_unit(tmp_path,
     ],
     ids=["lines", "padded", "images"],
 )
-def test_a_short_run(tmp_path, name, keys):
-    logs = tiny.trainer(tmp_path / "run", name, steps=10, **{**SMALL[name], "prototypes": 8}, **keys).fit()
-    assert 0 < logs["loss"] < 3
+def test_a_short_run(tmp_path, eagerly, name, keys):
+    logs = tiny.trainer(tmp_path / "run", name, steps=4, **{**SMALL[name], "prototypes": 8}, **keys).fit()
+    assert 0 < logs["loss"] < 8
 
 
 def test_what_cannot_be_is_refused():

@@ -61,6 +61,7 @@ RANGES = {
     "unlabelled_weight": (0, math.inf),
     "unlabelled_start": (0, 1),
     "confidence": (0, 1),
+    "temperature": (1e-3, math.inf),
 }
 
 

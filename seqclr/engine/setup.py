@@ -54,6 +54,7 @@ RANGES = {
     "pages": (1, math.inf),
     "contrast": (0, math.inf),
     "head_steps": (0, math.inf),
+    "keep_head": (0, math.inf),
     "encoder_rate": (0, math.inf),
     "rate_decay": (0, 1),
     "average": (0, 1),

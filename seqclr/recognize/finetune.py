@@ -26,6 +26,7 @@ from seqclr.errors import UserError
 from seqclr.methods.ctc import CTC, ctc_head
 from seqclr.methods.distillation import Distillation
 from seqclr.methods.self_training import SelfTraining
+from seqclr.nn.heads import hidden_weights
 from seqclr.nn.momentum import Momentum
 from seqclr.recognize import metrics
 from seqclr.recognize.recognizer import Recognizer
@@ -49,6 +50,8 @@ def finetune(config, output: str, resume: bool = False) -> dict[str, float]:
     setup.check(config, cls)
     if config.distill:
         check_teacher(config)
+    if config.keep_head and config.pretrained is None:
+        raise UserError(f"keep_head {config.keep_head}: name with pretrained the run whose projector stays")
     run, place = setup.find_run(config, output, resume)
     train, validation = split_off_validation(config)
     charset = make_charset(config, train + validation)
@@ -69,7 +72,9 @@ def finetune(config, output: str, resume: bool = False) -> dict[str, float]:
         method.pretrained = config.pretrained is not None
         encoder = setup.make_encoder(config, config.pretrained)
         if config.pretrained is not None:
-            method.head_weights = inherited_head(config.pretrained, encoder.dim, charset)
+            kept = kept_layers(config)
+            method.kept = [offset.size for offset in kept[1::5]]
+            method.head_weights = inherited_head(config.pretrained, encoder.dim, charset, method.kept) or kept
         method.build(encoder)
     loader = setup.make_loader(fitted, recipe, config, place)
     if unlabelled is not None:
@@ -192,17 +197,34 @@ def make_charset(config, entries: list[Entry]) -> Charset:
     return Charset.of((entry.text for entry in entries), config.case, config.unknown)
 
 
-def inherited_head(folder: str, dim: int, charset: Charset) -> list[np.ndarray] | None:
+def kept_layers(config) -> list[np.ndarray]:
+    """The weights of the pretrained run's layers that stay below the head: of its projector, or of its own head."""
+    run = Run.open(config.pretrained)
+    path, arrays = run.best()
+    count, own = config.keep_head, run.config().get("keep_head", 0)
+    if run.charset_file.is_file():
+        if count != own:
+            raise UserError(f"keep_head {count}: the head of {path} goes on, which kept {own}: set keep_head={own}")
+        return hidden_weights(arrays, "head", count)
+    kept = hidden_weights(arrays, "projector", count)
+    if len(kept) < 5 * count:
+        raise UserError(
+            f"keep_head {count}: {path} has {len(kept) // 5} hidden layers with batch norm in its projector"
+        )
+    return kept
+
+
+def inherited_head(folder: str, dim: int, charset: Charset, kept: Sequence[int] = ()) -> list[np.ndarray] | None:
     """The weights of a head for `charset` from a run that reads: its own, put in the order of these characters.
 
     A character that the run does not know starts as its other case, or else as the mean of all. None where the run
-    does not read. dim: of a frame.
+    does not read. dim: of a frame. kept: sizes of the layers that stay below it.
     """
     run = Run.open(folder)
     if not run.charset_file.is_file():
         return None
     known, (path, arrays) = Charset.load(run.charset_file), run.best()
-    head = ctc_head(dim, len(known) + 1, run.config().dropout)
+    head = ctc_head(dim, len(known) + 1, run.config().dropout, kept)
     checkpoints.restore({"head": head}, arrays, path)
     *hidden, kernel, bias = head.get_weights()
     place = {character: i for i, character in enumerate(known.characters)}

@@ -93,7 +93,8 @@ def finetune(parser: Parser, argv: list[str]) -> int:
     from seqclr.recognize import finetune as tuning
 
     def method_of(values: dict):
-        return tuning.method_of(values.get("unlabelled", "[]") != "[]" and values["unlabelled"])
+        distill = values.get("distill") if values.get("distill") != "null" else None
+        return tuning.method_of(values.get("unlabelled", "[]") != "[]" and values["unlabelled"], distill)
 
     args, values = _training_arguments(parser, argv, FinetuneConfig, method_of)
     from seqclr.engine.setup import architecture_of

@@ -90,6 +90,7 @@ class FinetuneConfig(RunConfig):
     learning_rate: float = key(2e-3, "at the end of the warm-up; a cosine to zero follows")
     pretrained: str | None = key(None, "a pretraining run; without it, from scratch")
     unlabelled: list[str] = key([], "images to learn from without labels, as data; adds keys of its own")
+    distill: str | None = key(None, "a run that teaches what it reads in the unlabelled, in its charset and case")
     labels: int | None = key(None, "use only so many labels of every source, drawn by the seed")
     label_pattern: str | None = key(None, "labels in file names, as '{text}_{any}.png'")
     validation: str | None = key(None, "labelled data to validate on; by default a tenth of the labels is held out")

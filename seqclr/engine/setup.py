@@ -61,6 +61,7 @@ RANGES = {
     "noise": (0, math.inf),
     "bank_momentum": (0, 1),
     "head_steps": (0, math.inf),
+    "keep_head": (0, math.inf),
     "encoder_rate": (0, math.inf),
     "rate_decay": (0, 1),
     "average": (0, 1),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import keras
@@ -9,7 +10,7 @@ import tensorflow as tf
 
 from seqclr.config import key
 from seqclr.methods.base import Method, choose
-from seqclr.nn.heads import SLOPE
+from seqclr.nn.heads import SLOPE, hidden
 from seqclr.nn.momentum import Momentum
 from seqclr.nn.norm import BatchNorm
 from seqclr.recipes.text import Labelled
@@ -28,11 +29,13 @@ class CTC(Method):
     head_steps: int = key(0, "steps, at most a third of the run, in which a pretrained encoder is frozen")
     encoder_rate: float = key(1.0, "what part of the learning rate a pretrained encoder gets afterwards")
     rate_decay: float = key(1.0, "and each of its layers towards the image: so much of the rate of the one above")
+    keep_head: int = key(0, "hidden layers of a pretrained projector that stay, below the new head; 1 in SimCLRv2")
     norm: str = key("train", "batch norm of a pretrained encoder: train, or frozen: its statistics stay")
     average: float = key(0.0, "decay of a moving average of the weights, which then reads; 0 for none")
 
     pretrained = False
-    head_weights = None  # what the head starts from, as `get_weights` gives them; None: anew
+    kept = ()  # the sizes of the layers that stay
+    head_weights = ()  # what the head starts from, the first of what `get_weights` gives; the rest is new
     averaged = None
     classes = 0  # characters and, last, the blank
 
@@ -41,9 +44,8 @@ class CTC(Method):
 
     def build(self, encoder):
         super().build(encoder)
-        self.head = ctc_head(encoder.dim, self.classes, self.dropout)
-        if self.head_weights is not None:
-            self.head.set_weights(self.head_weights)
+        self.head = ctc_head(encoder.dim, self.classes, self.dropout, self.kept)
+        self.head.set_weights([*self.head_weights, *self.head.get_weights()[len(self.head_weights) :]])
         if self.pretrained and self.norm == "frozen":
             for layer in encoder._flatten_layers():  # Keras has no public way to the layers in layers
                 if isinstance(layer, BatchNorm):
@@ -77,14 +79,15 @@ class CTC(Method):
         return factors
 
 
-def ctc_head(dim: int, classes: int, dropout: float) -> keras.Sequential:
-    """Logits `float32 [B, T, classes]` of features `[B, T, dim]`.
+def ctc_head(dim: int, classes: int, dropout: float, kept: Sequence[int] = ()) -> keras.Sequential:
+    """Logits `float32 [B, T, classes]` of features `[B, T, dim]`; kept: sizes of a projector's layers that come first.
 
     The blank starts unlikely: from an even start, CTC on small data falls into answering blank everywhere and may
     stay there for many epochs.
     """
     head = keras.Sequential(
         [
+            *hidden(kept),
             keras.layers.Dense(dim, name="dense"),
             keras.layers.LeakyReLU(negative_slope=SLOPE, name="relu"),
             keras.layers.Dropout(dropout, name="dropout"),

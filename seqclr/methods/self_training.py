@@ -9,31 +9,57 @@ import tensorflow as tf
 from seqclr.config import key
 from seqclr.methods.ctc import CTC, ctc_loss
 from seqclr.nn import decode
+from seqclr.recipes.text import Unlabelled
 
 RAMP = 0.1  # part of the run in which the weight of the images without labels rises, once they count
 
 
 @dataclass
-class SelfTraining(CTC):
+class Semisupervised(CTC):
+    """What methods share that learn from images without labels beside those with: a batch is that of `Labelled` and,
+    from the step `start` on, that of `unlabelled_recipe`."""
+
+    unlabelled_batch_size: int | None = key(None, "images without labels in a batch; by default batch_size")
+    unlabelled_weight: float = key(1.0, "of their loss")
+
+    start = 0
+
+    def unlabelled_recipe(self, views: str) -> Unlabelled:
+        """The recipe of the images without labels; `views` names the student's augmentation."""
+        return Unlabelled(None, views)
+
+    def read_both(self, batch: dict[str, tf.Tensor], training: bool):
+        """The loss of the labels, and the logits and mask of the images without, in one pass for batch norm's sake."""
+        images = tf.concat([batch["image"], batch["strong"]], axis=0)
+        widths = tf.concat([batch["width"], batch["unlabelled_width"]], axis=0) if "width" in batch else None
+        features, mask = self.encoder(images, widths, training=training)
+        logits = self.head(features, training=training)
+        rows = tf.shape(batch["image"])[0]
+        known, guessed = (None, None) if mask is None else (mask[:rows], mask[rows:])
+        return tf.reduce_mean(ctc_loss(batch["label"], logits[:rows], known)), logits[rows:], guessed
+
+
+@dataclass
+class SelfTraining(Semisupervised):
     """FixMatch (Sohn et al. 2020, arXiv:2001.07685) for CTC, with the teacher of Mean Teacher (arXiv:1703.01780).
 
     The averaged weights read a weak view of an image without a label. Where they are sure of the text, it is the label
     of a strong view. With `average=0` the teacher is the student as it is, which is FixMatch to the letter.
 
-    A batch is that of `Labelled` and, from the step `start` on, `weak` and `strong: uint8 [U, H, W, 3]`, with
-    `unlabelled_width: int32 [U]` where lines are padded. Logs also the `supervised` loss, which part of the rows was
-    `accepted`, and the mean confidence (both 0 before the start).
+    Logs also the `supervised` loss, which part of the rows was `accepted`, and the mean confidence (both 0 before the
+    start).
     """
 
     average: float = key(0.998, "decay of the moving average of the weights, the teacher, which then reads")
-    unlabelled_batch_size: int | None = key(None, "images without labels in a batch; by default batch_size")
-    unlabelled_weight: float = key(1.0, "of their loss")
     unlabelled_start: float = key(0.3, "part of the steps in which only labels count")
     confidence: float = key(0.9, "least probability of the teacher's text that makes it a label")
     weak_views: str = key("none", "augmentation of what the teacher reads; the student's is that of views")
 
     def averages(self):
         return True
+
+    def unlabelled_recipe(self, views):
+        return Unlabelled(self.weak_views, views)
 
     @property
     def start(self) -> int:
@@ -49,16 +75,8 @@ class SelfTraining(CTC):
             return {"loss": supervised, "supervised": supervised, "accepted": 0.0, "confidence": 0.0}
         texts, confidence = self.read(batch["weak"], batch.get("unlabelled_width"))
         sure = tf.logical_and(confidence >= self.confidence, texts[:, 0] >= 0)
-
-        # one pass, so that batch norm sees both
-        images = tf.concat([batch["image"], batch["strong"]], axis=0)
-        widths = tf.concat([batch["width"], batch["unlabelled_width"]], axis=0) if "width" in batch else None
-        features, mask = self.encoder(images, widths, training=training)
-        logits = self.head(features, training=training)
-        rows = tf.shape(batch["image"])[0]
-        known, guessed = (None, None) if mask is None else (mask[:rows], mask[rows:])
-        supervised = tf.reduce_mean(ctc_loss(batch["label"], logits[:rows], known))
-        losses = tf.where(sure, ctc_loss(spellable(texts), logits[rows:], guessed), 0.0)
+        supervised, logits, mask = self.read_both(batch, training)
+        losses = tf.where(sure, ctc_loss(spellable(texts), logits, mask), 0.0)
         return {
             "loss": supervised + self.unlabelled_weight * self._ramp() * tf.reduce_mean(losses),
             "supervised": supervised,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import keras
+import numpy as np
 from keras import layers
 
 from seqclr.nn.norm import batch_norm
@@ -22,12 +23,7 @@ def mlp(
     l2: weight of the squared kernels in the loss.
     """
     regularizer = keras.regularizers.L2(l2) if l2 else None
-    parts: list[layers.Layer] = []
-    for i, dim in enumerate(dims[:-1]):
-        parts.append(layers.Dense(dim, use_bias=not norm, kernel_regularizer=regularizer, name=f"dense{i}"))
-        if norm:
-            parts.append(batch_norm(name=f"bn{i}"))
-        parts.append(layers.LeakyReLU(negative_slope=SLOPE, name=f"relu{i}"))
+    parts = hidden(dims[:-1], norm, regularizer)
     last = len(dims) - 1
     parts.append(layers.Dense(dims[-1], use_bias=not output_norm, kernel_regularizer=regularizer, name=f"dense{last}"))
     if output_norm:
@@ -35,3 +31,25 @@ def mlp(
     head = keras.Sequential(parts, name=name)
     head.build((None, None, input_dim))
     return head
+
+
+def hidden(dims: Sequence[int], norm: bool = True, regularizer=None) -> list[layers.Layer]:
+    """The layers of a head but its last, as `mlp` has them."""
+    parts: list[layers.Layer] = []
+    for i, dim in enumerate(dims):
+        parts.append(layers.Dense(dim, use_bias=not norm, kernel_regularizer=regularizer, name=f"dense{i}"))
+        if norm:
+            parts.append(batch_norm(name=f"bn{i}"))
+        parts.append(layers.LeakyReLU(negative_slope=SLOPE, name=f"relu{i}"))
+    return parts
+
+
+def hidden_weights(arrays: dict[str, np.ndarray], part: str, count: int) -> list[np.ndarray]:
+    """Of a checkpoint's arrays those of a part's first `count` hidden layers, five each, or of as many as it has
+    with batch norm."""
+    held = [array for name, array in arrays.items() if name.startswith(f"{part}/")]
+    for i in range(count):
+        kernel, *vectors = held[5 * i : 5 * i + 5] or [np.zeros(0)]
+        if len(vectors) < 4 or kernel.ndim < 2 or any(vector.shape != kernel.shape[1:] for vector in vectors):
+            return held[: 5 * i]
+    return held[: 5 * count]

@@ -147,15 +147,16 @@ class Labelled:
 
 
 class Unlabelled:
-    """A weak and a strong view, `weak` and `strong: uint8 [H, W, 3]`; a `width` is called `unlabelled_width`, as a
-    batch has labelled lines beside. Raises UserError for views that may cut off a part of the text."""
+    """A weak view, if one is named, and a strong one, `weak` and `strong: uint8 [H, W, 3]`; a `width` is called
+    `unlabelled_width`, as a batch has labelled lines beside. Raises UserError for views that may cut off a part of the
+    text."""
 
-    def __init__(self, weak: str, strong: str):
-        self.weak, self.strong = whole(weak), whole(strong)
+    def __init__(self, weak: str | None, strong: str):
+        self.views = {name: whole(views) for name, views in (("weak", weak), ("strong", strong)) if views}
 
     def __call__(self, record: dict, rng: np.random.Generator) -> dict:
-        pair = {"weak": augment(self.weak, record, rng), "strong": augment(self.strong, record, rng)}
-        return {**pair, "unlabelled_width": record["width"]} if "width" in record else pair
+        seen = {name: augment(views, record, rng) for name, views in self.views.items()}
+        return {**seen, "unlabelled_width": record["width"]} if "width" in record else seen
 
 
 def whole(views: str) -> Views:

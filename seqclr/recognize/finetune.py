@@ -19,22 +19,24 @@ from seqclr.data.loader import Fitted, Joined
 from seqclr.data.records import Entry, find, find_unlabelled, survey
 from seqclr.engine import callbacks, checkpoints, setup
 from seqclr.engine.cluster import Place
+from seqclr.engine.precision import set_precision
 from seqclr.engine.run import Run
 from seqclr.engine.trainer import Trainer
 from seqclr.errors import UserError
 from seqclr.methods.ctc import CTC, ctc_head
+from seqclr.methods.distillation import Distillation
 from seqclr.methods.self_training import SelfTraining
+from seqclr.nn.heads import hidden_weights
 from seqclr.nn.momentum import Momentum
-from seqclr.recipes.text import Unlabelled
 from seqclr.recognize import metrics
 from seqclr.recognize.recognizer import Recognizer
 
 HELD_OUT = 0.1  # of the labels, where no validation data is given
 
 
-def method_of(unlabelled: Sequence[str] | None) -> type[CTC]:
+def method_of(unlabelled: Sequence[str] | None, distill: str | None = None) -> type[CTC]:
     """The method of a fine-tuning, whose keys its configuration has."""
-    return SelfTraining if unlabelled else CTC
+    return Distillation if distill else SelfTraining if unlabelled else CTC
 
 
 def finetune(config, output: str, resume: bool = False) -> dict[str, float]:
@@ -44,8 +46,12 @@ def finetune(config, output: str, resume: bool = False) -> dict[str, float]:
 
     Raises UserError before anything is written if an argument or the data are wrong.
     """
-    cls = method_of(config.unlabelled)
+    cls = method_of(config.unlabelled, config.distill)
     setup.check(config, cls)
+    if config.distill:
+        check_teacher(config)
+    if config.keep_head and config.pretrained is None:
+        raise UserError(f"keep_head {config.keep_head}: name with pretrained the run whose projector stays")
     run, place = setup.find_run(config, output, resume)
     train, validation = split_off_validation(config)
     charset = make_charset(config, train + validation)
@@ -59,16 +65,21 @@ def finetune(config, output: str, resume: bool = False) -> dict[str, float]:
 
     strategy = setup.begin(config, place)
     with strategy.scope():
+        if config.distill:
+            method.teacher = Recognizer.load(config.distill).logits
+            set_precision(config.precision)  # a recognizer is loaded in float32
         method.classes, method.dropout = len(charset) + 1, config.dropout
         method.pretrained = config.pretrained is not None
         encoder = setup.make_encoder(config, config.pretrained)
         if config.pretrained is not None:
-            method.head_weights = inherited_head(config.pretrained, encoder.dim, charset)
+            kept = kept_layers(config)
+            method.kept = [offset.size for offset in kept[1::5]]
+            method.head_weights = inherited_head(config.pretrained, encoder.dim, charset, method.kept) or kept
         method.build(encoder)
     loader = setup.make_loader(fitted, recipe, config, place)
     if unlabelled is not None:
         method.total_steps = config.steps or config.epochs * loader.steps_per_epoch
-        loader = Joined(loader, unlabelled_loader(unlabelled, config, strategy, place), method.start)
+        loader = Joined(loader, unlabelled_loader(method, unlabelled, config, strategy, place), method.start)
     recognizer = Recognizer(method.encoder, method.head, charset, *size)
     validate = Validation(recognizer, fitted_validation, truths, config.patience, method.averaged)
     try:
@@ -134,12 +145,12 @@ def find_more(config, validation: list[Entry]) -> list[Entry]:
     return entries
 
 
-def unlabelled_loader(fitted: Fitted, config, strategy, place: Place) -> data_loader.Loader:
+def unlabelled_loader(method, fitted: Fitted, config, strategy, place: Place) -> data_loader.Loader:
     """Batches of images without labels, in an order that has nothing to do with that of the labelled ones."""
     size, replicas = config.unlabelled_batch_size or config.batch_size, strategy.num_replicas_in_sync
     setup.check_divides("unlabelled_batch_size", size, config, replicas)
     other = dataclasses.replace(config, batch_size=size, seed=(config.seed + 1) % 2**32)
-    return setup.make_loader(fitted, Unlabelled(config.weak_views, config.views), other, place)
+    return setup.make_loader(fitted, method.unlabelled_recipe(config.views), other, place)
 
 
 def without(entries: list[Entry], others: list[Entry]) -> list[Entry]:
@@ -163,23 +174,57 @@ def few(entries: list[Entry], labels: int | None, seed: int) -> list[Entry]:
     return [entry for group in by_source.values() for entry in draw.sample(group, min(labels, len(group)))]
 
 
+def check_teacher(config) -> None:
+    """Raises UserError where the run that is to teach does not read, or not what the student is given."""
+    if not config.unlabelled:
+        raise UserError(f"distill {config.distill}: say with unlabelled which images it is to read")
+    if config.charset is not None:
+        raise UserError(f"charset {config.charset}: leave it out, as {config.distill}, which teaches, has its own")
+    run = Run.open(config.distill)
+    if not run.charset_file.is_file():
+        raise UserError(f"distill {config.distill} was pretrained only and cannot read: take a fine-tuned run")
+    for name in ("height", "width", "resize"):
+        wanted, given = run.config()[name], getattr(config, name)
+        if wanted != given:
+            raise UserError(f"{name} {given}: {config.distill}, which teaches, has {wanted}, so set {name}={wanted}")
+
+
 def make_charset(config, entries: list[Entry]) -> Charset:
+    if config.distill:  # of the same frames the same distributions
+        return Charset.load(Run.open(config.distill).charset_file)
     if config.charset is not None:
         return Charset(config.charset, config.case, config.unknown)
     return Charset.of((entry.text for entry in entries), config.case, config.unknown)
 
 
-def inherited_head(folder: str, dim: int, charset: Charset) -> list[np.ndarray] | None:
+def kept_layers(config) -> list[np.ndarray]:
+    """The weights of the pretrained run's layers that stay below the head: of its projector, or of its own head."""
+    run = Run.open(config.pretrained)
+    path, arrays = run.best()
+    count, own = config.keep_head, run.config().get("keep_head", 0)
+    if run.charset_file.is_file():
+        if count != own:
+            raise UserError(f"keep_head {count}: the head of {path} goes on, which kept {own}: set keep_head={own}")
+        return hidden_weights(arrays, "head", count)
+    kept = hidden_weights(arrays, "projector", count)
+    if len(kept) < 5 * count:
+        raise UserError(
+            f"keep_head {count}: {path} has {len(kept) // 5} hidden layers with batch norm in its projector"
+        )
+    return kept
+
+
+def inherited_head(folder: str, dim: int, charset: Charset, kept: Sequence[int] = ()) -> list[np.ndarray] | None:
     """The weights of a head for `charset` from a run that reads: its own, put in the order of these characters.
 
     A character that the run does not know starts as its other case, or else as the mean of all. None where the run
-    does not read. dim: of a frame.
+    does not read. dim: of a frame. kept: sizes of the layers that stay below it.
     """
     run = Run.open(folder)
     if not run.charset_file.is_file():
         return None
     known, (path, arrays) = Charset.load(run.charset_file), run.best()
-    head = ctc_head(dim, len(known) + 1, run.config().dropout)
+    head = ctc_head(dim, len(known) + 1, run.config().dropout, kept)
     checkpoints.restore({"head": head}, arrays, path)
     *hidden, kernel, bias = head.get_weights()
     place = {character: i for i, character in enumerate(known.characters)}

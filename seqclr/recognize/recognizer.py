@@ -18,6 +18,7 @@ from seqclr.errors import UserError
 from seqclr.methods.ctc import ctc_head
 from seqclr.nn import decode
 from seqclr.nn.encoders import build_encoder
+from seqclr.nn.heads import hidden_weights
 from seqclr.nn.image_encoders import IMAGE_ENCODERS
 
 
@@ -41,8 +42,9 @@ class Recognizer:
         charset = Charset.load(run.charset_file)
         keras.mixed_precision.set_global_policy("float32")
         encoder = build_encoder(config.encoder, config.height, config.width, config.positions, config.dropout)
-        head = ctc_head(encoder.dim, len(charset) + 1, config.dropout)
         path, arrays = run.best()
+        kept = hidden_weights(arrays, "head", config.get("keep_head", 0))
+        head = ctc_head(encoder.dim, len(charset) + 1, config.dropout, [bias.size for bias in kept[1::5]])
         checkpoints.restore({"encoder": encoder, "head": head}, arrays, path)
         return cls(encoder, head, charset, config.height, config.width, config.resize)
 

@@ -50,7 +50,9 @@ class Method(abc.ABC):
         return None
 
     def build(self, encoder: keras.Model) -> None:
-        """Makes the heads; `encoder.dim` is the size of a feature."""
+        """Makes the heads; `encoder.dim` is the size of a feature. Raises UserError where the batch is too small."""
+        if self.batch_size == 1:
+            raise UserError("batch_size 1: the statistics of a batch need at least 2 images")
         self.encoder = encoder
 
     def make_recipe(self, views: str):

@@ -35,6 +35,8 @@ class MoCo(MomentumMethod):
 
     def build(self, encoder):
         super().build(encoder)
+        if self.batch_size and self.queue_size % self.batch_size:
+            raise UserError(f"queue_size {self.queue_size}: take a multiple of batch_size, which is {self.batch_size}")
         self.projector = self.make_projector(encoder.dim)
         self.queue = Queue(self.queue_size, self.projection_dim)
         self.follow()

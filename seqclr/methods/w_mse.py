@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import tensorflow as tf
 
@@ -21,6 +22,7 @@ class WMSE(TwoViewMethod):
     """
 
     whole_batch = "it is whitened over the batch"
+    defaults: ClassVar[dict] = {"batch_size": 128}  # of which even pictures fill a slice
 
     projection_dim: int = key(64, "of what is compared")
     hidden_dim: int = key(512, "width of the head's hidden layer; 1024 in the paper")
@@ -36,6 +38,12 @@ class WMSE(TwoViewMethod):
 
     def build(self, encoder):
         super().build(encoder)
+        count = self.batch_size * self.windows()
+        if self.batch_size and count < self.whitening_size:
+            raise UserError(
+                f"whitening_size {self.whitening_size}: a batch has {count} instances: take a larger batch_size or a "
+                "smaller projection_dim and whitening_size"
+            )
         self.projector = mlp((self.hidden_dim, self.projection_dim), "projector", input_dim=encoder.dim)
 
     def loss(self, batch, training):

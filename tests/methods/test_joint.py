@@ -23,9 +23,10 @@ SMALL = {
 FOLLOWED = ["byol", "moco", "moco_v2", "moco_v3"]
 
 
-def made(name, **keys):
+def made(name, batch_size=0, **keys):
     keras.utils.set_random_seed(0)
     method = METHODS[name](frames="windows:4", **SMALL[name], **keys)
+    method.batch_size = batch_size
     method.build(build_encoder("least", 16, 64, "none", dropout=0.0))
     return method
 
@@ -132,3 +133,10 @@ def test_sizes_that_cannot_be_are_refused():
         METHODS["w_mse"](whitening_size=100)
     with pytest.raises(UserError, match="queue_size 0: at least 1"):
         METHODS["moco"](queue_size=0)
+    for name, batch_size, message in (
+        ("moco", 16, "queue_size 40: take a multiple of batch_size, which is 16"),
+        ("w_mse", 3, "whitening_size 16: a batch has 12 instances"),
+        ("byol", 1, "batch_size 1: the statistics of a batch need at least 2 images"),
+    ):
+        with pytest.raises(UserError, match=message):
+            made(name, batch_size=batch_size)

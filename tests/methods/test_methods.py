@@ -153,7 +153,7 @@ def test_the_blank_starts_unlikely():
 def test_unknown_names_list_the_known():
     with pytest.raises(UserError, match="pix_pro, sela, simclr, simclr_v2, simsiam, swav, vicreg, w_mse"):
         find_method("simklr")
-    with pytest.raises(UserError, match="info_nce, n_pair, nt_xent, triplet"):
+    with pytest.raises(UserError, match="info_nce, margin_contrastive, n_pair, nt_xent, triplet"):
         METHODS["simclr"](loss_name="ntxent")
     for key in ("match", "layer", "negatives", "frames"):
         with pytest.raises(UserError, match=f"{key} 'x'"):

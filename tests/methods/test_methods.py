@@ -48,7 +48,6 @@ def agreement(z1, z2):
         pytest.param("pix_pro", agreement, {}, marks=pytest.mark.slow),
         pytest.param("simclr_v2", matched, {}, marks=pytest.mark.slow),
         pytest.param("swav", matched, {"prototypes": 24}, marks=pytest.mark.slow),
-        pytest.param("dino", agreement, {"prototypes": 64}, marks=pytest.mark.slow),
         pytest.param("w_mse", matched, {"projection_dim": 8, "whitening_size": 16}, marks=pytest.mark.slow),
     ],
 )
@@ -153,7 +152,7 @@ def test_the_blank_starts_unlikely():
 def test_unknown_names_list_the_known():
     with pytest.raises(UserError, match="pix_pro, sela, simclr, simclr_v2, simsiam, swav, vicreg, w_mse"):
         find_method("simklr")
-    with pytest.raises(UserError, match="info_nce, n_pair, nt_xent, triplet"):
+    with pytest.raises(UserError, match="info_nce, margin_contrastive, n_pair, nt_xent, triplet"):
         METHODS["simclr"](loss_name="ntxent")
     for key in ("match", "layer", "negatives", "frames"):
         with pytest.raises(UserError, match=f"{key} 'x'"):

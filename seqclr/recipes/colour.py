@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from seqclr.recipes.text import follow
-from seqclr.recipes.views import Views
+from seqclr.recipes.views import single
 
 
 class LightAndColour:
@@ -15,7 +15,7 @@ class LightAndColour:
     """
 
     def __init__(self, views: str):
-        self.views = Views(views)
+        self.views = single(views)
 
     def __call__(self, record: dict, rng: np.random.Generator) -> dict:
         view, _, geometry = follow(self.views, record, rng)

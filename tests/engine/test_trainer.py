@@ -116,13 +116,15 @@ DIVIDED = {
     "padded": ("simclr", {**SGD, "resize": "pad"}),
     "simsiam": ("simsiam", {**SGD, "steps_per_execution": 4}),
     "queue": ("moco_v2", {**SGD, "queue_size": 64}),
+    "ctc": ("ctc", SGD),
+}
+DIVIDED_MORE = {
     "bank": ("inst_disc", {**SGD, "noise": 64}),
     "labels": ("deep_cluster", {**SGD, "clusters": 5}),
     "cpc": ("cpc", {**SGD, "resize": "pad", "directions": 2}),
     "pixels": ("pix_pro", {**SGD, "resize": "pad"}),
     "codes": ("swav", {**SGD, **CROPS, "prototypes": 8, "queue_size": 16}),
     "centre": ("dino", {**SGD, **CROPS, "prototypes": 8}),
-    "ctc": ("ctc", SGD),
 }
 ON_TWO_DEVICES = """
 import functools, sys
@@ -131,10 +133,9 @@ import tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 from seqclr.engine import setup
-from tests.engine import tiny
-from tests.engine.test_trainer import DIVIDED
+from tests.engine import test_trainer, tiny
 setup.choose_strategy = functools.cache(setup.choose_strategy)  # two would name their collectives alike
-for name, (method, keys) in DIVIDED.items():
+for name, (method, keys) in getattr(test_trainer, sys.argv[2]).items():
     job = tiny.trainer(f"{sys.argv[1]}/two/{name}", method, **keys)
     assert job.strategy.num_replicas_in_sync == 2
     loss = job.fit()["loss"]
@@ -142,12 +143,13 @@ for name, (method, keys) in DIVIDED.items():
 """
 
 
-def test_two_replicas_are_one_device_with_the_whole_batch(tmp_path, eagerly):
+@pytest.mark.parametrize("methods", ["DIVIDED", pytest.param("DIVIDED_MORE", marks=pytest.mark.slow)])
+def test_two_replicas_are_one_device_with_the_whole_batch(tmp_path, eagerly, methods):
     """Negatives, batch statistics, clipping and gradients are those of the whole batch."""
-    command = [sys.executable, "-c", ON_TWO_DEVICES, str(tmp_path)]
+    command = [sys.executable, "-c", ON_TWO_DEVICES, str(tmp_path), methods]
     both = subprocess.Popen(command, cwd=Path(__file__).parents[2])  # as graphs, in the meantime
     alone = {}
-    for name, (method, keys) in DIVIDED.items():
+    for name, (method, keys) in globals()[methods].items():
         job = tiny.trainer(tmp_path / "one" / name, method, **keys)
         alone[name] = job.fit()["loss"], tiny.weights(job)
     assert both.wait() == 0

@@ -12,9 +12,9 @@ from seqclr import losses
 from seqclr.config import key
 from seqclr.losses.common import masked_mean, normalize
 from seqclr.methods.momentum import MomentumMethod
-from seqclr.nn.norm import batch_norm
 from seqclr.methods.multicrop import MultiCropMethod
 from seqclr.nn.momentum import Momentum
+from seqclr.nn.norm import batch_norm
 
 
 @dataclass

@@ -120,6 +120,12 @@ class FrameMethod(Method):
         choose("match", self.match, ("place", "geometry"))
         choose("layer", self.layer, LAYERS)
 
+    def build(self, encoder):
+        super().build(encoder)
+        chosen = "match" in {field.name for field in dataclasses.fields(self)}  # pixel methods go by positions instead
+        if chosen and self.match == "geometry" and encoder.grid[0] > 1:
+            raise UserError("match 'geometry' follows the columns of a line: of pictures take match=place")
+
     def windows(self) -> int:
         """Instances of an image."""
         page = tf.zeros((1, self.encoder.height, self.encoder.width, 3), tf.uint8)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keras
 from keras import layers, ops
 
 from seqclr.nn.norm import batch_norm
@@ -97,13 +98,24 @@ def sines(frames: int, dim: int):
     return ops.concatenate([ops.sin(angle), ops.cos(angle)], axis=1)
 
 
+class Dropout(layers.Layer):
+    """As Keras', with a random state at a rate of 0 too, so that weights fit a network of any rate."""
+
+    def __init__(self, rate: float, **kwargs):
+        super().__init__(**kwargs)
+        self.rate, self.random = rate, keras.random.SeedGenerator()
+
+    def call(self, x, training=False):
+        return keras.random.dropout(x, self.rate, seed=self.random) if training and self.rate else x
+
+
 class TransformerBlock(layers.Layer):
     """Pre-norm self-attention and MLP. GELU is the tanh form: the exact one cannot be exported to ONNX."""
 
     def __init__(self, heads: int, dropout: float, **kwargs):
         super().__init__(**kwargs)
         self.heads = heads
-        self.dropout = layers.Dropout(dropout, name="dropout")
+        self.dropout = Dropout(dropout, name="dropout")
 
     def build(self, shape):
         dim = shape[-1]

@@ -159,3 +159,9 @@ def test_unknown_names_list_the_known():
     for key in ("match", "layer", "negatives", "frames"):
         with pytest.raises(UserError, match=f"{key} 'x'"):
             METHODS["simclr"](**{key: "x"})
+
+
+def test_geometry_is_for_lines():
+    with pytest.raises(UserError, match="of pictures take match=place"):
+        METHODS["simclr"](match="geometry").build(build_encoder("resnet9", 16, 16, "none"))
+    METHODS["pix_pro"]().build(build_encoder("resnet9", 16, 16, "none"))

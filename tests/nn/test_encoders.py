@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from seqclr.engine import checkpoints
 from seqclr.errors import UserError
 from seqclr.nn.encoders import POSITIONS, build_encoder
 
@@ -79,3 +80,11 @@ def test_without_positions_the_transformer_sees_a_set():
 def test_what_cannot_be_built_is_refused(arguments, word):
     with pytest.raises(UserError, match=word):
         build_encoder(*arguments)
+
+
+def test_weights_fit_whatever_the_dropout(tmp_path):
+    """A run without dropout can be fine-tuned with it, and the other way round."""
+    dry, wet = (build_encoder("tiny", 16, 64, "none", dropout=rate) for rate in (0.0, 0.1))
+    for one, other in ((dry, wet), (wet, dry)):
+        checkpoints.restore({"encoder": other}, checkpoints.snapshot({"encoder": one}), tmp_path)
+        np.testing.assert_array_equal(one.columns.kernel, other.columns.kernel)

@@ -70,7 +70,9 @@ class RunConfig:
 class PretrainConfig(RunConfig):
     """Self-supervised pretraining on images without labels."""
 
-    method: str = key("simclr", "see seqclr/methods: simclr, simsiam, byol, moco_v2, masked, generated_simclr, ...")
+    method: str = key(
+        "simclr", "as `seqclr methods` lists them: simclr, simsiam, generated_simclr, swav, deep_cluster, ..."
+    )
     epochs: int | None = key(20, "passes over the data")
     init: str | None = key(None, "a run whose encoder to start from")
     probe: str | None = key(

@@ -323,7 +323,7 @@ def embed(parser: Parser, argv: list[str]) -> int:
 
 
 def pseudo_labels(parser: Parser, argv: list[str]) -> int:
-    """writes the clusters that a run found as labels, for another network to learn from"""
+    """writes the clusters that a run found as labels"""
     parser.add_argument("--model", required=True, help="a run of any kind")
     parser.add_argument("--output", required=True, metavar="OUT.csv")
     parser.add_argument(

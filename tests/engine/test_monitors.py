@@ -206,6 +206,7 @@ def test_where_nothing_can_be_read_the_position_is_learned_unless_the_negatives_
     assert "position-bound" not in monitors.told
 
 
+@pytest.mark.slow
 def test_negatives_of_the_same_place_make_it_follow_the_image(tmp_path):
     job, monitors = watched(tmp_path / "run", "simclr", tiny.pages(), True, negatives="place", steps=100)
     job.fit()

@@ -90,6 +90,7 @@ def test_directions_that_cannot_be_are_refused():
         made(grid=(1, 1))
 
 
+@pytest.mark.slow
 def test_prediction_gets_better_than_chance(tmp_path):
     job = tiny.trainer(tmp_path / "run", "cpc", steps=40, learning_rate=3e-3, directions=2)
     first = job.method.loss({k: tf.constant(v) for k, v in next(job.loader).items()}, training=True)["loss"]

@@ -71,6 +71,7 @@ def test_the_two_losses_are_those_of_their_parts(padded):
     assert float(logs["reading"]) == pytest.approx(np.mean(losses), rel=1e-4)
 
 
+@pytest.mark.slow
 def test_it_learns_to_read(tmp_path, monkeypatch):
     """A few pages by heart: their own texts become likelier than each other's."""
     monkeypatch.setattr(text, "PAGES", 8)

@@ -35,9 +35,9 @@ def agreement(z1, z2):
     [
         ("simclr", matched, {}),
         ("simsiam", agreement, {}),
-        ("byol", agreement, {}),
+        pytest.param("byol", agreement, {}, marks=pytest.mark.slow),
         pytest.param("moco", matched, {"queue_size": 64}, marks=pytest.mark.slow),
-        ("moco_v2", matched, {"queue_size": 64}),
+        pytest.param("moco_v2", matched, {"queue_size": 64}, marks=pytest.mark.slow),
         pytest.param("moco_v3", matched, {}, marks=pytest.mark.slow),
         ("barlow_twins", matched, {"projection_dim": 64}),
         pytest.param("vicreg", matched, {"projection_dim": 64}, marks=pytest.mark.slow),

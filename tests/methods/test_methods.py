@@ -45,7 +45,7 @@ def agreement(z1, z2):
         pytest.param("curl", matched, {"steps": 80, "learning_rate": 3e-3}, marks=pytest.mark.slow),
         pytest.param("cmc", matched, {"views": "none"}, marks=pytest.mark.slow),
         pytest.param("pix_contrast", agreement, {}, marks=pytest.mark.slow),
-        ("pix_pro", agreement, {}),
+        pytest.param("pix_pro", agreement, {}, marks=pytest.mark.slow),
         pytest.param("simclr_v2", matched, {}, marks=pytest.mark.slow),
         pytest.param("swav", matched, {"prototypes": 24}, marks=pytest.mark.slow),
         pytest.param("dino", agreement, {"prototypes": 64, "steps": 60}, marks=pytest.mark.slow),

@@ -120,7 +120,7 @@ DIVIDED = {
 }
 DIVIDED_MORE = {
     "bank": ("inst_disc", {**SGD, "noise": 64}),
-    "labels": ("deep_cluster", {**SGD, "clusters": 5}),
+    "labels": ("sela", {**SGD, "clusters": 5, "relabellings": 1}),  # k-means would part on rounding alone
     "cpc": ("cpc", {**SGD, "resize": "pad", "directions": 2}),
     "pixels": ("pix_pro", {**SGD, "resize": "pad"}),
     "codes": ("swav", {**SGD, **CROPS, "prototypes": 8, "queue_size": 16}),

@@ -20,7 +20,7 @@ import sys
 from pathlib import Path
 
 import yaml
-from commands import circumstances, seqclr, sites_and_pool
+from commands import seqclr, sites_and_pool, write
 
 LAYERS = ("cnn", "transformer")
 
@@ -89,9 +89,7 @@ def main() -> None:
             results["none, random weights"] = json.loads(file.read_text())
         results[name] = json.loads(done.read_text())
         print(table(results), flush=True)
-    foot = f"{args.steps} steps, {args.labels} labels a site. {circumstances()}"
-    (args.output / "table.md").write_text(f"{table(results)}\n\n{foot}\n")
-    (args.output / "results.json").write_text(json.dumps(results, indent=1))
+    write(args.output, table(results), f"{args.steps} steps, {args.labels} labels a site.", results)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """What the benchmarks share: running the command line, and saying what ran."""
 
+import json
 import os
 import subprocess
 import sys
@@ -33,6 +34,12 @@ def sites_and_pool(data: Path) -> tuple[list[Path], list[Path]]:
     if not sites:
         sys.exit(f"{data} holds no folder cap_*: give the folder that holds one folder a site")
     return sites, [*sites, *sorted(data.glob("unl_*"))]
+
+
+def write(output: Path, table: str, foot: str, results: dict) -> None:
+    """A table and what it was made of."""
+    (output / "table.md").write_text(f"{table}\n\n{foot} {circumstances()}\n")
+    (output / "results.json").write_text(json.dumps(results, indent=1))
 
 
 def circumstances() -> str:

@@ -4,46 +4,49 @@
 
 DATA holds `img_cifar10`, images with a class as `text`, and captcha sites `cap_lzu` and `cap_zf_old`, each with
 `labels.csv` (file,text,split). On the images a small ResNet is pretrained by each method, on the two sites together
-the `tiny` text encoder, both for --steps batches of 64; then k-NN, linear and CTC probes read the test parts. The
-first row is of new weights. A method that cannot do the one or the other has an empty cell; one that collapses is in
-the table with what the monitors said. What is done is kept: the same command goes on. Writes table.md and
-results.json.
+the `tiny` text encoder, both for --steps batches of 64 (128 for w_mse); then k-NN, linear and CTC probes read the test
+parts. The first row is of new weights. Images per second are those of the whole command, memory that of its largest
+process. A method that cannot do the one or the other has an empty cell; one that collapses is in the table with what
+the monitors said. What is done is kept: the same command goes on. Writes table.md and results.json.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import dataclasses
 import json
 import subprocess
 import sys
 from pathlib import Path
 
-from commands import circumstances, measured, seqclr
+from commands import measured, seqclr, write
 
+from seqclr.config import PretrainConfig
 from seqclr.methods import METHODS
 
 IMAGES, SITES = "img_cifar10", ("cap_lzu", "cap_zf_old")
-PICTURES = {"encoder": "resnet9", "height": 32, "width": 32, "views": "images"}
-LINES = {"views": "strong"}
+PICTURES = {"encoder": "resnet9", "height": 32, "width": 32, "views": "images", "frames": "all", "batch_size": 64}
+LINES = {"views": "strong", "batch_size": 64}
 ITSELF = {"classifier"}  # learns from labels, so it is no match for the others
 
 
 def pretrained(method: str, folder: Path, data: list[Path], steps: int, keys: dict) -> dict | None:
     """Trains, or goes on; what the run said of itself, and None where the method is not for such data."""
     cls = METHODS[method]
-    words = [f"{name}={value}" for name, value in keys.items() if name not in cls.defaults]
-    words += ["frames=all"] if "encoder" in keys and hasattr(cls, "frames") else []
+    known = {field.name for base in (PretrainConfig, cls) for field in dataclasses.fields(base)}
+    words = [f"{name}={value}" for name, value in keys.items() if name in known and name not in cls.defaults]
     resume = ["--resume"] if (folder / "config.yaml").is_file() else []
-    seen = measured("pretrain", "--method", method, "--data", *data, "--output", folder, "--steps", steps,
-                    "batch_size=64", *words, *resume)  # fmt: skip
+    seen = measured("pretrain", "--method", method, "--data", *data, "--output", folder, "--steps", steps, *words,
+                    *resume)  # fmt: skip
     if seen.code == 2:  # it has said why
         return None
     if seen.code:
         sys.exit(f"methods: {method} ended with {seen.code}")
     with open(folder / "metrics.csv", newline="") as stream:
         warnings = sorted({name for row in csv.DictReader(stream) for name in row["warning"].split()})
-    return {"images_per_second": steps * 64 / seen.seconds, "memory_mib": seen.mib, "warnings": warnings}
+    batch_size = cls.defaults.get("batch_size", keys["batch_size"])
+    return {"images_per_second": steps * batch_size / seen.seconds, "memory_mib": seen.mib, "warnings": warnings}
 
 
 def probe(run: Path, kind: str, data: list[Path], file: Path, *flags: str) -> float:
@@ -90,6 +93,9 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+", default=[name for name in METHODS if name not in ITSELF])
     parser.add_argument("--steps", type=int, default=1000)
     args = parser.parse_args()
+    missing = [name for name in (IMAGES, *SITES) if not (args.data / name).is_dir()]
+    if missing:
+        parser.error(f"{args.data} holds no folder {missing[0]}")
     rows: dict[str, dict] = {}
     for name in ["none", *args.methods]:
         folder = args.output / name
@@ -104,9 +110,8 @@ def main() -> None:
             done.write_text(json.dumps(row, indent=1))
         rows[name] = json.loads(done.read_text())
         print(table(rows), flush=True)
-    foot = f"{args.steps} steps of 64, pictures {IMAGES}, lines {' and '.join(SITES)}. {circumstances()}"
-    (args.output / "table.md").write_text(f"{table(rows)}\n\n{foot}\n")
-    (args.output / "results.json").write_text(json.dumps(rows, indent=1))
+    foot = f"{args.steps} steps, pictures {IMAGES}, lines {' and '.join(SITES)}."
+    write(args.output, table(rows), foot, rows)
 
 
 if __name__ == "__main__":

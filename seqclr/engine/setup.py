@@ -20,7 +20,7 @@ from seqclr.errors import UserError
 from seqclr.methods.base import Method
 from seqclr.nn.encoders import POSITIONS, SIZES, build_encoder
 from seqclr.nn.image_encoders import IMAGE_ENCODERS, NO_PADDING
-from seqclr.recipes.views import Views, check_readable, groups
+from seqclr.recipes.views import check_readable
 
 ARCHITECTURE = ("encoder", "height", "width", "resize", "positions")
 CHOICES = {
@@ -96,8 +96,7 @@ def check(config, method: type[Method]) -> None:
     for name in RANGES:
         check_range(name, getattr(config, name, None))
     if config.encoder in SIZES:
-        for group in range(groups(config.views)):
-            check_readable(Views(config.views, group))
+        check_readable(config.views)
     else:
         if method.needs_lines:
             known, why = ", ".join(SIZES), method.needs_lines

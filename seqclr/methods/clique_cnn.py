@@ -21,6 +21,8 @@ class CliqueCNN(Relabelled):
     HOG-LDA.
     """
 
+    whole_batch = "what is in no clique is not counted in it"
+
     cliques: int = key(100, "classes")
     clique_size: int = key(8, "instances in a class")
 

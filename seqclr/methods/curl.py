@@ -20,6 +20,7 @@ class CURL(MomentumMethod):
     """
 
     repels = "other instances of the batch"
+    rises = False
     whole_batch = "the other images of it are the negatives"
 
     target_momentum: float = key(0.95, "what the copy keeps of itself in a step")
@@ -34,9 +35,6 @@ class CURL(MomentumMethod):
         start = keras.random.uniform((self.projection_dim, self.projection_dim), dtype="float32")
         self.bilinear = keras.Variable(start, dtype="float32", name="bilinear")
         self.follow()
-
-    def decay(self):
-        return self.target_momentum
 
     def loss(self, batch, training):
         _, mask, z = self.embed(batch, training)

@@ -21,6 +21,8 @@ class DeepCluster(Relabelled):
     filter before the encoder. `agreement` is the normalised mutual information with the classes before.
     """
 
+    whole_batch = "its classes weigh differently, which counts over the batch"
+
     clusters: int = key(100, "classes; 10,000 in the paper, of 1.3 million images")
 
     def build(self, encoder):

@@ -29,6 +29,7 @@ class InstDisc(Surrogate):
 
     repels = "instances of the whole set"
     stores = "a memory bank, the constant Z"
+    whole_batch = "noise is drawn once for it"
 
     temperature: float = key(0.07, "of the scores")
     noise: int = key(4096, "noise that an instance is told from; 0: all instances, in one softmax")

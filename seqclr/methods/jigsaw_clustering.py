@@ -13,7 +13,6 @@ from seqclr.errors import UserError
 from seqclr.methods.base import Method
 from seqclr.nn import frames
 from seqclr.nn.heads import mlp
-from seqclr.nn.image_encoders import ImageEncoder
 from seqclr.nn.replicas import gather
 from seqclr.recipes.tiles import Tiles, tiling
 
@@ -75,7 +74,7 @@ class JigsawClustering(Method):
 
     def split(self, montages: tf.Tensor, training: bool) -> tf.Tensor:
         """The mean feature of each tile, `float32 [B, 4, D]`."""
-        layer = "cnn" if isinstance(self.encoder, ImageEncoder) else self.layer
+        layer = "cnn" if self.encoder.grid[0] > 1 else self.layer
         features, _ = self.encoder(montages, training=training, layer=layer)
         (height, width), (rows, columns) = self.encoder.grid, self.tiling
         x = tf.reshape(tf.cast(features, tf.float32), [-1, height, width, features.shape[-1]])

@@ -22,6 +22,7 @@ class MoCo(MomentumMethod):
 
     repels = "keys of earlier batches"
     stores = "a queue of keys"
+    rises = False
 
     target_momentum: float = key(0.999, "what the copy keeps of itself in a step")
     queue_size: int = key(4096, "keys that are kept")
@@ -43,9 +44,6 @@ class MoCo(MomentumMethod):
 
     def make_projector(self, dim: int):
         return mlp((self.projection_dim,), "projector", input_dim=dim)
-
-    def decay(self):
-        return self.target_momentum
 
     def loss(self, batch, training):
         _, mask, z = self.embed(batch, training)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import tensorflow as tf
 
@@ -19,6 +20,8 @@ class MomentumMethod(TwoViewMethod):
     The copy normalises by the statistics of its batch, as the papers' code does, and is never updated by a gradient.
     """
 
+    rises: ClassVar[bool] = True  # whether what the copy keeps does, by a half cosine to 1
+
     target_momentum: float = key(0.99, "what the copy keeps of itself in a step; rises to 1 by a half cosine")
 
     def follow(self) -> None:
@@ -32,6 +35,8 @@ class MomentumMethod(TwoViewMethod):
 
     def decay(self) -> float | tf.Tensor:
         """What the copy keeps at this step."""
+        if not self.rises:
+            return self.target_momentum
         done = tf.cast(self.target.updates.value, tf.float32) / max(1, self.total_steps)
         return 1 - (1 - self.target_momentum) * (1 + tf.cos(math.pi * done)) / 2
 

@@ -164,7 +164,7 @@ def whole(views: str) -> Views:
     made = single(views)
     if made.cuts:
         raise UserError(f"views '{views}' cut off parts of the page, so labels would be wrong: take another preset")
-    check_readable(made)
+    check_readable(views)
     return made
 
 

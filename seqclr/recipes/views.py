@@ -12,7 +12,7 @@ for both, gives small views, which a step that takes a part of the page (Strip, 
       - {count: 2, steps: [{name: GaussianBlur}]}
       - {count: 4, size: [1.0, 0.5], steps: [{name: Strip}]}
 
-What flips, mirrors, transposes or crops in the direction of reading is told by `unreadable`: it would change the text.
+What flips, mirrors, transposes or crops in the direction of reading would change a text: `check_readable` refuses it.
 """
 
 from __future__ import annotations
@@ -53,14 +53,13 @@ class Views:
     """An augmentation of `uint8 [H, W, 3]`, the same for the same generator state.
 
     preset: a name from `presets()`, a YAML file, or `none`. group: which of its groups. `cuts` tells whether a part of
-    the page may leave it, `unreadable` which steps make text something else.
+    the page may leave it.
     """
 
     def __init__(self, preset: str, group: int = 0):
         self.preset, self.group = preset, group
         self._steps = _groups(preset)[group].steps
         self.cuts = any(getattr(step, "cuts", False) for step in self._steps)
-        self.unreadable = [name for name in map(_name, self._steps) if any(word in name for word in UNREADABLE)]
 
     def __call__(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         return self._apply({"image": image}, rng)["image"]
@@ -101,11 +100,6 @@ def drawn(preset: str, copies: int) -> list[tuple[Views, tuple[float, float] | N
     ]
 
 
-def groups(preset: str) -> int:
-    """How many groups of views a preset has."""
-    return len(_groups(preset))
-
-
 class Group(NamedTuple):
     """steps: of its views. count: how many, None where the recipe says so. size: of small views, None for full ones."""
 
@@ -116,7 +110,7 @@ class Group(NamedTuple):
 
 def single(preset: str) -> Views:
     """The views of a preset that is a list; UserError for one of groups."""
-    if groups(preset) > 1:
+    if len(_groups(preset)) > 1:
         raise UserError(f"views '{preset}' come in groups, which are not for single views: take another preset")
     return Views(preset)
 
@@ -189,11 +183,9 @@ def _transform(path: Path, step: dict):
     return made
 
 
-def _name(step) -> str:
-    return "" if getattr(step, "readable", False) else type(step).__name__
-
-
-def check_readable(views: Views) -> None:
-    """Raises UserError for views that make text something else."""
-    if views.unreadable:
-        raise UserError(f"{views.preset}: {views.unreadable[0]} would mirror, turn or cut the text; leave it out")
+def check_readable(preset: str) -> None:
+    """Raises UserError for a preset that makes text something else."""
+    for step in (step for group in _groups(preset) for step in group.steps):
+        name = type(step).__name__
+        if any(word in name for word in UNREADABLE) and not getattr(step, "readable", False):
+            raise UserError(f"{preset}: {name} would mirror, turn or cut the text; leave it out")

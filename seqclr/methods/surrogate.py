@@ -103,10 +103,11 @@ class Relabelled(Surrogate):
         return np.concatenate(rows)
 
     def pooled_features(self, batches: Iterable[dict]) -> np.ndarray:
-        """`float32 [records, windows, D]`."""
+        """`float32 [records, windows, D]`, without the mean of each window: the place alone would be a cluster."""
 
         def pooled(batch):
             features, mask = self.encode(batch, training=False)
             return self.pool(features, batch, mask)[0]
 
-        return self.whole_set(batches, pooled)
+        features = self.whole_set(batches, pooled)
+        return features - features.mean(axis=0)

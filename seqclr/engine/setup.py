@@ -96,6 +96,9 @@ def check(config, method: type[Method]) -> None:
     for name in RANGES:
         check_range(name, getattr(config, name, None))
     if config.encoder in SIZES:
+        if method.needs_pictures:
+            known, why = ", ".join(IMAGE_ENCODERS), method.needs_pictures
+            raise UserError(f"encoder '{config.encoder}' is of text lines: {method.__name__} takes {known}, as {why}")
         check_readable(config.views)
     else:
         if method.needs_lines:

@@ -12,6 +12,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from seqclr.config import key
@@ -22,6 +23,8 @@ from seqclr.nn import frames
 from seqclr.nn.encoders import LAYERS
 from seqclr.nn.replicas import gather
 from seqclr.recipes.text import TwoViews
+
+Columns = dict[str, "np.ndarray | list[str]"]  # of a sheet by title: pictures `uint8 [B, h, w, 3]`, or words
 
 
 @dataclasses.dataclass
@@ -36,6 +39,7 @@ class Method(abc.ABC):
     batch_size: ClassVar[int] = 0  # of the run; set before `build`, 0 where nobody did
     whole_batch: ClassVar[str | None] = None  # why its loss is not the mean of that of parts, where it is not
     needs_lines: ClassVar[str | None] = None  # why it needs an encoder of text lines, where it does
+    needs_pictures: ClassVar[str | None] = None  # why it needs one of pictures, where it does
     repels: ClassVar[str] = ""  # what its instances are told from, for the table of methods
     stores: ClassVar[str] = ""  # what it keeps beside networks, for the same
     charset: ClassVar[Charset | None] = None  # what it reads, where it does: such a run can be evaluated and read with
@@ -66,6 +70,14 @@ class Method(abc.ABC):
     def parts(self) -> dict[str, Any]:
         """Its layers and variables by attribute name."""
         return {name: value for name, value in vars(self).items() if isinstance(value, keras.Layer | keras.Variable)}
+
+    def shows(self, batch: dict[str, np.ndarray]) -> Columns:
+        """What the network is shown of a batch that `recipe` made, and what it must answer. Called after `build`."""
+        return {f"view {i}": views for i, views in enumerate(batch["views"].swapaxes(0, 1), 1)}
+
+    def answers(self, batch: dict[str, np.ndarray]) -> Columns:
+        """What the network answers, beside which `shows` is drawn during training; nothing is drawn without any."""
+        return {}
 
     def after_step(self) -> None:
         """Within every replica's step, once the weights have moved: where momentum copies follow."""

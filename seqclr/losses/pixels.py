@@ -25,10 +25,11 @@ def pix_pro(y1, z2, y2, z1, positives) -> tf.Tensor:
     return -2 * (agreement(y1, z2, positives) + agreement(y2, z1, tf.linalg.matrix_transpose(positives)))
 
 
-def pix_contrast(z1, z2, positives, temperature: float = 0.3) -> tf.Tensor:
+def pix_contrast(z1, z2, positives, temperature: float = 0.3, shown=None) -> tf.Tensor:
     """PixContrast: -log of the softmax mass that a frame's positives have among the frames of the image's other view.
 
     The mean over the frames that have positives, over images and over both directions, which the paper leaves open.
+    shown: `bool [B, T, T]`, the pairs of frames that are no padding; None: all.
     """
 
     def contrast(logits, positives):
@@ -37,5 +38,7 @@ def pix_contrast(z1, z2, positives, temperature: float = 0.3) -> tf.Tensor:
         return -tf.reduce_mean(masked_mean(mass, tf.reduce_any(positives, axis=-1), axis=-1))
 
     logits = products(normalize(z1), normalize(z2)) / temperature
+    if shown is not None:
+        logits = tf.where(shown, logits, logits.dtype.min)
     swapped = tf.linalg.matrix_transpose(logits), tf.linalg.matrix_transpose(positives)
     return (contrast(logits, positives) + contrast(*swapped)) / 2

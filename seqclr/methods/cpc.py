@@ -70,8 +70,9 @@ class CPC(Method):
         each = []
         for step, prediction in enumerate(tf.split(said, said.shape[2] // dim, axis=2), 1):
             shown = tf.range(step, count) < lengths[:, None]
-            pairs = (tf.boolean_mask(x, shown) for x in (prediction[:, :-step], frames[:, step:]))
-            each.append(losses.cpc(*(gather(rows)[None] for rows in pairs)))
+            pairs = [gather(tf.boolean_mask(x, shown))[None] for x in (prediction[:, :-step], frames[:, step:])]
+            some = tf.shape(pairs[0])[1] > 0  # no line may be that long
+            each.append(tf.cond(some, lambda pairs=pairs: losses.cpc(*pairs), lambda: tf.constant(0.0)))
         return each
 
 

@@ -43,10 +43,7 @@ class PixelMethod(MomentumMethod):
     def positives(self, batch: dict[str, tf.Tensor], mask) -> tf.Tensor:
         """`bool [B, T, T]`: the frames of the two views that show the same place, those of padding left out."""
         near = same_place(batch["geometry"], self.encoder.grid, self.reach)
-        if mask is None:
-            return near
-        first, second = tf.split(mask, 2)
-        return near & first[:, :, None] & second[:, None, :]
+        return near if mask is None else near & shown(mask)
 
     def instances(self, x, batch, mask):
         """The pairs of frames that show the same place."""
@@ -71,6 +68,13 @@ class PixContrast(PixelMethod):
         _, mask, z = self.embed(batch, training)
         _, _, target = self.embed_target(batch, training)
         (z1, z2), (t1, t2) = tf.split(z, 2), tf.split(tf.stop_gradient(target), 2)
-        near = self.positives(batch, mask)
-        pairs = ((z1, t2, near), (z2, t1, tf.linalg.matrix_transpose(near)))
-        return {"loss": tf.add_n([losses.pix_contrast(*pair, self.temperature) for pair in pairs]) / 2}
+        near, seen = self.positives(batch, mask), None if mask is None else shown(mask)
+        first = losses.pix_contrast(z1, t2, near, self.temperature, seen)
+        second = losses.pix_contrast(t1, z2, near, self.temperature, seen)
+        return {"loss": (first + second) / 2}
+
+
+def shown(mask: tf.Tensor) -> tf.Tensor:
+    """`bool [B, T, T]` of `[2B, T]`: the pairs of frames of two views that are no padding."""
+    first, second = tf.split(mask, 2)
+    return first[:, :, None] & second[:, None, :]

@@ -56,3 +56,11 @@ def test_pix_contrast_of_the_same_frames_is_patch_nce_in_both_directions():
     z1, z2, same = *FRAMES[:2], np.broadcast_to(np.eye(4, dtype=bool), (3, 4, 4))
     directions = [float(losses.patch_nce(a, b, 0.3)) for a, b in ((z1, z2), (z2, z1))]
     assert float(losses.pix_contrast(z1, z2, same)) == pytest.approx(np.mean(directions), rel=1e-5)
+
+
+def test_pix_contrast_counts_no_padding():
+    longer = [np.concatenate([z, rows(3, 2, 3, seed=7)], axis=1) for z in FRAMES[:2]]
+    positives = np.pad(POSITIVES, ((0, 0), (0, 2), (0, 2)))
+    shown = np.pad(np.ones_like(POSITIVES), ((0, 0), (0, 2), (0, 2)))
+    found = losses.pix_contrast(*longer, positives, shown=shown)
+    assert float(found) == pytest.approx(float(losses.pix_contrast(*FRAMES[:2], POSITIVES)), rel=1e-5)

@@ -56,6 +56,15 @@ def test_a_prediction_has_not_seen_what_it_predicts():
     assert np.abs(first[:, 9:] - second[:, 9:]).max() > 0.01
 
 
+def test_lines_that_are_too_short_to_predict_count_nothing():
+    method = made(steps_ahead=4)
+    data = batch(width=np.int32([8, 12, 8, 12]))  # two or three frames
+    with tf.GradientTape() as tape:
+        loss = method.loss(data, training=True)["loss"]
+    gradients = tape.gradient(loss, method.predictor0.trainable_variables)
+    assert float(loss) > 0 and all(np.isfinite(gradient).all() for gradient in gradients)
+
+
 def test_images_are_read_in_four_directions():
     grid = np.arange(2 * 3 * 4).reshape(2, 3, 4, 1).astype(np.float32)
     expected = {

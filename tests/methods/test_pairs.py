@@ -162,9 +162,10 @@ def test_pix_contrast_finds_the_frames_of_the_same_place(padded):
     method, data = made("pix_contrast"), batch(**({"width": np.int32([64, 40] * 4)} if padded else {}))
     z1, z2 = frames(method, data)  # the copy's are the same before the first step
     total = 0.0
-    for a, b, pairs in zip(unit(z1), unit(z2), matched_frames(method, data)):
+    for i, (a, b, pairs) in enumerate(zip(unit(z1), unit(z2), matched_frames(method, data))):
         assert len(pairs) > 4 and (not padded or len(pairs) < 30)
-        for x, y, found in ((a, b, pairs), (b, a, pairs[:, ::-1])):
+        shown = 10 if padded and i % 2 else 16
+        for x, y, found in ((a[:shown], b[:shown], pairs), (b[:shown], a[:shown], pairs[:, ::-1])):
             scores = np.exp(x @ y.T / 0.3)
             of = [np.log(scores[i].sum() / scores[i, found[found[:, 0] == i, 1]].sum()) for i in set(found[:, 0])]
             total += np.mean(of) / 8 / 2

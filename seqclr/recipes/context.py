@@ -49,8 +49,8 @@ class ContextPair:
     """Two parts of an image, `tiles: uint8 [2, h, w, 3]`, and which of `places` the second has, `label: int32`.
 
     Of a picture, the middle and a neighbour in a grid of 3x3 that is as large as its shorter side, with gaps and
-    jitter. Of each one channel is kept and the others are noise, so that the lens's colour fringes tell nothing, and some are
-    brought down to fewer pixels and up again. Of a line, two slices of about its height, at most two apart.
+    jitter. Of each one channel is kept and the others are noise, so that the lens's colour fringes tell nothing, and
+    some are brought down to fewer pixels and up again. Of a line, two slices of about its height, at most two apart.
     The mean of each part is removed, and the contrast halved, so that nothing is clipped.
     """
 

@@ -17,6 +17,8 @@ from seqclr.recipes.views import single
 PATCH, JITTER = 96 / 144, 7 / 144  # in steps of the grid; a gap of 48 / 144 follows
 LEAST, ENOUGH = 8, 10  # pixels: what encoders take, and to what patches of small images grow at the cost of the gap
 COARSE = 1 / 3  # of the patches go through a lower resolution
+GREEN = np.array([-1, 2, -1]) / 6**0.5  # against magenta; what is gray has none
+FRINGELESS = np.eye(3) - np.outer(GREEN, GREEN)
 NEIGHBOURS = {
     "above left": (0, 0), "above": (0, 1), "above right": (0, 2), "left": (1, 0),
     "right": (1, 2), "below left": (2, 0), "below": (2, 1), "below right": (2, 2),
@@ -49,9 +51,11 @@ class ContextPair:
     """Two parts of an image, `tiles: uint8 [2, h, w, 3]`, and which of `places` the second has, `label: int32`.
 
     Of a picture, the middle and a neighbour in a grid of 3x3 that is as large as its shorter side, with gaps and
-    jitter. Of each one channel is kept and the others are noise, so that the lens's colour fringes tell nothing, and
-    some are brought down to fewer pixels and up again. Of a line, two slices of about its height, at most two apart.
-    The mean of each part is removed, and the contrast halved, so that nothing is clipped.
+    jitter. What they have of green against magenta is taken out, as a lens's colour fringes tell how far from the
+    middle a part was, and some are brought down to fewer pixels and up again. Of a line, two slices of about its
+    height, at most two apart. The mean of a part is made that of the image.
+
+    The paper's other way with colour, one channel and noise for two, leaves images that no encoder sees later on.
     """
 
     def __init__(self, views: str):
@@ -61,23 +65,25 @@ class ContextPair:
         size = record["image"].shape[:2]
         record = {**record, "image": augment(self.views, record, rng)}
         tiles, place = (_along if is_line(*size) else _around)(record, rng)
+        level = record["image"][:, : filled(record)].mean((0, 1))
+        tiles = tiles - tiles.mean((1, 2), keepdims=True) + level
         return {
-            "tiles": np.rint(np.stack(tiles) / 2 + 127.5).astype(np.uint8),
+            "tiles": np.rint(tiles).clip(0, 255).astype(np.uint8),
             "label": np.int32(places(*size).index(place)),
             "index": record["index"],
         }
 
 
-def _along(record: dict, rng: np.random.Generator):
+def _along(record: dict, rng: np.random.Generator) -> tuple[np.ndarray, str]:
     height = len(record["image"])
     count = max(2, filled(record) // height)
     place = rng.choice([name for name, offset in OFFSETS.items() if abs(offset) < count])
     offset = OFFSETS[place]
     first = rng.integers(max(0, -offset), min(count, count - offset))
-    return [part - part.mean((0, 1)) for part in slices(record, count, height)[[first, first + offset]]], place
+    return slices(record, count, height)[[first, first + offset]], place
 
 
-def _around(record: dict, rng: np.random.Generator):
+def _around(record: dict, rng: np.random.Generator) -> tuple[np.ndarray, str]:
     place = rng.choice(list(NEIGHBOURS))
     size = np.array(record["image"].shape[:2])
     side, _ = part_size(*size)
@@ -87,8 +93,8 @@ def _around(record: dict, rng: np.random.Generator):
     parts = []
     for at in ((1, 1), NEIGHBOURS[place]):
         y, x = (corner + np.array(at) * cell + rng.uniform(0, play, 2)).astype(int)
-        parts.append(_one_channel(_coarse(record["image"][y : y + side, x : x + side], rng), rng))
-    return parts, place
+        parts.append(_coarse(record["image"][y : y + side, x : x + side] @ FRINGELESS, rng))
+    return np.stack(parts), place
 
 
 def _coarse(patch: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -97,14 +103,5 @@ def _coarse(patch: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     if rng.random() > COARSE or side <= ENOUGH:
         return patch
     small = (int(rng.integers(ENOUGH, side)),) * 2
-    small = cv2.resize(np.ascontiguousarray(patch), small, interpolation=cv2.INTER_AREA)
+    small = cv2.resize(patch, small, interpolation=cv2.INTER_AREA)
     return cv2.resize(small, (side, side), interpolation=cv2.INTER_LINEAR)
-
-
-def _one_channel(patch: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Without its mean; noise of a hundredth of its deviation instead of two channels."""
-    kept = rng.integers(3)
-    channel = patch[..., kept] - patch[..., kept].mean()
-    result = rng.normal(0, channel.std() / 100, patch.shape)
-    result[..., kept] = channel
-    return result

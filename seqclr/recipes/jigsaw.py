@@ -11,7 +11,7 @@ import numpy as np
 from seqclr.errors import UserError
 from seqclr.recipes.permutations import permutations
 from seqclr.recipes.slices import slices
-from seqclr.recipes.text import augment
+from seqclr.recipes.text import augment, filled
 from seqclr.recipes.tiles import is_line
 from seqclr.recipes.views import single
 
@@ -20,7 +20,6 @@ TILE = 64 / 75  # side of a tile, in sides of its cell
 FRINGES = 2 / 64  # how far channels are moved against each other, in sides of a tile
 LEAST = 8  # pixels, what encoders take
 GRAY = 0.3  # of the images
-CONTRAST = 40  # gray levels of a standard deviation
 
 
 def tile_size(height: int, width: int, grid: int) -> tuple[int, int]:
@@ -41,8 +40,8 @@ class JigsawTiles:
     """The tiles of an image in the order of a permutation: `tiles: uint8 [N, h, w, 3]`, `label: int32`, its number.
 
     Of a picture, grid x grid tiles, each cut by chance within its cell, so that edges do not fit. Of a line, slices.
-    Some images are gray, the channels of the others are moved against each other, and each tile is brought to one mean
-    and deviation: neither colour fringes nor brightness tell where it lies.
+    Some images are gray, the channels of the others are moved against each other, and each tile is brought to the mean
+    and the deviation of the image: neither colour fringes nor brightness tell where it lies.
 
     count: how many permutations, at most those that there are.
     """
@@ -62,7 +61,7 @@ class JigsawTiles:
             tiles = cut(image, self.grid, rng, fringes=0 if gray else FRINGES)
         orders = permutations(len(tiles), self.count)
         label = rng.integers(len(orders))
-        tiles = np.stack([_standardized(tile) for tile in tiles])[orders[label]]
+        tiles = _alike(tiles, image[:, : filled(record)])[orders[label]]
         return {"tiles": tiles, "label": np.int32(label), "index": record["index"]}
 
 
@@ -83,7 +82,8 @@ def cut(image: np.ndarray, grid: int, rng: np.random.Generator, fringes: float =
     return np.stack(tiles)
 
 
-def _standardized(tile: np.ndarray) -> np.ndarray:
-    """Each channel with the same mean and deviation; one of less than 5 gray levels stays flat."""
-    deviation = np.sqrt(tile.var((0, 1)) + 25.0)
-    return np.rint(127.5 + CONTRAST * (tile - tile.mean((0, 1))) / deviation).clip(0, 255).astype(np.uint8)
+def _alike(tiles: np.ndarray, image: np.ndarray) -> np.ndarray:
+    """Each channel of each tile with the mean and deviation of the image's; one of few gray levels stays flat."""
+    deviations = np.sqrt(tiles.var((1, 2), keepdims=True) + 25.0)
+    levels = (tiles - tiles.mean((1, 2), keepdims=True)) / deviations * image.std((0, 1)) + image.mean((0, 1))
+    return np.rint(levels).clip(0, 255).astype(np.uint8)

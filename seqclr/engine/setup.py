@@ -80,6 +80,12 @@ RANGES = {
     "first_teacher_temperature": (1e-3, math.inf),
     "teacher_warmup": (0, 1),
     "center_momentum": (0, 1),
+    "turns": (0, 4),
+    "permutations": (2, 10_000),
+    "grid": (2, 3),
+    "hidden_dim": (1, math.inf),
+    "margin": (0, math.inf),
+    "counts": (1, math.inf),
 }
 
 

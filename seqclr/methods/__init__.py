@@ -7,6 +7,8 @@ from seqclr.methods.byol import BYOL
 from seqclr.methods.classifier import Classifier
 from seqclr.methods.clique_cnn import CliqueCNN
 from seqclr.methods.cmc import CMC
+from seqclr.methods.context_prediction import ContextPrediction
+from seqclr.methods.counting import Counting
 from seqclr.methods.cpc import CPC
 from seqclr.methods.curl import CURL
 from seqclr.methods.deep_cluster import DeepCluster
@@ -16,6 +18,7 @@ from seqclr.methods.generated import Generated
 from seqclr.methods.generated_simclr import GeneratedSimCLR
 from seqclr.methods.inst_disc import InstDisc
 from seqclr.methods.inva_spread import InvaSpread
+from seqclr.methods.jigsaw import Jigsaw
 from seqclr.methods.jigsaw_clustering import JigsawClustering
 from seqclr.methods.masked import Masked
 from seqclr.methods.masked_simclr import MaskedSimCLR
@@ -23,6 +26,7 @@ from seqclr.methods.moco import MoCo, MoCoV2
 from seqclr.methods.moco_v3 import MoCoV3
 from seqclr.methods.pix_contrast import PixContrast
 from seqclr.methods.pix_pro import PixPro
+from seqclr.methods.rotation import Rotation
 from seqclr.methods.sela import SeLa
 from seqclr.methods.simclr import SimCLR
 from seqclr.methods.simclr_v2 import SimCLRV2
@@ -37,6 +41,8 @@ METHODS: dict[str, type[Method]] = {
     "classifier": Classifier,
     "clique_cnn": CliqueCNN,
     "cmc": CMC,
+    "context_prediction": ContextPrediction,
+    "counting": Counting,
     "cpc": CPC,
     "curl": CURL,
     "deep_cluster": DeepCluster,
@@ -46,6 +52,7 @@ METHODS: dict[str, type[Method]] = {
     "generated_simclr": GeneratedSimCLR,
     "inst_disc": InstDisc,
     "inva_spread": InvaSpread,
+    "jigsaw": Jigsaw,
     "jigsaw_clustering": JigsawClustering,
     "masked": Masked,
     "masked_simclr": MaskedSimCLR,
@@ -54,6 +61,7 @@ METHODS: dict[str, type[Method]] = {
     "moco_v3": MoCoV3,
     "pix_contrast": PixContrast,
     "pix_pro": PixPro,
+    "rotation": Rotation,
     "sela": SeLa,
     "simclr": SimCLR,
     "simclr_v2": SimCLRV2,

@@ -11,9 +11,14 @@ from seqclr.recipes.views import single
 OVERLAP = 0.3  # by what a tile is longer than its share of the side
 
 
+def is_line(height: int, width: int) -> bool:
+    """Whether an image of that size is cut along one direction only, so that no character is cut across."""
+    return width > 2 * height
+
+
 def tiling(height: int, width: int) -> tuple[int, int]:
-    """Rows and columns of the four tiles: strips along the line where it is one, so that no character is cut across."""
-    return (1, 4) if width > 2 * height else (2, 2)
+    """Rows and columns of the four tiles: strips along the line where it is one."""
+    return (1, 4) if is_line(height, width) else (2, 2)
 
 
 class Tiles:

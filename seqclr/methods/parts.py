@@ -1,0 +1,57 @@
+"""What methods share that look at parts of an image apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import tensorflow as tf
+
+from seqclr.config import key
+from seqclr.errors import UserError
+from seqclr.methods.base import Method
+from seqclr.nn import frames
+from seqclr.nn.heads import mlp
+
+
+@dataclass
+class PartsMethod(Method):
+    """All parts go through the encoder in one pass."""
+
+    defaults: ClassVar[dict] = {"views": "none"}  # the parts have distortions of their own
+
+    hidden_dim: int = key(256, "width of the head's hidden layer")
+
+    def check_size(self, height: int, width: int) -> None:
+        """Raises UserError where the encoder takes no parts of that size."""
+        try:
+            self.encoder(tf.zeros((1, height, width, 3), tf.uint8))
+        except (ValueError, tf.errors.InvalidArgumentError):
+            raise UserError(
+                f"this encoder takes no parts of {height}x{width}: set positions=none where they are learned, another "
+                "encoder for vit_tiny, and for lines a width of more than twice the height"
+            ) from None
+
+    def see(self, tiles: tf.Tensor, training: bool) -> tf.Tensor:
+        """The mean feature of every part: `float32 [B, N, D]` of `uint8 [B, N, h, w, 3]`."""
+        count = tiles.shape[1]
+        features, _ = self.encoder(tf.reshape(tiles, [-1, *tiles.shape[2:]]), training=training, layer=self.layer)
+        pooled, _ = frames.pool(tf.cast(features, tf.float32), "all")
+        return tf.reshape(pooled, [-1, count, features.shape[-1]])
+
+
+@dataclass
+class Arrangement(PartsMethod):
+    """How the parts `tiles` of an image lie is a class, its `label`: their features side by side, and an MLP."""
+
+    def make_head(self, parts: int, classes: int) -> None:
+        self.chance = 1 / classes
+        self.head = mlp((self.hidden_dim, classes), "head", input_dim=parts * self.encoder.dim)
+
+    def loss(self, batch, training):
+        features = self.see(batch["tiles"], training)
+        together = tf.reshape(features, [-1, 1, features.shape[1] * features.shape[2]])
+        logits = tf.cast(self.head(together, training=training), tf.float32)[:, 0]
+        errors = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=batch["label"], logits=logits)
+        right = tf.argmax(logits, axis=1, output_type=tf.int32) == batch["label"]
+        return {"loss": tf.reduce_mean(errors), "accuracy": tf.reduce_mean(tf.cast(right, tf.float32))}

@@ -86,6 +86,9 @@ RANGES = {
     "positives": (0.01, 0.99),
     "clips": (2, math.inf),
     "clip_frames": (3, math.inf),
+    "boxes": (0, math.inf),
+    "styles": (0, math.inf),
+    "domain": (0, math.inf),
 }
 
 

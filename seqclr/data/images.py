@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import io
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, ImageSequence, UnidentifiedImageError
 
 from seqclr.errors import UserError
 
@@ -71,6 +72,38 @@ def read_bytes(path: str | Path) -> bytes:
         return Path(path).read_bytes()
     except OSError as error:
         raise UserError(f"{path} cannot be opened ({error.strerror}): check the path") from None
+
+
+def count_frames(path: str | Path) -> int:
+    """The frames of an animation (GIF, APNG, WebP, pages of TIFF), 1 for other images; UserError where it is none."""
+    image = open_image(read_bytes(path), str(path))
+    try:
+        return getattr(image, "n_frames", 1)
+    except (OSError, ValueError, SyntaxError) as error:
+        raise UserError(f"{path} is damaged or truncated ({error}): remove it or fetch it again") from None
+
+
+def read_frame(path: str | Path, number: int) -> bytes:
+    """A frame of an animation, from 0 on, as a PNG of what a viewer shows at that time: frames often hold only what
+    changes. UserError for a frame that is damaged."""
+    frames = _frames(str(path))
+    if number >= len(frames):
+        raise UserError(f"{path} is damaged at frame {len(frames)}: remove it or fetch it again")
+    return frames[number]
+
+
+@functools.lru_cache(maxsize=8)  # a frame is drawn onto those before it, so reading one is reading all
+def _frames(path: str) -> list[bytes]:
+    """All frames, up to the first that is damaged."""
+    frames: list[bytes] = []
+    try:
+        for frame in ImageSequence.Iterator(open_image(read_bytes(path), path)):
+            data = io.BytesIO()
+            Image.fromarray(to_rgb(frame)).save(data, "PNG", compress_level=1)
+            frames.append(data.getvalue())
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        pass  # whoever asks for one of the others is told
+    return frames
 
 
 def fitted_width(height: int, width: int, to_height: int, to_width: int, resize: str) -> int:

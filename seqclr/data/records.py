@@ -29,16 +29,18 @@ class Entry:
     text: str | None = None
     split: str | None = None
     store: str | None = None
-    place: int | None = None  # in a shard
+    place: int | None = None  # in a shard; of an animation, without a store, the number of the frame
 
     @property
     def name(self) -> str:
         """What a message calls it."""
+        if self.store is None and self.place is not None:
+            return f"{self.file}, frame {self.place}"
         return f"{self.store}:{self.file}" if self.store else self.file
 
     def read_bytes(self) -> bytes:
         if self.store is None:
-            return images.read_bytes(self.file)
+            return images.read_bytes(self.file) if self.place is None else images.read_frame(self.file, self.place)
         if self.place is not None:
             return shards.read(self.store, self.place)
         with _environment(self.store).begin() as transaction:

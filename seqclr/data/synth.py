@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import captcha.image
 import numpy as np
@@ -323,11 +324,21 @@ def _on_wheel(style: Style, glyph: Image.Image, height: int, rng: np.random.Gene
     return wheel
 
 
-def _line(style: Style, text: str, ink: Colour, rng: np.random.Generator) -> Image.Image:
-    """The text on a transparent strip, cut to what is drawn, RGBA [h, w] of any size."""
+class Line(NamedTuple):
+    """Text on a transparent strip, RGBA [h, w]; of each character the box of what is drawn, `float [L, 4]`: left, top,
+    right, bottom in pixels; and its colour."""
+
+    image: Image.Image
+    boxes: np.ndarray
+    colours: list[Colour]
+
+
+def _line(style: Style, text: str, ink: Colour, rng: np.random.Generator) -> Line:
+    """The text, cut to what is drawn."""
     name, largest = str(rng.choice(style.fonts)), style.font_sizes[1]
     strip = Image.new("RGBA", (3 * largest * (len(text) + 1), 5 * largest))
     x, middle = largest, strip.height // 2
+    boxes, colours = [], []
     for character in text:
         font = _load_font(name, _integer(rng, style.font_sizes))
         glyph = _Warper(style, font).draw(character) if style.warp else _straight(style, character, font, rng)
@@ -340,39 +351,59 @@ def _line(style: Style, text: str, ink: Colour, rng: np.random.Generator) -> Ima
             glyph, rise = _on_wheel(style, glyph, round(1.5 * largest), rng), 0
         else:
             rise = _integer(rng, style.rise)
-        strip.alpha_composite(glyph, (x, max(0, middle - glyph.height // 2 + rise)))
+        place = x, max(0, middle - glyph.height // 2 + rise)
+        strip.alpha_composite(glyph, place)
+        boxes.append(np.add(glyph.getchannel("A").getbbox(), 2 * place))
+        colours.append(colour)
         x = max(0, x + glyph.width + _integer(rng, style.spacing))
-    line = strip.crop(strip.getbbox())
+    line = _cropped(strip, np.array(boxes, float), colours)
     return _wave(line, style.wave, rng) if style.wave else line
 
 
-def _wave(line: Image.Image, height: float, rng: np.random.Generator) -> Image.Image:
+def _cropped(strip: Image.Image, boxes: np.ndarray, colours: list[Colour]) -> Line:
+    """What is drawn, and the boxes in it."""
+    corners = strip.getbbox()
+    return Line(strip.crop(corners), boxes - 2 * corners[:2], colours)
+
+
+def _wave(line: Line, height: float, rng: np.random.Generator) -> Line:
     """The line bent along a sine of 2 to 4 of its heights a period, by moving slices 4 pixels wide."""
     pad = math.ceil(height)
-    strip = ImageOps.expand(line, (0, pad))
-    period, phase = rng.uniform(2, 4) * line.height, rng.uniform(0, 2 * np.pi)
+    strip = ImageOps.expand(line.image, (0, pad))
+    period, phase = rng.uniform(2, 4) * line.image.height, rng.uniform(0, 2 * np.pi)
+
+    def up(x: float) -> float:
+        return height * math.sin(2 * math.pi * x / period + phase)
 
     def bent(left: int) -> tuple:
         right, bottom = left + 4, strip.height
-        a, b = (height * math.sin(2 * math.pi * x / period + phase) for x in (left, right))
+        a, b = up(left), up(right)
         return (left, 0, right, bottom), (left, a, left, bottom + a, right, bottom + b, right, b)
 
     slices = [bent(left) for left in range(0, strip.width, 4)]
     strip = strip.transform(strip.size, Image.Transform.MESH, slices, Image.Resampling.BILINEAR)
-    return strip.crop(strip.getbbox())
+    boxes = line.boxes.copy()
+    for box in boxes:  # as high as its columns move
+        rises = [up(x) for x in range(int(box[0]), int(box[2]) + 1)]
+        box[[1, 3]] += pad - 1 - max(rises), pad + 1 - min(rises)
+    return _cropped(strip, boxes, line.colours)
 
 
-def _place(style: Style, page: Image.Image, line: Image.Image, rng: np.random.Generator) -> None:
-    """Put the line on the page, whole and within the margin."""
+def _place(style: Style, page: Image.Image, line: Line, rng: np.random.Generator) -> np.ndarray:
+    """Put the line on the page, whole and within the margin; the boxes of its characters there."""
+    line, boxes = line.image, line.boxes
     room = page.width - 2 * style.margin, page.height - 2 * style.margin
     scale = min(1, room[0] / line.width, room[1] / line.height)
     if scale < 1:
-        line = line.resize([max(1, int(scale * side)) for side in line.size], Image.Resampling.LANCZOS)
+        size = [max(1, int(scale * side)) for side in line.size]
+        boxes = boxes * (2 * [to / of for to, of in zip(size, line.size, strict=True)])
+        line = line.resize(size, Image.Resampling.LANCZOS)
     corner = [
         style.margin + round((space - side) * (0.5 + style.wander * rng.uniform(-0.5, 0.5)))
         for space, side in zip(room, line.size, strict=True)
     ]
     page.paste(line, tuple(corner), line)
+    return (boxes + 2 * corner).clip(0, 2 * page.size)
 
 
 # ---- a page ----
@@ -413,20 +444,38 @@ def _speckle(page: Image.Image, share: float, rng: np.random.Generator) -> Image
     return Image.fromarray(pixels)
 
 
+class Page(NamedTuple):
+    """A page and what it shows. boxes: of each character's ink, wheel included, `float [L, 4]`: left, top, right,
+    bottom in pixels, without the blur. colour: `float [3]`, the mean of the characters', 0 to 255."""
+
+    image: Image.Image
+    text: str
+    boxes: np.ndarray
+    colour: np.ndarray
+
+
 def draw(style: Style, rng: np.random.Generator) -> tuple[Image.Image, str]:
     """One page, an RGB image of `style.width` x `style.height`, and the text on it. Nothing but `rng` decides on it.
 
     The page is as drawn; `save` adds what the file format does to it.
     """
+    page = draw_page(style, rng)
+    return page.image, page.text
+
+
+def draw_page(style: Style, rng: np.random.Generator) -> Page:
+    """The same, with all that is known of the page."""
     with _seeded(rng):
         text = "".join(rng.choice(list(style.characters), _integer(rng, style.length)))
         width, height = _integer(rng, style.width), _integer(rng, style.height)
         page = _background(style, height, width, rng)
         ink = _colour(rng, style.text_colours, style.colour_jitter)
-        _place(style, page, _line(style, text, ink, rng), rng)
+        line = _line(style, text, ink, rng)
+        boxes = _place(style, page, line, rng)
         _clutter(style, page, ink, rng)
         page = _speckle(page, style.speckle, rng) if style.speckle else page
-        return page.filter(ImageFilter.GaussianBlur(rng.uniform(*style.blur))), text
+        page = page.filter(ImageFilter.GaussianBlur(rng.uniform(*style.blur)))
+    return Page(page, text, boxes, np.mean(line.colours, axis=0))
 
 
 def save(style: Style, page: Image.Image, path: str | os.PathLike) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from seqclr.data import synth
-from seqclr.data.synth import Style
+from seqclr.data.synth import Page, Style
 from seqclr.errors import UserError
 
 SYMBOLS = {"LastResortHE-Regular", "cmex10", "cmmi10", "cmsy10"}  # fonts with other shapes in the letters' places
@@ -21,7 +21,14 @@ MIN_LENGTH, MAX_LENGTH = 3, 7
 
 def draw(characters: str, rng: np.random.Generator) -> tuple[Image.Image, str]:
     """One page, RGB of any size, and the text on it; nothing but `rng` decides on it."""
-    return synth.draw(any_style(characters, rng), rng)
+    page, _ = draw_page(characters, rng)
+    return page.image, page.text
+
+
+def draw_page(characters: str, rng: np.random.Generator) -> tuple[Page, Style]:
+    """The same page with all that is known of it, and the style it was drawn in."""
+    style = any_style(characters, rng)
+    return synth.draw_page(style, rng), style
 
 
 def any_style(characters: str, rng: np.random.Generator) -> Style:

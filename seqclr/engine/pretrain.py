@@ -5,6 +5,7 @@ from __future__ import annotations
 from seqclr import config as configuration
 from seqclr.data.loader import Fitted
 from seqclr.data.records import find_unlabelled
+from seqclr.data.sequences import expand
 from seqclr.engine import callbacks, setup
 from seqclr.engine.monitors import Monitors
 from seqclr.engine.trainer import Trainer
@@ -25,15 +26,16 @@ def pretrain(config, output: str, resume: bool = False) -> dict[str, float]:
     method = cls(**configuration.fields_of(cls, config))
     recipe = method.make_recipe(config.views)
     rows = find_rows(config) if config.probe else None
-    fitted = Fitted(
-        find_unlabelled(config.data, config.split), config.height, config.width, config.resize, skip_bad=True
-    )
-    method.prepare(fitted.entries)
+    entries = find_unlabelled(config.data, config.split)
+    entries = expand(entries) if method.animated else entries
+    fitted = Fitted(entries, config.height, config.width, config.resize, skip_bad=True)
+    records = method.records(fitted)
+    method.prepare(records.entries)
     strategy = setup.begin(config, place)
     with strategy.scope():
         method.dropout, method.batch_size = config.dropout, config.batch_size
         method.build(setup.make_encoder(config, config.init))
-    loader = setup.make_loader(fitted, recipe, config, place, config.same_source)
+    loader = setup.make_loader(records, recipe, config, place, config.same_source)
     probing = [Probing(rows, method.encoder, method.layer, config.probe_every)] if rows and place.chief else []
     watching = [Monitors(method, fitted, config.views, config.seed), *probing, *callbacks.standard(run, config)]
     try:

@@ -11,6 +11,7 @@ import keras
 import tensorflow as tf
 
 from seqclr.data.loader import Fitted, Loader
+from seqclr.data.sequences import Sequences
 from seqclr.engine import checkpoints
 from seqclr.engine.cluster import ALONE, Place, choose_strategy, find_place
 from seqclr.engine.optimizers import OPTIMIZERS
@@ -86,6 +87,14 @@ RANGES = {
     "hidden_dim": (1, math.inf),
     "margin": (0, math.inf),
     "counts": (1, math.inf),
+    "tau_max": (2, math.inf),
+    "tau_min": (1, math.inf),
+    "positives": (0.01, 0.99),
+    "clips": (2, math.inf),
+    "clip_frames": (3, math.inf),
+    "boxes": (0, math.inf),
+    "styles": (0, math.inf),
+    "domain": (0, math.inf),
 }
 
 
@@ -178,9 +187,9 @@ def architecture_of(folder: str | Path) -> dict:
     return {key: config[key] for key in ARCHITECTURE}
 
 
-def make_loader(fitted: Fitted, recipe, config, place: Place = ALONE, same_source: int = 1) -> Loader:
-    """The loader of this process's part of a run; same_source: images of one source that come together."""
+def make_loader(records: Fitted | Sequences, recipe, config, place: Place = ALONE, same_source: int = 1) -> Loader:
+    """The loader of this process's part of a run; same_source: records of one source that come together."""
     processes = config.processes if config.processes is not None else max(1, (os.cpu_count() or 1) // 2)
-    sources = [entry.source for entry in fitted.entries]
+    sources = [entry.source for entry in records.entries]
     batch_size = config.batch_size // place.workers
-    return Loader(fitted, recipe, batch_size, config.seed, processes, place, sources, same_source)
+    return Loader(records, recipe, batch_size, config.seed, processes, place, sources, same_source)

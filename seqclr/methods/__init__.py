@@ -24,6 +24,8 @@ from seqclr.methods.masked import Masked
 from seqclr.methods.masked_simclr import MaskedSimCLR
 from seqclr.methods.moco import MoCo, MoCoV2
 from seqclr.methods.moco_v3 import MoCoV3
+from seqclr.methods.odd_one_out import OddOneOut
+from seqclr.methods.order_verification import OrderVerification
 from seqclr.methods.pix_contrast import PixContrast
 from seqclr.methods.pix_pro import PixPro
 from seqclr.methods.rotation import Rotation
@@ -59,6 +61,8 @@ METHODS: dict[str, type[Method]] = {
     "moco": MoCo,
     "moco_v2": MoCoV2,
     "moco_v3": MoCoV3,
+    "odd_one_out": OddOneOut,
+    "order_verification": OrderVerification,
     "pix_contrast": PixContrast,
     "pix_pro": PixPro,
     "rotation": Rotation,

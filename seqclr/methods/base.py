@@ -17,6 +17,7 @@ import tensorflow as tf
 
 from seqclr.config import key
 from seqclr.data.charset import Charset
+from seqclr.data.loader import Fitted
 from seqclr.data.records import Entry
 from seqclr.errors import UserError
 from seqclr.nn import frames
@@ -40,6 +41,7 @@ class Method(abc.ABC):
     whole_batch: ClassVar[str | None] = None  # why its loss is not the mean of that of parts, where it is not
     needs_lines: ClassVar[str | None] = None  # why it needs an encoder of text lines, where it does
     needs_pictures: ClassVar[str | None] = None  # why it needs one of pictures, where it does
+    animated: ClassVar[bool] = False  # whether every frame of an animation is an image, not the first alone
     repels: ClassVar[str] = ""  # what its instances are told from, for the table of methods
     stores: ClassVar[str] = ""  # what it keeps beside networks, for the same
     charset: ClassVar[Charset | None] = None  # what it reads, where it does: such a run can be evaluated and read with
@@ -48,6 +50,13 @@ class Method(abc.ABC):
     def __post_init__(self) -> None:
         """Raises UserError for settings that the method cannot have."""
         return None
+
+    def records(self, fitted: Fitted) -> Sequence[dict]:
+        """What `recipe` is called with, made of the run's images; `entries` beside, one of each record.
+
+        Raises UserError where the images do not suit.
+        """
+        return fitted
 
     def prepare(self, entries: Sequence[Entry]) -> None:
         """Looks at the run's records, whose `index` counts them, before `build`; UserError where they do not suit."""

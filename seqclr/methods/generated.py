@@ -9,9 +9,11 @@ import tensorflow as tf
 
 from seqclr.config import key
 from seqclr.data.charset import Charset
+from seqclr.data.variety import text_fonts
 from seqclr.methods.base import Method, stacked
 from seqclr.methods.ctc import ctc_head, ctc_loss
-from seqclr.recipes.text import GeneratedPages
+from seqclr.nn.page_heads import PageHeads
+from seqclr.recipes.text import BACKGROUNDS, FACTS, GeneratedPages, OneView
 
 
 @dataclass
@@ -19,8 +21,8 @@ class Generated(Method):
     """CTC on pages of which everything but the text is drawn by chance: domain randomization (Tobin et al. 2017,
     arXiv:1703.06907).
 
-    The images of the run only say how large a page is. Its head stays with the encoder, so the run reads, and
-    fine-tuning starts from what it reads.
+    Of the run's images only the size matters, unless `domain` has the frames' mean not tell pages from them (Ganin et
+    al. 2016). Its head stays with the encoder, so the run reads, and fine-tuning starts from what it reads.
     """
 
     recipe = GeneratedPages
@@ -28,17 +30,31 @@ class Generated(Method):
     characters: str = key(string.digits + string.ascii_letters, "what the generated pages show")
     case: str = key("lower", "keep, lower or upper: how they are read; few captchas ask which of c and C it was")
     pages: int = key(1, "generated pages for every image of a batch")
+    boxes: float = key(0.0, "weight of where characters lie, told by the frames")
+    styles: float = key(0.0, "weight of a page's font, background and colour of text, told by its mean frame")
+    domain: float = key(0.0, "weight of telling pages from the run's images, which the encoder learns to prevent")
+
+    more = None  # heads for what has a weight
 
     def __post_init__(self):
         super().__post_init__()
         self.charset = Charset(self.characters, self.case)
 
     def make_recipe(self, views):
-        return GeneratedPages(views, self.characters, self.charset, self.pages)
+        return self.page_recipe(views, OneView(views) if self.domain else None)
+
+    def page_recipe(self, views: str, beside):
+        """Pages in these views, beside what another recipe makes."""
+        return GeneratedPages(views, self.characters, self.charset, self.pages, beside, any(self.weights().values()))
+
+    def weights(self) -> dict[str, float]:
+        return {name: getattr(self, name) for name in ("boxes", "styles", "domain")}
 
     def build(self, encoder):
         super().build(encoder)
         self.head = ctc_head(encoder.dim, len(self.charset) + 1, self.dropout)
+        if any(self.weights().values()):
+            self.more = PageHeads(self.weights(), (len(text_fonts(self.characters)), len(BACKGROUNDS)), encoder)
 
     def read(self, features: tf.Tensor, mask: tf.Tensor | None, batch: dict[str, tf.Tensor], training: bool):
         """The CTC loss of the generated pages' frames."""
@@ -46,6 +62,31 @@ class Generated(Method):
         return tf.reduce_mean(ctc_loss(labels, self.head(features, training=training), mask))
 
     def loss(self, batch, training):
+        images = stacked(batch["generated"])
         widths = stacked(batch["generated_width"]) if "generated_width" in batch else None
-        features, mask = self.encoder(stacked(batch["generated"]), widths, training=training)
-        return {"loss": self.read(features, mask, batch, training)}
+        count = tf.shape(images)[0]
+        if self.domain:
+            images = tf.concat([images, batch["views"][:, 0]], axis=0)
+            widths = None if widths is None else tf.concat([widths, batch["width"]], axis=0)
+        features, mask = self.encoder(images, widths, training=training)
+        loss = self.read(features[:count], None if mask is None else mask[:count], batch, training)
+        return self.tell({"loss": loss}, features, mask, batch)
+
+    def tell(self, figures: dict[str, tf.Tensor], features: tf.Tensor, mask, batch) -> dict[str, tf.Tensor]:
+        """Figures and loss of a method with what frames tell beside the text, where it has a weight. The frames are of
+        generated pages, then of the run's images."""
+        if self.more is None:
+            return figures
+        done = tf.cast(self.more.steps.value, tf.float32) / max(1, self.total_steps)
+        more = self.more.figures(features, mask, {name: stacked(batch[name]) for name in FACTS}, done)
+        return {"reading": figures["loss"], **figures, **more, "loss": figures["loss"] + self.more.total(more)}
+
+    def shows(self, batch):
+        views = super().shows(batch) if "views" in batch else {}
+        read = [self.charset.decode(ids[ids >= 0]) for ids in batch["label"][:, 0]]
+        return {**views, "page": batch["generated"][:, 0], "answer": read}
+
+    def after_step(self):
+        super().after_step()
+        if self.more is not None:
+            self.more.steps.assign(self.more.steps.value + 1)

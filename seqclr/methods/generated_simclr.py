@@ -10,7 +10,7 @@ from seqclr.config import key
 from seqclr.methods.base import stacked
 from seqclr.methods.generated import Generated
 from seqclr.methods.simclr import SimCLR
-from seqclr.recipes.text import GeneratedPages, TwoViews
+from seqclr.recipes.text import TwoViews
 
 
 @dataclass
@@ -26,7 +26,7 @@ class GeneratedSimCLR(Generated, SimCLR):
     contrast: float = key(0.3, "weight of the contrast beside reading")
 
     def make_recipe(self, views):
-        return GeneratedPages(self.generated_views, self.characters, self.charset, self.pages, beside=TwoViews(views))
+        return self.page_recipe(self.generated_views, TwoViews(views))
 
     def loss(self, batch, training):
         pages = stacked(batch["generated"])
@@ -40,4 +40,5 @@ class GeneratedSimCLR(Generated, SimCLR):
         reading = self.read(transformer[:count], generated, batch, training)
         z = self.projector((cnn if self.layer == "cnn" else transformer)[count:], training=training)
         contrast = self.compare(self.instances(z, batch, real))
-        return {"loss": reading + self.contrast * contrast, "reading": reading, "contrast": contrast}
+        figures = {"loss": reading + self.contrast * contrast, "reading": reading, "contrast": contrast}
+        return self.tell(figures, transformer, mask, batch)

@@ -11,11 +11,13 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from seqclr.data import images, variety
+from seqclr.data import images, synth, variety
 from seqclr.data.charset import Charset
 from seqclr.errors import UserError
 from seqclr.recipes.views import Views, check_readable, single, split
 
+FACTS = ("boxes", "font", "background", "colour")  # of a generated page
+BACKGROUNDS = tuple(synth.BACKGROUNDS)
 PAGES = 20_000  # different generated ones, kept once drawn: drawing a page takes ten times as long as changing it
 
 
@@ -97,12 +99,18 @@ class GeneratedPages:
     with -1, beside what another recipe makes of the record; `generated_width: int32 [G]` where lines are padded.
 
     views: augmentation of the pages. characters: what they may show. charset: of the labels. count: how many (G).
-    beside: the other recipe; without one nothing of the record is kept. Raises UserError for views that may cut off a
-    part of the text, or characters of no bundled font.
+    beside: the other recipe; without one nothing of the record is kept. facts: whether an example tells more of each
+    page: `boxes: float32 [G, 7, 4]`, left, top, right, bottom of each character in pixels of the view, -1 where there
+    is none; `font` and `background: int32 [G]`; `colour: float32 [G, 3]`, of the text as it was drawn, 0 to 1.
+    Raises UserError for views that may cut off a part of the text, or characters of no bundled font.
     """
 
-    def __init__(self, views: str, characters: str, charset: Charset, count: int, beside: Callable | None = None):
+    def __init__(
+        self, views: str, characters: str, charset: Charset, count: int, beside: Callable | None = None,
+        facts: bool = False,
+    ):  # fmt: skip
         self.views, self.characters, self.count, self.beside = whole(views), characters, count, beside
+        self.facts = facts
         self.ids = {character: charset.encode(charset.normalize(character)) for character in characters}
         self.longest = variety.MAX_LENGTH * max(map(len, self.ids.values()))
         variety.text_fonts(characters)
@@ -115,19 +123,39 @@ class GeneratedPages:
         for label, (_, text) in zip(labels, pages):
             ids = [i for character in text for i in self.ids[character]]
             label[: len(ids)] = ids
-        views = [augment(self.views, page, rng) for page, _ in pages]
-        example = {"generated": np.stack(views), "label": labels}
+        if self.facts:
+            views, facts = zip(*(self._told(page, rng) for page, _ in pages))
+            example = {name: np.stack([page[name] for page in facts]) for name in FACTS}
+        else:
+            views, example = [augment(self.views, page, rng) for page, _ in pages], {}
+        example |= {"generated": np.stack(views), "label": labels}
         if resize == "pad":
             example["generated_width"] = np.stack([page["width"] for page, _ in pages])
         return {**(self.beside(record, rng) if self.beside else {}), **example}
 
+    def _told(self, page: dict, rng: np.random.Generator) -> tuple[np.ndarray, dict]:
+        """A view, and the facts of the page with the boxes where they are in it."""
+        view, _, (across, right, along, down) = follow(self.views, page, rng)
+        height, width = view.shape[:2]
+        moved = page["boxes"] * np.float32([across, along] * 2) + np.float32([right * width, down * height] * 2)
+        moved = moved.clip(0, np.float32([width, height] * 2))
+        return view, {**page, "boxes": np.where(page["boxes"] < 0, page["boxes"], moved)}
+
 
 @functools.lru_cache(maxsize=PAGES)
 def generated_page(characters: str, seed: int, height: int, width: int, resize: str) -> tuple[dict, str]:
-    """A fitted page as a record, and its text."""
-    page, text = variety.draw(characters, np.random.default_rng(seed))
-    image, shown = images.fit(np.asarray(page), height, width, resize)
-    return ({"image": image, "width": np.int32(shown)} if resize == "pad" else {"image": image}), text
+    """A fitted page as a record, with the facts of it, and its text."""
+    page, style = variety.draw_page(characters, np.random.default_rng(seed))
+    image, shown = images.fit(np.asarray(page.image), height, width, resize)
+    boxes = np.full((variety.MAX_LENGTH, 4), -1, np.float32)
+    boxes[: len(page.boxes)] = page.boxes * (2 * [shown / page.image.width, height / page.image.height])
+    facts = {
+        "boxes": boxes,
+        "font": np.int32(variety.text_fonts(characters).index(style.fonts[0])),
+        "background": np.int32(BACKGROUNDS.index(style.background)),
+        "colour": np.float32(page.colour / 255),
+    }
+    return {"image": image, **facts, **({"width": np.int32(shown)} if resize == "pad" else {})}, page.text
 
 
 class Labelled:

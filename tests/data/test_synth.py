@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seqclr.data.synth import LABELLED, UNLABELLED, Style, draw, generate, load_style, save, style_names
+from seqclr.data import variety
+from seqclr.data.synth import LABELLED, UNLABELLED, Style, draw, draw_page, generate, load_style, save, style_names
 from seqclr.errors import UserError
 
 ROOT = Path(__file__).parents[2]
@@ -286,3 +287,34 @@ def test_the_sample_is_small():
     sizes = [path.stat().st_size for path in SAMPLES.rglob("*") if path.is_file()]
     assert len(list((SAMPLES / "unlabelled").iterdir())) == 2000
     assert sum(sizes) <= 5_000_000
+
+
+PLAIN = {"background": "plain", "background_colours": ["white"], "text_colours": ["black"], "colour_jitter": 0,
+         "curves": [0, 0], "lines": [0, 0], "dashes": [0, 0], "dots": [0, 0], "inversions": [0, 0], "speckle": 0.0,
+         "blur": [0, 0]}  # fmt: skip
+
+
+def test_all_ink_is_in_the_boxes_of_the_characters():
+    """Of pages of all looks (warped, waved, shrunk to fit, ...), without clutter."""
+    bent = 0
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        style = replace(variety.any_style("0123ABCxyz", rng), **PLAIN)
+        page = draw_page(style, rng)
+        ink = np.asarray(page.image)[..., 0] < 215  # shrinking leaves fainter traces
+        assert len(page.boxes) == len(page.text)
+        outside = ink.copy()
+        for box in page.boxes:
+            left, top, right, bottom = (*np.floor(box[:2]).astype(int), *np.ceil(box[2:]).astype(int))
+            inside = ink[top:bottom, left:right]
+            assert inside.any(1).mean() > 0.5 and inside.any(0).mean() > 0.5  # and they are not too large
+            outside[top:bottom, left:right] = False
+        assert ink.any() and not outside.any(), seed
+        bent += style.wave > 0
+    assert bent
+
+
+def test_boxes_follow_the_text():
+    page = draw_page(Style(**PLAIN, rotation=[-20, 20]), np.random.default_rng(0))
+    centres = page.boxes[:, [0, 2]].mean(1)
+    assert (np.diff(centres) > 0).all() and (page.colour == 0).all()

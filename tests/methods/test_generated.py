@@ -7,12 +7,13 @@ import tensorflow as tf
 from conftest import SMALL, run
 
 from seqclr import cli
+from seqclr.data import variety
 from seqclr.data.charset import Charset
 from seqclr.methods import METHODS
 from seqclr.methods.ctc import ctc_loss
 from seqclr.nn.encoders import build_encoder
 from seqclr.recipes import text
-from seqclr.recipes.text import GeneratedPages, TwoViews
+from seqclr.recipes.text import FACTS, GeneratedPages, TwoViews
 from seqclr.recognize.finetune import inherited_head
 from seqclr.recognize.recognizer import Recognizer
 from tests.engine import tiny
@@ -122,3 +123,106 @@ def test_letters_are_read_in_one_case():
         _, shown = text.generated_page("aA1", int(seed), 16, 64, "stretch")
         assert "".join("a1"[i] for i in label if i >= 0) == shown.lower()
     assert labels.max() == 1
+
+
+TOLD = {"boxes": 2.0, "styles": 0.5, "domain": 0.1}
+
+
+def told(padded, **keys):
+    """A batch with the facts of its pages, and a method on it."""
+    keras.utils.set_random_seed(0)
+    method = METHODS["generated"](characters="0123456789", pages=2, **keys)
+    method.build(build_encoder("least", 16, 64, "none", dropout=0.0))
+    recipe, rng = method.make_recipe("none"), np.random.default_rng(0)
+    record = {"image": np.full((16, 64, 3), 90, np.uint8), **({"width": np.int32(48)} if padded else {})}
+    rows = [recipe({**record, "index": np.int32(i)}, rng) for i in range(4)]
+    return method, {name: tf.constant(np.stack([row[name] for row in rows])) for name in rows[0]}
+
+
+def test_boxes_are_where_the_view_shows_the_characters():
+    """A page moved and squeezed: within its boxes the view is darker than around them."""
+    recipe, rng = (
+        GeneratedPages("article", "0123456789", Charset("0123456789"), 12, facts=True),
+        np.random.default_rng(2),
+    )
+    made = recipe({"image": np.zeros((32, 128, 3), np.uint8), "index": 0}, rng)
+    still = GeneratedPages("none", "0123456789", Charset("0123456789"), 12, facts=True)
+    plain = still({"image": np.zeros((32, 128, 3), np.uint8), "index": 0}, np.random.default_rng(2))
+    assert made["boxes"].shape == (12, 7, 4)
+    np.testing.assert_array_equal((made["boxes"] >= 0).all(2).sum(1), (made["label"] >= 0).sum(1))
+    assert 0 <= made["font"].min() and made["font"].max() < len(variety.text_fonts("0123456789"))
+    assert ((0 <= made["colour"]) & (made["colour"] <= 1)).all() and made["background"].max() < 4
+    squeezed = 0
+    for moved, kept in zip(made["boxes"], plain["boxes"]):
+        moved, kept = (boxes[kept[:, 0] >= 0][:, [0, 2]].ravel() for boxes in (moved, kept))
+        factor, offset = np.polyfit(kept, moved, 1)
+        np.testing.assert_allclose(moved, factor * kept + offset, atol=0.01)
+        assert 0.8 < factor < 1.001
+        squeezed += factor < 0.99
+    assert squeezed > 3
+
+
+@pytest.mark.parametrize("padded", [pytest.param(False, marks=pytest.mark.slow), True])
+def test_what_is_told_beside_the_text_adds_up(padded):
+    method, made = told(padded, **TOLD)
+    logs = {name: float(value) for name, value in method.loss(made, training=False).items()}
+    parts = sum(weight * logs[name] for name, weight in TOLD.items())
+    assert logs["loss"] == pytest.approx(logs["reading"] + parts, rel=1e-5)
+    assert all(logs[name] > 0 for name in TOLD) and 0 <= logs["domain_accuracy"] <= 1
+    plain, same = told(padded)
+    assert set(plain.parts()) == set(method.parts()) - {"more"} and not set(FACTS) & set(same)
+    assert list(plain.loss(same, training=False)) == ["loss"]
+    alone = plain.loss({name: made[name] for name in made}, training=False)["loss"]
+    assert float(alone) == pytest.approx(logs["reading"], rel=1e-4)
+
+
+def test_the_domain_head_learns_what_the_encoder_unlearns():
+    """At half of the run the gradient of the domain's loss comes to the encoder with the other sign, and as the ramp
+    has it; that of the head is its own."""
+    method, made = told(False, domain=1.0)
+    method.total_steps = 10
+    gradients = []
+    for step in (0, 5):
+        method.more.steps.assign(step)
+        with tf.GradientTape() as tape:
+            loss = method.loss(made, training=False)["domain"]
+        of = [method.encoder.norm.beta, method.more.domain.layers[-1].kernel]
+        gradients.append([gradient.numpy() for gradient in tape.gradient(loss, of)])
+    (none, first), (reversed_, second) = gradients
+    np.testing.assert_array_equal(none, 0)
+    np.testing.assert_allclose(first, second)
+    with tf.GradientTape() as tape:
+        features, _ = method.encoder(tf.concat([*tf.unstack(made["generated"], axis=1), made["views"][:, 0]], 0))
+        logits = method.more.domain(tf.reduce_mean(features, 1, keepdims=True))[:, 0, 0]
+        loss = tf.reduce_mean(tf.nn.softplus(-logits[:8])) / 2 + tf.reduce_mean(tf.nn.softplus(logits[8:])) / 2
+    straight = tape.gradient(loss, method.encoder.norm.beta)
+    np.testing.assert_allclose(reversed_, -np.tanh(2.5) * straight.numpy(), rtol=1e-3, atol=1e-7)
+
+
+@pytest.mark.parametrize("name", ["generated", pytest.param("generated_simclr", marks=pytest.mark.slow)])
+def test_a_short_run_with_all_that_is_told(tmp_path, eagerly, name):
+    job = tiny.trainer(tmp_path / "run", name, steps=2, resize="pad", **TOLD)
+    logs = job.fit()
+    assert int(job.method.more.steps.numpy()) == 2
+    assert np.isfinite([logs[name] for name in ("reading", *TOLD, "domain_accuracy")]).all()
+
+
+@pytest.mark.slow
+def test_where_characters_lie_is_learned(tmp_path, monkeypatch):
+    monkeypatch.setattr(text, "PAGES", 16)
+    keys = {"steps": 60, "learning_rate": 3e-3, "characters": "01", "views": "none", "boxes": 1.0, "styles": 0.3}
+    job = tiny.trainer(tmp_path / "run", "generated", dropout=0.0, **keys)
+    held = {name: tf.constant(value) for name, value in next(job.loader).items()}
+    before = job.method.loss(held, training=False)
+    job.fit()
+    after = job.method.loss(held, training=False)
+    assert float(after["boxes"]) < 0.6 * float(before["boxes"])
+    assert float(after["styles"]) < 0.8 * float(before["styles"])
+
+
+def test_pages_are_shown_with_their_texts():
+    method, made = told(False)
+    shown = method.shows({name: value.numpy() for name, value in made.items()})
+    np.testing.assert_array_equal(shown["page"], made["generated"][:, 0])
+    label = made["label"][0, 0].numpy()
+    assert shown["answer"][0] == "".join(map(str, label[label >= 0]))

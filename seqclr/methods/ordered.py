@@ -1,0 +1,57 @@
+"""What methods share that learn from the order of frames: those of a sequence, or the slices of a line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import tensorflow as tf
+
+from seqclr.config import key
+from seqclr.data.sequences import Sequences
+from seqclr.errors import UserError
+from seqclr.methods.base import Method
+from seqclr.nn.heads import mlp
+from seqclr.recipes.order import SLICES
+
+
+@dataclass
+class Ordered(Method):
+    """The pictures of a record go through the encoder one by one, and a head is asked about all of them together.
+
+    Images more than twice as wide as high are lines, whose slices, in the order of reading, take the place of time.
+    """
+
+    animated = True
+    defaults: ClassVar[dict] = {"views": "none"}
+    hidden_dim: int = key(256, "width of the head's hidden layer")
+
+    def records(self, fitted):
+        height, width, _ = fitted.shape
+        return fitted if width > 2 * height else Sequences(fitted, self.recipe.shortest)
+
+    def make_head(self, inputs: int, classes: int, slices: int) -> None:
+        """slices: of a line, in one picture. Raises UserError where the encoder takes none of that size."""
+        self.head = mlp((self.hidden_dim, classes), "head", input_dim=inputs)
+        height, width = self.encoder.height, self.encoder.width
+        width = slices * (width // SLICES) if width > 2 * height else width
+        try:
+            self.encoder(tf.zeros((1, height, width, 3), tf.uint8))
+        except (ValueError, tf.errors.InvalidArgumentError):
+            raise UserError(
+                f"this encoder takes no slices of {height}x{width}: make lines wider, or, where its positions are "
+                "learned, use positions=none or another encoder"
+            ) from None
+
+    def features(self, batch: dict[str, tf.Tensor], training: bool) -> tf.Tensor:
+        """The mean frame of every picture, `float32 [B, N, D]`."""
+        views = batch["views"]
+        x, _ = self.encoder(tf.reshape(views, [-1, *views.shape[2:]]), training=training, layer=self.layer)
+        return tf.reshape(tf.reduce_mean(tf.cast(x, tf.float32), axis=1), [-1, views.shape[1], x.shape[-1]])
+
+    def logits(self, x: tf.Tensor, training: bool) -> tf.Tensor:
+        """What the head says, `float32 [B, classes]`, of `[B, inputs]`."""
+        return tf.cast(self.head(x[:, None], training=training), tf.float32)[:, 0]
+
+    def shows(self, batch):
+        return {str(i): views for i, views in enumerate(batch["views"].swapaxes(0, 1), 1)}

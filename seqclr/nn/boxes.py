@@ -1,0 +1,41 @@
+"""Where characters lie, told by the frames of a line."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+OUTPUTS = 5  # of a frame: a logit of whether there is a character, and the four numbers of its place
+
+
+def box_targets(boxes: tf.Tensor, frames: int, stride: int, height: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """Whether each frame has a character at its middle, `float32 [B, T]`, and the place of it, `float32 [B, T, 4]`.
+
+    boxes: `float32 [B, L, 4]`, left, top, right, bottom in pixels; all -1 for none. stride: columns of a frame. The
+    place is from the middle of the frame to that of the box, the height of its middle, its width and its height, all
+    in heights of the page. Where boxes overlap, the one whose middle is nearest counts.
+    """
+    middle = (tf.range(frames, dtype=tf.float32) + 0.5)[:, None] * stride
+    left, top, right, bottom = (x[:, None] for x in tf.unstack(boxes, axis=-1))  # [B, 1, L]
+    covers = (left <= middle) & (middle < right)
+    away = (left + right) / 2 - middle  # [B, T, L]
+    nearest = tf.argmin(tf.where(covers, tf.abs(away), away.dtype.max), axis=-1)
+    sides = (away, (top + bottom) / 2, right - left, bottom - top)
+    sides = tf.stack([tf.broadcast_to(side, tf.shape(away)) for side in sides], axis=-1) / height
+    place = tf.gather(sides, nearest, axis=2, batch_dims=2)
+    present = tf.cast(tf.reduce_any(covers, axis=-1), tf.float32)
+    return present, place * present[..., None]
+
+
+def box_loss(said: tf.Tensor, boxes: tf.Tensor, mask: tf.Tensor | None, stride: int, height: int) -> tf.Tensor:
+    """Cross-entropy of whether there is a character, and the mean absolute error of its place where there is one.
+
+    said: `[B, T, 5]`. mask: `bool [B, T]`, frames that are no padding (None: all). The rest as in `box_targets`.
+    """
+    said = tf.cast(said, tf.float32)
+    present, place = box_targets(boxes, said.shape[1], stride, height)
+    shown = tf.ones_like(present) if mask is None else tf.cast(mask, tf.float32)
+    unsure = tf.nn.sigmoid_cross_entropy_with_logits(labels=present, logits=said[..., 0])
+    errors = tf.reduce_mean(tf.abs(said[..., 1:] - place), axis=-1)
+    presence = tf.reduce_sum(unsure * shown) / tf.reduce_sum(shown)
+    there = present * shown
+    return presence + tf.reduce_sum(errors * there) / tf.maximum(tf.reduce_sum(there), 1.0)

@@ -80,6 +80,10 @@ RANGES = {
     "first_teacher_temperature": (1e-3, math.inf),
     "teacher_warmup": (0, 1),
     "center_momentum": (0, 1),
+    "amount": (0, 1),
+    "adversarial": (0, 1),
+    "discriminator_rate": (0, math.inf),
+    "rim": (0, math.inf),
 }
 
 

@@ -1,6 +1,7 @@
 """The methods by name. A new one is a file here and a line below."""
 
 from seqclr.errors import UserError
+from seqclr.methods.autoencoder import Autoencoder
 from seqclr.methods.barlow_twins import BarlowTwins
 from seqclr.methods.base import Method
 from seqclr.methods.byol import BYOL
@@ -10,10 +11,12 @@ from seqclr.methods.cmc import CMC
 from seqclr.methods.cpc import CPC
 from seqclr.methods.curl import CURL
 from seqclr.methods.deep_cluster import DeepCluster
+from seqclr.methods.denoising import Denoising
 from seqclr.methods.dino import DINO
 from seqclr.methods.exemplar import Exemplar
 from seqclr.methods.generated import Generated
 from seqclr.methods.generated_simclr import GeneratedSimCLR
+from seqclr.methods.inpainting import Inpainting
 from seqclr.methods.inst_disc import InstDisc
 from seqclr.methods.inva_spread import InvaSpread
 from seqclr.methods.jigsaw_clustering import JigsawClustering
@@ -32,6 +35,7 @@ from seqclr.methods.vicreg import VICReg
 from seqclr.methods.w_mse import WMSE
 
 METHODS: dict[str, type[Method]] = {
+    "autoencoder": Autoencoder,
     "barlow_twins": BarlowTwins,
     "byol": BYOL,
     "classifier": Classifier,
@@ -40,10 +44,12 @@ METHODS: dict[str, type[Method]] = {
     "cpc": CPC,
     "curl": CURL,
     "deep_cluster": DeepCluster,
+    "denoising": Denoising,
     "dino": DINO,
     "exemplar": Exemplar,
     "generated": Generated,
     "generated_simclr": GeneratedSimCLR,
+    "inpainting": Inpainting,
     "inst_disc": InstDisc,
     "inva_spread": InvaSpread,
     "jigsaw_clustering": JigsawClustering,

@@ -38,6 +38,29 @@ class Signal(keras.callbacks.Callback):
             os.kill(os.getpid(), self.number)
 
 
+@dataclasses.dataclass
+class Chase(Method):
+    """One number goes where another is, which goes where the batch is bright, at half the rate and perhaps later."""
+
+    recipe = OneView
+    opponents = frozenset({"there"})
+    late = 0
+
+    def build(self, encoder):
+        super().build(encoder)
+        self.here, self.there = (keras.Variable(np.float32(x), name=n) for x, n in ((0.2, "here"), (0.9, "there")))
+
+    def loss(self, batch, training):
+        bright = tf.reduce_mean(tf.cast(batch["views"], tf.float32)) / 255
+        return {"loss": (self.here - self.there) ** 2, "opponent_loss": (self.there - bright) ** 2 - self.here.value}
+
+    def frozen(self, step):
+        return frozenset({"there"} if step < self.late else ())
+
+    def learning_rate_factors(self):
+        return {"there": 0.5}
+
+
 def measured(folder, method, callbacks=(), **keys):
     """A job that writes metrics.csv."""
     return tiny.trainer(folder, method, [Metrics(folder / "metrics.csv"), *callbacks], **keys)
@@ -58,11 +81,13 @@ def assert_equal(whole, parts):
     [
         ("simsiam", signal.SIGTERM, {"precision": "mixed_float16"}),
         ("deep_cluster", signal.SIGINT, {"clusters": 5}),  # labels of steps 0 and 4
+        ("chase", signal.SIGTERM, {"views": "none"}),
         ("ctc", signal.SIGINT, {"average": 0.9, "pretrained": "x", "head_steps": 30, "warmup": 0.0}),  # thaws at step 2
     ],
 )
-def test_resumed_is_uninterrupted(tmp_path, method, number, keys):
+def test_resumed_is_uninterrupted(tmp_path, monkeypatch, method, number, keys):
     """From the middle of a round of four steps."""
+    monkeypatch.setitem(METHODS, "chase", Chase)
     keys = {"steps": 6, **keys}
     whole = measured(tmp_path / "whole", method, **keys)
     whole.fit()
@@ -129,6 +154,7 @@ DIVIDED_MORE = {
     "cpc": ("cpc", {**SGD, "resize": "pad", "directions": 2}),
     "pixels": ("pix_pro", {**SGD, "resize": "pad"}),
     "codes": ("swav", {**SGD, **CROPS, "prototypes": 8, "queue_size": 16}),
+    "opponents": ("inpainting", {**SGD, "resize": "pad", "views": "none", "adversarial": 0.5}),
     "centre": ("dino", {**SGD, **CROPS, "prototypes": 8}),
 }
 ON_TWO_DEVICES = """
@@ -196,29 +222,6 @@ def test_steps_at_one_go_are_those_one_by_one(tmp_path):
     assert many.logs == pytest.approx(single.logs, rel=1e-5)
     for (name, a), b in zip(tiny.weights(single).items(), tiny.weights(many).values(), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-6, rtol=1e-4, err_msg=name)
-
-
-@dataclasses.dataclass
-class Chase(Method):
-    """One number goes where another is, which goes where the batch is bright, at half the rate and perhaps later."""
-
-    recipe = OneView
-    opponents = frozenset({"there"})
-    late = 0
-
-    def build(self, encoder):
-        super().build(encoder)
-        self.here, self.there = (keras.Variable(np.float32(x), name=n) for x, n in ((0.2, "here"), (0.9, "there")))
-
-    def loss(self, batch, training):
-        bright = tf.reduce_mean(tf.cast(batch["views"], tf.float32)) / 255
-        return {"loss": (self.here - self.there) ** 2, "opponent_loss": (self.there - bright) ** 2 - self.here.value}
-
-    def frozen(self, step):
-        return frozenset({"there"} if step < self.late else ())
-
-    def learning_rate_factors(self):
-        return {"there": 0.5}
 
 
 @pytest.mark.parametrize(("late", "keys"), [(0, {"precision": "mixed_float16"}), (2, {"accumulate": 2})])

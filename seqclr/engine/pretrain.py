@@ -34,6 +34,8 @@ def pretrain(config, output: str, resume: bool = False) -> dict[str, float]:
     with strategy.scope():
         method.dropout, method.batch_size = config.dropout, config.batch_size
         method.build(setup.make_encoder(config, config.init))
+        if getattr(method, "perceptual", None):
+            method.critic = setup.make_critic(method.perceptual, config)
     loader = setup.make_loader(fitted, recipe, config, place, config.same_source)
     probing = [Probing(rows, method.encoder, method.layer, config.probe_every)] if rows and place.chief else []
     watching = [Monitors(method, fitted, config.views, config.seed), *probing, *callbacks.standard(run, config)]

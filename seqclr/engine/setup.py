@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -84,6 +85,9 @@ RANGES = {
     "adversarial": (0, 1),
     "discriminator_rate": (0, math.inf),
     "rim": (0, math.inf),
+    "factor": (2, math.inf),
+    "adversarial_start": (0, 1),
+    "masked": (0, 1),
 }
 
 
@@ -168,6 +172,16 @@ def make_encoder(config, weights_of: str | None) -> keras.Model:
         checkpoints.restore({"encoder": encoder}, arrays, path)
         say(f"encoder from {path}")
     return encoder
+
+
+def make_critic(folder: str, config) -> Callable:
+    """Of pictures the features of a run's frozen encoder, `[B, T, D]`; UserError where it was not for their size."""
+    built = architecture_of(folder)
+    for name in ("height", "width"):
+        if built[name] != getattr(config, name):
+            raise UserError(f"perceptual {folder} has {name} {built[name]}: set it here too, or take another run")
+    encoder = make_encoder(Run.open(folder).config(), folder)
+    return lambda images, widths: encoder(images, widths, training=False, layer="cnn")[0]
 
 
 def architecture_of(folder: str | Path) -> dict:

@@ -20,6 +20,7 @@ from seqclr.methods.inpainting import Inpainting
 from seqclr.methods.inst_disc import InstDisc
 from seqclr.methods.inva_spread import InvaSpread
 from seqclr.methods.jigsaw_clustering import JigsawClustering
+from seqclr.methods.mae import MAE
 from seqclr.methods.masked import Masked
 from seqclr.methods.masked_simclr import MaskedSimCLR
 from seqclr.methods.moco import MoCo, MoCoV2
@@ -30,6 +31,7 @@ from seqclr.methods.sela import SeLa
 from seqclr.methods.simclr import SimCLR
 from seqclr.methods.simclr_v2 import SimCLRV2
 from seqclr.methods.simsiam import SimSiam
+from seqclr.methods.super_resolution import SuperResolution
 from seqclr.methods.swav import SwAV
 from seqclr.methods.vicreg import VICReg
 from seqclr.methods.w_mse import WMSE
@@ -53,6 +55,7 @@ METHODS: dict[str, type[Method]] = {
     "inst_disc": InstDisc,
     "inva_spread": InvaSpread,
     "jigsaw_clustering": JigsawClustering,
+    "mae": MAE,
     "masked": Masked,
     "masked_simclr": MaskedSimCLR,
     "moco": MoCo,
@@ -64,6 +67,7 @@ METHODS: dict[str, type[Method]] = {
     "simclr": SimCLR,
     "simclr_v2": SimCLRV2,
     "simsiam": SimSiam,
+    "super_resolution": SuperResolution,
     "swav": SwAV,
     "vicreg": VICReg,
     "w_mse": WMSE,

@@ -34,10 +34,14 @@ class Reconstruction(Method):
         return {"loss": errors["error"], **errors}
 
     def draw(self, batch: dict[str, tf.Tensor], training: bool) -> tf.Tensor:
-        """`float32 [B, H, W, 3]`; gray, to begin with."""
+        """`float32 [B, H, W, 3]`."""
         images = batch.get("shown", batch["image"])
         features, _ = self.encoder(images, batch.get("width"), training=training, layer=self.source)
-        return 0.5 + self.decoder(features, training=training)
+        return self.ground(batch) + self.decoder(features, training=training)
+
+    def ground(self, batch: dict[str, tf.Tensor]) -> tf.Tensor | float:
+        """What the decoder starts from: gray."""
+        return 0.5
 
     def scored(self, batch: dict[str, tf.Tensor]) -> tf.Tensor:
         """`bool [B, H, W]`: the pixels that count, which padding never does."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import keras
+import tensorflow as tf
 from keras import layers
 
-from seqclr.nn.blocks import ConvNorm
+from seqclr.nn.blocks import ConvNorm, Positions, TransformerBlock
 from seqclr.nn.heads import SLOPE
 from seqclr.nn.image_encoders import ImageEncoder
 
@@ -57,3 +58,30 @@ def _built(parts: list[layers.Layer], frames: int, dim: int) -> keras.Sequential
     decoder = keras.Sequential(parts, name="decoder")
     decoder.build((None, frames, dim))
     return decoder
+
+
+class PatchDecoder(layers.Layer):
+    """Transformer blocks on what an encoder makes of some patches, one learned token in place of each of the others.
+
+    Call: features `[B, n, D]` and `hidden: bool [B, L]`, of which n are false, to pixels `float32 [B, L, size]`.
+    He et al. 2022 (MAE), arXiv:2111.06377.
+    """
+
+    def __init__(self, dim: int, depth: int, heads: int, size: int, **kwargs):
+        super().__init__(**kwargs)
+        self.narrow = layers.Dense(dim, name="narrow")
+        self.positions = Positions("learned", name="positions")
+        self.blocks = [TransformerBlock(heads, 0.0, name=f"block{i}") for i in range(depth)]
+        self.norm = layers.LayerNormalization(epsilon=1e-6, name="norm")
+        self.pixels = layers.Dense(size, dtype="float32", name="pixels")
+        self.token = self.add_weight(shape=(dim,), initializer="normal", name="token")
+
+    def call(self, features, hidden, training=False):
+        x = self.narrow(features)
+        rest = tf.fill([tf.shape(x)[0], hidden.shape[1] - x.shape[1], 1], tf.cast(1, x.dtype)) * self.token
+        visible_first = tf.argsort(tf.cast(hidden, tf.int32), stable=True)
+        places = tf.argsort(visible_first)  # the inverse: each patch at its own
+        x = self.positions(tf.gather(tf.concat([x, rest], axis=1), places, batch_dims=1))
+        for block in self.blocks:
+            x = block(x, training=training)
+        return self.pixels(self.norm(x))

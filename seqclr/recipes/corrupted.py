@@ -6,6 +6,7 @@ record's `index` and, where lines are padded, its `width`: what is done is done 
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 from seqclr.recipes.text import augment, filled
@@ -73,3 +74,52 @@ class Holed(Whole):
         start = (length - size) // 2 if self.place == "centre" else int(rng.integers(length - size + 1))
         rim = min(self.rim, max(0, size - 1) // 2)
         return slice(start, start + size), slice(start + rim, start + size - rim)
+
+
+class Coarse(Whole):
+    """Without detail: reduced to a `factor`th of its sides and enlarged again by bicubic interpolation.
+
+    Ledig et al. 2017 (SRGAN), arXiv:1609.04802.
+    """
+
+    def __init__(self, views: str, factor: int):
+        super().__init__(views)
+        self.factor = factor
+
+    def __call__(self, record: dict, rng: np.random.Generator) -> dict:
+        example = super().__call__(record, rng)
+        shown = example["image"].copy()
+        page = shown[:, : filled(record)]
+        size = page.shape[1::-1]
+        reduced = cv2.resize(page, [-(-length // self.factor) for length in size], interpolation=cv2.INTER_AREA)
+        page[:] = cv2.resize(reduced, size, interpolation=cv2.INTER_CUBIC)
+        return {**example, "shown": shown}
+
+
+class Patched(Whole):
+    """With patches taken out, a part `masked` of them: `hidden: bool [L]`, row by row, always as many.
+
+    He et al. 2022 (MAE), arXiv:2111.06377.
+    """
+
+    def __init__(self, views: str, masked: float):
+        super().__init__(views)
+        self.masked = masked
+
+    def __call__(self, record: dict, rng: np.random.Generator) -> dict:
+        example = super().__call__(record, rng)
+        height, width = example["image"].shape[:2]
+        side = patch_side(height, width)
+        count = -(-height // side) * -(-width // side)
+        hidden = rng.permutation(count) < hidden_count(count, self.masked)
+        return {**example, "hidden": hidden}
+
+
+def patch_side(height: int, width: int) -> int:
+    """Pixels of a patch of vit_tiny."""
+    return 4 if max(height, width) <= 64 else 16
+
+
+def hidden_count(count: int, masked: float) -> int:
+    """How many of so many patches are taken out: some, but not all."""
+    return min(count - 1, max(1, round(masked * count)))

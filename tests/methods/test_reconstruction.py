@@ -7,13 +7,27 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from seqclr.engine import setup
 from seqclr.errors import UserError
 from seqclr.methods import METHODS
 from seqclr.nn.encoders import build_encoder
+from seqclr.nn.image_encoders import IMAGE_ENCODERS, Transformer
 from tests.engine import tiny
 
 rng = np.random.default_rng(0)
-SIZES = {"least": (16, 64), "resnet9": (16, 16), "vit_tiny": (16, 16)}
+SIZES = {"least": (16, 64), "resnet9": (16, 16), "least_vit": (16, 16)}
+
+
+def least_vit(small, dropout):
+    """One block of vit_tiny, and an eighth of its width."""
+    return [keras.layers.Conv2D(24, 4, 4, "same"), Transformer(1, 3, dropout)], 24
+
+
+@pytest.fixture(scope="module", autouse=True)
+def known():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(IMAGE_ENCODERS, "least_vit", least_vit)
+        yield
 
 
 @functools.cache
@@ -66,7 +80,7 @@ def test_the_trivial_predictors_are_the_best_that_is_drawn_without_looking():
     assert logs(method, batch)["trivial_error"] == pytest.approx(np.mean(errors), rel=0.01)
 
 
-@pytest.mark.parametrize("name", ["autoencoder", "denoising", "inpainting"])
+@pytest.mark.parametrize("name", ["autoencoder", "denoising", "inpainting", "super_resolution"])
 def test_padding_is_not_scored_and_not_seen(name):
     method = made(name, encoder_of("least"))
     batch = batch_of(method, encoder_of("least"), width=40)
@@ -113,16 +127,132 @@ def test_the_discriminator_wants_to_tell_and_the_drawing_to_pass():
     assert max(float(tf.reduce_max(tf.abs(g))) for g in gradients) > 0
 
 
+def test_the_coarse_image_is_what_detail_is_added_to(monkeypatch):
+    encoder = encoder_of("resnet9")
+    method = made("super_resolution", encoder)
+    batch = batch_of(method, encoder)
+    errors = ((batch["image"] / 255 - batch["shown"] / 255) ** 2).mean()
+    assert logs(method, batch)["trivial_error"] == pytest.approx(errors, rel=1e-5)
+    monkeypatch.setattr(method, "decoder", lambda features, training: tf.zeros(batch["image"].shape))
+    np.testing.assert_array_equal(method.answers(batch)["drawn"], batch["shown"])
+
+
+def test_detail_first_has_to_be_right_and_then_to_pass():
+    encoder = encoder_of("resnet9")
+    method = made("super_resolution", encoder, adversarial_start=0.25, adversarial=0.5)
+    method.total_steps = 8
+    assert [bool(method.frozen(step)) for step in range(4)] == [True, True, False, False]
+    batch = batch_of(method, encoder)
+    late = logs(method, batch)
+    assert late["loss"] == pytest.approx(late["error"] + 0.5 * late["passing"], rel=1e-5)
+    method.critic = lambda images, widths: images[:, :, ::2] / 51
+    by_features = logs(method, batch)
+    drawn = method.draw({name: tf.constant(array) for name, array in batch.items()}, training=False).numpy()
+    squares = 25 * (drawn - batch["image"] / 255)[:, :, ::2] ** 2
+    assert by_features["loss"] == pytest.approx(squares.mean() + 0.5 * late["passing"], rel=1e-4)
+    method.discriminator.trainable = False
+    early = logs(method, batch)
+    assert early["loss"] == early["error"] == pytest.approx(late["error"]) and early["opponent_loss"] == 0
+
+
+@pytest.mark.slow
+def test_super_resolution_trains_through_its_two_parts(tmp_path, eagerly):
+    critic = tiny.trainer(tmp_path / "critic", "autoencoder", steps=1, views="none")
+    critic.save()
+    keys = {"steps": 6, "views": "none", "warmup": 0.0, "perceptual": str(tmp_path / "critic")}
+    job = tiny.trainer(tmp_path / "run", "super_resolution", **keys)
+    job.method.critic = setup.make_critic(job.method.perceptual, job.config)
+    rows, before = [], [v.numpy() for v in job.method.discriminator.variables]
+    job.callbacks.append(
+        keras.callbacks.LambdaCallback(on_train_batch_end=lambda step, logs: rows.append(float(logs["opponent_loss"])))
+    )
+    job.fit()
+    assert [row > 0 for row in rows] == [False] * 3 + [True] * 3
+    assert any((a != v.numpy()).any() for a, v in zip(before, job.method.discriminator.variables))
+    with pytest.raises(UserError, match="critic has width 64: set it here too, or take another run"):
+        setup.make_critic(job.method.perceptual, tiny.config("super_resolution", width=80))
+
+
+def test_a_transformer_sees_none_of_the_patches_that_are_taken_out_and_all_of_the_others():
+    encoder = encoder_of("least_vit")
+    batch = batch_of(made("mae", encoder), encoder)
+    kept = np.stack([np.flatnonzero(~hidden) for hidden in batch["hidden"]]).astype(np.int32)
+    features = encoder.visible(batch["image"], kept).numpy()
+    mask = batch["hidden"].reshape(-1, 4, 4).repeat(4, axis=1).repeat(4, axis=2)[..., None]
+    other = np.where(mask, 255 - batch["image"], batch["image"])
+    np.testing.assert_array_equal(encoder.visible(other, kept), features)
+    other = np.where(mask, batch["image"], 255 - batch["image"])
+    assert (np.abs(encoder.visible(other, kept) - features).max(-1) > 1e-3).all()
+    everything = np.tile(np.arange(16, dtype=np.int32), (3, 1))
+    np.testing.assert_allclose(
+        encoder.visible(batch["image"], everything), encoder(batch["image"], layer="cnn")[0], atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("normalize", [True, False])
+def test_the_patches_that_are_taken_out_are_scored_and_no_others(normalize):
+    encoder = encoder_of("least_vit")
+    method = made("mae", encoder, normalize=normalize)
+    batch = batch_of(method, encoder)
+    found, image = logs(method, batch), batch["image"] / 255
+    drawn = method.draw({name: tf.constant(array) for name, array in batch.items()}, training=False).numpy()
+    errors, trivial = [], []
+    for i, hidden in enumerate(batch["hidden"]):
+        patches = [image[i, 4 * r : 4 * r + 4, 4 * c : 4 * c + 4].reshape(-1) for r in range(4) for c in range(4)]
+        visible = np.concatenate([patches[j] for j in np.flatnonzero(~hidden)]).reshape(-1, 3).mean(0)
+        for j in np.flatnonzero(hidden):
+            wanted, guess = patches[j], np.tile(visible, 16)
+            if normalize:
+                wanted, guess = (wanted - wanted.mean()) / np.sqrt(wanted.var(ddof=1) + 1e-6), 0.0
+            errors.append(((drawn[i, j] - wanted) ** 2).mean())
+            trivial.append(((guess - wanted) ** 2).mean())
+    assert found["loss"] == found["error"] == pytest.approx(np.mean(errors), rel=1e-4)
+    assert found["trivial_error"] == pytest.approx(np.mean(trivial), rel=1e-4)
+    mask = batch["hidden"].reshape(-1, 4, 4).repeat(4, axis=1).repeat(4, axis=2)
+    answer, shown = method.answers(batch)["drawn"], method.shows(batch)["shown"]
+    np.testing.assert_array_equal(answer[~mask], batch["image"][~mask])
+    np.testing.assert_array_equal(shown[~mask], batch["image"][~mask])
+    assert (shown[mask] == 128).all() and (answer[mask] != batch["image"][mask]).any()
+
+
+def test_the_target_of_a_visible_patch_changes_no_loss(monkeypatch):
+    method = made("mae", encoder_of("least_vit"))
+    batch = batch_of(method, method.encoder)
+    drawn = method.draw({name: tf.constant(array) for name, array in batch.items()}, training=False)
+    monkeypatch.setattr(method, "draw", lambda batch, training: drawn)
+    found = logs(method, batch)["loss"]
+    for hidden, same in ((False, True), (True, False)):
+        other = batch["image"].copy()
+        row, column = np.argwhere(batch["hidden"][0].reshape(4, 4) == hidden)[0]
+        other[0, 4 * row, 4 * column] = 255 - other[0, 4 * row, 4 * column]
+        assert (logs(method, {**batch, "image": other})["loss"] == found) == same
+
+
+def test_mae_takes_what_can_leave_patches_out_and_is_cut_up(monkeypatch):
+    for name in ("least", "resnet9"):
+        with pytest.raises(UserError, match="mae takes encoder=vit_tiny, .* of text lines take method=masked"):
+            made("mae", encoder_of(name))
+    with pytest.raises(UserError, match="width 18 is cut into patches of 4 pixels: take a multiple of them"):
+        encoder = encoder_of("least_vit")
+        monkeypatch.setattr(encoder, "width", 18)
+        made("mae", encoder)
+
+
 @pytest.mark.parametrize(
     ("name", "keys"),
     [
-        ("autoencoder", {}),
+        pytest.param("autoencoder", {}, marks=pytest.mark.slow),
         pytest.param("denoising", {"encoder": "resnet9", "corruption": "gaussian"}, marks=pytest.mark.slow),
         pytest.param("inpainting", {}, marks=pytest.mark.slow),
+        pytest.param("super_resolution", {"adversarial_start": 0.9}, marks=pytest.mark.slow),
+        pytest.param(
+            "mae", {"encoder": "least_vit", "normalize": False, "masked": 0.5, "steps": 250}, marks=pytest.mark.slow
+        ),
     ],
 )
 def test_it_draws_better_than_what_needs_no_network(tmp_path, name, keys):
-    job = tiny.trainer(tmp_path / "run", name, views="none", steps=80, dropout=0.0, learning_rate=5e-3, **keys)
+    keys = {"steps": 80, "learning_rate": 5e-3, "dropout": 0.0, "views": "none", **keys}
+    job = tiny.trainer(tmp_path / "run", name, **keys)
     logs = job.fit()
     assert logs["error"] < 0.8 * logs["trivial_error"], logs
 

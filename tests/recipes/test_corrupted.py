@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from seqclr.recipes.corrupted import Holed, Noisy
+from seqclr.recipes.corrupted import Coarse, Holed, Noisy, Patched
 
 rng = np.random.default_rng(0)
 LINE, PICTURE = (16, 80), (28, 24)
@@ -55,3 +55,30 @@ def test_the_hole_shows_nothing_of_what_it_hides(size, width, block, place):
     else:
         places = {recipe(given, np.random.default_rng(i))["block"].tobytes() for i in range(5)}
         assert len(places) > 2
+
+
+@pytest.mark.parametrize("width", [None, 40])
+def test_what_is_coarse_does_not_depend_on_detail(width):
+    """A pattern whose mean is 0 in every square of 4 pixels changes nothing; a ramp comes through."""
+    given = record(LINE, width)
+    given["image"] = (given["image"] // 2 + 60).astype(np.uint8)
+    recipe = Coarse("none", 4)
+    shown = recipe(given, rng)["shown"]
+    pattern = 20 * (np.indices(LINE).sum(0) % 2 * 2 - 1)[..., None]
+    other = {**given, "image": (given["image"].astype(int) + pattern).astype(np.uint8)}
+    filled = width or LINE[1]
+    np.testing.assert_array_equal(recipe(other, rng)["shown"][:, :filled], shown[:, :filled])
+    np.testing.assert_array_equal(shown[:, filled:], given["image"][:, filled:])
+    given["image"][:] = 3 * np.arange(LINE[1])[:, None]
+    inside = slice(8, filled - 8)
+    np.testing.assert_allclose(recipe(given, rng)["shown"][:, inside], given["image"][:, inside], atol=1)
+
+
+def test_always_as_many_patches_are_hidden_but_others():
+    recipe = Patched("none", 0.75)
+    masks = np.stack([recipe(record(PICTURE), np.random.default_rng(i))["hidden"] for i in range(200)])
+    assert masks.shape == (200, 42) and (masks.sum(1) == 32).all()
+    np.testing.assert_allclose(masks.mean(0), 32 / 42, atol=0.12)
+    for masked, count in ((0.001, 1), (0.999, 41)):
+        assert Patched("none", masked)(record(PICTURE), rng)["hidden"].sum() == count
+    assert len(recipe(record((80, 64)), rng)["hidden"]) == 20

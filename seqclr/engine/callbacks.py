@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import keras
+import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
 from seqclr import files
 from seqclr.engine.run import Run
 from seqclr.errors import UserError
+from seqclr.methods.base import Method
+from seqclr.recipes.sheet import sheet
 
+EXAMPLES = 8  # rows of a drawing
 WORDS = ("warning",)  # what is no figure
 
 
@@ -89,6 +93,27 @@ class Curves(keras.callbacks.Callback):
 
     def on_train_end(self, logs=None):
         draw_curves(self.source, self.folder)
+
+
+class Drawings(keras.callbacks.Callback):
+    """Draws `plots/task.png`: of a few images what the network is shown, what it must answer and what it does answer.
+
+    records: fitted ones, of which the first are made examples of by the method's recipe, the same every time.
+    """
+
+    def __init__(self, run: Run, method: Method, records: Sequence, views: str):
+        super().__init__()
+        recipe, count = method.make_recipe(views), min(EXAMPLES, len(records))
+        rows = [recipe(records[i], np.random.default_rng(i)) for i in range(count)]
+        self.method, self.file = method, run.plots / "task.png"
+        self.batch = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch % 10 == 9:
+            self.on_train_end()
+
+    def on_train_end(self, logs=None):
+        sheet({**self.method.shows(self.batch), **self.method.answers(self.batch)}, self.file)
 
 
 class Profile(keras.callbacks.Callback):

@@ -59,7 +59,7 @@ def names(parts: dict) -> dict[str, object]:
     for part, value in parts.items():
         variables = value.variables if hasattr(value, "variables") else [value]
         for number, variable in enumerate(variables):
-            path = variable.path.split("/", 1)[-1] if part == "optimizer" else variable.path
+            path = variable.path.split("/", 1)[-1] if part.endswith("optimizer") else variable.path
             named[f"{part}/{number:03d}/{path}"] = variable
     return named
 

@@ -10,6 +10,7 @@ from seqclr.engine import callbacks, setup
 from seqclr.engine.monitors import Monitors
 from seqclr.engine.trainer import Trainer
 from seqclr.methods import find_method
+from seqclr.methods.base import Method
 from seqclr.probe.probing import Probing, find_rows
 
 
@@ -35,9 +36,13 @@ def pretrain(config, output: str, resume: bool = False) -> dict[str, float]:
     with strategy.scope():
         method.dropout, method.batch_size = config.dropout, config.batch_size
         method.build(setup.make_encoder(config, config.init))
+        if getattr(method, "perceptual", None):
+            method.critic = setup.make_critic(method.perceptual, config)
     loader = setup.make_loader(records, recipe, config, place, config.same_source)
     probing = [Probing(rows, method.encoder, method.layer, config.probe_every)] if rows and place.chief else []
     watching = [Monitors(method, fitted, config.views, config.seed), *probing, *callbacks.standard(run, config)]
+    if cls.answers is not Method.answers:
+        watching.append(callbacks.Drawings(run, method, records, config.views))
     try:
         trainer = Trainer(method, loader, config, run, strategy, watching if place.chief else [], place)
         for probe in probing:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -95,6 +96,13 @@ RANGES = {
     "boxes": (0, math.inf),
     "styles": (0, math.inf),
     "domain": (0, math.inf),
+    "amount": (0, 1),
+    "adversarial": (0, 1),
+    "discriminator_rate": (0, math.inf),
+    "rim": (0, math.inf),
+    "factor": (2, math.inf),
+    "adversarial_start": (0, 1),
+    "masked": (0, 1),
 }
 
 
@@ -179,6 +187,16 @@ def make_encoder(config, weights_of: str | None) -> keras.Model:
         checkpoints.restore({"encoder": encoder}, arrays, path)
         say(f"encoder from {path}")
     return encoder
+
+
+def make_critic(folder: str, config) -> Callable:
+    """Of pictures the features of a run's frozen encoder, `[B, T, D]`; UserError where it was not for their size."""
+    built = architecture_of(folder)
+    for name in ("height", "width"):
+        if built[name] != getattr(config, name):
+            raise UserError(f"perceptual {folder} has {name} {built[name]}: set it here too, or take another run")
+    encoder = make_encoder(Run.open(folder).config(), folder)
+    return lambda images, widths: encoder(images, widths, training=False, layer="cnn")[0]
 
 
 def architecture_of(folder: str | Path) -> dict:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from pathlib import Path
 
 import keras
@@ -57,30 +57,36 @@ class Trainer:
         self.logs: dict[str, float] = {}  # the means of the last round
         self.last: Path | None = None  # the last checkpoint
         self.model = _Parts(method.parts())
-        self.schedule = optimizers.WarmupCosine(config.learning_rate, int(config.warmup * self.total), self.total)
-        with strategy.scope():
-            self.optimizer = optimizers.build_optimizer(
-                config, self.schedule, self._factors(), {n: _trainable(p) for n, p in method.parts().items()}
-            )
-        self.model.optimizer = self.optimizer
+        self.optimizers = {"optimizer": self._optimizer(set(method.parts()) - method.opponents)}
+        if method.opponents:
+            self.optimizers["opponent_optimizer"] = self._optimizer(method.opponents)
+        self.model.optimizer = self.optimizers["optimizer"]
+        self.schedule = self._schedule(self.total)
         self.callbacks = list(callbacks)
         self._functions: dict[tuple[frozenset, int], tf.types.experimental.PolymorphicFunction] = {}
 
     # the step
 
-    def _factors(self):
-        """What the rate of a part, or of a layer in it, is multiplied with.
+    def _schedule(self, steps: int) -> optimizers.WarmupCosine:
+        return optimizers.WarmupCosine(self.config.learning_rate, int(self.config.warmup * self.total), steps)
 
-        A part that thaws warms up again, as its moments are empty.
+    def _optimizer(self, names: Set[str]):
+        """The optimizer of these parts, which counts steps, and has a schedule, from when the first of them learns.
+
+        A part that thaws later warms up again, as its moments are empty.
         """
-        factors, warmup = self.method.learning_rate_factors(), max(1, int(self.config.warmup * self.total))
-        thaw = {name: self._thaw(name) for name in self.method.parts()}
+        parts = {name: _trainable(part) for name, part in self.method.parts().items() if name in names}
+        thaw, warmup = {name: self._thaw(name) for name in parts}, max(1, int(self.config.warmup * self.total))
+        first = min(thaw.values())
 
         def ramp(factor, start):
             return lambda step: factor * tf.clip_by_value((tf.cast(step, tf.float32) - start + 1) / warmup, 0.0, 1.0)
 
-        late = {name: 1.0 for name, start in thaw.items() if start}
-        return {place: ramp(factor, thaw[place.split("/")[0]]) for place, factor in {**late, **factors}.items()}
+        factors = {name: 1.0 for name, start in thaw.items() if start > first}
+        factors |= {at: x for at, x in self.method.learning_rate_factors().items() if at.split("/")[0] in parts}
+        ramps = {place: ramp(factor, thaw[place.split("/")[0]] - first) for place, factor in factors.items()}
+        with self.strategy.scope():
+            return optimizers.build_optimizer(self.config, self._schedule(self.total - first), ramps, parts)
 
     def _thaw(self, name: str) -> int:
         return next((s for s in range(self.total) if name not in self.method.frozen(s)), self.total)
@@ -91,7 +97,10 @@ class Trainer:
             parts = self.method.parts()
             for name, part in parts.items():
                 part.trainable = name not in frozen
-            variables = [v for name, part in parts.items() if name not in frozen for v in _trainable(part)]
+            variables = {name: [] for name in self.optimizers}
+            for name in (name for name in parts if name not in frozen):
+                side = "opponent_optimizer" if name in self.method.opponents else "optimizer"
+                variables[side] += _trainable(parts[name])
             steps = self._distributed if count == 1 else functools.partial(self._steps, count=count)
             self._functions[frozen, count] = tf.function(lambda batch: steps(batch, variables))
         return self._functions[frozen, count]
@@ -116,10 +125,12 @@ class Trainer:
     def _replica_step(self, batch, variables, i):
         batch = batch if i is None else {name: batches[i] for name, batches in batch.items()}
         logs, gradients = self._accumulated(batch, variables)
-        pairs = [(g, v) for g, v in zip(gradients, variables) if g is not None]
-        replicas = tf.distribute.get_replica_context()
-        summed = replicas.all_reduce(tf.distribute.ReduceOp.SUM, [g for g, _ in pairs])
-        self.optimizer.apply(summed, [v for _, v in pairs])
+        replicas, gradients = tf.distribute.get_replica_context(), iter(gradients)
+        for name, optimizer in self.optimizers.items():
+            pairs = [(g, v) for v, g in zip(variables[name], gradients) if g is not None]
+            if pairs:
+                summed = replicas.all_reduce(tf.distribute.ReduceOp.SUM, [g for g, _ in pairs])
+                optimizer.apply(summed, [v for _, v in pairs])
         self.method.after_step()
         return logs
 
@@ -130,7 +141,7 @@ class Trainer:
             return self._gradients(batch, variables)
         parts = {name: tf.split(rows, count) for name, rows in batch.items()}
         logs: list[dict[str, tf.Tensor]] = []
-        gradients: list[tf.Tensor | None] = [None] * len(variables)
+        gradients: list[tf.Tensor | None] = [None] * sum(map(len, variables.values()))
         for i in range(count):
             with tf.control_dependencies([g for g in gradients if g is not None]):  # or all would be in memory at once
                 part = {name: tf.identity(rows[i]) for name, rows in parts.items()}
@@ -140,16 +151,17 @@ class Trainer:
         return {name: tf.add_n([seen[name] for seen in logs]) / count for name in logs[0]}, gradients
 
     def _gradients(self, batch, variables):
-        """What a batch, or a part of it, measures, and its part of the gradients of the scaled loss."""
-        with tf.GradientTape() as tape:
+        """What a batch, or a part of it, measures, and its part of the gradients of each side's scaled loss."""
+        with tf.GradientTape(persistent=len(self.optimizers) > 1) as tape:
             logs = {name: tf.cast(value, tf.float32) for name, value in self.method.loss(batch, training=True).items()}
             penalties = [loss for part in self.method.parts().values() for loss in getattr(part, "losses", [])]
             if penalties:
                 logs["penalty"] = tf.add_n([tf.cast(penalty, tf.float32) for penalty in penalties])
-            total = logs["loss"] + logs.get("penalty", 0.0)
+            losses = logs["loss"] + logs.get("penalty", 0.0), logs.get("opponent_loss")
             share = self.strategy.num_replicas_in_sync * self.config.accumulate
-            scaled = self.optimizer.scale_loss(total) / share
-        return logs, tape.gradient(scaled, variables)
+            sides = zip(self.optimizers.items(), losses)
+            scaled = {name: optimizer.scale_loss(loss) / share for (name, optimizer), loss in sides}
+        return logs, [g for name, loss in scaled.items() for g in tape.gradient(loss, variables[name])]
 
     def _place(self, batches: list[dict[str, np.ndarray]]):
         """This process's batch on its devices, each replica its part of the rows; more than one are stacked."""
@@ -291,6 +303,10 @@ class Trainer:
 
     # what is kept
 
+    def parts(self) -> dict:
+        """What a checkpoint holds by name: the parts of the method and the optimizers."""
+        return {**self.method.parts(), **self.optimizers}
+
     def state(self) -> dict:
         stateful = {type(c).__name__: c.get_state() for c in self.callbacks if hasattr(c, "get_state")}
         own = {"step": self.step, "pending": self.pending, "logs": self.logs}
@@ -300,9 +316,8 @@ class Trainer:
         """Writes a checkpoint: that of the step, upon which the oldest is dropped, or one with a name."""
         if not self.place.chief:
             return
-        parts = {**self.method.parts(), "optimizer": self.optimizer}
         path = self.run.checkpoints / f"{name or f'step-{self.step:08d}'}.npz"
-        checkpoints.save(path, checkpoints.snapshot(parts), self.state())
+        checkpoints.save(path, checkpoints.snapshot(self.parts()), self.state())
         if name is None:
             self.last = path
             checkpoints.prune(path, KEEP)
@@ -313,7 +328,7 @@ class Trainer:
         if newest is None:
             return
         self.last, arrays, state = newest
-        checkpoints.restore({**self.method.parts(), "optimizer": self.optimizer}, arrays, self.last)
+        checkpoints.restore(self.parts(), arrays, self.last)
         self.step, self.pending, self.logs = state["step"], state.get("pending", []), state.get("logs", {})
         self.loader.set_state(state["loader"])
         for callback in self.callbacks:

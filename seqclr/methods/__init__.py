@@ -1,6 +1,7 @@
 """The methods by name. A new one is a file here and a line below."""
 
 from seqclr.errors import UserError
+from seqclr.methods.autoencoder import Autoencoder
 from seqclr.methods.barlow_twins import BarlowTwins
 from seqclr.methods.base import Method
 from seqclr.methods.byol import BYOL
@@ -12,14 +13,17 @@ from seqclr.methods.counting import Counting
 from seqclr.methods.cpc import CPC
 from seqclr.methods.curl import CURL
 from seqclr.methods.deep_cluster import DeepCluster
+from seqclr.methods.denoising import Denoising
 from seqclr.methods.dino import DINO
 from seqclr.methods.exemplar import Exemplar
 from seqclr.methods.generated import Generated
 from seqclr.methods.generated_simclr import GeneratedSimCLR
+from seqclr.methods.inpainting import Inpainting
 from seqclr.methods.inst_disc import InstDisc
 from seqclr.methods.inva_spread import InvaSpread
 from seqclr.methods.jigsaw import Jigsaw
 from seqclr.methods.jigsaw_clustering import JigsawClustering
+from seqclr.methods.mae import MAE
 from seqclr.methods.masked import Masked
 from seqclr.methods.masked_simclr import MaskedSimCLR
 from seqclr.methods.moco import MoCo, MoCoV2
@@ -33,11 +37,13 @@ from seqclr.methods.sela import SeLa
 from seqclr.methods.simclr import SimCLR
 from seqclr.methods.simclr_v2 import SimCLRV2
 from seqclr.methods.simsiam import SimSiam
+from seqclr.methods.super_resolution import SuperResolution
 from seqclr.methods.swav import SwAV
 from seqclr.methods.vicreg import VICReg
 from seqclr.methods.w_mse import WMSE
 
 METHODS: dict[str, type[Method]] = {
+    "autoencoder": Autoencoder,
     "barlow_twins": BarlowTwins,
     "byol": BYOL,
     "classifier": Classifier,
@@ -48,14 +54,17 @@ METHODS: dict[str, type[Method]] = {
     "cpc": CPC,
     "curl": CURL,
     "deep_cluster": DeepCluster,
+    "denoising": Denoising,
     "dino": DINO,
     "exemplar": Exemplar,
     "generated": Generated,
     "generated_simclr": GeneratedSimCLR,
+    "inpainting": Inpainting,
     "inst_disc": InstDisc,
     "inva_spread": InvaSpread,
     "jigsaw": Jigsaw,
     "jigsaw_clustering": JigsawClustering,
+    "mae": MAE,
     "masked": Masked,
     "masked_simclr": MaskedSimCLR,
     "moco": MoCo,
@@ -70,6 +79,7 @@ METHODS: dict[str, type[Method]] = {
     "simclr": SimCLR,
     "simclr_v2": SimCLRV2,
     "simsiam": SimSiam,
+    "super_resolution": SuperResolution,
     "swav": SwAV,
     "vicreg": VICReg,
     "w_mse": WMSE,

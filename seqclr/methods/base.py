@@ -38,6 +38,7 @@ class Method(abc.ABC):
     steps_per_epoch: ClassVar[int] = 1
     dropout: ClassVar[float] = 0.1  # of the run, in a CTC head; set before `build`
     batch_size: ClassVar[int] = 0  # of the run; set before `build`, 0 where nobody did
+    opponents: ClassVar[frozenset[str]] = frozenset()  # parts that learn from `opponent_loss`, the others from `loss`
     whole_batch: ClassVar[str | None] = None  # why its loss is not the mean of that of parts, where it is not
     needs_lines: ClassVar[str | None] = None  # why it needs an encoder of text lines, where it does
     needs_pictures: ClassVar[str | None] = None  # why it needs one of pictures, where it does
@@ -74,7 +75,11 @@ class Method(abc.ABC):
 
     @abc.abstractmethod
     def loss(self, batch: dict[str, tf.Tensor], training: bool) -> dict[str, tf.Tensor]:
-        """`{"loss": scalar, ...}` of a batch that `recipe` made; further scalars are shown and kept in metrics.csv."""
+        """`{"loss": scalar, ...}` of a batch that `recipe` made; further scalars are shown and kept in metrics.csv.
+
+        A method with opponents gives "opponent_loss" too. Each side's gradient moves its own parts alone, so neither
+        loss needs to stop it.
+        """
 
     def parts(self) -> dict[str, Any]:
         """Its layers and variables by attribute name."""

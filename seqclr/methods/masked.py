@@ -5,15 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-import keras
 import tensorflow as tf
-from keras import layers
 
 from seqclr.config import key
 from seqclr.errors import UserError
 from seqclr.methods.base import Method, stacked
+from seqclr.nn.decoders import strip_decoder
 from seqclr.nn.encoders import column_mask
-from seqclr.nn.heads import SLOPE
 from seqclr.recipes.text import MaskedViews
 
 
@@ -42,12 +40,12 @@ class Drawing(Method):
 
     def build(self, encoder):
         super().build(encoder)
-        self.decoder = strip_decoder(encoder)
+        self.decoder = strip_decoder(encoder, channels=1)
 
     def draw(self, features: tf.Tensor, batch: dict[str, tf.Tensor], widths: tf.Tensor | None) -> tf.Tensor:
         """The loss of what the frames `[V * B, T, D]` of all views draw; widths: `[V * B]` or None."""
         pages, hidden = stacked(batch["pages"]), stacked(batch["hidden"])
-        return drawing_loss(self.decoder(features), pages, hidden, self.visible, widths)
+        return drawing_loss(self.decoder(features)[..., 0], pages, hidden, self.visible, widths)
 
 
 @dataclass
@@ -60,36 +58,18 @@ class Masked(Drawing):
         return {"loss": self.draw(features, batch, widths)}
 
 
-def strip_decoder(encoder: keras.Model) -> keras.Sequential:
-    """A frame's feature to the gray values of its strip of the page, `[B, T, D]` to `[B, T, height * stride]`."""
-    parts = [
-        layers.Dense(2 * encoder.dim, name="dense"),
-        layers.LeakyReLU(negative_slope=SLOPE, name="relu"),
-        layers.Dense(encoder.height * encoder.STRIDE, dtype="float32", name="pixels"),
-    ]
-    decoder = keras.Sequential(parts, name="decoder")
-    decoder.build((None, None, encoder.dim))
-    return decoder
-
-
 def drawing_loss(
     drawn: tf.Tensor, pages: tf.Tensor, hidden: tf.Tensor, visible: float, widths: tf.Tensor | None = None
 ) -> tf.Tensor:
-    """Mean squared error of drawn strips against standardised pages, over the hidden columns.
+    """Mean squared error of drawn pages against standardised ones, over the hidden columns.
 
-    drawn: `[B, T, H * stride]`. pages: `uint8 [B, H, W]`. hidden: `bool [B, W]`; the other columns count with the
-    weight `visible`. widths: `int32 [B]`, columns that are no padding (None: all).
+    drawn: `[B, H, W]`. pages: `uint8 [B, H, W]`. hidden: `bool [B, W]`; the other columns count with the weight
+    `visible`. widths: `int32 [B]`, columns that are no padding (None: all).
     """
-    height, width, frames = pages.shape[1], pages.shape[2], drawn.shape[1]
-    stride = drawn.shape[2] // height
-    shown = tf.ones_like(hidden) if widths is None else column_mask(widths, width, 1)
-    columns = tf.transpose(tf.cast(pages, tf.float32), [0, 2, 1])
-    inside = tf.cast(shown, tf.float32)[..., None]
-    mean, variance = tf.nn.weighted_moments(columns, [1, 2], inside, keepdims=True)
-    columns = (columns - mean) * tf.math.rsqrt(variance + 25.0)  # 5 of 255 gray levels: an empty page stays empty
-    weights = tf.where(hidden, 1.0, visible) * inside[..., 0]
-    room = [[0, 0], [0, frames * stride - width]]  # the last strip may reach beyond the page
-    strips = tf.reshape(tf.pad(columns, [*room, [0, 0]]), [-1, frames * stride, height])
-    errors = tf.reduce_mean(tf.square(tf.reshape(drawn, [-1, frames * stride, height]) - strips), axis=-1)
-    weights = tf.pad(weights, room)
+    shown = tf.ones_like(hidden) if widths is None else column_mask(widths, pages.shape[2], 1)
+    pages, inside = tf.cast(pages, tf.float32), tf.cast(shown, tf.float32)[:, None]
+    mean, variance = tf.nn.weighted_moments(pages, [1, 2], inside, keepdims=True)
+    pages = (pages - mean) * tf.math.rsqrt(variance + 25.0)  # 5 of 255 gray levels: an empty page stays empty
+    weights = tf.where(hidden, 1.0, visible) * inside[:, 0]
+    errors = tf.reduce_mean(tf.square(drawn - pages), axis=1)
     return tf.reduce_sum(errors * weights) / tf.reduce_sum(weights)

@@ -33,9 +33,11 @@ def table() -> str:
 
 
 def paper(cls: type[Method]) -> str:
-    """The first of its docstring: authors, year and arXiv number."""
-    name = r"((?:van den )?[A-Z]\w+(?: et al\.| & \w+) \d{4})"
-    found = re.search(name + r"\b[^:]*?arXiv:(\d{4}\.\d{4,5})", " ".join(inspect.getdoc(cls).split()))
+    """The first of its docstring: authors, year and arXiv number, which an old paper may be without."""
+    name, text = r"((?:van den )?[A-Z]\w+(?: et al\.| & \w+) \d{4})", " ".join(inspect.getdoc(cls).split())
+    if plain := re.match(name + r"\.", text):
+        return plain[1]
+    found = re.search(name + r"\b[^:]*?arXiv:(\d{4}\.\d{4,5})", text)
     return f"[{found[1]}](https://arxiv.org/abs/{found[2]})" if found else ""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import keras
+import tensorflow as tf
 from keras import layers, ops
 
 from seqclr.errors import UserError
@@ -36,10 +37,18 @@ class ImageEncoder(keras.Model):
 
     def map(self, images, training=False):
         """`[B, h, w, D]` of images."""
-        x = ops.cast(images, self.compute_dtype) / 127.5 - 1.0
+        x = self.scaled(images)
         for part in self.parts:
             x = part(x, training=training)
         return x
+
+    def visible(self, images, kept, training=False):
+        """Of a Transformer the positions `kept: int32 [B, n]` of the map, `[B, n, D]`, which see no others."""
+        patches, transformer = self.parts
+        return transformer(patches(self.scaled(images)), kept=kept, training=training)
+
+    def scaled(self, images):
+        return ops.cast(images, self.compute_dtype) / 127.5 - 1.0
 
 
 # networks: for images that are small or not, their parts and the size of a feature
@@ -136,9 +145,12 @@ class Transformer(layers.Layer):
         self.blocks = [TransformerBlock(heads, dropout, name=f"block{i}") for i in range(depth)]
         self.norm = layers.LayerNormalization(epsilon=1e-6, name="norm")
 
-    def call(self, x, training=False):
+    def call(self, x, kept=None, training=False):
+        """kept: `int32 [B, n]`, the positions that are left, as `[B, n, D]`; None: all, as a map."""
         _, height, width, dim = x.shape
         x = self.positions(ops.reshape(x, (-1, height * width, dim)))
+        if kept is not None:
+            x = tf.gather(x, kept, batch_dims=1)
         for block in self.blocks:
             x = block(x, training=training)
-        return ops.reshape(self.norm(x), (-1, height, width, dim))
+        return self.norm(x) if kept is not None else ops.reshape(self.norm(x), (-1, height, width, dim))

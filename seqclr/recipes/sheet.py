@@ -1,4 +1,4 @@
-"""A contact sheet of augmented views. Host wing."""
+"""Sheets: pictures and words side by side, as of augmented views. Host wing."""
 
 from __future__ import annotations
 
@@ -8,13 +8,47 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
+from seqclr import files
 from seqclr.data.loader import Fitted
 from seqclr.data.records import find_unlabelled
 from seqclr.errors import UserError
 from seqclr.recipes.text import augment, part
 from seqclr.recipes.views import Views, drawn
 
-GAP, TITLE = 4, 14
+GAP, LINE, LETTER = 4, 14, 6  # pixels between cells, of a line of words, and of a letter's width
+SMALL = 256  # pixels of width up to which pictures are drawn at twice their size
+
+
+def sheet(columns: dict[str, Sequence[np.ndarray] | Sequence[str]], output: str | Path) -> None:
+    """Draws columns under their titles and writes a PNG, which appears whole or not at all.
+
+    columns: by title, pictures `uint8 [B, h, w, 3]`, of any size, or B short words. Small pictures are drawn at twice
+    their size.
+    """
+    cells = {title: [_cell(cell) for cell in column] for title, column in columns.items()}
+    widths = {title: max(LETTER * len(title), *(cell.width for cell in column)) for title, column in cells.items()}
+    heights = [max(cell.height for cell in row) for row in zip(*cells.values(), strict=True)]
+    size = sum(widths.values()) + GAP * (len(cells) + 1), LINE + sum(heights) + GAP * (len(heights) + 1)
+    page = Image.new("RGB", size, "lightgray")
+    left = GAP
+    for title, column in cells.items():
+        ImageDraw.Draw(page).text((left, 1), title, fill="black")
+        top = LINE + GAP
+        for cell, height in zip(column, heights):
+            page.paste(cell, (left, top))
+            top += height + GAP
+        left += widths[title] + GAP
+    with files.whole(Path(output), binary=True) as stream:
+        page.save(stream, "PNG")
+
+
+def _cell(content: np.ndarray | str) -> Image.Image:
+    if isinstance(content, str):
+        cell = Image.new("RGB", (LETTER * len(content) + GAP, LINE), "lightgray")
+        ImageDraw.Draw(cell).text((0, 1), content, fill="black")
+        return cell
+    times = 2 if content.shape[1] <= SMALL else 1
+    return Image.fromarray(np.repeat(np.repeat(content, times, axis=0), times, axis=1))
 
 
 def show_views(
@@ -28,7 +62,7 @@ def show_views(
     copies: int = 6,
     seed: int = 0,
 ) -> None:
-    """Draws a row per image: the image as it is fitted, then its views, at twice their size. Writes a PNG."""
+    """Draws a row per image: the image as it is fitted, then its views. Writes a PNG."""
     if Path(output).exists():
         raise UserError(f"{output} exists already: choose another --output")
     if count < 1 or copies < 1:
@@ -37,20 +71,13 @@ def show_views(
     entries = find_unlabelled(data)
     chosen = sorted(rng.choice(len(entries), min(count, len(entries)), replace=False))
     fitted = Fitted([entries[i] for i in chosen], height, width, resize, skip_bad=True)
-    cell = (2 * width + GAP, 2 * height + GAP)
-    sheet = Image.new("RGB", (cell[0] * (len(augmentations) + 1), TITLE + cell[1] * len(fitted)), "lightgray")
-    ImageDraw.Draw(sheet).text((GAP, 1), f"as it is, then views: {views}", fill="black")
-    for row in range(len(fitted)):
-        record = fitted[row]
-        for column, image in enumerate([record["image"], *(shown(*views, record, rng) for views in augmentations)]):
-            place = (column * cell[0], TITLE + row * cell[1])
-            sheet.paste(
-                Image.fromarray(image).resize((2 * image.shape[1], 2 * image.shape[0]), Image.Resampling.NEAREST), place
-            )
+    records = [fitted[row] for row in range(len(fitted))]
+    rows = [[record["image"], *(shown(*views, record, rng) for views in augmentations)] for record in records]
+    titles = ["as it is", *(f"{views} {i}" for i in range(1, len(augmentations) + 1))]
     try:
-        sheet.save(output, "PNG")
-    except OSError as error:
-        raise UserError(f"{output} cannot be written ({error.strerror}): check the path") from None
+        sheet(dict(zip(titles, zip(*rows))), output)
+    except files.NotWritten as error:
+        raise UserError(f"{error}: check the path") from None
 
 
 def shown(views: Views, size: tuple[float, float] | None, record: dict, rng: np.random.Generator) -> np.ndarray:

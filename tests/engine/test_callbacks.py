@@ -1,6 +1,9 @@
 """What looks at training and writes beside it."""
 
-from seqclr.engine.callbacks import standard
+import numpy as np
+from PIL import Image
+
+from seqclr.engine.callbacks import Drawings, standard
 from tests.engine import tiny
 
 
@@ -9,3 +12,19 @@ def test_a_run_that_ends_within_its_profile_has_one(tmp_path):
     job.callbacks += standard(job.run, job.config)
     job.fit()
     assert list(job.run.folder.glob("profile/**/*.xplane.pb"))
+
+
+def test_drawings_show_the_same_images_and_what_the_network_draws_of_them_now(tmp_path, eagerly):
+    job = tiny.trainer(tmp_path / "run", "inpainting", steps=2, views="none", resize="pad")
+    drawing = Drawings(job.run, job.method, job.loader.records, "none")
+    drawing.on_train_end()
+    before = np.asarray(Image.open(job.run.plots / "task.png"))
+    weights = tiny.weights(job)
+    drawing.on_train_end()
+    np.testing.assert_array_equal(np.asarray(Image.open(job.run.plots / "task.png")), before)
+    assert all((a == b).all() for a, b in zip(weights.values(), tiny.weights(job).values()))
+    job.callbacks.append(drawing)
+    job.fit()
+    changed = (np.asarray(Image.open(job.run.plots / "task.png")) != before).any((0, 2))
+    drawn = len(changed) * 2 // 3
+    assert changed[drawn:].any() and not changed[:drawn].any()  # the third column alone

@@ -1,5 +1,6 @@
 """The loop: equalities, stops, and what it says."""
 
+import dataclasses
 import errno
 import os
 import shutil
@@ -15,7 +16,11 @@ import tensorflow as tf
 
 from seqclr.engine import checkpoints
 from seqclr.engine.callbacks import Metrics
+from seqclr.engine.optimizers import WarmupCosine
 from seqclr.engine.trainer import Interrupted, TrainingFailed
+from seqclr.methods import METHODS
+from seqclr.methods.base import Method
+from seqclr.recipes.text import OneView
 from tests.engine import tiny
 
 ALL = ["simclr", "simsiam", "ctc"]
@@ -31,6 +36,29 @@ class Signal(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         if batch + 1 == self.step:
             os.kill(os.getpid(), self.number)
+
+
+@dataclasses.dataclass
+class Chase(Method):
+    """One number goes where another is, which goes where the batch is bright, at half the rate and perhaps later."""
+
+    recipe = OneView
+    opponents = frozenset({"there"})
+    late = 0
+
+    def build(self, encoder):
+        super().build(encoder)
+        self.here, self.there = (keras.Variable(np.float32(x), name=n) for x, n in ((0.2, "here"), (0.9, "there")))
+
+    def loss(self, batch, training):
+        bright = tf.reduce_mean(tf.cast(batch["views"], tf.float32)) / 255
+        return {"loss": (self.here - self.there) ** 2, "opponent_loss": (self.there - bright) ** 2 - self.here.value}
+
+    def frozen(self, step):
+        return frozenset({"there"} if step < self.late else ())
+
+    def learning_rate_factors(self):
+        return {"there": 0.5}
 
 
 def measured(folder, method, callbacks=(), **keys):
@@ -53,11 +81,13 @@ def assert_equal(whole, parts):
     [
         ("simsiam", signal.SIGTERM, {"precision": "mixed_float16"}),
         ("deep_cluster", signal.SIGINT, {"clusters": 5}),  # labels of steps 0 and 4
+        ("chase", signal.SIGTERM, {"views": "none"}),
         ("ctc", signal.SIGINT, {"average": 0.9, "pretrained": "x", "head_steps": 30, "warmup": 0.0}),  # thaws at step 2
     ],
 )
-def test_resumed_is_uninterrupted(tmp_path, method, number, keys):
+def test_resumed_is_uninterrupted(tmp_path, monkeypatch, method, number, keys):
     """From the middle of a round of four steps."""
+    monkeypatch.setitem(METHODS, "chase", Chase)
     keys = {"steps": 6, **keys}
     whole = measured(tmp_path / "whole", method, **keys)
     whole.fit()
@@ -124,6 +154,7 @@ DIVIDED_MORE = {
     "cpc": ("cpc", {**SGD, "resize": "pad", "directions": 2}),
     "pixels": ("pix_pro", {**SGD, "resize": "pad"}),
     "codes": ("swav", {**SGD, **CROPS, "prototypes": 8, "queue_size": 16}),
+    "opponents": ("inpainting", {**SGD, "resize": "pad", "views": "none", "adversarial": 0.5}),
     "centre": ("dino", {**SGD, **CROPS, "prototypes": 8}),
 }
 ON_TWO_DEVICES = """
@@ -193,11 +224,31 @@ def test_steps_at_one_go_are_those_one_by_one(tmp_path):
         np.testing.assert_allclose(a, b, atol=1e-6, rtol=1e-4, err_msg=name)
 
 
+@pytest.mark.parametrize(("late", "keys"), [(0, {"precision": "mixed_float16"}), (2, {"accumulate": 2})])
+def test_opponents_learn_from_their_own_loss_by_their_own_optimizer(tmp_path, eagerly, monkeypatch, late, keys):
+    """Against the sums by hand; the schedule of the opponent's optimizer starts when it does."""
+    monkeypatch.setattr(Chase, "late", late)
+    monkeypatch.setitem(METHODS, "chase", Chase)
+    keys |= {"steps": 6, "optimizer": "sgd", "learning_rate": 0.1, "momentum": 0.0, "weight_decay": 0.0, "clip": 0.0}
+    job, same = (tiny.trainer(tmp_path / name, "chase", views="none", warmup=0.0, **keys) for name in ("run", "same"))
+    encoder = [v.numpy() for v in job.method.encoder.variables]
+    here, there, rates = 0.2, 0.9, [WarmupCosine(0.1, 0, steps) for steps in (6, 6 - late)]
+    for step in range(6):
+        forward, away = here - there, there - next(same.loader)["views"].mean() / 255
+        here -= float(rates[0](step)) * 2 * forward
+        if step >= late:
+            there -= 0.5 * float(rates[1](step - late)) * 2 * away
+    job.fit()
+    assert float(job.method.here) == pytest.approx(here, rel=1e-5)
+    assert float(job.method.there) == pytest.approx(there, rel=1e-5)
+    assert all((a == v.numpy()).all() for a, v in zip(encoder, job.method.encoder.variables))
+
+
 def test_a_non_finite_loss_stops_and_says_where(tmp_path, eagerly):
     job = tiny.trainer(tmp_path / "run", "simclr", steps=30, clip=0.0)
     healthy = job.method.loss
     job.method.loss = lambda batch, training: {
-        "loss": healthy(batch, training)["loss"] / tf.cast(job.optimizer.iterations < 4, tf.float32)
+        "loss": healthy(batch, training)["loss"] / tf.cast(job.model.optimizer.iterations < 4, tf.float32)
     }
     with pytest.raises(TrainingFailed, match=r"loss is not a finite number at step 5 of 30.*learning_rate"):
         job.fit()

@@ -71,10 +71,10 @@ def trainer(folder, method, callbacks=(), **keys):
 
 
 def weights(job):
-    """All variables of a trainer by name, the optimizer's too."""
+    """All variables of a trainer by name, the optimizers' too."""
     from seqclr.engine import checkpoints
 
-    return checkpoints.snapshot({**job.method.parts(), "optimizer": job.optimizer})
+    return checkpoints.snapshot(job.parts())
 
 
 def seeded(batch=16):

@@ -10,7 +10,8 @@ from seqclr.errors import UserError
 from seqclr.methods import METHODS
 from seqclr.methods.ctc import CTC
 from seqclr.nn.encoders import SIZES, build_encoder
-from seqclr.nn.image_encoders import IMAGE_ENCODERS
+from seqclr.nn.image_encoders import IMAGE_ENCODERS, SMALL
+from seqclr.recipes.corrupted import patch_side
 from tests.engine import tiny
 
 rng = np.random.default_rng(0)
@@ -104,6 +105,12 @@ def test_a_transformer_tells_places_apart_by_its_table():
     (table,) = (v for v in encoder.variables if v.path.endswith("table"))
     table.assign(tf.zeros_like(table))
     assert np.ptp(encoder(image, layer="cnn")[0], axis=1).max() < 1e-5
+
+
+def test_the_host_knows_the_patches_of_a_transformer():
+    for size in ((16, 64), (28, 24), (80, 64)):
+        patches = IMAGE_ENCODERS["vit_tiny"](max(size) <= SMALL, 0.0)[0][0]
+        assert patches.strides == (patch_side(*size),) * 2
 
 
 def test_a_line_is_a_row_of_frames():

@@ -1,0 +1,55 @@
+"""Super-resolution: the detail that an image has lost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import tensorflow as tf
+
+from seqclr.config import key
+from seqclr.methods.adversarial import Adversarial
+from seqclr.methods.reconstruction import pixels
+from seqclr.recipes.corrupted import Coarse
+
+
+@dataclass
+class SuperResolution(Adversarial):
+    """Ledig et al. 2017, arXiv:1609.04802. An image that was reduced and enlarged again gets its detail back.
+
+    The decoder draws what the enlarged image, which is the trivial predictor, lacks; it grows from the map, where the
+    paper's network keeps the size of the reduced image. As there, it first learns by the error of pixels alone, then
+    has to pass for true. The content of the second part of the run is compared by features, where a run is named whose
+    encoder gives them: the paper's are those of VGG.
+    """
+
+    recipe = Coarse
+    bottleneck = False
+    critic = None  # of images and widths the features to compare; in no checkpoint, set before the first step
+
+    factor: int = key(4, "by what the sides are reduced; small pictures keep more of what they show with 2")
+    adversarial_start: float = key(0.5, "part of the run before drawings have to pass for true")
+    perceptual: str | None = key(None, "a run whose frozen encoder compares them from then on; without it, pixels are")
+
+    def make_recipe(self, views):
+        return Coarse(views, self.factor)
+
+    def frozen(self, step):
+        return frozenset({"discriminator"} if step < int(self.adversarial_start * self.total_steps) else ())
+
+    def ground(self, batch):
+        return pixels(batch["shown"])
+
+    def loss(self, batch, training):
+        drawn, target = self.draw(batch, training), pixels(batch["image"])
+        errors = self.errors(drawn, batch)
+        if not self.discriminator.trainable:  # as it is frozen
+            return {"loss": errors["error"], "passing": 0.0, "opponent_loss": 0.0, **errors}
+        inside = tf.cast(self.scored(batch), tf.float32)[..., None]
+        passing, told = self.judge(inside * target, inside * drawn, training)
+        content = self.difference(drawn, target, batch.get("width")) if self.critic else errors["error"]
+        return {"loss": content + self.adversarial * passing, "passing": passing, "opponent_loss": told, **errors}
+
+    def difference(self, drawn: tf.Tensor, target: tf.Tensor, widths: tf.Tensor | None) -> tf.Tensor:
+        """The mean squared one of features."""
+        found, wanted = (tf.cast(self.critic(255 * x, widths), tf.float32) for x in (drawn, target))
+        return tf.reduce_mean(tf.square(found - wanted))

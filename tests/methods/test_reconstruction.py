@@ -1,0 +1,264 @@
+"""Methods that draw: what counts, what is seen, what is learned."""
+
+import functools
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from seqclr.engine import setup
+from seqclr.errors import UserError
+from seqclr.methods import METHODS
+from seqclr.nn.encoders import build_encoder
+from seqclr.nn.image_encoders import IMAGE_ENCODERS, Transformer
+from tests.engine import tiny
+
+rng = np.random.default_rng(0)
+SIZES = {"least": (16, 64), "resnet9": (16, 16), "least_vit": (16, 16)}
+
+
+def least_vit(small, dropout):
+    """One block of vit_tiny, and an eighth of its width."""
+    return [keras.layers.Conv2D(24, 4, 4, "same"), Transformer(1, 3, dropout)], 24
+
+
+@pytest.fixture(scope="module", autouse=True)
+def known():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(IMAGE_ENCODERS, "least_vit", least_vit)
+        yield
+
+
+@functools.cache
+def encoder_of(name):
+    keras.utils.set_random_seed(0)
+    return build_encoder(name, *SIZES[name], "none", dropout=0.0)
+
+
+def made(name, encoder, **keys):
+    keras.utils.set_random_seed(0)
+    method = METHODS[name](**keys)
+    method.build(encoder)
+    return method
+
+
+def batch_of(method, encoder, width=None, count=3):
+    recipe, size = method.make_recipe("none"), (encoder.height, encoder.width)
+    records = [
+        {"image": rng.integers(0, 256, (*size, 3)).astype(np.uint8), "index": np.int32(i)}
+        | ({"width": np.int32(width)} if width else {})
+        for i in range(count)
+    ]
+    rows = [recipe(record, np.random.default_rng(i)) for i, record in enumerate(records)]
+    return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+
+
+def logs(method, batch):
+    found = method.loss({name: tf.constant(array) for name, array in batch.items()}, training=False)
+    return {name: float(value) for name, value in found.items()}
+
+
+def test_the_trivial_predictors_are_the_best_that_is_drawn_without_looking():
+    """Against NumPy: of images that are all of one colour, noisy or with a hole, and of others."""
+    encoder = encoder_of("resnet9")
+    method = made("autoencoder", encoder)
+    batch = batch_of(method, encoder)
+    image = batch["image"] / 255
+    assert logs(method, batch)["trivial_error"] == pytest.approx(image.var((1, 2)).mean(), rel=1e-5)
+    for amount, better in ((0.02, "shown"), (0.9, "mean")):
+        method = made("denoising", encoder, corruption="gaussian", amount=amount)
+        batch = batch_of(method, encoder)
+        image, shown = batch["image"] / 255, batch["shown"] / 255
+        errors = {"shown": ((image - shown) ** 2).mean()}
+        errors["mean"] = ((image - shown.mean((1, 2), keepdims=True)) ** 2).mean()
+        assert min(errors, key=errors.get) == better
+        assert logs(method, batch)["trivial_error"] == pytest.approx(errors[better], rel=1e-5)
+    method = made("inpainting", encoder)
+    batch = batch_of(method, encoder)
+    errors = [np.mean((i[h] - i[~h].mean(0)) ** 2) for i, h in zip(batch["image"] / 255, batch["hidden"])]
+    assert logs(method, batch)["trivial_error"] == pytest.approx(np.mean(errors), rel=0.01)
+
+
+@pytest.mark.parametrize("name", ["autoencoder", "denoising", "inpainting", "super_resolution"])
+def test_padding_is_not_scored_and_not_seen(name):
+    method = made(name, encoder_of("least"))
+    batch = batch_of(method, encoder_of("least"), width=40)
+    found = logs(method, batch)
+    for array in (batch["image"], batch.get("shown", batch["image"])):
+        array[:, :, 40:] = rng.integers(0, 256, array[:, :, 40:].shape)
+    assert logs(method, batch) == pytest.approx(found, rel=1e-4)
+    drawn = method.answers(batch)["drawn"]
+    np.testing.assert_array_equal(drawn[:, :, 40:], batch["image"][:, :, 40:])
+    batch["image"][:, :, 20] = 255 - batch["image"][:, :, 20]  # in the hole too
+    assert logs(method, batch)["error"] != pytest.approx(found["error"], rel=1e-4)
+
+
+def test_the_hole_counts_once_its_rim_ten_times_and_the_rest_not():
+    encoder = encoder_of("resnet9")
+    method = made("inpainting", encoder, adversarial=0.0)
+    batch = batch_of(method, encoder)
+    drawn = method.draw({name: tf.constant(array) for name, array in batch.items()}, training=False).numpy()
+    squares = ((drawn - batch["image"] / 255) ** 2).mean(-1)
+    weights = np.zeros((16, 16))
+    weights[4:12, 4:12], weights[5:11, 5:11] = 10, 1
+    found = logs(method, batch)
+    assert found["loss"] == pytest.approx((squares * weights).sum() / (3 * 64), rel=1e-4)
+    assert found["error"] == pytest.approx(squares[:, 5:11, 5:11].mean(), rel=1e-4)
+    outside = {**batch, "image": np.where(batch["block"][..., None], batch["image"], 7)}
+    assert logs(method, outside) == pytest.approx(found, rel=1e-5)
+    np.testing.assert_array_equal(method.answers(batch)["drawn"][~batch["hidden"]], batch["image"][~batch["hidden"]])
+
+
+def test_the_discriminator_wants_to_tell_and_the_drawing_to_pass():
+    """A discriminator that says 2 of whatever is true and 1 of what is drawn; gradients stay on their side."""
+    method = made("inpainting", encoder_of("resnet9"), adversarial=0.25)
+    batch = {name: tf.constant(array) for name, array in batch_of(method, encoder_of("resnet9")).items()}
+    said = iter((2.0, 1.0))
+    judge, method.discriminator = method.discriminator, lambda x, training: tf.fill([3, 1], next(said))
+    found = method.loss(batch, training=False)
+    sigmoid = 1 / (1 + np.exp(-np.array([2.0, 1.0])))
+    assert float(found["opponent_loss"]) == pytest.approx(-np.log(sigmoid[0]) - np.log(1 - sigmoid[1]), rel=1e-5)
+    assert float(found["passing"]) == pytest.approx(-np.log(sigmoid[1]), rel=1e-5)
+    method.discriminator = judge
+    with tf.GradientTape() as tape:
+        found = method.loss(batch, training=False)
+    gradients = tape.gradient(found["passing"], method.decoder.trainable_variables)
+    assert max(float(tf.reduce_max(tf.abs(g))) for g in gradients) > 0
+
+
+def test_the_coarse_image_is_what_detail_is_added_to(monkeypatch):
+    encoder = encoder_of("resnet9")
+    method = made("super_resolution", encoder)
+    batch = batch_of(method, encoder)
+    errors = ((batch["image"] / 255 - batch["shown"] / 255) ** 2).mean()
+    assert logs(method, batch)["trivial_error"] == pytest.approx(errors, rel=1e-5)
+    monkeypatch.setattr(method, "decoder", lambda features, training: tf.zeros(batch["image"].shape))
+    np.testing.assert_array_equal(method.answers(batch)["drawn"], batch["shown"])
+
+
+def test_detail_first_has_to_be_right_and_then_to_pass():
+    encoder = encoder_of("resnet9")
+    method = made("super_resolution", encoder, adversarial_start=0.25, adversarial=0.5)
+    method.total_steps = 8
+    assert [bool(method.frozen(step)) for step in range(4)] == [True, True, False, False]
+    batch = batch_of(method, encoder)
+    late = logs(method, batch)
+    assert late["loss"] == pytest.approx(late["error"] + 0.5 * late["passing"], rel=1e-5)
+    method.critic = lambda images, widths: images[:, :, ::2] / 51
+    by_features = logs(method, batch)
+    drawn = method.draw({name: tf.constant(array) for name, array in batch.items()}, training=False).numpy()
+    squares = 25 * (drawn - batch["image"] / 255)[:, :, ::2] ** 2
+    assert by_features["loss"] == pytest.approx(squares.mean() + 0.5 * late["passing"], rel=1e-4)
+    method.discriminator.trainable = False
+    early = logs(method, batch)
+    assert early["loss"] == early["error"] == pytest.approx(late["error"]) and early["opponent_loss"] == 0
+
+
+@pytest.mark.slow
+def test_super_resolution_trains_through_its_two_parts(tmp_path, eagerly):
+    critic = tiny.trainer(tmp_path / "critic", "autoencoder", steps=1, views="none")
+    critic.save()
+    keys = {"steps": 6, "views": "none", "warmup": 0.0, "perceptual": str(tmp_path / "critic")}
+    job = tiny.trainer(tmp_path / "run", "super_resolution", **keys)
+    job.method.critic = setup.make_critic(job.method.perceptual, job.config)
+    rows, before = [], [v.numpy() for v in job.method.discriminator.variables]
+    job.callbacks.append(
+        keras.callbacks.LambdaCallback(on_train_batch_end=lambda step, logs: rows.append(float(logs["opponent_loss"])))
+    )
+    job.fit()
+    assert [row > 0 for row in rows] == [False] * 3 + [True] * 3
+    assert any((a != v.numpy()).any() for a, v in zip(before, job.method.discriminator.variables))
+    with pytest.raises(UserError, match="critic has width 64: set it here too, or take another run"):
+        setup.make_critic(job.method.perceptual, tiny.config("super_resolution", width=80))
+
+
+def test_a_transformer_sees_none_of_the_patches_that_are_taken_out_and_all_of_the_others():
+    encoder = encoder_of("least_vit")
+    batch = batch_of(made("mae", encoder), encoder)
+    kept = np.stack([np.flatnonzero(~hidden) for hidden in batch["hidden"]]).astype(np.int32)
+    features = encoder.visible(batch["image"], kept).numpy()
+    mask = batch["hidden"].reshape(-1, 4, 4).repeat(4, axis=1).repeat(4, axis=2)[..., None]
+    other = np.where(mask, 255 - batch["image"], batch["image"])
+    np.testing.assert_array_equal(encoder.visible(other, kept), features)
+    other = np.where(mask, batch["image"], 255 - batch["image"])
+    assert (np.abs(encoder.visible(other, kept) - features).max(-1) > 1e-3).all()
+    everything = np.tile(np.arange(16, dtype=np.int32), (3, 1))
+    np.testing.assert_allclose(
+        encoder.visible(batch["image"], everything), encoder(batch["image"], layer="cnn")[0], atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("normalize", [True, False])
+def test_the_patches_that_are_taken_out_are_scored_and_no_others(normalize):
+    encoder = encoder_of("least_vit")
+    method = made("mae", encoder, normalize=normalize)
+    batch = batch_of(method, encoder)
+    found, image = logs(method, batch), batch["image"] / 255
+    drawn = method.draw({name: tf.constant(array) for name, array in batch.items()}, training=False).numpy()
+    errors, trivial = [], []
+    for i, hidden in enumerate(batch["hidden"]):
+        patches = [image[i, 4 * r : 4 * r + 4, 4 * c : 4 * c + 4].reshape(-1) for r in range(4) for c in range(4)]
+        visible = np.concatenate([patches[j] for j in np.flatnonzero(~hidden)]).reshape(-1, 3).mean(0)
+        for j in np.flatnonzero(hidden):
+            wanted, guess = patches[j], np.tile(visible, 16)
+            if normalize:
+                wanted, guess = (wanted - wanted.mean()) / np.sqrt(wanted.var(ddof=1) + 1e-6), 0.0
+            errors.append(((drawn[i, j] - wanted) ** 2).mean())
+            trivial.append(((guess - wanted) ** 2).mean())
+    assert found["loss"] == found["error"] == pytest.approx(np.mean(errors), rel=1e-4)
+    assert found["trivial_error"] == pytest.approx(np.mean(trivial), rel=1e-4)
+    mask = batch["hidden"].reshape(-1, 4, 4).repeat(4, axis=1).repeat(4, axis=2)
+    answer, shown = method.answers(batch)["drawn"], method.shows(batch)["shown"]
+    np.testing.assert_array_equal(answer[~mask], batch["image"][~mask])
+    np.testing.assert_array_equal(shown[~mask], batch["image"][~mask])
+    assert (shown[mask] == 128).all() and (answer[mask] != batch["image"][mask]).any()
+
+
+def test_the_target_of_a_visible_patch_changes_no_loss(monkeypatch):
+    method = made("mae", encoder_of("least_vit"))
+    batch = batch_of(method, method.encoder)
+    drawn = method.draw({name: tf.constant(array) for name, array in batch.items()}, training=False)
+    monkeypatch.setattr(method, "draw", lambda batch, training: drawn)
+    found = logs(method, batch)["loss"]
+    for hidden, same in ((False, True), (True, False)):
+        other = batch["image"].copy()
+        row, column = np.argwhere(batch["hidden"][0].reshape(4, 4) == hidden)[0]
+        other[0, 4 * row, 4 * column] = 255 - other[0, 4 * row, 4 * column]
+        assert (logs(method, {**batch, "image": other})["loss"] == found) == same
+
+
+def test_mae_takes_what_can_leave_patches_out_and_is_cut_up(monkeypatch):
+    for name in ("least", "resnet9"):
+        with pytest.raises(UserError, match="mae takes encoder=vit_tiny, .* of text lines take method=masked"):
+            made("mae", encoder_of(name))
+    with pytest.raises(UserError, match="width 18 is cut into patches of 4 pixels: take a multiple of them"):
+        encoder = encoder_of("least_vit")
+        monkeypatch.setattr(encoder, "width", 18)
+        made("mae", encoder)
+
+
+@pytest.mark.parametrize(
+    ("name", "keys"),
+    [
+        pytest.param("autoencoder", {}, marks=pytest.mark.slow),
+        pytest.param("denoising", {"encoder": "resnet9", "corruption": "gaussian"}, marks=pytest.mark.slow),
+        pytest.param("inpainting", {}, marks=pytest.mark.slow),
+        pytest.param("super_resolution", {"adversarial_start": 0.9}, marks=pytest.mark.slow),
+        pytest.param(
+            "mae", {"encoder": "least_vit", "normalize": False, "masked": 0.5, "steps": 250}, marks=pytest.mark.slow
+        ),
+    ],
+)
+def test_it_draws_better_than_what_needs_no_network(tmp_path, name, keys):
+    keys = {"steps": 80, "learning_rate": 5e-3, "dropout": 0.0, "views": "none", **keys}
+    job = tiny.trainer(tmp_path / "run", name, **keys)
+    logs = job.fit()
+    assert logs["error"] < 0.8 * logs["trivial_error"], logs
+
+
+def test_what_is_not_known_is_refused():
+    with pytest.raises(UserError, match="corruption 'salt' is not known: masking, gaussian"):
+        METHODS["denoising"](corruption="salt")
+    with pytest.raises(UserError, match="hole 'left' is not known: centre, random"):
+        METHODS["inpainting"](hole="left")

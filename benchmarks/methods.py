@@ -13,46 +13,20 @@ the monitors said. What is done is kept: the same command goes on. Writes table.
 from __future__ import annotations
 
 import argparse
-import csv
-import dataclasses
 import json
 import subprocess
 import sys
 from pathlib import Path
 
-from commands import measured, seqclr, write
+from commands import write
+from runs import pretrained, probe
 
-from seqclr.config import PretrainConfig
 from seqclr.methods import METHODS
 
 IMAGES, SITES = "img_cifar10", ("cap_lzu", "cap_zf_old")
 PICTURES = {"encoder": "resnet9", "height": 32, "width": 32, "views": "images", "frames": "all", "batch_size": 64}
 LINES = {"views": "strong", "batch_size": 64}
 ITSELF = {"classifier"}  # learns from labels, so it is no match for the others
-
-
-def pretrained(method: str, folder: Path, data: list[Path], steps: int, keys: dict) -> dict | None:
-    """Trains, or goes on; what the run said of itself, and None where the method is not for such data."""
-    cls = METHODS[method]
-    known = {field.name for base in (PretrainConfig, cls) for field in dataclasses.fields(base)}
-    words = [f"{name}={value}" for name, value in keys.items() if name in known and name not in cls.defaults]
-    resume = ["--resume"] if (folder / "config.yaml").is_file() else []
-    seen = measured("pretrain", "--method", method, "--data", *data, "--output", folder, "--steps", steps, *words,
-                    *resume)  # fmt: skip
-    if seen.code == 2:  # it has said why
-        return None
-    if seen.code:
-        sys.exit(f"methods: {method} ended with {seen.code}")
-    with open(folder / "metrics.csv", newline="") as stream:
-        warnings = sorted({name for row in csv.DictReader(stream) for name in row["warning"].split()})
-    batch_size = cls.defaults.get("batch_size", keys["batch_size"])
-    return {"images_per_second": steps * batch_size / seen.seconds, "memory_mib": seen.mib, "warnings": warnings}
-
-
-def probe(run: Path, kind: str, data: list[Path], file: Path, *flags: str) -> float:
-    seqclr("probe", "--model", run, "--kind", kind, "--data", *data, "--json", file, *flags)
-    figures = json.loads(file.read_text())
-    return figures["edit_distance_accuracy" if kind == "ctc" else "accuracy"]
 
 
 def measure(method: str, data: Path, folder: Path, steps: int, untrained: bool) -> dict:

@@ -75,15 +75,18 @@ def pretrain(parser: Parser, argv: list[str]) -> int:
     """self-supervised pretraining on images without labels"""
     _import_tensorflow()
     from seqclr.config import PretrainConfig
-    from seqclr.methods import find_method
 
-    def method_of(values: dict):
-        return find_method(values.get("method") or "simclr")
-
-    args, values = _training_arguments(parser, argv, PretrainConfig, method_of)
+    args, values = _training_arguments(parser, argv, PretrainConfig, _method_of)
     from seqclr.engine.pretrain import pretrain
 
-    return _train(lambda: pretrain(_resolve(PretrainConfig, method_of, values), args.output, args.resume), args)
+    return _train(lambda: pretrain(_resolve(PretrainConfig, _method_of, values), args.output, args.resume), args)
+
+
+def _method_of(values: dict):
+    """The class of method that the values of a pretraining ask for."""
+    from seqclr.methods import find_method
+
+    return find_method(values.get("method") or "simclr")
 
 
 def finetune(parser: Parser, argv: list[str]) -> int:
@@ -236,6 +239,30 @@ def launch(parser: Parser, argv: list[str]) -> int:
     from seqclr.engine.launch import launch
 
     return launch(args.local, [word for word in args.words if word != "--"])
+
+
+def show_task(parser: Parser, argv: list[str]) -> int:
+    """draws what a method shows the network, and what it must answer"""
+    parser.add_argument("--method", help="as `seqclr methods` lists them (default: simclr)")
+    parser.add_argument("--data", nargs="+", required=True, metavar="PATH", help="images, as for pretrain")
+    parser.add_argument("--output", required=True, metavar="OUT.png")
+    parser.add_argument("--config", help="a YAML file of keys, as for pretrain; words key=value come after it")
+    parser.add_argument("--images", type=int, default=8, help="rows of the sheet (default: 8)")
+    args, rest = parser.parse_known_args(argv)
+    words = _words(args, rest)
+    for word in words:
+        if "=" not in word or word.startswith("-"):
+            parser.error(f"'{word}' is neither an option nor key=value")
+    _import_tensorflow()
+    from seqclr.config import PretrainConfig, load_yaml
+    from seqclr.engine.show_task import show_task
+
+    values = [load_yaml(args.config)] if args.config else []
+    values += [{"data": [path for path in args.data if path not in words]}, _pairs(words)]
+    values += [{"method": args.method}] if args.method else []
+    show_task(_resolve(PretrainConfig, _method_of, values), args.output, args.images)
+    print(args.output)
+    return 0
 
 
 # verbs that use a recognizer
@@ -465,6 +492,7 @@ VERBS = {
         finetune,
         launch,
         methods,
+        show_task,
         probe,
         embed,
         pseudo_labels,

@@ -1,0 +1,45 @@
+"""What the tables of methods share: a run of each, and what probes read in it."""
+
+import csv
+import dataclasses
+import json
+import sys
+from pathlib import Path
+
+from commands import measured, seqclr
+
+from seqclr.config import PretrainConfig
+from seqclr.methods import METHODS
+
+
+def pretrained(method: str, folder: Path, data: list[Path], steps: int, keys: dict) -> dict | None:
+    """Trains, or goes on; what the run said of itself, and None where the method is not for such data.
+
+    keys: those that the method has, and does not set itself, are used.
+    """
+    cls = METHODS[method]
+    known = {field.name for base in (PretrainConfig, cls) for field in dataclasses.fields(base)}
+    words = [f"{name}={value}" for name, value in keys.items() if name in known and name not in cls.defaults]
+    resume = ["--resume"] if (folder / "config.yaml").is_file() else []
+    seen = measured("pretrain", "--method", method, "--data", *data, "--output", folder, "--steps", steps, *words,
+                    *resume)  # fmt: skip
+    if seen.code == 2:  # it has said why
+        return None
+    if seen.code:
+        sys.exit(f"{method} ended with {seen.code}")
+    with open(folder / "metrics.csv", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    return {
+        "images_per_second": steps * cls.defaults.get("batch_size", keys["batch_size"]) / seen.seconds,
+        "memory_mib": seen.mib,
+        "warnings": sorted({name for row in rows for name in row["warning"].split()}),
+        "last": rows[-1],
+    }
+
+
+def probe(run: Path, kind: str, data: list[Path], file: Path, *flags: str) -> float:
+    """What a probe reads in the frozen encoder of a run: accuracy, of ctc edit-distance accuracy. `file` keeps it."""
+    if not file.is_file():
+        seqclr("probe", "--model", run, "--kind", kind, "--data", *data, "--json", file, *flags)
+    figures = json.loads(file.read_text())
+    return figures["edit_distance_accuracy" if kind == "ctc" else "accuracy"]

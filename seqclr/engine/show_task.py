@@ -1,0 +1,44 @@
+"""A sheet of what a method shows the network, and what it must answer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from seqclr import config as configuration
+from seqclr.data.loader import Fitted
+from seqclr.data.records import find_unlabelled
+from seqclr.data.sequences import expand
+from seqclr.engine import setup
+from seqclr.errors import UserError
+from seqclr.methods import find_method
+from seqclr.recipes.sheet import sheet
+
+LOOKED_AT = 500  # images, of a set that has no sequences: read in a moment, and enough for a method to go by
+
+
+def show_task(config, output: str, count: int = 8) -> None:
+    """Draws a row for each of so many examples as the recipe of `config`, a resolved PretrainConfig, makes them.
+
+    Writes a PNG. Raises UserError if an argument or the data are wrong, or the output is there already.
+    """
+    if Path(output).exists():
+        raise UserError(f"{output} exists already: choose another --output")
+    setup.check_range("count", count)
+    cls = find_method(config.method)
+    setup.check(config, cls)
+    method = cls(**configuration.fields_of(cls, config))
+    recipe = method.make_recipe(config.views)
+    entries = find_unlabelled(config.data, config.split)
+    entries = expand(entries) if method.animated else entries[:: -(-len(entries) // LOOKED_AT)]
+    fitted = Fitted(entries, config.height, config.width, config.resize, skip_bad=True)
+    records = method.records(fitted)
+    method.prepare(records.entries)
+    setup.begin(config)
+    method.batch_size = config.batch_size
+    method.build(setup.make_encoder(config, config.init))
+    chosen = np.linspace(0, len(records) - 1, min(count, len(records))).round().astype(int)
+    rows = [recipe(records[i], np.random.default_rng([config.seed, i])) for i in chosen]
+    sheet(method.shows({key: np.stack([row[key] for row in rows]) for key in rows[0]}), output)
+    fitted.close()

@@ -19,7 +19,9 @@ from seqclr.recipes.order import SLICES
 class Ordered(Method):
     """The pictures of a record go through the encoder one by one, and a head is asked about all of them together.
 
-    Images more than twice as wide as high are lines, whose slices, in the order of reading, take the place of time.
+    Images more than twice as wide as high are lines, whose slices, in the order of reading, take the place of time. Of
+    random characters that order shows only in what runs through the line, such as ink across a cut, and in its margins:
+    lines of a language are the better ones.
     """
 
     animated = True

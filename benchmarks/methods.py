@@ -5,7 +5,7 @@
 DATA holds `img_cifar10`, images with a class as `text`, and captcha sites `cap_lzu` and `cap_zf_old`, each with
 `labels.csv` (file,text,split). On the images a small ResNet is pretrained by each method, on the two sites together
 the `tiny` text encoder, both for --steps batches of 64 (128 for w_mse); then k-NN, linear and CTC probes read the test
-parts. The first row is of new weights. Images per second are those of the whole command, memory that of its largest
+parts. Pretext tasks have a table of their own (pretext.py). The first row is of new weights. Images per second are those of the whole command, memory that of its largest
 process. A method that cannot do the one or the other has an empty cell; one that collapses is in the table with what
 the monitors said. What is done is kept: the same command goes on. Writes table.md and results.json.
 """
@@ -19,6 +19,7 @@ import sys
 from pathlib import Path
 
 from commands import write
+from pretext import TASKS
 from runs import pretrained, probe
 
 from seqclr.methods import METHODS
@@ -26,7 +27,7 @@ from seqclr.methods import METHODS
 IMAGES, SITES = "img_cifar10", ("cap_lzu", "cap_zf_old")
 PICTURES = {"encoder": "resnet9", "height": 32, "width": 32, "views": "images", "frames": "all", "batch_size": 64}
 LINES = {"views": "strong", "batch_size": 64}
-ITSELF = {"classifier"}  # learns from labels, so it is no match for the others
+LEARNS_LABELS = {"classifier"}  # so it is no match for the others
 
 
 def measure(method: str, data: Path, folder: Path, steps: int, untrained: bool) -> dict:
@@ -64,7 +65,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--output", type=Path, required=True)
-    parser.add_argument("--methods", nargs="+", default=[name for name in METHODS if name not in ITSELF])
+    parser.add_argument(
+        "--methods", nargs="+", default=[name for name in METHODS if name not in LEARNS_LABELS | TASKS.keys()]
+    )
     parser.add_argument("--steps", type=int, default=1000)
     args = parser.parse_args()
     missing = [name for name in (IMAGES, *SITES) if not (args.data / name).is_dir()]

@@ -56,6 +56,7 @@ TASKS = {
     "inpainting": Task(),
     "super_resolution": Task(),
     "mae": Task({"encoder": "vit_tiny"}, None),
+    "masked": Task(None),
     "order_verification": Task(guess=(1 / 2, 1 / 2), sequences=True),
     "odd_one_out": Task(guess=(1 / 6, 1 / 6), sequences=True),
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
 import tensorflow as tf
 
 from seqclr.config import key
@@ -42,10 +43,23 @@ class Drawing(Method):
         super().build(encoder)
         self.decoder = strip_decoder(encoder, channels=1)
 
-    def draw(self, features: tf.Tensor, batch: dict[str, tf.Tensor], widths: tf.Tensor | None) -> tf.Tensor:
-        """The loss of what the frames `[V * B, T, D]` of all views draw; widths: `[V * B]` or None."""
-        pages, hidden = stacked(batch["pages"]), stacked(batch["hidden"])
-        return drawing_loss(self.decoder(features)[..., 0], pages, hidden, self.visible, widths)
+    def draw(self, features: tf.Tensor, batch: dict[str, tf.Tensor], widths: tf.Tensor | None) -> dict[str, tf.Tensor]:
+        """The loss of what the frames `[V * B, T, D]` of all views draw, its error in what is hidden, and that of an
+        empty page, the trivial predictor; widths: `[V * B]` or None."""
+        pages, hidden, drawn = stacked(batch["pages"]), stacked(batch["hidden"]), self.decoder(features)[..., 0]
+        return {
+            "loss": drawing_loss(drawn, pages, hidden, self.visible, widths),
+            "error": drawing_loss(drawn, pages, hidden, 0.0, widths),
+            "trivial_error": drawing_loss(tf.zeros_like(drawn), pages, hidden, 0.0, widths),
+        }
+
+    def shows(self, batch):
+        return {"view": batch["views"][:, 0], "page": in_gray(batch["pages"][:, 0])}
+
+    def answers(self, batch):
+        features, _ = self.encoder(batch["views"][:, 0], batch.get("width"), training=False)
+        drawn = self.decoder(features)[..., 0].numpy()
+        return {"drawn": in_gray(np.clip(128 + 64 * drawn, 0, 255).astype(np.uint8))}  # a standardised page has no tone
 
 
 @dataclass
@@ -55,7 +69,12 @@ class Masked(Drawing):
     def loss(self, batch, training):
         widths = batch.get("width")
         features, _ = self.encoder(stacked(batch["views"]), widths, training=training)
-        return {"loss": self.draw(features, batch, widths)}
+        return self.draw(features, batch, widths)
+
+
+def in_gray(pages: np.ndarray) -> np.ndarray:
+    """`uint8 [B, H, W]` in three channels."""
+    return np.repeat(pages[..., None], 3, axis=-1)
 
 
 def drawing_loss(

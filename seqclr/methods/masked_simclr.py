@@ -28,5 +28,5 @@ class MaskedSimCLR(Drawing, SimCLR):
         (cnn, transformer), mask = self.encoder(stacked(batch["views"]), widths, training=training, layer="pair")
         z = self.projector(cnn if self.layer == "cnn" else transformer, training=training)
         contrast = self.compare(self.instances(z, batch, mask))
-        drawing = self.draw(transformer, batch, widths)
+        drawing = self.draw(transformer, batch, widths)["loss"]
         return {"loss": contrast + self.drawing * drawing, "contrast": contrast, "drawing": drawing}

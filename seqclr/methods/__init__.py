@@ -7,6 +7,7 @@ from seqclr.methods.byol import BYOL
 from seqclr.methods.classifier import Classifier
 from seqclr.methods.clique_cnn import CliqueCNN
 from seqclr.methods.cmc import CMC
+from seqclr.methods.colorization import Colorization
 from seqclr.methods.cpc import CPC
 from seqclr.methods.curl import CURL
 from seqclr.methods.deep_cluster import DeepCluster
@@ -27,6 +28,7 @@ from seqclr.methods.sela import SeLa
 from seqclr.methods.simclr import SimCLR
 from seqclr.methods.simclr_v2 import SimCLRV2
 from seqclr.methods.simsiam import SimSiam
+from seqclr.methods.split_brain import SplitBrain
 from seqclr.methods.swav import SwAV
 from seqclr.methods.vicreg import VICReg
 from seqclr.methods.w_mse import WMSE
@@ -37,6 +39,7 @@ METHODS: dict[str, type[Method]] = {
     "classifier": Classifier,
     "clique_cnn": CliqueCNN,
     "cmc": CMC,
+    "colorization": Colorization,
     "cpc": CPC,
     "curl": CURL,
     "deep_cluster": DeepCluster,
@@ -58,6 +61,7 @@ METHODS: dict[str, type[Method]] = {
     "simclr": SimCLR,
     "simclr_v2": SimCLRV2,
     "simsiam": SimSiam,
+    "split_brain": SplitBrain,
     "swav": SwAV,
     "vicreg": VICReg,
     "w_mse": WMSE,

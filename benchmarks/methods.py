@@ -24,10 +24,11 @@ from commands import measured, seqclr, write
 
 from seqclr.config import PretrainConfig
 from seqclr.methods import METHODS
+from seqclr.nn.blocks import LAB
 
 IMAGES, SITES = "img_cifar10", ("cap_lzu", "cap_zf_old")
 PICTURES = {"encoder": "resnet9", "height": 32, "width": 32, "views": "images", "frames": "all", "batch_size": 64}
-LINES = {"views": "strong", "batch_size": 64}
+LINES = {"encoder": "tiny", "views": "strong", "batch_size": 64}
 ITSELF = {"classifier"}  # learns from labels, so it is no match for the others
 
 
@@ -35,6 +36,7 @@ def pretrained(method: str, folder: Path, data: list[Path], steps: int, keys: di
     """Trains, or goes on; what the run said of itself, and None where the method is not for such data."""
     cls = METHODS[method]
     known = {field.name for base in (PretrainConfig, cls) for field in dataclasses.fields(base)}
+    keys = {**keys, "encoder": f"{keys['encoder']}{LAB}"} if cls.needs_halves else keys
     words = [f"{name}={value}" for name, value in keys.items() if name in known and name not in cls.defaults]
     resume = ["--resume"] if (folder / "config.yaml").is_file() else []
     seen = measured("pretrain", "--method", method, "--data", *data, "--output", folder, "--steps", steps, *words,

@@ -81,6 +81,7 @@ RANGES = {
     "first_teacher_temperature": (1e-3, math.inf),
     "teacher_warmup": (0, 1),
     "center_momentum": (0, 1),
+    "uniform": (1e-3, 1),
 }
 
 

@@ -27,8 +27,9 @@ class Colorization(Method):
 
     The answer has a quarter of the picture's side, or the size of the feature map where that is more. Rare colours
     weigh more, by what `prepare` sees of the data. `error`: squared distance of the colour said to the true one in a
-    and b of CIE Lab, mean over places; `trivial_error`: of the mean colour of the data. Probes and fine-tuning show the
-    encoder colours, which it has not seen here.
+    and b of CIE Lab, mean over places; `trivial_error`: of the mean colour of the data. The weights make answers vivid
+    rather than close, so that early in a run the error is above the trivial one; with uniform=1 it is not. Probes and
+    fine-tuning show the encoder colours, which it has not seen here.
     """
 
     recipe = OneView
@@ -36,6 +37,7 @@ class Colorization(Method):
     needs_pictures = "colour carries no meaning in lines of text"
 
     target: str = key("bins", "bins of colour, or ab: regression, which answers in dull means")
+    uniform: float = key(0.5, "of the weights of bins: the less the dearer are rare colours; 1: all weigh the same")
 
     def __post_init__(self):
         choose("target", self.target, ("bins", "ab"))
@@ -47,7 +49,7 @@ class Colorization(Method):
         super().build(encoder)
         seen = colours.lab(self.pixels)[..., 1:]
         self.mean = tf.reduce_mean(seen, axis=0).numpy()
-        self.weights = colours.rebalanced(tf.reduce_mean(colours.soft(seen), axis=0)).numpy()
+        self.weights = colours.rebalanced(tf.reduce_mean(colours.soft(seen), axis=0), self.uniform).numpy()
         self.size = answer_size(encoder)
         outputs = len(colours.bins()) if self.target == "bins" else 2
         self.head = map_head("head", encoder.dim, encoder.grid, self.size, outputs)

@@ -16,9 +16,9 @@ TO_XYZ = np.array(
 WHITE = TO_XYZ.sum(1)  # D65
 KNEE = 6 / 29  # below its cube the root is a line
 BIN = 10.0  # side of a bin in a and b
+REACH = 12  # bins to either side, more than any colour is away
 NEAREST = 5  # bins that share a colour
 SIGMA = 5.0  # of the weights by which they do
-UNIFORM = 0.5  # part of the uniform distribution in that by which bins are weighted
 TEMPERATURE = 0.38  # of the mean that decodes: between the mode (0) and the mean (1)
 
 
@@ -76,9 +76,11 @@ def bins() -> np.ndarray:
     # the faces of the cube are enough: they have the lightest of all colours of an a and b
     cube = np.concatenate([np.insert(face, channel, end, axis=1) for channel in range(3) for end in (0.0, 255.0)])
     with tf.init_scope():
-        cells = np.unique(np.floor(lab(cube).numpy()[:, 1:] / BIN), axis=0)
-    corners = np.concatenate([cells + corner for corner in ((0, 0), (0, 1), (1, 0), (1, 1))])
-    return (BIN * np.unique(corners, axis=0)).astype(np.float32)
+        a, b = np.floor(lab(cube).numpy()[:, 1:] / BIN).astype(int).T + REACH
+    corners = np.zeros((2 * REACH + 1, 2 * REACH + 1), bool)
+    for down, across in ((0, 0), (0, 1), (1, 0), (1, 1)):
+        corners[a + down, b + across] = True
+    return (BIN * (np.argwhere(corners) - REACH)).astype(np.float32)
 
 
 def soft(ab) -> tf.Tensor:
@@ -94,9 +96,12 @@ def annealed_mean(logits, values) -> tf.Tensor:
     return tf.nn.softmax(tf.cast(logits, tf.float32) / TEMPERATURE) @ values
 
 
-def rebalanced(share) -> tf.Tensor:
-    """Weights of bins that are rarer in the data the greater, `[Q]`, their mean over the data 1; share: of pixels."""
-    weights = 1 / ((1 - UNIFORM) * share + UNIFORM / len(share))
+def rebalanced(share, uniform: float) -> tf.Tensor:
+    """Weights of bins that are rarer in the data the greater, `[Q]`, their mean over the data 1.
+
+    share: of the data's pixels. uniform: part of the uniform distribution mixed in; with 1 all weigh the same.
+    """
+    weights = 1 / ((1 - uniform) * share + uniform / len(share))
     return weights / tf.reduce_sum(share * weights)
 
 

@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import keras
 import tensorflow as tf
-from keras import layers
 
 from seqclr.config import key
 from seqclr.data.records import Entry
 from seqclr.methods.base import Method, choose
-from seqclr.nn import colours, frames
-from seqclr.nn.blocks import ConvNorm
+from seqclr.nn import colours
+from seqclr.nn.maps import answer_size, map_head, shrunk
 from seqclr.recipes.colour import some_colours
 from seqclr.recipes.text import OneView
 
-HIDDEN = 128  # channels of a head
 EXTENT = 110.0  # of a and b
 
 
@@ -28,7 +25,7 @@ class Colorization(Method):
     The answer has a quarter of the picture's side, or the size of the feature map where that is more. Rare colours
     weigh more, by what `prepare` sees of the data. `error`: squared distance of the colour said to the true one in a
     and b of CIE Lab, mean over places; `trivial_error`: of the mean colour of the data. The weights make answers vivid
-    rather than close, so that early in a run the error is above the trivial one; with uniform=1 it is not. Probes and
+    rather than close, so that the error may stay above the trivial one; with uniform=1 it falls below. Probes and
     fine-tuning show the encoder colours, which it has not seen here.
     """
 
@@ -83,32 +80,6 @@ class Colorization(Method):
     def answers(self, batch):
         images = batch["views"][:, 0]
         return {"answers": painted(images, self.decode(self.say(images, training=False)))}
-
-
-def answer_size(encoder: keras.Model) -> tuple[int, int]:
-    """Rows and columns of places that are answered for."""
-    return tuple(max(n, side // 4) for n, side in zip(encoder.grid, (encoder.height, encoder.width)))
-
-
-def map_head(name: str, dim: int, grid: tuple[int, int], size: tuple[int, int], outputs: int) -> keras.Sequential:
-    """The positions of a feature map, `[B, h * w, dim]` of a grid, to `float32 [B, *size, outputs]`."""
-    parts = [
-        layers.Reshape((*grid, dim), name="map"),
-        ConvNorm(HIDDEN, 3, name="conv0"),
-        layers.Resizing(*size, name="larger"),
-        ConvNorm(HIDDEN, 3, name="conv1"),
-        layers.Conv2D(outputs, 1, dtype="float32", name="answer"),
-    ]
-    head = keras.Sequential(parts, name=name)
-    head.build((None, grid[0] * grid[1], dim))
-    return head
-
-
-def shrunk(x: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
-    """The means of as many parts of `[B, H, W, C]`, `[B, *size, C]`."""
-    down, across = (frames.windows(f"windows:{n}", length) for n, length in zip(size, x.shape[1:3]))
-    total = down.sum(1)[:, None] * across.sum(1)
-    return tf.einsum("rh,cw,bhwd->brcd", down, across, x) / total[..., None]
 
 
 def squared(said: tf.Tensor, truth: tf.Tensor) -> tf.Tensor:

@@ -10,8 +10,9 @@ import tensorflow as tf
 
 from seqclr.data.records import Entry
 from seqclr.methods.base import Method
-from seqclr.methods.colorization import answer_size, map_head, painted, shrunk, squared
+from seqclr.methods.colorization import painted, squared
 from seqclr.nn import colours
+from seqclr.nn.maps import answer_size, map_head, shrunk
 from seqclr.recipes.colour import some_colours
 from seqclr.recipes.text import OneView
 

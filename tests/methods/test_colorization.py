@@ -7,9 +7,7 @@ import tensorflow as tf
 
 from seqclr.errors import UserError
 from seqclr.methods import METHODS
-from seqclr.methods.colorization import answer_size, shrunk
 from seqclr.nn import colours
-from seqclr.nn.encoders import build_encoder
 from tests.methods.pictures import SIDE, batch, made, striped, train
 
 
@@ -32,15 +30,6 @@ def test_the_loss_is_the_weighted_entropy_of_soft_codes():
     assert float(found["error"]) == pytest.approx(((truth - decoded) ** 2).sum(-1).mean(), rel=1e-3)
     pixels = colours.soft(colours.lab(method.pixels)[..., 1:]).numpy().mean(0)
     assert pixels @ method.weights == pytest.approx(1, rel=1e-3)
-
-
-def test_the_answer_has_a_quarter_of_the_side_and_parts_are_averaged():
-    assert answer_size(build_encoder("resnet9", 32, 24, "none")) == (8, 6)
-    x = tf.constant(np.random.default_rng(0).normal(size=(2, 7, 4, 1)).astype(np.float32))
-    found = shrunk(x, (3, 2)).numpy()
-    rows = [x[:, 0:3], x[:, 2:5], x[:, 4:7]]  # parts that do not come out even share a row
-    expected = [[np.mean(row[:, :, a : a + 2], (1, 2)) for a in (0, 2)] for row in rows]
-    np.testing.assert_allclose(found[..., 0], np.array(expected)[..., 0].transpose(2, 0, 1), atol=1e-6)
 
 
 @pytest.mark.slow

@@ -5,9 +5,10 @@
 DATA holds `img_cifar10`, images with a class as `text`, and captcha sites `cap_lzu` and `cap_zf_old`, each with
 `labels.csv` (file,text,split). On the images a small ResNet is pretrained by each method, on the two sites together
 the `tiny` text encoder, both for --steps batches of 64 (128 for w_mse); then k-NN, linear and CTC probes read the test
-parts. Pretext tasks have a table of their own (pretext.py). The first row is of new weights. Images per second are those of the whole command, memory that of its largest
+parts. The first row is of new weights. Images per second are those of the whole command, memory that of its largest
 process. A method that cannot do the one or the other has an empty cell; one that collapses is in the table with what
-the monitors said. What is done is kept: the same command goes on. Writes table.md and results.json.
+the monitors said. Pretext tasks have a table of their own (pretext.py). What is done is kept: the same command goes on.
+Writes table.md and results.json.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from seqclr.methods import METHODS
 
 IMAGES, SITES = "img_cifar10", ("cap_lzu", "cap_zf_old")
 PICTURES = {"encoder": "resnet9", "height": 32, "width": 32, "views": "images", "frames": "all", "batch_size": 64}
-LINES = {"views": "strong", "batch_size": 64}
+LINES = {"encoder": "tiny", "views": "strong", "batch_size": 64}
 LEARNS_LABELS = {"classifier"}  # so it is no match for the others
 
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import yaml
 from commands import write
 from PIL import Image
 from runs import pretrained, probe
@@ -50,7 +51,7 @@ TASKS = {
     "jigsaw": Task(guess=(1 / 100, 1 / 24)),
     "counting": Task(guess=(1 / 2, 1 / 2)),
     "colorization": Task(lines=None),
-    "split_brain": Task({"encoder": "resnet9_lab"}, None),
+    "split_brain": Task(lines=None),
     "autoencoder": Task(),
     "denoising": Task(),
     "inpainting": Task(),
@@ -97,7 +98,8 @@ def measure(name: str, what: str, data: Path, output: Path, steps: int) -> dict 
     if seen is None:
         sys.exit(f"pretext: {name} refuses {what}")
     kind = "linear" if pictures else "ctc"
-    new = output / what / f"untrained-{labelled[0].name}-{keys['encoder']}.json"
+    encoder = yaml.safe_load((run / "config.yaml").read_text())["encoder"]
+    new = output / what / f"untrained-{labelled[0].name}-{encoder}.json"
     figure = {
         name: float(seen["last"][name]) for name in ("accuracy", "error", "trivial_error") if name in seen["last"]
     }

@@ -10,6 +10,7 @@ from commands import measured, seqclr
 
 from seqclr.config import PretrainConfig
 from seqclr.methods import METHODS
+from seqclr.nn.blocks import LAB
 
 
 def pretrained(method: str, folder: Path, data: list[Path], steps: int, keys: dict) -> dict | None:
@@ -19,6 +20,7 @@ def pretrained(method: str, folder: Path, data: list[Path], steps: int, keys: di
     """
     cls = METHODS[method]
     known = {field.name for base in (PretrainConfig, cls) for field in dataclasses.fields(base)}
+    keys = {**keys, "encoder": f"{keys['encoder']}{LAB}"} if cls.needs_halves else keys
     words = [f"{name}={value}" for name, value in keys.items() if name in known and name not in cls.defaults]
     resume = ["--resume"] if (folder / "config.yaml").is_file() else []
     seen = measured("pretrain", "--method", method, "--data", *data, "--output", folder, "--steps", steps, *words,

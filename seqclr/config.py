@@ -40,7 +40,9 @@ class RunConfig:
     width: int = key(128, "pixels that every image is brought to")
     resize: str = key("stretch", "stretch fills the width; pad keeps proportions and masks the rest")
     encoder: str = key(
-        "tiny", "of lines: tiny, small, base; of pictures: resnet9, resnet18, resnet50, alexnet, vit_tiny"
+        "tiny",
+        "of lines: tiny, small, base; of pictures: resnet9, resnet18, resnet50, alexnet, vit_tiny; "
+        "each with _lab: two halves, of lightness and of colour",
     )
     positions: str = key("convolutional", "of lines: none, convolutional, sinusoidal or learned")
     dropout: float = key(0.1, "in the Transformer and the CTC head")

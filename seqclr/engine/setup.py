@@ -20,6 +20,7 @@ from seqclr.engine.precision import PRECISIONS, set_precision
 from seqclr.engine.run import Run
 from seqclr.errors import UserError
 from seqclr.methods.base import Method
+from seqclr.nn.blocks import LAB
 from seqclr.nn.encoders import POSITIONS, SIZES, build_encoder
 from seqclr.nn.image_encoders import IMAGE_ENCODERS, NO_PADDING
 from seqclr.recipes.views import check_readable
@@ -103,6 +104,7 @@ RANGES = {
     "factor": (2, math.inf),
     "adversarial_start": (0, 1),
     "masked": (0, 1),
+    "uniform": (1e-3, 1),
 }
 
 
@@ -118,22 +120,31 @@ def check(config, method: type[Method]) -> None:
             raise UserError(f"{name} '{value}' is not known: {', '.join(known)}")
     for name in RANGES:
         check_range(name, getattr(config, name, None))
+    lacks = unsuited(config.encoder, method)
+    if lacks:
+        known = ", ".join(name for name in CHOICES["encoder"] if not unsuited(name, method))
+        what, why = lacks
+        raise UserError(f"encoder '{config.encoder}' is {what}: {method.__name__} takes {known}, as {why}")
     if config.encoder in SIZES:
-        if method.needs_pictures:
-            known, why = ", ".join(IMAGE_ENCODERS), method.needs_pictures
-            raise UserError(f"encoder '{config.encoder}' is of text lines: {method.__name__} takes {known}, as {why}")
         check_readable(config.views)
-    else:
-        if method.needs_lines:
-            known, why = ", ".join(SIZES), method.needs_lines
-            raise UserError(f"encoder '{config.encoder}' is of pictures: {method.__name__} takes {known}, as {why}")
-        if config.resize == "pad":
-            raise UserError(NO_PADDING)
+    elif config.resize == "pad":
+        raise UserError(NO_PADDING)
     if config.steps is None and config.epochs is None:
         raise UserError("steps and epochs are both null: give one of them")
     if config.accumulate > 1 and method.whole_batch:
         name, why = method.__name__, method.whole_batch
         raise UserError(f"accumulate {config.accumulate}: {name} needs a batch whole, as {why}")
+
+
+def unsuited(encoder: str, method: type[Method]) -> tuple[str, str] | None:
+    """What an encoder is that the method cannot do with, and why not; None where it can."""
+    if encoder in SIZES and method.needs_pictures:
+        return "of text lines", method.needs_pictures
+    if encoder in IMAGE_ENCODERS and method.needs_lines:
+        return "of pictures", method.needs_lines
+    if not encoder.endswith(LAB) and method.needs_halves:
+        return "of one piece", method.needs_halves
+    return None
 
 
 def check_range(name: str, value: float | None) -> None:

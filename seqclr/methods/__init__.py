@@ -8,6 +8,7 @@ from seqclr.methods.byol import BYOL
 from seqclr.methods.classifier import Classifier
 from seqclr.methods.clique_cnn import CliqueCNN
 from seqclr.methods.cmc import CMC
+from seqclr.methods.colorization import Colorization
 from seqclr.methods.context_prediction import ContextPrediction
 from seqclr.methods.counting import Counting
 from seqclr.methods.cpc import CPC
@@ -37,6 +38,7 @@ from seqclr.methods.sela import SeLa
 from seqclr.methods.simclr import SimCLR
 from seqclr.methods.simclr_v2 import SimCLRV2
 from seqclr.methods.simsiam import SimSiam
+from seqclr.methods.split_brain import SplitBrain
 from seqclr.methods.super_resolution import SuperResolution
 from seqclr.methods.swav import SwAV
 from seqclr.methods.vicreg import VICReg
@@ -49,6 +51,7 @@ METHODS: dict[str, type[Method]] = {
     "classifier": Classifier,
     "clique_cnn": CliqueCNN,
     "cmc": CMC,
+    "colorization": Colorization,
     "context_prediction": ContextPrediction,
     "counting": Counting,
     "cpc": CPC,
@@ -79,6 +82,7 @@ METHODS: dict[str, type[Method]] = {
     "simclr": SimCLR,
     "simclr_v2": SimCLRV2,
     "simsiam": SimSiam,
+    "split_brain": SplitBrain,
     "super_resolution": SuperResolution,
     "swav": SwAV,
     "vicreg": VICReg,

@@ -73,9 +73,10 @@ class CTC(Method):
             return {}
         factors = {"encoder": self.encoder_rate}
         if self.rate_decay != 1:  # the encoder makes its layers in the order that an image goes through them
-            layers = [layer for layer in self.encoder.layers if layer.weights]
-            for depth, layer in enumerate(reversed(layers)):
-                factors[f"encoder/{layer.name}"] = self.encoder_rate * self.rate_decay**depth
+            for network in getattr(self.encoder, "halves", [self.encoder]):
+                layers = [layer for layer in network.layers if layer.weights]
+                for depth, layer in enumerate(reversed(layers)):
+                    factors[layer.path] = self.encoder_rate * self.rate_decay**depth
         return factors
 
 

@@ -11,8 +11,8 @@ from seqclr import losses
 from seqclr.config import key
 from seqclr.errors import UserError
 from seqclr.methods.base import Method
-from seqclr.nn import frames
 from seqclr.nn.heads import mlp
+from seqclr.nn.maps import shrunk
 from seqclr.nn.replicas import gather
 from seqclr.recipes.tiles import Tiles, tiling
 
@@ -76,9 +76,5 @@ class JigsawClustering(Method):
         """The mean feature of each tile, `float32 [B, 4, D]`."""
         layer = "cnn" if self.encoder.grid[0] > 1 else self.layer
         features, _ = self.encoder(montages, training=training, layer=layer)
-        (height, width), (rows, columns) = self.encoder.grid, self.tiling
-        x = tf.reshape(tf.cast(features, tf.float32), [-1, height, width, features.shape[-1]])
-        down, across = (frames.windows(f"windows:{n}", size) for n, size in ((rows, height), (columns, width)))
-        total = down.sum(1)[:, None] * across.sum(1)
-        x = tf.einsum("rh,cw,bhwd->brcd", down, across, x) / total[..., None]
-        return tf.reshape(x, [-1, 4, x.shape[-1]])
+        x = tf.reshape(tf.cast(features, tf.float32), [-1, *self.encoder.grid, features.shape[-1]])
+        return tf.reshape(shrunk(x, self.tiling), [-1, 4, x.shape[-1]])

@@ -26,7 +26,7 @@ class Reconstruction(Method):
 
     def build(self, encoder):
         super().build(encoder)
-        self.source = "transformer" if self.bottleneck or encoder.grid[0] == 1 else "cnn"
+        self.source = "transformer" if self.bottleneck or encoder.lines else "cnn"
         self.decoder = build_decoder(encoder, self.source)
 
     def loss(self, batch, training):

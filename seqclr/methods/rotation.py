@@ -12,7 +12,6 @@ from seqclr.config import key
 from seqclr.errors import UserError
 from seqclr.methods.base import Method
 from seqclr.nn import frames
-from seqclr.nn.encoders import TextEncoder
 from seqclr.recipes.text import OneView
 
 
@@ -33,12 +32,12 @@ class Rotation(Method):
 
     def build(self, encoder):
         super().build(encoder)
-        line, square = isinstance(encoder, TextEncoder), encoder.height == encoder.width
-        if self.turns == 4 and line:
+        square = encoder.height == encoder.width
+        if self.turns == 4 and encoder.lines:
             raise UserError("turns 4: a line that is turned by 90 degrees is no line: use turns=2")
         if self.turns == 4 and not square:
             raise UserError("turns 4: turning by 90 degrees changes height and width: use turns=2, or make them equal")
-        self.copies = self.turns or (4 if square and not line else 2)
+        self.copies = self.turns or (4 if square and not encoder.lines else 2)
         self.chance = 1 / self.copies
         self.head = keras.layers.Dense(self.copies, dtype="float32", name="head")
         self.head.build((None, None, encoder.dim))

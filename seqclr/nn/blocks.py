@@ -7,6 +7,13 @@ from keras import layers, ops
 
 from seqclr.nn.norm import batch_norm
 
+LAB = "_lab"  # ends the names of encoders of two halves
+
+
+def scaled(images):
+    """Images `uint8 [B, H, W, 3]` as floats of -1 to 1."""
+    return ops.cast(images, "float32") / 127.5 - 1.0
+
 
 def column_mask(widths, columns: int, stride: int):
     """`bool [B, columns]`: which columns, after a stride, still show image. None where all do."""

@@ -8,16 +8,13 @@ from keras import layers
 
 from seqclr.nn.blocks import ConvNorm, Positions, TransformerBlock
 from seqclr.nn.heads import SLOPE
-from seqclr.nn.image_encoders import ImageEncoder
 
 MOST, FEWEST = 128, 16  # channels of a picture at the size of the map, halved whenever it grows, and at the least
 
 
 def build_decoder(encoder: keras.Model, layer: str, channels: int = 3) -> keras.Sequential:
     """From features, as `encoder(..., layer=layer)` gives them, to pixels around 0, `float32 [B, H, W, channels]`."""
-    if isinstance(encoder, ImageEncoder):
-        return picture_decoder(encoder, layer, channels)
-    return strip_decoder(encoder, channels)
+    return strip_decoder(encoder, channels) if encoder.lines else picture_decoder(encoder, layer, channels)
 
 
 def strip_decoder(encoder: keras.Model, channels: int) -> keras.Sequential:

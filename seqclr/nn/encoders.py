@@ -1,7 +1,7 @@
 """Encoders: a batch of images to a sequence of frames, `features [B, T, D]` and `mask [B, T]` (None: all are image).
 
 CNN + Transformer for text lines, at any height and width that the CNN's strides (8 down, 4 across) leave something of.
-Those of pictures are in image_encoders.py.
+Those of pictures are in image_encoders.py. Each has a kind of two halves, `tiny_lab` of `tiny`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import tensorflow as tf
 from keras import layers, ops
 
 from seqclr.errors import UserError
-from seqclr.nn.blocks import ConvNorm, Positions, Residual, TransformerBlock, column_mask
+from seqclr.nn.blocks import LAB, ConvNorm, Positions, Residual, TransformerBlock, column_mask, scaled
+from seqclr.nn.colours import colour, lightness
 from seqclr.nn.image_encoders import IMAGE_ENCODERS, ImageEncoder
 
 LAYERS = ("cnn", "transformer")
@@ -31,17 +32,22 @@ class Size:
     depth: int
     heads: int
 
+    def half(self) -> Size:
+        """Of the same depth and half the width."""
+        return Size(tuple(n // 2 for n in self.channels), self.blocks, self.dim // 2, self.depth, self.heads // 2)
+
 
 SIZES = {
     "tiny": Size((32, 64, 128), (1, 1), 128, 2, 4),  # 0.8 million parameters at height 32
     "small": Size((48, 96, 192), (1, 2), 192, 4, 6),  # 3 million
     "base": Size((64, 128, 256), (1, 2), 384, 6, 6),  # 12 million
 }
+SIZES |= {f"{name}{LAB}": size.half() for name, size in SIZES.items()}  # a half
 
 
 def build_encoder(name: str, height: int, width: int, positions: str, dropout: float = 0.1) -> keras.Model:
-    """The encoder of that name, built; `grid` is the rows and columns of the page that the CNN's frames stand for, and
-    `another()` makes one more of its kind, with weights of its own.
+    """The encoder of that name, built; `lines` tells whether it is of lines, `grid` the rows and columns of the page
+    that the CNN's frames stand for, and `another()` makes one more of its kind, with weights of its own.
 
     positions: of text encoders. Raises UserError for an unknown name or a size that leaves no frame.
     """
@@ -53,12 +59,16 @@ def build_encoder(name: str, height: int, width: int, positions: str, dropout: f
         raise UserError(f"height {height} and width {width}: at least 8 each, or nothing is left after the CNN")
     page = tf.zeros((1, height, width, 3), tf.uint8)
     if name in SIZES:
-        encoder = TextEncoder(SIZES[name], positions, dropout, name="encoder")
-        encoder.grid = (1, encoder(page)[0].shape[1])
+        make = functools.partial(TextEncoder, SIZES[name], positions, dropout)
     else:
-        encoder = ImageEncoder(name, height, width, dropout, name="encoder")
-        encoder(page)
-        encoder.grid = tuple(encoder.map(page).shape[1:3])
+        make = functools.partial(ImageEncoder, name, height, width, dropout)
+    if name.endswith(LAB):
+        encoder = Halves(make(sees=lightness, name="light"), make(sees=colour, name="colour"), name="encoder")
+    else:
+        encoder = make(name="encoder")
+    frames, _ = encoder(page)
+    encoder.lines = name in SIZES
+    encoder.grid = (1, frames.shape[1]) if encoder.lines else tuple(encoder.map(page).shape[1:3])
     encoder.height, encoder.width = height, width
     encoder.another = functools.partial(build_encoder, name, height, width, positions, dropout)
     return encoder
@@ -70,13 +80,14 @@ class TextEncoder(keras.Model):
     Call: images `uint8 [B, H, W, 3]`, `widths int32 [B]` (filled columns; None: all) to features `[B, ceil(W/4), D]`
     and a mask `[B, T]` or None. `layer`: frames of the `transformer`, those of the `cnn` before it, or the `pair` of
     cnn and transformer. Columns of padding are set to zero before every convolution and left out of all statistics, so
-    that a line gives the same features however far it is padded.
+    that a line gives the same features however far it is padded. sees: what of the images, floats of about -1 to 1.
     """
 
     STRIDE = 4  # columns of the page that one frame stands for
 
-    def __init__(self, size: Size, positions: str, dropout: float, **kwargs):
+    def __init__(self, size: Size, positions: str, dropout: float, sees=scaled, **kwargs):
         super().__init__(**kwargs)
+        self.sees = sees
         stem, first, second = size.channels
         self.stem = ConvNorm(stem, 3, strides=2, name="stem")
         self.blocks = [
@@ -93,7 +104,7 @@ class TextEncoder(keras.Model):
         self.dim = size.dim
 
     def call(self, images, widths=None, training=False, layer="transformer"):
-        x = ops.cast(images, self.compute_dtype) / 127.5 - 1.0
+        x = ops.cast(self.sees(images), self.compute_dtype)
         before, after = column_mask(widths, x.shape[2], 1), column_mask(widths, -(-x.shape[2] // 2), 2)
         x = self.stem(x, before, after, training=training)
         for block in self.blocks:
@@ -109,3 +120,27 @@ class TextEncoder(keras.Model):
             x = block(x, mask, training=training)
         x = self.norm(x)
         return ((columns, x) if layer == "pair" else x), mask
+
+
+class Halves(keras.Model):
+    """Two encoders of half the width, the one of lightness, the other of colour, a and b of CIE Lab; their features
+    side by side. Zhang et al. 2017 (split-brain autoencoders), arXiv:1611.09842.
+
+    Call: as each of `halves`, which take the same images.
+    """
+
+    STRIDE = TextEncoder.STRIDE  # of lines
+
+    def __init__(self, light: keras.Model, colour: keras.Model, **kwargs):
+        super().__init__(**kwargs)
+        self.halves, self.dim = [light, colour], light.dim + colour.dim
+
+    def call(self, images, widths=None, training=False, layer="transformer"):
+        (light, mask), (colour, _) = (half(images, widths, training=training, layer=layer) for half in self.halves)
+        if layer == "pair":
+            return tuple(ops.concatenate(both, axis=-1) for both in zip(light, colour)), mask
+        return ops.concatenate([light, colour], axis=-1), mask
+
+    def map(self, images, training=False):
+        """Of pictures, as their encoders give it."""
+        return ops.concatenate([half.map(images, training) for half in self.halves], axis=-1)

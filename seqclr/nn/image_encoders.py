@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+
 import keras
 import tensorflow as tf
 from keras import layers, ops
 
 from seqclr.errors import UserError
-from seqclr.nn.blocks import ConvNorm, Positions, Residual, TransformerBlock
+from seqclr.nn.blocks import LAB, ConvNorm, Positions, Residual, TransformerBlock, scaled
 
 SMALL = 64  # pixels: up to such a side a network starts gently, as those for CIFAR do
 NO_PADDING = "resize=pad: an image encoder cannot tell padding from image, so set resize=stretch"
@@ -19,10 +21,12 @@ class ImageEncoder(keras.Model):
     Call: images `uint8 [B, H, W, 3]` to features and no mask, as TextEncoder gives them. `layer`: of the `transformer`,
     whatever the network is made of, the mean of the map as the image's one frame, `[B, 1, D]`; of the `cnn` the
     positions of the map, row by row, `[B, h * w, D]`; or the `pair` of both. `grid`, set where it is built: `(h, w)`.
+    sees: what of the images, floats of about -1 to 1.
     """
 
-    def __init__(self, network: str, height: int, width: int, dropout: float, **kwargs):
+    def __init__(self, network: str, height: int, width: int, dropout: float, sees=scaled, **kwargs):
         super().__init__(**kwargs)
+        self.sees = sees
         self.parts, self.dim = IMAGE_ENCODERS[network](max(height, width) <= SMALL, dropout)
 
     def call(self, images, widths=None, training=False, layer="transformer"):
@@ -37,7 +41,7 @@ class ImageEncoder(keras.Model):
 
     def map(self, images, training=False):
         """`[B, h, w, D]` of images."""
-        x = self.scaled(images)
+        x = ops.cast(self.sees(images), self.compute_dtype)
         for part in self.parts:
             x = part(x, training=training)
         return x
@@ -45,53 +49,52 @@ class ImageEncoder(keras.Model):
     def visible(self, images, kept, training=False):
         """Of a Transformer the positions `kept: int32 [B, n]` of the map, `[B, n, D]`, which see no others."""
         patches, transformer = self.parts
-        return transformer(patches(self.scaled(images)), kept=kept, training=training)
-
-    def scaled(self, images):
-        return ops.cast(images, self.compute_dtype) / 127.5 - 1.0
+        return transformer(patches(ops.cast(self.sees(images), self.compute_dtype)), kept=kept, training=training)
 
 
-# networks: for images that are small or not, their parts and the size of a feature
+# networks: for images that are small or not, their parts and the size of a feature; share: 2 for half of the width
 
 
-def resnet9(small: bool, dropout: float) -> tuple[list[layers.Layer], int]:
+def resnet9(small: bool, dropout: float, share: int = 1) -> tuple[list[layers.Layer], int]:
     """Ours, for two cores: a ResNet with one basic block a stage and half of the channels. 1.2 million parameters."""
-    return _resnet(32, small, Residual, (1, 1, 1, 1)), 256
+    return _resnet(32 // share, small, Residual, (1, 1, 1, 1)), 256 // share
 
 
-def resnet18(small: bool, dropout: float) -> tuple[list[layers.Layer], int]:
+def resnet18(small: bool, dropout: float, share: int = 1) -> tuple[list[layers.Layer], int]:
     """He et al. 2016, arXiv:1512.03385. 11 million parameters."""
-    return _resnet(64, small, Residual, (2, 2, 2, 2)), 512
+    return _resnet(64 // share, small, Residual, (2, 2, 2, 2)), 512 // share
 
 
-def resnet50(small: bool, dropout: float) -> tuple[list[layers.Layer], int]:
+def resnet50(small: bool, dropout: float, share: int = 1) -> tuple[list[layers.Layer], int]:
     """He et al. 2016, arXiv:1512.03385, the stride at the 3x3 convolution. 23.5 million parameters."""
-    return _resnet(64, small, Bottleneck, (3, 4, 6, 3)), 2048
+    return _resnet(64 // share, small, Bottleneck, (3, 4, 6, 3)), 2048 // share
 
 
-def alexnet(small: bool, dropout: float) -> tuple[list[layers.Layer], int]:
+def alexnet(small: bool, dropout: float, share: int = 1) -> tuple[list[layers.Layer], int]:
     """Krizhevsky et al. 2012, its convolutions alone: batch norm in place of local response normalization, no dense
     layers; the first is 3x3 where images are small. 3.7 million parameters."""
     return [
-        Pooled(96, 3, name="conv1") if small else Pooled(96, 11, 4, name="conv1"),
-        Pooled(256, 5, name="conv2"),
-        ConvNorm(384, 3, name="conv3"),
-        ConvNorm(384, 3, name="conv4"),
-        Pooled(256, 3, name="conv5"),
-    ], 256
+        Pooled(96 // share, 3, name="conv1") if small else Pooled(96 // share, 11, 4, name="conv1"),
+        Pooled(256 // share, 5, name="conv2"),
+        ConvNorm(384 // share, 3, name="conv3"),
+        ConvNorm(384 // share, 3, name="conv4"),
+        Pooled(256 // share, 3, name="conv5"),
+    ], 256 // share
 
 
-def vit_tiny(small: bool, dropout: float) -> tuple[list[layers.Layer], int]:
+def vit_tiny(small: bool, dropout: float, share: int = 1) -> tuple[list[layers.Layer], int]:
     """Dosovitskiy et al. 2021, arXiv:2010.11929, in the size of DeiT-Ti (Touvron et al. 2021, arXiv:2012.12877), with
     the mean of its positions in place of a class token. 5.4 million parameters."""
-    dim, depth, heads = 192, 12, 3
+    dim, depth, heads = 192 // share, 12, 3
     return [
         layers.Conv2D(dim, 4 if small else 16, 4 if small else 16, "same", name="patches"),
         Transformer(depth, heads, dropout, name="transformer"),
     ], dim
 
 
-IMAGE_ENCODERS = {f.__name__: f for f in (resnet9, resnet18, resnet50, alexnet, vit_tiny)}
+NETWORKS = (resnet9, resnet18, resnet50, alexnet, vit_tiny)
+IMAGE_ENCODERS = {f.__name__: f for f in NETWORKS}
+IMAGE_ENCODERS |= {f"{f.__name__}{LAB}": functools.partial(f, share=2) for f in NETWORKS}  # a half
 
 
 def _resnet(channels: int, small: bool, block: type[layers.Layer], counts: tuple[int, ...]) -> list[layers.Layer]:

@@ -4,6 +4,7 @@ import dataclasses
 
 import keras
 import numpy as np
+from PIL import Image
 
 from seqclr.config import FinetuneConfig, PretrainConfig, resolve
 from seqclr.data.loader import Loader
@@ -16,6 +17,7 @@ from seqclr.methods.ctc import CTC
 from seqclr.nn.encoders import SIZES, Size
 
 SIZES["least"] = Size((16, 32, 32), (1, 0), 64, 1, 2)  # traced in half the time of the smallest that is offered
+SIZES["least_lab"] = SIZES["least"].half()
 COMMON = {
     "encoder": "least",
     "height": 16,
@@ -59,7 +61,9 @@ def trainer(folder, method, callbacks=(), **keys):
     else:
         recipe = built.make_recipe(settings.views)
     built.batch_size = settings.batch_size
-    built.prepare([Entry("bars", f"{i}.png", str(i % 2)) for i in range(32)])
+    for i, page in enumerate(pages()):
+        Image.fromarray(page["image"]).save(f"{folder}-{i}.png")
+    built.prepare([Entry("bars", f"{folder}-{i}.png", str(i % 2)) for i in range(32)])
     with strategy.scope():
         built.build(setup.make_encoder(settings, None))
     run = Run(folder)

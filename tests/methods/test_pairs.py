@@ -20,7 +20,7 @@ CROPS = np.float32([[[1, 0, 1, 0], [1.25, -0.1, 1, 0]], [[1.5, -0.4, 1, 0], [1, 
 def made(name, **keys):
     keras.utils.set_random_seed(0)
     method = METHODS[name](**keys)
-    method.build(build_encoder("least", 16, 64, "none", dropout=0.0))
+    method.build(build_encoder("least_lab" if method.needs_halves else "least", 16, 64, "none", dropout=0.0))
     return method
 
 
@@ -229,24 +229,31 @@ def test_a_position_of_an_image_needs_the_map():
 
 def test_cmc_matches_lightness_with_the_colour_beside_it():
     method, data = made("cmc", frames="windows:4"), batch()
-    kernels = method.encoder.columns.kernel.numpy(), method.colour.columns.kernel.numpy()
-    assert kernels[0].shape == kernels[1].shape and (kernels[0] != kernels[1]).any()
     z1, z2 = map(unit, projections(method, data))
     expected = (diagonal(z1 @ z2.T / 0.07) + diagonal(z2 @ z1.T / 0.07)) / 2
     assert value(method, data) == pytest.approx(expected, rel=1e-3)
-    light = method.encoder(data["views"][:, 0], training=True)[0]
-    np.testing.assert_allclose(method.encode(data, training=True)[0][:8], light, atol=1e-5)
+    both = method.encoder(data["views"][:, 0], training=True)[0]  # what probes read
+    np.testing.assert_allclose(np.concatenate(np.split(method.encode(data, training=True)[0], 2), 2), both, atol=1e-5)
 
 
-def test_cmc_refuses_gray_images(tmp_path):
+def test_cmc_takes_the_windows_of_the_page_of_its_one_view():
+    whole, data = made("cmc", frames="windows:4", match="geometry"), batch()
+    assert value(whole, data) == pytest.approx(
+        value(whole, {**data, "views": data["views"][:, :1], "geometry": data["geometry"][:, :1]}), rel=1e-6
+    )
+    assert value(whole, data) != pytest.approx(value(made("cmc", frames="windows:4"), data), rel=1e-3)
+
+
+@pytest.mark.parametrize("name", ["cmc", "colorization", "split_brain"])
+def test_gray_images_are_refused_where_colour_is_needed(tmp_path, name):
     entries = []
     for i in range(3):
         Image.new("L", (32, 16), 60 * i).save(tmp_path / f"{i}.png")
         entries.append(Entry("a", str(tmp_path / f"{i}.png")))
-    with pytest.raises(UserError, match="0.png is gray, as all that were looked at"):
-        METHODS["cmc"]().prepare(entries)
+    with pytest.raises(UserError, match=f"0.png is gray, as all that were looked at, and {name} needs"):
+        METHODS[name]().prepare(entries)
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (16, 32, 3), np.uint8)).save(tmp_path / "2.png")
-    METHODS["cmc"]().prepare(entries)
+    METHODS[name]().prepare(entries)
 
 
 @pytest.mark.parametrize("name", ["inva_spread", "curl", "pix_contrast", "pix_pro", "cmc"])

@@ -6,7 +6,10 @@ import tensorflow as tf
 
 from seqclr.engine import checkpoints
 from seqclr.errors import UserError
+from seqclr.nn import colours
 from seqclr.nn.encoders import POSITIONS, build_encoder
+from tests.engine import tiny  # noqa: F401
+from tests.methods import pictures  # noqa: F401
 
 rng = np.random.default_rng(0)
 
@@ -88,3 +91,53 @@ def test_weights_fit_whatever_the_dropout(tmp_path):
     for one, other in ((dry, wet), (wet, dry)):
         checkpoints.restore({"encoder": other}, checkpoints.snapshot({"encoder": one}), tmp_path)
         np.testing.assert_array_equal(one.columns.kernel, other.columns.kernel)
+
+
+def neighbours():
+    """Two pages of noise of the same lightness, pixel by pixel, and of other colours."""
+    drawn = rng.integers(0, 256, (2**16, 3)).astype(np.uint8)
+    order = np.argsort(colours.lab(drawn)[:, 0])
+    pairs = drawn[order].reshape(-1, 2, 3)
+    pages = pairs[rng.choice(len(pairs), (1, 16 * 64), replace=False)].reshape(1, 16, 64, 2, 3)
+    return pages[..., 0, :], pages[..., 1, :]
+
+
+@pytest.mark.parametrize("name", ["least_lab", "least_picture_lab"])
+def test_a_half_sees_its_own_channels_alone(name):
+    encoder = build_encoder(name, 16, 64, "none")
+    light, colour = encoder.halves
+
+    def change(half, a, b):
+        return np.abs(half(a, layer="cnn")[0] - half(b, layer="cnn")[0]).max()
+
+    one, other = neighbours()
+    same, differ = (change(half, one, other) for half in (light, colour))
+    assert same < 0.02 < 0.2 < differ
+    grays = np.arange(1024, dtype=np.uint8).reshape(1, 16, 64, 1).repeat(3, 3)
+    differ, same = (change(half, grays, 255 - grays) for half in (light, colour))
+    assert same < 1e-4 < 0.2 < differ
+
+
+@pytest.mark.parametrize("name", ["least", "least_picture"])
+def test_two_halves_have_the_interface_and_the_width_of_the_whole(name):
+    encoder, whole = build_encoder(f"{name}_lab", 16, 64, "none"), build_encoder(name, 16, 64, "none")
+    page = rng.integers(0, 256, (2, 16, 64, 3)).astype(np.uint8)
+    assert (encoder.dim, encoder.grid) == (whole.dim, whole.grid)
+    assert 0.4 < encoder.count_params() / whole.count_params() < 0.6
+    frames, mask = encoder(page, layer="cnn")
+    assert mask is None and frames.shape == whole(page, layer="cnn")[0].shape
+    features = encoder(page)[0]
+    np.testing.assert_array_equal(features, np.concatenate([half(page)[0] for half in encoder.halves], -1))
+    for found, expected in zip(encoder(page, layer="pair")[0], (frames, features)):
+        np.testing.assert_array_equal(found, expected)
+    assert all(half.dim == whole.dim // 2 for half in encoder.halves)
+
+
+def test_each_half_leaves_padding_out():
+    encoder = build_encoder("least_lab", 16, 64, "convolutional")
+    page = rng.integers(0, 256, (2, 16, 64, 3)).astype(np.uint8)
+    spoilt = page.copy()
+    spoilt[:, :, 40:] = 255 - spoilt[:, :, 40:]
+    (a, mask), (b, _) = (encoder(x, np.array([40, 40], np.int32)) for x in (page, spoilt))
+    assert mask.numpy().sum(1).tolist() == [10, 10]
+    np.testing.assert_allclose(a[:, :10], b[:, :10], atol=1e-5)

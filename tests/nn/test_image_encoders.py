@@ -132,4 +132,14 @@ def test_padding_and_what_needs_lines_are_refused(encoder):
         with pytest.raises(UserError, match=f"encoder 'resnet9' is of pictures: {cls.__name__} takes tiny, small"):
             setup.check(tiny.config(name, encoder="resnet9"), cls)
     setup.check(tiny.config("simclr", encoder="resnet9"), METHODS["simclr"])
+    for name, encoder, takes in (
+        ("cmc", "tiny", "'tiny' is of one piece: CMC takes tiny_lab, small_lab"),
+        ("cmc", "resnet9", "'resnet9' is of one piece: CMC takes tiny_lab, small_lab"),
+        ("split_brain", "resnet9", "'resnet9' is of one piece: SplitBrain takes resnet9_lab, resnet18_lab"),
+        ("split_brain", "tiny_lab", "'tiny_lab' is of text lines: SplitBrain takes resnet9_lab, resnet18_lab"),
+        ("colorization", "tiny", "'tiny' is of text lines: Colorization takes resnet9, resnet18"),
+    ):
+        with pytest.raises(UserError, match=takes):
+            setup.check(tiny.config(name, encoder=encoder), METHODS[name])
+    setup.check(tiny.config("cmc", encoder="tiny_lab"), METHODS["cmc"])
     assert set(SIZES).isdisjoint(IMAGE_ENCODERS)

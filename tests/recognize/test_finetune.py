@@ -215,6 +215,18 @@ def test_frozen_statistics_stay_and_layers_near_the_image_learn_less(tmp_path, e
     assert len([path for path in moved if path.startswith("head/")]) == 4
 
 
+def test_rates_fall_in_both_halves_of_an_encoder():
+    encoder = build_encoder("least_lab", 16, 64, "none")
+    method = CTC(rate_decay=0.5, encoder_rate=0.8)
+    method.classes, method.pretrained = 11, True
+    method.build(encoder)
+    factors = method.learning_rate_factors()
+    for half in ("light", "colour"):
+        assert factors[f"encoder/{half}/norm"] == 0.8 and factors[f"encoder/{half}/transformer0"] == 0.4
+    paths = [variable.path for variable in encoder.trainable_variables]
+    assert all(any(path.startswith(f"{place}/") for place in factors if place != "encoder") for path in paths)
+
+
 def test_rates_fall_towards_the_image_and_only_in_a_pretrained_encoder():
     encoder = build_encoder("tiny", 16, 64, "none")
     method = CTC(rate_decay=0.5, encoder_rate=0.8, norm="frozen")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from seqclr.methods.reconstruction import Reconstruction, mean_colour, pixels
-from seqclr.recipes.corrupted import Whole
+from seqclr.recipes.corrupted import WholeImage
 
 
 @dataclass
@@ -15,7 +15,7 @@ class Autoencoder(Reconstruction):
     The trivial predictor draws each image in its own mean colour.
     """
 
-    recipe = Whole
+    recipe = WholeImage
 
     def guesses(self, batch):
         return [mean_colour(pixels(batch["image"]), self.scored(batch))]

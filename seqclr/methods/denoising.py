@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from seqclr.config import key
 from seqclr.methods.base import choose
 from seqclr.methods.reconstruction import Reconstruction, mean_colour, pixels
-from seqclr.recipes.corrupted import Noisy
+from seqclr.recipes.corrupted import NoisyImage
 
 
 @dataclass
@@ -18,7 +18,7 @@ class Denoising(Reconstruction):
     the noisy image, or its mean colour, whichever is better.
     """
 
-    recipe = Noisy
+    recipe = NoisyImage
     bottleneck = False
 
     corruption: str = key("masking", "masking sets pixels to black, gaussian adds noise to all")
@@ -28,7 +28,7 @@ class Denoising(Reconstruction):
         choose("corruption", self.corruption, ("masking", "gaussian"))
 
     def make_recipe(self, views):
-        return Noisy(views, self.corruption, self.amount)
+        return NoisyImage(views, self.corruption, self.amount)
 
     def guesses(self, batch):
         shown = pixels(batch["shown"])

@@ -11,7 +11,7 @@ from seqclr.losses.common import masked_mean
 from seqclr.methods.adversarial import Adversarial
 from seqclr.methods.base import choose
 from seqclr.methods.reconstruction import pixels
-from seqclr.recipes.corrupted import Holed
+from seqclr.recipes.corrupted import ImageWithHole
 
 RIM = 10.0  # weight of a visible pixel at the rim of the hole
 
@@ -25,7 +25,7 @@ class Inpainting(Adversarial):
     predictor, which is what the hole shows, draws the mean colour of what is left.
     """
 
-    recipe = Holed
+    recipe = ImageWithHole
 
     hole: str = key("centre", "where the hole is: centre or random")
     rim: int = key(1, "visible pixels around the hole that are drawn too, with ten times the weight")
@@ -35,7 +35,7 @@ class Inpainting(Adversarial):
         choose("hole", self.hole, ("centre", "random"))
 
     def make_recipe(self, views):
-        return Holed(views, self.hole, self.rim)
+        return ImageWithHole(views, self.hole, self.rim)
 
     def loss(self, batch, training):
         target, drawn = pixels(batch["image"]), self.draw(batch, training)

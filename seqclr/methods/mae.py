@@ -15,7 +15,7 @@ from seqclr.methods.base import Method
 from seqclr.methods.reconstruction import pixels
 from seqclr.nn.decoders import PatchDecoder
 from seqclr.nn.image_encoders import ImageEncoder, Transformer
-from seqclr.recipes.corrupted import Patched, hidden_count, patch_side
+from seqclr.recipes.corrupted import MaskedPatches, hidden_count, patch_side
 
 
 @dataclass
@@ -28,7 +28,7 @@ class MAE(Method):
     what is missing; the trivial predictor draws the mean colour of the rest, or, with `normalize`, of the patch.
     """
 
-    recipe = Patched
+    recipe = MaskedPatches
     defaults = {"views": "none"}
     depth = 2
 
@@ -36,7 +36,7 @@ class MAE(Method):
     normalize: bool = key(True, "draw each patch by its own mean and deviation")
 
     def make_recipe(self, views):
-        return Patched(views, self.masked)
+        return MaskedPatches(views, self.masked)
 
     def build(self, encoder):
         super().build(encoder)

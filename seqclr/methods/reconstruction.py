@@ -28,6 +28,8 @@ class Reconstruction(Method):
         super().build(encoder)
         self.source = "transformer" if self.bottleneck or encoder.lines else "cnn"
         self.decoder = build_decoder(encoder, self.source)
+        last = self.decoder.get_layer("pixels").kernel
+        last.assign(tf.zeros_like(last))  # at first it adds nothing to the ground
 
     def loss(self, batch, training):
         errors = self.errors(self.draw(batch, training), batch)

@@ -9,7 +9,7 @@ import tensorflow as tf
 from seqclr.config import key
 from seqclr.methods.adversarial import Adversarial
 from seqclr.methods.reconstruction import pixels
-from seqclr.recipes.corrupted import Coarse
+from seqclr.recipes.corrupted import CoarseImage
 
 
 @dataclass
@@ -22,7 +22,7 @@ class SuperResolution(Adversarial):
     encoder gives them: the paper's are those of VGG.
     """
 
-    recipe = Coarse
+    recipe = CoarseImage
     bottleneck = False
     critic = None  # of images and widths the features to compare; in no checkpoint, set before the first step
 
@@ -31,7 +31,7 @@ class SuperResolution(Adversarial):
     perceptual: str | None = key(None, "a run whose frozen encoder compares them from then on; without it, pixels are")
 
     def make_recipe(self, views):
-        return Coarse(views, self.factor)
+        return CoarseImage(views, self.factor)
 
     def frozen(self, step):
         return frozenset({"discriminator"} if step < int(self.adversarial_start * self.total_steps) else ())

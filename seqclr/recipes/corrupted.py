@@ -13,7 +13,7 @@ from seqclr.recipes.text import augment, filled
 from seqclr.recipes.views import single
 
 
-class Whole:
+class WholeImage:
     """The image as it is, which needs no `shown`."""
 
     def __init__(self, views: str):
@@ -23,7 +23,7 @@ class Whole:
         return {**record, "image": augment(self.views, record, rng)}
 
 
-class Noisy(Whole):
+class NoisyImage(WholeImage):
     """With noise. masking: a part `amount` of the pixels is black. gaussian: of a standard deviation of 255 `amount`.
 
     Vincent et al. 2008.
@@ -44,7 +44,7 @@ class Noisy(Whole):
         return {**example, "shown": shown}
 
 
-class Holed(Whole):
+class ImageWithHole(WholeImage):
     """With a hole, which shows the mean of what is left: `hidden: bool [H, W]`; `block`, alike, has its rim too.
 
     The block has half of the sides of a picture; of a line, which is more than twice as wide as high, it has the full
@@ -76,7 +76,7 @@ class Holed(Whole):
         return slice(start, start + size), slice(start + rim, start + size - rim)
 
 
-class Coarse(Whole):
+class CoarseImage(WholeImage):
     """Without detail: reduced to a `factor`th of its sides and enlarged again by bicubic interpolation.
 
     Ledig et al. 2017 (SRGAN), arXiv:1609.04802.
@@ -96,7 +96,7 @@ class Coarse(Whole):
         return {**example, "shown": shown}
 
 
-class Patched(Whole):
+class MaskedPatches(WholeImage):
     """With patches taken out, a part `masked` of them: `hidden: bool [L]`, row by row, always as many.
 
     He et al. 2022 (MAE), arXiv:2111.06377.

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from seqclr.recipes.corrupted import Coarse, Holed, Noisy, Patched
+from seqclr.recipes.corrupted import CoarseImage, ImageWithHole, MaskedPatches, NoisyImage
 
 rng = np.random.default_rng(0)
 LINE, PICTURE = (16, 80), (28, 24)
@@ -17,7 +17,7 @@ def record(size, width=None):
 @pytest.mark.parametrize("width", [None, 40])
 def test_masking_blackens_whole_pixels_and_gaussian_changes_all_by_its_deviation(width):
     given = record(LINE, width)
-    masked = Noisy("none", "masking", 0.3)(given, np.random.default_rng(1))
+    masked = NoisyImage("none", "masking", 0.3)(given, np.random.default_rng(1))
     inside = np.zeros(LINE, bool)
     inside[:, :width] = True
     black = (masked["shown"] == 0).all(-1)
@@ -25,7 +25,7 @@ def test_masking_blackens_whole_pixels_and_gaussian_changes_all_by_its_deviation
     np.testing.assert_array_equal(masked["shown"][~black], masked["image"][~black])
     np.testing.assert_array_equal(masked["image"], given["image"])
     given["image"][:] = 128
-    noisy = Noisy("none", "gaussian", 0.1)(given, np.random.default_rng(1))["shown"].astype(float)
+    noisy = NoisyImage("none", "gaussian", 0.1)(given, np.random.default_rng(1))["shown"].astype(float)
     assert noisy[inside].std() == pytest.approx(25.5, rel=0.05) and (noisy[~inside] == 128).all()
     assert not black[~inside].any()
 
@@ -37,7 +37,7 @@ def test_masking_blackens_whole_pixels_and_gaussian_changes_all_by_its_deviation
 def test_the_hole_shows_nothing_of_what_it_hides(size, width, block, place):
     """Half of the sides of a picture, a strip as wide as high of a line; its rim is visible."""
     given = record(size, width)
-    recipe = Holed("none", place, rim=2)
+    recipe = ImageWithHole("none", place, rim=2)
     example = recipe(given, np.random.default_rng(5))
     rows, columns = (np.flatnonzero(example["block"].any(axis)) for axis in (1, 0))
     assert (len(rows), len(columns)) == block and example["block"].sum() == len(rows) * len(columns)
@@ -62,7 +62,7 @@ def test_what_is_coarse_does_not_depend_on_detail(width):
     """A pattern whose mean is 0 in every square of 4 pixels changes nothing; a ramp comes through."""
     given = record(LINE, width)
     given["image"] = (given["image"] // 2 + 60).astype(np.uint8)
-    recipe = Coarse("none", 4)
+    recipe = CoarseImage("none", 4)
     shown = recipe(given, rng)["shown"]
     pattern = 20 * (np.indices(LINE).sum(0) % 2 * 2 - 1)[..., None]
     other = {**given, "image": (given["image"].astype(int) + pattern).astype(np.uint8)}
@@ -75,10 +75,10 @@ def test_what_is_coarse_does_not_depend_on_detail(width):
 
 
 def test_always_as_many_patches_are_hidden_but_others():
-    recipe = Patched("none", 0.75)
+    recipe = MaskedPatches("none", 0.75)
     masks = np.stack([recipe(record(PICTURE), np.random.default_rng(i))["hidden"] for i in range(200)])
     assert masks.shape == (200, 42) and (masks.sum(1) == 32).all()
     np.testing.assert_allclose(masks.mean(0), 32 / 42, atol=0.12)
     for masked, count in ((0.001, 1), (0.999, 41)):
-        assert Patched("none", masked)(record(PICTURE), rng)["hidden"].sum() == count
+        assert MaskedPatches("none", masked)(record(PICTURE), rng)["hidden"].sum() == count
     assert len(recipe(record((80, 64)), rng)["hidden"]) == 20

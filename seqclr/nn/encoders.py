@@ -47,7 +47,7 @@ SIZES |= {f"{name}{LAB}": size.half() for name, size in SIZES.items()}  # a half
 
 def build_encoder(name: str, height: int, width: int, positions: str, dropout: float = 0.1) -> keras.Model:
     """The encoder of that name, built; `lines` tells whether it is of lines, `grid` the rows and columns of the page
-    that the CNN's frames stand for, and `another()` makes one more of its kind, with weights of its own.
+    that the CNN's frames stand for.
 
     positions: of text encoders. Raises UserError for an unknown name or a size that leaves no frame.
     """
@@ -70,7 +70,6 @@ def build_encoder(name: str, height: int, width: int, positions: str, dropout: f
     encoder.lines = name in SIZES
     encoder.grid = (1, frames.shape[1]) if encoder.lines else tuple(encoder.map(page).shape[1:3])
     encoder.height, encoder.width = height, width
-    encoder.another = functools.partial(build_encoder, name, height, width, positions, dropout)
     return encoder
 
 

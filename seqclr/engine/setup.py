@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import dataclasses
 import os
 import sys
 from collections.abc import Callable
@@ -11,6 +11,7 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
+from seqclr.config import check_range
 from seqclr.data.loader import Fitted, Loader
 from seqclr.data.sequences import Sequences
 from seqclr.engine import checkpoints
@@ -33,79 +34,6 @@ CHOICES = {
     "optimizer": tuple(OPTIMIZERS),
     "precision": PRECISIONS,
 }
-RANGES = {
-    "seed": (0, 2**32 - 1),
-    "dropout": (0, 1),
-    "epochs": (1, math.inf),
-    "steps": (1, math.inf),
-    "batch_size": (1, math.inf),
-    "accumulate": (1, math.inf),
-    "steps_per_execution": (1, math.inf),
-    "learning_rate": (0, math.inf),
-    "momentum": (0, 1),
-    "weight_decay": (0, math.inf),
-    "warmup": (0, 1),
-    "clip": (0, math.inf),
-    "processes": (0, math.inf),
-    "checkpoint_every": (1, math.inf),
-    "labels": (1, math.inf),
-    "patience": (1, math.inf),
-    "same_source": (1, math.inf),
-    "projection_layers": (1, math.inf),
-    "steps_ahead": (1, math.inf),
-    "reach": (0, math.inf),
-    "probe_every": (1, math.inf),
-    "probe_labels": (1, math.inf),
-    "pages": (1, math.inf),
-    "contrast": (0, math.inf),
-    "heads": (1, math.inf),
-    "relabellings": (1, math.inf),
-    "sharpness": (0, math.inf),
-    "noise": (0, math.inf),
-    "bank_momentum": (0, 1),
-    "head_steps": (0, math.inf),
-    "keep_head": (0, math.inf),
-    "encoder_rate": (0, math.inf),
-    "rate_decay": (0, 1),
-    "average": (0, 1),
-    "unlabelled_batch_size": (1, math.inf),
-    "unlabelled_weight": (0, math.inf),
-    "unlabelled_start": (0, 1),
-    "confidence": (0, 1),
-    "k": (1, math.inf),
-    "temperature": (1e-3, math.inf),
-    "count": (1, math.inf),
-    "prototypes": (2, math.inf),
-    "freeze": (0, 1),
-    "epsilon": (1e-3, math.inf),
-    "queue_start": (0, 1),
-    "teacher_temperature": (1e-3, math.inf),
-    "first_teacher_temperature": (1e-3, math.inf),
-    "teacher_warmup": (0, 1),
-    "center_momentum": (0, 1),
-    "turns": (0, 4),
-    "permutations": (2, 10_000),
-    "grid": (2, 3),
-    "hidden_dim": (1, math.inf),
-    "margin": (0, math.inf),
-    "counts": (1, math.inf),
-    "tau_max": (2, math.inf),
-    "tau_min": (1, math.inf),
-    "positives": (0.01, 0.99),
-    "clips": (2, math.inf),
-    "clip_frames": (3, math.inf),
-    "boxes": (0, math.inf),
-    "styles": (0, math.inf),
-    "domain": (0, math.inf),
-    "amount": (0, 1),
-    "adversarial": (0, 1),
-    "discriminator_rate": (0, math.inf),
-    "rim": (0, math.inf),
-    "factor": (2, math.inf),
-    "adversarial_start": (0, 1),
-    "masked": (0, 1),
-    "uniform": (1e-3, 1),
-}
 
 
 def say(text: str) -> None:
@@ -118,8 +46,8 @@ def check(config, method: type[Method]) -> None:
         value = getattr(config, name)
         if value not in known:
             raise UserError(f"{name} '{value}' is not known: {', '.join(known)}")
-    for name in RANGES:
-        check_range(name, getattr(config, name, None))
+    for field in dataclasses.fields(config):
+        check_range(field.name, getattr(config, field.name), field.metadata.get("least"), field.metadata.get("most"))
     lacks = unsuited(config.encoder, method)
     if lacks:
         known = ", ".join(name for name in CHOICES["encoder"] if not unsuited(name, method))
@@ -145,13 +73,6 @@ def unsuited(encoder: str, method: type[Method]) -> tuple[str, str] | None:
     if not encoder.endswith(LAB) and method.needs_halves:
         return "of one piece", method.needs_halves
     return None
-
-
-def check_range(name: str, value: float | None) -> None:
-    """Raises UserError for a number that the key of this name cannot have."""
-    least, most = RANGES[name]
-    if value is not None and not least <= value <= most:
-        raise UserError(f"{name} {value}: {f'{least} to {most}' if most < math.inf else f'at least {least}'}")
 
 
 def find_run(config, output: str, resume: bool) -> tuple[Run, Place]:

@@ -25,7 +25,7 @@ def show_task(config, output: str, count: int = 8) -> None:
     """
     if Path(output).exists():
         raise UserError(f"{output} exists already: choose another --output")
-    setup.check_range("count", count)
+    configuration.check_range("images", count, least=1)
     cls = find_method(config.method)
     setup.check(config, cls)
     method = cls(**configuration.fields_of(cls, config))

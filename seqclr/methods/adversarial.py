@@ -17,7 +17,7 @@ class Adversarial(Reconstruction):
 
     opponents = frozenset({"discriminator"})
 
-    adversarial: float = key(0.001, "weight of passing for true before the discriminator")
+    adversarial: float = key(0.001, "weight of passing for true before the discriminator", least=0, most=1)
 
     def build(self, encoder):
         super().build(encoder)

@@ -70,6 +70,16 @@ class Method(abc.ABC):
             raise UserError("batch_size 1: the statistics of a batch need at least 2 images")
         self.encoder = encoder
 
+    def check_takes(self, height: int, width: int, what: str) -> None:
+        """Raises UserError where the encoder takes no images of that size, which `what`, parts of images, are."""
+        try:
+            self.encoder(tf.zeros((1, height, width, 3), tf.uint8), layer=self.layer)
+        except (ValueError, tf.errors.InvalidArgumentError):
+            raise UserError(
+                f"this encoder takes no {what} of {height}x{width}: use positions=none where they are learned, another "
+                "encoder for vit_tiny, and of lines, which are more than twice as wide as high, those of full height"
+            ) from None
+
     def make_recipe(self, views: str):
         """The recipe of this method with its settings; `views` names the augmentation."""
         return self.recipe(views)

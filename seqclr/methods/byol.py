@@ -18,7 +18,7 @@ class BYOL(MomentumMethod):
     ones.
     """
 
-    hidden_dim: int = key(512, "width of the heads' hidden layer")
+    hidden_dim: int = key(512, "width of the heads' hidden layer", least=1)
     projection_dim: int = key(256, "of what is compared")
 
     def build(self, encoder):

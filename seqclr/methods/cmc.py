@@ -31,7 +31,7 @@ class CMC(TwoViewMethod):
     whole_batch = "the other images of it are the negatives"
     needs_halves = "lightness and colour find each other"
 
-    temperature: float = key(0.07, "of the softmax")
+    temperature: float = key(0.07, "of the softmax", least=1e-3)
     projection_dim: int = key(128, "of what is compared")
 
     def prepare(self, entries: Sequence[Entry]) -> None:

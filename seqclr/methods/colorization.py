@@ -34,7 +34,9 @@ class Colorization(Method):
     needs_pictures = "colour carries no meaning in lines of text"
 
     target: str = key("bins", "bins of colour, or ab: regression, which answers in dull means")
-    uniform: float = key(0.5, "of the weights of bins: the less the dearer are rare colours; 1: all weigh the same")
+    uniform: float = key(
+        0.5, "of the weights of bins: the less the dearer are rare colours; 1: all weigh the same", least=1e-3, most=1
+    )
 
     def __post_init__(self):
         choose("target", self.target, ("bins", "ab"))

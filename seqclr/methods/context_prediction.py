@@ -22,7 +22,7 @@ class ContextPrediction(Arrangement):
     def build(self, encoder):
         super().build(encoder)
         self.places = places(encoder.height, encoder.width)
-        self.check_size(*part_size(encoder.height, encoder.width))
+        self.check_takes(*part_size(encoder.height, encoder.width), "parts")
         self.make_head(2, len(self.places))
 
     def shows(self, batch):

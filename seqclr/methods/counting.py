@@ -28,12 +28,12 @@ class Counting(PartsMethod):
     whole_batch = "what each is told from is another image of it"
     chance = 0.5
 
-    margin: float = key(10.0, "squared distance at which the counts of another image are far enough")
-    counts: int = key(128, "numbers that an image is counted by")
+    margin: float = key(10.0, "squared distance at which the counts of another image are far enough", least=0)
+    counts: int = key(128, "numbers that an image is counted by", least=1)
 
     def build(self, encoder):
         super().build(encoder)
-        self.check_size(*part_size(encoder.height, encoder.width))
+        self.check_takes(*part_size(encoder.height, encoder.width), "parts")
         self.counter = mlp((self.hidden_dim, self.counts), "counter", input_dim=encoder.dim)
 
     def loss(self, batch, training):

@@ -31,7 +31,9 @@ class CPC(Method):
     layer = "cnn"
     whole_batch = "the other frames of it are the negatives"
 
-    steps_ahead: int = key(4, "how far is predicted: frames, or rows of an image, at most those that there are")
+    steps_ahead: int = key(
+        4, "how far is predicted: frames, or rows of an image, at most those that there are", least=1
+    )
     directions: int = key(1, "1, 2: backwards too, or 4, of images: along the rows as well")
     context_dim: int = key(256, "of the recurrent network")
 

@@ -26,12 +26,16 @@ class CTC(Method):
 
     recipe = Labelled
     needs_lines = "CTC spells a text over the frames of a line"
-    head_steps: int = key(0, "steps, at most a third of the run, in which a pretrained encoder is frozen")
-    encoder_rate: float = key(1.0, "what part of the learning rate a pretrained encoder gets afterwards")
-    rate_decay: float = key(1.0, "and each of its layers towards the image: so much of the rate of the one above")
-    keep_head: int = key(0, "hidden layers of a pretrained projector that stay, below the new head; 1 in SimCLRv2")
+    head_steps: int = key(0, "steps, at most a third of the run, in which a pretrained encoder is frozen", least=0)
+    encoder_rate: float = key(1.0, "what part of the learning rate a pretrained encoder gets afterwards", least=0)
+    rate_decay: float = key(
+        1.0, "and each of its layers towards the image: so much of the rate of the one above", least=0, most=1
+    )
+    keep_head: int = key(
+        0, "hidden layers of a pretrained projector that stay, below the new head; 1 in SimCLRv2", least=0
+    )
     norm: str = key("train", "batch norm of a pretrained encoder: train, or frozen: its statistics stay")
-    average: float = key(0.0, "decay of a moving average of the weights, which then reads; 0 for none")
+    average: float = key(0.0, "decay of a moving average of the weights, which then reads; 0 for none", least=0, most=1)
 
     pretrained = False
     kept = ()  # the sizes of the layers that stay

@@ -22,7 +22,9 @@ class Denoising(Reconstruction):
     bottleneck = False
 
     corruption: str = key("masking", "masking sets pixels to black, gaussian adds noise to all")
-    amount: float = key(0.25, "part of the pixels that are masked, or standard deviation of noise, 1 being white")
+    amount: float = key(
+        0.25, "part of the pixels that are masked, or standard deviation of noise, 1 being white", least=0, most=1
+    )
 
     def __post_init__(self):
         choose("corruption", self.corruption, ("masking", "gaussian"))

@@ -31,13 +31,15 @@ class DINO(MultiCropMethod, MomentumMethod):
     whole_batch = "the centre follows the whole batch"
 
     target_momentum: float = key(0.996, "what the teacher keeps of itself in a step; rises to 1 by a half cosine")
-    prototypes: int = key(1024, "of the teacher's answers; 65536 in the paper")
-    temperature: float = key(0.1, "of the student")
-    teacher_temperature: float = key(0.07, "of the teacher, once it is warm")
-    first_teacher_temperature: float = key(0.04, "of the teacher at first")
-    teacher_warmup: float = key(0.1, "part of the run in which the teacher's temperature rises")
-    center_momentum: float = key(0.9, "what the centre of the teacher's answers keeps of itself in a step")
-    hidden_dim: int = key(512, "width of the head's hidden layers; 2048 in the paper")
+    prototypes: int = key(1024, "of the teacher's answers; 65536 in the paper", least=2)
+    temperature: float = key(0.1, "of the student", least=1e-3)
+    teacher_temperature: float = key(0.07, "of the teacher, once it is warm", least=1e-3)
+    first_teacher_temperature: float = key(0.04, "of the teacher at first", least=1e-3)
+    teacher_warmup: float = key(0.1, "part of the run in which the teacher's temperature rises", least=0, most=1)
+    center_momentum: float = key(
+        0.9, "what the centre of the teacher's answers keeps of itself in a step", least=0, most=1
+    )
+    hidden_dim: int = key(512, "width of the head's hidden layers; 2048 in the paper", least=1)
     projection_dim: int = key(128, "of what is compared with the prototypes; 256 in the paper")
 
     def build(self, encoder):

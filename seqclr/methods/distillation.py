@@ -20,7 +20,7 @@ class Distillation(Semisupervised):
     beside it by CTC. Logs also the `supervised` and the `distilled` loss.
     """
 
-    temperature: float = key(1.0, "of both softmaxes: more than 1 softens what the teacher says")
+    temperature: float = key(1.0, "of both softmaxes: more than 1 softens what the teacher says", least=1e-3)
 
     teacher = None  # of images and widths the logits and mask; in no checkpoint, set before the first step
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-import tensorflow as tf
 
 from seqclr.config import key
 from seqclr.errors import UserError
@@ -43,11 +42,6 @@ class Exemplar(Surrogate):
     def build(self, encoder):
         super().build(encoder)
         side = min(self.patch, encoder.height, encoder.width)
-        try:
-            encoder(tf.zeros((1, side, side, 3), tf.uint8))
-        except (ValueError, tf.errors.InvalidArgumentError):
-            raise UserError(
-                f"this encoder takes no patches of {side}x{side}: its positions are learned; use positions=none"
-            ) from None
+        self.check_takes(side, side, "patches")
         self.make_head(self.records)
         self.make_labels(np.arange(self.records)[:, None])

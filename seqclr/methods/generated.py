@@ -29,10 +29,12 @@ class Generated(Method):
     needs_lines = "CTC spells a text over the frames of a line"
     characters: str = key(string.digits + string.ascii_letters, "what the generated pages show")
     case: str = key("lower", "keep, lower or upper: how they are read; few captchas ask which of c and C it was")
-    pages: int = key(1, "generated pages for every image of a batch")
-    boxes: float = key(0.0, "weight of where characters lie, told by the frames")
-    styles: float = key(0.0, "weight of a page's font, background and colour of text, told by its mean frame")
-    domain: float = key(0.0, "weight of telling pages from the run's images, which the encoder learns to prevent")
+    pages: int = key(1, "generated pages for every image of a batch", least=1)
+    boxes: float = key(0.0, "weight of where characters lie, told by the frames", least=0)
+    styles: float = key(0.0, "weight of a page's font, background and colour of text, told by its mean frame", least=0)
+    domain: float = key(
+        0.0, "weight of telling pages from the run's images, which the encoder learns to prevent", least=0
+    )
 
     more = None  # heads for what has a weight
 

@@ -28,8 +28,8 @@ class Inpainting(Adversarial):
     recipe = ImageWithHole
 
     hole: str = key("centre", "where the hole is: centre or random")
-    rim: int = key(1, "visible pixels around the hole that are drawn too, with ten times the weight")
-    discriminator_rate: float = key(0.1, "of the common learning rate what the discriminator's is")
+    rim: int = key(1, "visible pixels around the hole that are drawn too, with ten times the weight", least=0)
+    discriminator_rate: float = key(0.1, "of the common learning rate what the discriminator's is", least=0)
 
     def __post_init__(self):
         choose("hole", self.hole, ("centre", "random"))

@@ -31,9 +31,9 @@ class InstDisc(Surrogate):
     stores = "a memory bank, the constant Z"
     whole_batch = "noise is drawn once for it"
 
-    temperature: float = key(0.07, "of the scores")
-    noise: int = key(4096, "noise that an instance is told from; 0: all instances, in one softmax")
-    bank_momentum: float = key(0.5, "what a vector of the bank keeps of itself")
+    temperature: float = key(0.07, "of the scores", least=1e-3)
+    noise: int = key(4096, "noise that an instance is told from; 0: all instances, in one softmax", least=0)
+    bank_momentum: float = key(0.5, "what a vector of the bank keeps of itself", least=0, most=1)
     projection_dim: int = key(128, "of what is compared")
 
     def build(self, encoder):

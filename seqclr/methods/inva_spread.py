@@ -21,7 +21,7 @@ class InvaSpread(TwoViewMethod):
     repels = "other instances of the batch"
     whole_batch = "the other images of it are the negatives"
 
-    temperature: float = key(0.1, "of the softmax")
+    temperature: float = key(0.1, "of the softmax", least=1e-3)
     projection_dim: int = key(128, "of what is compared")
 
     def build(self, encoder):

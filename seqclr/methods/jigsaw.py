@@ -20,8 +20,10 @@ class Jigsaw(Arrangement):
 
     recipe = JigsawTiles
 
-    permutations: int = key(100, "orders to tell apart, far from each other; at most those that there are")
-    grid: int = key(3, "tiles to a side of a picture: 3, or 2 where pictures are small")
+    permutations: int = key(
+        100, "orders to tell apart, far from each other; at most those that there are", least=2, most=10_000
+    )
+    grid: int = key(3, "tiles to a side of a picture: 3, or 2 where pictures are small", least=2, most=3)
 
     def make_recipe(self, views):
         return JigsawTiles(views, self.grid, self.permutations)
@@ -29,7 +31,7 @@ class Jigsaw(Arrangement):
     def build(self, encoder):
         super().build(encoder)
         tiles = SLICES if is_line(encoder.height, encoder.width) else self.grid**2
-        self.check_size(*tile_size(encoder.height, encoder.width, self.grid))
+        self.check_takes(*tile_size(encoder.height, encoder.width, self.grid), "tiles")
         self.orders = permutations(tiles, self.permutations)
         self.make_head(tiles, len(self.orders))
 

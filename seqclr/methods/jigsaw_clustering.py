@@ -29,8 +29,8 @@ class JigsawClustering(Method):
     recipe = Tiles
     whole_batch = "the tiles of the other images of it are the negatives"
 
-    temperature: float = key(0.07, "of the softmax between tiles")
-    hidden_dim: int = key(256, "width of the head's hidden layer")
+    temperature: float = key(0.07, "of the softmax between tiles", least=1e-3)
+    hidden_dim: int = key(256, "width of the head's hidden layer", least=1)
     projection_dim: int = key(128, "of what is compared")
 
     def build(self, encoder):

@@ -26,7 +26,7 @@ class MoCo(MomentumMethod):
 
     target_momentum: float = key(0.999, "what the copy keeps of itself in a step")
     queue_size: int = key(4096, "keys that are kept")
-    temperature: float = key(0.07, "of the softmax")
+    temperature: float = key(0.07, "of the softmax", least=1e-3)
     projection_dim: int = key(128, "of what is compared")
 
     def __post_init__(self):
@@ -59,8 +59,8 @@ class MoCo(MomentumMethod):
 class MoCoV2(MoCo):
     """Chen et al. 2020, arXiv:2003.04297: a head of two layers without batch norm, and another temperature."""
 
-    temperature: float = key(0.2, "of the softmax")
-    hidden_dim: int = key(512, "width of the head's hidden layer; 2048 in the paper, on as many features")
+    temperature: float = key(0.2, "of the softmax", least=1e-3)
+    hidden_dim: int = key(512, "width of the head's hidden layer; 2048 in the paper, on as many features", least=1)
 
     def make_projector(self, dim):
         return mlp((self.hidden_dim, self.projection_dim), "projector", input_dim=dim, norm=False)

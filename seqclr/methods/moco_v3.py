@@ -20,8 +20,8 @@ class MoCoV3(MomentumMethod):
     repels = "other instances of the batch"
     whole_batch = "the other images of it are the negatives"
 
-    temperature: float = key(0.2, "of the softmax")
-    hidden_dim: int = key(512, "width of the heads' hidden layer")
+    temperature: float = key(0.2, "of the softmax", least=1e-3)
+    hidden_dim: int = key(512, "width of the heads' hidden layer", least=1)
     projection_dim: int = key(256, "of what is compared")
 
     def build(self, encoder):

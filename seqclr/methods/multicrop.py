@@ -37,8 +37,8 @@ class MultiCropMethod(TwoViewMethod):
     recipe = MultiCrop
     small_size: ClassVar[tuple[float, float] | None] = None  # factors of the page's; None: no small views
 
-    prototypes: int = key(64, "directions that instances are compared by")
-    freeze: float = key(0.01, "part of the run in which the prototypes do not learn")
+    prototypes: int = key(64, "directions that instances are compared by", least=2)
+    freeze: float = key(0.01, "part of the run in which the prototypes do not learn", least=0, most=1)
 
     def make_recipe(self, views):
         recipe = super().make_recipe(views)
@@ -53,13 +53,7 @@ class MultiCropMethod(TwoViewMethod):
             raise UserError("match 'place': a small view shows a part of the windows; set match=geometry or frames=all")
         page = encoder.height, encoder.width
         height, width = (max(1, round(length * factor)) for length, factor in zip(page, self.small_size))
-        try:
-            encoder(tf.zeros((1, height, width, 3), tf.uint8), layer=self.layer)
-        except (ValueError, tf.errors.InvalidArgumentError):
-            raise UserError(
-                f"this encoder takes no small views of {height}x{width}: set positions=none where they are learned, "
-                "another encoder for vit_tiny, and for lines views of the page's height"
-            ) from None
+        self.check_takes(height, width, "small views")
 
     def make_prototypes(self, dim: int) -> None:
         """Unit vectors, the columns of the kernel of `self.last`, which is a part of its own and starts frozen."""

@@ -21,8 +21,8 @@ class OddOneOut(Ordered):
     """
 
     recipe = Clips
-    clips: int = key(6, "of a sequence, one of which is out of order; all of a line show parts of it")
-    clip_frames: int = key(6, "frames of a clip, at most half of the sequence")
+    clips: int = key(6, "of a sequence, one of which is out of order; all of a line show parts of it", least=2)
+    clip_frames: int = key(6, "frames of a clip, at most half of the sequence", least=3)
 
     def make_recipe(self, views):
         return Clips(views, self.clips, self.clip_frames)

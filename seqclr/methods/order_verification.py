@@ -21,9 +21,13 @@ class OrderVerification(Ordered):
 
     recipe = Triplet
     chance = 0.5
-    tau_max: int = key(60, "frames from the first to the last of the three, at most; fewer in a short sequence")
-    tau_min: int = key(15, "frames from them to the one that is out of order, at least; fewer in a short sequence")
-    positives: float = key(0.25, "share of triplets that are in order")
+    tau_max: int = key(
+        60, "frames from the first to the last of the three, at most; fewer in a short sequence", least=2
+    )
+    tau_min: int = key(
+        15, "frames from them to the one that is out of order, at least; fewer in a short sequence", least=1
+    )
+    positives: float = key(0.25, "share of triplets that are in order", least=0.01, most=0.99)
 
     def make_recipe(self, views):
         return Triplet(views, self.tau_max, self.tau_min, self.positives)

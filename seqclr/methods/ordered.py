@@ -9,7 +9,6 @@ import tensorflow as tf
 
 from seqclr.config import key
 from seqclr.data.sequences import Sequences
-from seqclr.errors import UserError
 from seqclr.methods.base import Method
 from seqclr.nn.heads import mlp
 from seqclr.recipes.order import SLICES
@@ -26,7 +25,7 @@ class Ordered(Method):
 
     animated = True
     defaults: ClassVar[dict] = {"views": "none"}
-    hidden_dim: int = key(256, "width of the head's hidden layer")
+    hidden_dim: int = key(256, "width of the head's hidden layer", least=1)
 
     def records(self, fitted):
         height, width, _ = fitted.shape
@@ -37,13 +36,7 @@ class Ordered(Method):
         self.head = mlp((self.hidden_dim, classes), "head", input_dim=inputs)
         height, width = self.encoder.height, self.encoder.width
         width = slices * (width // SLICES) if width > 2 * height else width
-        try:
-            self.encoder(tf.zeros((1, height, width, 3), tf.uint8))
-        except (ValueError, tf.errors.InvalidArgumentError):
-            raise UserError(
-                f"this encoder takes no slices of {height}x{width}: make lines wider, or, where its positions are "
-                "learned, use positions=none or another encoder"
-            ) from None
+        self.check_takes(height, width, "slices")
 
     def features(self, batch: dict[str, tf.Tensor], training: bool) -> tf.Tensor:
         """The mean frame of every picture, `float32 [B, N, D]`."""

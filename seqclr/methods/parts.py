@@ -8,7 +8,6 @@ from typing import ClassVar
 import tensorflow as tf
 
 from seqclr.config import key
-from seqclr.errors import UserError
 from seqclr.methods.base import Method
 from seqclr.nn import frames
 from seqclr.nn.heads import mlp
@@ -20,17 +19,7 @@ class PartsMethod(Method):
 
     defaults: ClassVar[dict] = {"views": "none"}  # the parts have distortions of their own
 
-    hidden_dim: int = key(256, "width of the head's hidden layer")
-
-    def check_size(self, height: int, width: int) -> None:
-        """Raises UserError where the encoder takes no parts of that size."""
-        try:
-            self.encoder(tf.zeros((1, height, width, 3), tf.uint8))
-        except (ValueError, tf.errors.InvalidArgumentError):
-            raise UserError(
-                f"this encoder takes no parts of {height}x{width}: set positions=none where they are learned, another "
-                "encoder for vit_tiny, and for lines a width of more than twice the height"
-            ) from None
+    hidden_dim: int = key(256, "width of the head's hidden layer", least=1)
 
     def see(self, tiles: tf.Tensor, training: bool) -> tf.Tensor:
         """The mean feature of every part: `float32 [B, N, D]` of `uint8 [B, N, h, w, 3]`."""

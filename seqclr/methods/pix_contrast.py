@@ -29,8 +29,8 @@ class PixelMethod(MomentumMethod):
     match: ClassVar[str] = "geometry"
 
     layer: str = key("cnn", "whose frames are compared: transformer, or cnn, before it")
-    reach: float = key(0.7, "frames are of the same place up to so much of a frame's diagonal")
-    hidden_dim: int = key(512, "width of the head's hidden layer")
+    reach: float = key(0.7, "frames are of the same place up to so much of a frame's diagonal", least=0)
+    hidden_dim: int = key(512, "width of the head's hidden layer", least=1)
     projection_dim: int = key(256, "of what is compared")
 
     def build(self, encoder):
@@ -62,7 +62,7 @@ class PixContrast(PixelMethod):
 
     repels = "other frames of the image"
 
-    temperature: float = key(0.3, "of the softmax")
+    temperature: float = key(0.3, "of the softmax", least=1e-3)
 
     def loss(self, batch, training):
         _, mask, z = self.embed(batch, training)

@@ -21,9 +21,9 @@ class SeLa(Relabelled):
     """
 
     clusters: int = key(128, "classes; 3000 in the paper")
-    heads: int = key(1, "labellings at a time; 10 in the paper's best")
-    relabellings: int = key(20, "times that labels are solved in the run; about 100 in the paper")
-    sharpness: float = key(25.0, "how hard the assignment is; lambda in the paper")
+    heads: int = key(1, "labellings at a time; 10 in the paper's best", least=1)
+    relabellings: int = key(20, "times that labels are solved in the run; about 100 in the paper", least=1)
+    sharpness: float = key(25.0, "how hard the assignment is; lambda in the paper", least=0)
 
     def build(self, encoder):
         super().build(encoder)

@@ -19,8 +19,8 @@ class Semisupervised(CTC):
     """What methods share that learn from images without labels beside those with: a batch is that of `Labelled` and,
     from the step `start` on, that of `unlabelled_recipe`."""
 
-    unlabelled_batch_size: int | None = key(None, "images without labels in a batch; by default batch_size")
-    unlabelled_weight: float = key(1.0, "of their loss")
+    unlabelled_batch_size: int | None = key(None, "images without labels in a batch; by default batch_size", least=1)
+    unlabelled_weight: float = key(1.0, "of their loss", least=0)
 
     start = 0
 
@@ -50,9 +50,11 @@ class SelfTraining(Semisupervised):
     start).
     """
 
-    average: float = key(0.998, "decay of the moving average of the weights, the teacher, which then reads")
-    unlabelled_start: float = key(0.3, "part of the steps in which only labels count")
-    confidence: float = key(0.9, "least probability of the teacher's text that makes it a label")
+    average: float = key(
+        0.998, "decay of the moving average of the weights, the teacher, which then reads", least=0, most=1
+    )
+    unlabelled_start: float = key(0.3, "part of the steps in which only labels count", least=0, most=1)
+    confidence: float = key(0.9, "least probability of the teacher's text that makes it a label", least=0, most=1)
     weak_views: str = key("none", "augmentation of what the teacher reads; the student's is that of views")
 
     def averages(self):

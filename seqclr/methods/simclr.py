@@ -29,11 +29,13 @@ class SimCLR(TwoViewMethod):
         "the article's, negatives from the other view; nt_xent, SimCLR's, from both; or debiased, hard_negative, "
         "flat_nce, align_uniform, margin_contrastive, triplet, n_pair",
     )
-    temperature: float = key(0.1, "of the softmax, where the loss has one; 0.5 for debiased and hard_negative there")
+    temperature: float = key(
+        0.1, "of the softmax, where the loss has one; 0.5 for debiased and hard_negative there", least=1e-3
+    )
     negatives: str = key("all", "all, those of other images, or those of other images at the same place")
-    hidden_dim: int = key(256, "width of the head's hidden layers")
+    hidden_dim: int = key(256, "width of the head's hidden layers", least=1)
     projection_dim: int = key(128, "of what is compared")
-    projection_layers: int = key(2, "how deep the head is")
+    projection_layers: int = key(2, "how deep the head is", least=1)
 
     def __post_init__(self):
         super().__post_init__()

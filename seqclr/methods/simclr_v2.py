@@ -15,4 +15,4 @@ class SimCLRV2(SimCLR):
     """
 
     loss_name: str = key("nt_xent", "a loss of pairs, as of simclr")
-    projection_layers: int = key(3, "how deep the head is")
+    projection_layers: int = key(3, "how deep the head is", least=1)

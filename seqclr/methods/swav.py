@@ -29,12 +29,12 @@ class SwAV(MultiCropMethod):
     stores = "prototypes, perhaps a queue"
     whole_batch = "its codes are assigned over the batch"
 
-    prototypes: int = key(64, "directions that codes are made of; 3000 in the paper")
-    temperature: float = key(0.1, "of the softmax that predicts a code")
-    epsilon: float = key(0.05, "how soft the codes are")
+    prototypes: int = key(64, "directions that codes are made of; 3000 in the paper", least=2)
+    temperature: float = key(0.1, "of the softmax that predicts a code", least=1e-3)
+    epsilon: float = key(0.05, "how soft the codes are", least=1e-3)
     queue_size: int = key(0, "earlier projections that codes are assigned with, for small batches; 3840 in the paper")
-    queue_start: float = key(0.075, "part of the run in which the queue is filled but not used")
-    hidden_dim: int = key(256, "width of the head's hidden layer")
+    queue_start: float = key(0.075, "part of the run in which the queue is filled but not used", least=0, most=1)
+    hidden_dim: int = key(256, "width of the head's hidden layer", least=1)
     projection_dim: int = key(128, "of what is compared")
 
     def __post_init__(self):

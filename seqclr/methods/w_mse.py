@@ -25,7 +25,7 @@ class WMSE(TwoViewMethod):
     defaults: ClassVar[dict] = {"batch_size": 128}  # of which even pictures fill a slice
 
     projection_dim: int = key(64, "of what is compared")
-    hidden_dim: int = key(512, "width of the head's hidden layer; 1024 in the paper")
+    hidden_dim: int = key(512, "width of the head's hidden layer; 1024 in the paper", least=1)
     whitening_size: int = key(128, "instances that are whitened together, at least twice projection_dim")
 
     def __post_init__(self):

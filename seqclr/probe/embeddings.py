@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from sklearn.manifold import TSNE
 from threadpoolctl import threadpool_limits
 
+from seqclr.config import check_range
 from seqclr.data.charset import Charset
 from seqclr.data.loader import Fitted
 from seqclr.data.records import Entry, find
@@ -46,8 +47,8 @@ def embed(
     if Path(output).exists():
         raise UserError(f"{output} exists already: choose another --output")
     check_can_make(Path(output))
-    for name, value in (("count", count), ("seed", seed)):
-        setup.check_range(name, value)
+    check_range("count", count, least=1)
+    check_range("seed", seed, least=0)
     run = Run.open(model)
     config, entries, draw = run.config(), find(data, split, label_pattern), np.random.default_rng(seed)
     keras.mixed_precision.set_global_policy("float32")

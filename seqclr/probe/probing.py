@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import keras
 
+from seqclr.config import check_range
 from seqclr.data.records import find
 from seqclr.engine import setup
 from seqclr.engine.run import Run
@@ -18,6 +19,7 @@ from seqclr.probe.linear import LinearProbe
 from seqclr.probe.rows import Probe, divide
 from seqclr.recognize.finetune import few
 
+LEAST = {"labels": 1, "seed": 0, "steps": 1, "k": 1, "temperature": 1e-3}
 PROBES = {cls.kind: cls for cls in (CTCProbe, LinearProbe, KNNProbe)}
 
 
@@ -54,7 +56,7 @@ def probe(
     Raises UserError if an argument, the run or the data are wrong.
     """
     for name, value in {"labels": labels, "seed": seed, **options}.items():
-        setup.check_range(name, value)
+        check_range(name, value, LEAST[name])
     config = Run.open(model).config()
     cls = find_kind(kind, config.encoder)
     for name in options:

@@ -117,7 +117,7 @@ def test_what_is_shown_says_what_is_asked(encoders):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_encoders_that_take_no_parts_are_refused(encoders, name):
-    with pytest.raises(UserError, match="this encoder takes no parts of .* set positions=none where they are learned"):
+    with pytest.raises(UserError, match="this encoder takes no .* of .* use positions=none where they are learned"):
         made(name, encoders["learned"])
     with pytest.raises(UserError, match="for lines a width of more than twice the height"):
         made(name, encoders["page"])

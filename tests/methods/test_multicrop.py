@@ -189,7 +189,7 @@ def test_what_cannot_be_is_refused():
     with pytest.raises(UserError, match="match 'place': a small view shows a part of the windows; set match=geometry"):
         made("dino", views="multicrop")
     made("dino", views="multicrop", frames="all")
-    with pytest.raises(UserError, match="no small views of 16x32: set positions=none"):
+    with pytest.raises(UserError, match="no small views of 16x32: use positions=none"):
         made("dino", views="multicrop", match="geometry", positions="learned")
     with pytest.raises(UserError, match="prototypes 12: codes are assigned over 8 instances, so take at most as many"):
         made("swav", batch_size=2)

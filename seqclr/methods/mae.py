@@ -77,7 +77,7 @@ class MAE(Method):
     def answers(self, batch):
         target = cut(pixels(batch["image"]), self.side)
         drawn = self.draw(batch, training=False)
-        if self.normalize:
+        if self.normalize:  # the patch's own colours, which nobody drew, as in the paper's pictures
             mean, variance = tf.nn.moments(target, -1, keepdims=True)
             drawn = mean + drawn * tf.sqrt(variance)
         return {"drawn": self.together(tf.where(batch["hidden"][..., None], drawn, target))}

@@ -33,14 +33,14 @@ class CliqueCNN(Relabelled):
 
     def build(self, encoder):
         super().build(encoder)
-        count = self.records * self.windows()
+        count = self.image_count * self.windows()
         if self.cliques * self.clique_size > count:
             raise UserError(
                 f"{self.cliques} cliques of {self.clique_size} are more than the {count} instances that there are: "
                 "lower cliques or clique_size"
             )
         self.make_head(self.cliques)
-        self.make_labels(np.full((self.records, self.windows()), NONE))
+        self.make_labels(np.full((self.image_count, self.windows()), NONE))
 
     def relabel(self, batches):
         rounds = int(self.rounds.numpy())

@@ -27,9 +27,9 @@ class DeepCluster(Relabelled):
 
     def build(self, encoder):
         super().build(encoder)
-        check_classes("clusters", self.clusters, self.records * self.windows())
+        check_classes("clusters", self.clusters, self.image_count * self.windows())
         self.make_head(self.clusters)
-        self.make_labels(np.zeros((self.records, self.windows())))
+        self.make_labels(np.zeros((self.image_count, self.windows())))
         self.shares = keras.Variable(tf.ones(self.clusters), trainable=False, name="shares")
         self.agreement = keras.Variable(0.0, trainable=False, name="agreement")
 

@@ -36,12 +36,12 @@ class Exemplar(Surrogate):
 
     def prepare(self, entries):
         super().prepare(entries)
-        if self.records > MOST:
-            raise UserError(f"{self.records} images are as many classes, and {MOST} is the most: take fewer images")
+        if self.image_count > MOST:
+            raise UserError(f"{self.image_count} images are as many classes, and {MOST} is the most: take fewer images")
 
     def build(self, encoder):
         super().build(encoder)
         side = min(self.patch, encoder.height, encoder.width)
         self.check_takes(side, side, "patches")
-        self.make_head(self.records)
-        self.make_labels(np.arange(self.records)[:, None])
+        self.make_head(self.image_count)
+        self.make_labels(np.arange(self.image_count)[:, None])

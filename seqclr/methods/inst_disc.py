@@ -39,7 +39,7 @@ class InstDisc(Surrogate):
     def build(self, encoder):
         super().build(encoder)
         self.projector = mlp((self.projection_dim,), "projector", input_dim=encoder.dim, output_norm=True)
-        self.bank = Bank(self.records * self.windows(), self.projection_dim)
+        self.bank = Bank(self.image_count * self.windows(), self.projection_dim)
         self.partition = keras.Variable(0.0, trainable=False, name="partition")  # Z, of the first batch
         self.steps = keras.Variable(0, trainable=False, dtype="int32", name="steps")
 

@@ -27,12 +27,12 @@ class SeLa(Relabelled):
 
     def build(self, encoder):
         super().build(encoder)
-        count = self.records * self.windows()
+        count = self.image_count * self.windows()
         check_classes("clusters", self.clusters, count)
         self.make_head(self.clusters)
         draw = np.random.default_rng(0)
         labels = np.stack([draw.permutation(np.arange(count) % self.clusters) for _ in range(self.heads)], axis=-1)
-        self.make_labels(labels.reshape(self.records, self.windows(), self.heads))
+        self.make_labels(labels.reshape(self.image_count, self.windows(), self.heads))
 
     def times(self) -> list[int]:
         return [round(self.total_steps * (n / self.relabellings) ** 2) for n in range(1, self.relabellings)]

@@ -34,10 +34,10 @@ class Surrogate(FrameMethod):
     stores = "a class for every instance"
     recipe = OneView
     heads = 1
-    records = 0
+    image_count = 0
 
     def prepare(self, entries):
-        self.records = len(entries)
+        self.image_count = len(entries)
 
     def make_head(self, classes: int) -> None:
         self.classes = classes

@@ -1,6 +1,7 @@
 """A small job for tests of the trainer: noisy bars as pages, the least of encoders, any method."""
 
 import dataclasses
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -61,6 +62,7 @@ def trainer(folder, method, callbacks=(), **keys):
     else:
         recipe = built.make_recipe(settings.views)
     built.batch_size = settings.batch_size
+    Path(folder).parent.mkdir(exist_ok=True)
     for i, page in enumerate(pages()):
         Image.fromarray(page["image"]).save(f"{folder}-{i}.png")
     built.prepare([Entry("bars", f"{folder}-{i}.png", str(i % 2)) for i in range(32)])

@@ -119,7 +119,7 @@ def test_what_is_shown_says_what_is_asked(encoders):
 def test_encoders_that_take_no_parts_are_refused(encoders, name):
     with pytest.raises(UserError, match="this encoder takes no .* of .* use positions=none where they are learned"):
         made(name, encoders["learned"])
-    with pytest.raises(UserError, match="for lines a width of more than twice the height"):
+    with pytest.raises(UserError, match="of lines, which are more than twice as wide as high, those of full height"):
         made(name, encoders["page"])
 
 

@@ -146,5 +146,5 @@ def test_what_cannot_be_is_refused():
         METHODS["exemplar"]().prepare([Entry("a", "1.png")] * 32001)
     method = METHODS["exemplar"](patch=8)
     method.prepare([Entry("a", "1.png")] * 4)
-    with pytest.raises(UserError, match="positions are learned"):
+    with pytest.raises(UserError, match="no patches of 8x8: use positions=none"):
         method.build(build_encoder("least", 16, 64, "learned"))

@@ -50,7 +50,7 @@ TASKS = {
     "context_prediction": Task(guess=(1 / 8, 1 / 4)),
     "jigsaw": Task(guess=(1 / 100, 1 / 24)),
     "counting": Task(guess=(1 / 2, 1 / 2)),
-    "colorization": Task(lines=None),
+    "colorization": Task({"uniform": 1.0}, None),  # weighed alike, answers are close rather than vivid
     "split_brain": Task(lines=None),
     "autoencoder": Task(),
     "denoising": Task(),

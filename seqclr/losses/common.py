@@ -34,3 +34,11 @@ def masked_mean(x, mask, axis=None) -> tf.Tensor:
     """The mean of x where mask holds; 0 where it never does."""
     count = tf.reduce_sum(tf.cast(mask, tf.float32), axis=axis)
     return tf.reduce_sum(tf.where(tf.cast(mask, tf.bool), x, 0.0), axis=axis) / tf.maximum(count, 1.0)
+
+
+def classified(logits: tf.Tensor, labels: tf.Tensor) -> dict[str, tf.Tensor]:
+    """The mean cross-entropy, `loss`, of logits `[N, K]` against classes `int32 [N]`, and the `accuracy`."""
+    logits = tf.cast(logits, tf.float32)
+    errors = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
+    right = tf.argmax(logits, axis=1, output_type=tf.int32) == labels
+    return {"loss": tf.reduce_mean(errors), "accuracy": tf.reduce_mean(tf.cast(right, tf.float32))}

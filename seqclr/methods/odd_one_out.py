@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 from seqclr.config import key
+from seqclr.losses.common import classified
 from seqclr.methods.ordered import Ordered
 from seqclr.recipes.order import OddOneOut as Clips
 
@@ -35,11 +36,7 @@ class OddOneOut(Ordered):
     def loss(self, batch, training):
         weights = tf.cast(2 * tf.range(self.clips) - (self.clips - 1), tf.float32)  # of the sum over all pairs
         fused = tf.einsum("n,bnd->bd", weights, self.features(batch, training))
-        logits = self.logits(fused, training)
-        label = batch["label"]
-        loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=label, logits=logits))
-        right = tf.cast(tf.argmax(logits, -1, tf.int32) == label, tf.float32)
-        return {"loss": loss, "accuracy": tf.reduce_mean(right)}
+        return classified(self.logits(fused, training), batch["label"])
 
     def shows(self, batch):
         return {**super().shows(batch), "answer": [f"clip {i + 1}" for i in batch["label"]]}

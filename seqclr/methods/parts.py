@@ -8,6 +8,7 @@ from typing import ClassVar
 import tensorflow as tf
 
 from seqclr.config import key
+from seqclr.losses.common import classified
 from seqclr.methods.base import Method
 from seqclr.nn import frames
 from seqclr.nn.heads import mlp
@@ -40,7 +41,4 @@ class Arrangement(PartsMethod):
     def loss(self, batch, training):
         features = self.see(batch["tiles"], training)
         together = tf.reshape(features, [-1, 1, features.shape[1] * features.shape[2]])
-        logits = tf.cast(self.head(together, training=training), tf.float32)[:, 0]
-        errors = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=batch["label"], logits=logits)
-        right = tf.argmax(logits, axis=1, output_type=tf.int32) == batch["label"]
-        return {"loss": tf.reduce_mean(errors), "accuracy": tf.reduce_mean(tf.cast(right, tf.float32))}
+        return classified(self.head(together, training=training)[:, 0], batch["label"])

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from seqclr.config import key
 from seqclr.errors import UserError
+from seqclr.losses.common import classified
 from seqclr.methods.base import Method
 from seqclr.nn import frames
 from seqclr.recipes.text import OneView
@@ -47,9 +48,7 @@ class Rotation(Method):
         widths = tf.tile(batch["width"], [self.copies]) if "width" in batch else None
         features, mask = self.encoder(turned, widths, training=training, layer=self.layer)
         logits = self.head(frames.pool(tf.cast(features, tf.float32), "all", mask)[0])[:, 0]
-        errors = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
-        right = tf.argmax(logits, axis=1, output_type=tf.int32) == labels
-        return {"loss": tf.reduce_mean(errors), "accuracy": tf.reduce_mean(tf.cast(right, tf.float32))}
+        return classified(logits, labels)
 
     def turned(self, batch: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
         """All copies, `uint8 [copies * B, H, W, 3]`, those that are turned least first, and their turns, `int32`.

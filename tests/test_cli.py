@@ -510,3 +510,15 @@ def test_a_process_of_its_own_says_one_sentence_too(tmp_path, words, told):
     assert done.returncode == 2 and done.stdout == ""
     assert done.stderr.count("\n") == 1 and told in done.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_a_task_is_drawn_row_by_row(tmp_path, pages, refused):
+    sheet = tmp_path / "task.png"
+    words = ["show-task", "--data", pages, "--output", sheet, "--images", "3", "height=16", "width=64"]
+    assert cli.main([*map(str, words), "--method", "jigsaw"]) == 0
+    with Image.open(sheet) as drawn:
+        assert drawn.height > 3 * 16 * 2 and drawn.width > 4 * 16 * 2  # four slices, at twice their size
+    refused(*words, "--method", "jigsaw", told="task.png exists already: choose another --output")
+    sheet.unlink()
+    refused(*words, "--method", "colorization", told="colour carries no meaning in lines of text")
+    refused(*words, "--method", "jigsaw", "permutation=3", told="did you mean permutations?")

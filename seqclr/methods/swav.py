@@ -21,8 +21,8 @@ class SwAV(MultiCropMethod):
     """Caron et al. 2020, arXiv:2006.09882. The code of a full view is predicted from every other view.
 
     Codes use all prototypes alike, so a batch, with the queue, needs as many instances: ours are for 64 pictures, the
-    paper's 3000 for 4096, with a hidden layer of 2048. One queue holds both full views, where the official code has one
-    for each.
+    paper's 3000 for 4096, with a hidden layer of 2048; codes as soft as the paper's stayed even on such batches. One
+    queue holds both full views, where the official code has one for each.
     """
 
     repels = "prototypes"
@@ -31,7 +31,7 @@ class SwAV(MultiCropMethod):
 
     prototypes: int = key(64, "directions that codes are made of; 3000 in the paper", least=2)
     temperature: float = key(0.1, "of the softmax that predicts a code", least=1e-3)
-    epsilon: float = key(0.05, "how soft the codes are", least=1e-3)
+    epsilon: float = key(0.01, "how soft the codes are; 0.05 in the paper", least=1e-3)
     queue_size: int = key(0, "earlier projections that codes are assigned with, for small batches; 3840 in the paper")
     queue_start: float = key(0.075, "part of the run in which the queue is filled but not used", least=0, most=1)
     hidden_dim: int = key(256, "width of the head's hidden layer", least=1)

@@ -14,7 +14,7 @@ from tests.engine import tiny
 from tests.losses.reference import softmax, unit
 
 SMALL = {
-    "swav": {"prototypes": 12, "hidden_dim": 32, "projection_dim": 16},
+    "swav": {"prototypes": 12, "hidden_dim": 32, "projection_dim": 16, "epsilon": 0.05},
     "dino": {"prototypes": 12, "hidden_dim": 32, "projection_dim": 16},
 }
 every = pytest.mark.parametrize("name", SMALL)

@@ -245,7 +245,7 @@ def show_task(parser: Parser, argv: list[str]) -> int:
     """draws what a method shows the network, and what it must answer"""
     parser.add_argument("--method", help="as `seqclr methods` lists them (default: simclr)")
     parser.add_argument("--data", nargs="+", required=True, metavar="PATH", help="images, as for pretrain")
-    parser.add_argument("--output", required=True, metavar="OUT.png")
+    parser.add_argument("--output", type=_writable, required=True, metavar="OUT.png")
     parser.add_argument("--config", help="a YAML file of keys, as for pretrain; words key=value come after it")
     parser.add_argument("--images", type=int, default=8, help="rows of the sheet (default: 8)")
     args, rest = parser.parse_known_args(argv)
@@ -332,7 +332,7 @@ def embed(parser: Parser, argv: list[str]) -> int:
     """draws the features of a run as points in a plane"""
     parser.add_argument("--model", required=True, help="a run of any kind")
     parser.add_argument("--data", nargs="+", required=True, metavar="PATH", help="labelled images")
-    parser.add_argument("--output", required=True, metavar="OUT.png")
+    parser.add_argument("--output", type=_writable, required=True, metavar="OUT.png")
     parser.add_argument(
         "--layer", choices=["transformer", "cnn"], default="transformer", help="whose frames (default: transformer)"
     )
@@ -468,7 +468,7 @@ def show_views(parser: Parser, argv: list[str]) -> int:
     """draws augmented views of some images as a contact sheet"""
     parser.add_argument("--data", nargs="+", required=True, metavar="PATH")
     parser.add_argument("--views", default="article", help="a preset, none, or a YAML file")
-    parser.add_argument("--output", required=True, metavar="OUT.png")
+    parser.add_argument("--output", type=_writable, required=True, metavar="OUT.png")
     parser.add_argument("--height", type=int, default=32)
     parser.add_argument("--width", type=int, default=128)
     parser.add_argument("--resize", choices=["stretch", "pad"], default="stretch")

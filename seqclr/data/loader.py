@@ -252,5 +252,9 @@ class Joined:
 def in_order(records: Sequence, batch_size: int):
     """Batches of records as they are, once, the last one short."""
     for start in range(0, len(records), batch_size):
-        rows = [records[i] for i in range(start, min(start + batch_size, len(records)))]
-        yield {key: np.stack([row[key] for row in rows]) for key in rows[0]}
+        yield as_batch([records[i] for i in range(start, min(start + batch_size, len(records)))])
+
+
+def as_batch(rows: Sequence[dict]) -> dict:
+    """Records or examples as a batch."""
+    return {key: np.stack([row[key] for row in rows]) for key in rows[0]}

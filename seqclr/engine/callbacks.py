@@ -12,6 +12,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from seqclr import files
+from seqclr.data.loader import as_batch
 from seqclr.engine.run import Run
 from seqclr.errors import UserError
 from seqclr.methods.base import Method
@@ -104,9 +105,8 @@ class Drawings(keras.callbacks.Callback):
     def __init__(self, run: Run, method: Method, records: Sequence, views: str):
         super().__init__()
         recipe, count = method.make_recipe(views), min(EXAMPLES, len(records))
-        rows = [recipe(records[i], np.random.default_rng(i)) for i in range(count)]
         self.method, self.file = method, run.plots / "task.png"
-        self.batch = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+        self.batch = as_batch([recipe(records[i], np.random.default_rng(i)) for i in range(count)])
 
     def on_epoch_end(self, epoch, logs=None):
         if epoch % 10 == 9:

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
+from seqclr.data.loader import as_batch
 from seqclr.methods.base import Instances, Method, TwoViewMethod, stacked
 from seqclr.recipes.text import MultiCrop
 
@@ -71,7 +72,7 @@ class Monitors(keras.callbacks.Callback):
         chosen = np.sort(rng.choice(len(records), min(IMAGES, len(records)), replace=False))
         rows = [recipe(records[int(index)], rng) for index in chosen]
         self.method = method
-        self.batch = {name: tf.constant(np.stack([row[name] for row in rows])) for name in rows[0]}
+        self.batch = {name: tf.constant(array) for name, array in as_batch(rows).items()}
         self.told: list[str] = []
         self.before: dict[str, float] | None = None
         self._encode = tf.function(self._encode)

@@ -55,6 +55,8 @@ def pretrain(config, output: str, resume: bool = False) -> dict[str, float]:
                 method.charset.save(run.charset_file)
             sources = len({entry.source for entry in fitted.entries})
             setup.say(f"{len(fitted)} images, {sources} source(s); {setup.devices(strategy)}")
+            if method.chance is not None:
+                setup.say(f"guessing has an accuracy of {method.chance:.3g}")
         logs = trainer.fit()
     finally:
         loader.close()

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from seqclr import config as configuration
-from seqclr.data.loader import Fitted
+from seqclr.data.loader import Fitted, as_batch
 from seqclr.data.records import find_unlabelled
 from seqclr.data.sequences import expand
 from seqclr.engine import setup
@@ -40,5 +40,5 @@ def show_task(config, output: str, count: int = 8) -> None:
     method.build(setup.make_encoder(config, config.init))
     chosen = np.linspace(0, len(records) - 1, min(count, len(records))).round().astype(int)
     rows = [recipe(records[i], np.random.default_rng([config.seed, i])) for i in chosen]
-    sheet(method.shows({key: np.stack([row[key] for row in rows]) for key in rows[0]}), output)
+    sheet(method.shows(as_batch(rows)), output)
     fitted.close()

@@ -38,6 +38,7 @@ class Method(abc.ABC):
     steps_per_epoch: ClassVar[int] = 1
     dropout: ClassVar[float] = 0.1  # of the run, in a CTC head; set before `build`
     batch_size: ClassVar[int] = 0  # of the run; set before `build`, 0 where nobody did
+    chance: ClassVar[float | None] = None  # the accuracy of guessing, of a method that logs one; set in `build`
     opponents: ClassVar[frozenset[str]] = frozenset()  # parts that learn from `opponent_loss`, the others from `loss`
     whole_batch: ClassVar[str | None] = None  # why its loss is not the mean of that of parts, where it is not
     needs_lines: ClassVar[str | None] = None  # why it needs an encoder of text lines, where it does

@@ -62,7 +62,10 @@ def show_views(
     copies: int = 6,
     seed: int = 0,
 ) -> None:
-    """Draws a row per image: the image as it is fitted, then its views. Writes a PNG."""
+    """Draws a row per image: the image as it is fitted, then its views. Writes a PNG.
+
+    Raises UserError if an argument or the data are wrong, or the output is there already.
+    """
     if Path(output).exists():
         raise UserError(f"{output} exists already: choose another --output")
     if count < 1 or copies < 1:
@@ -74,10 +77,7 @@ def show_views(
     records = [fitted[row] for row in range(len(fitted))]
     rows = [[record["image"], *(shown(*views, record, rng) for views in augmentations)] for record in records]
     titles = ["as it is", *(f"{views} {i}" for i in range(1, len(augmentations) + 1))]
-    try:
-        sheet(dict(zip(titles, zip(*rows))), output)
-    except files.NotWritten as error:
-        raise UserError(f"{error}: check the path") from None
+    sheet(dict(zip(titles, zip(*rows))), output)
 
 
 def shown(views: Views, size: tuple[float, float] | None, record: dict, rng: np.random.Generator) -> np.ndarray:

@@ -141,6 +141,21 @@ class Fitted(Sequence):
         return {key: value for key, value in vars(self).items() if key != "_pixels"}
 
 
+class Drawn(Sequence):
+    """So many records of all, the same ones every time, counted anew: `index` is the place among them."""
+
+    def __init__(self, fitted: Fitted, count: int):
+        self.fitted = fitted
+        self.places = np.sort(np.random.default_rng(0).choice(len(fitted), count, replace=False))
+        self.entries = [fitted.entries[place] for place in self.places]
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def __getitem__(self, index: int) -> dict:
+        return {**self.fitted[self.places[index]], "index": np.int32(index)}
+
+
 class Loader:
     """An endless iterator of batches (dicts of arrays with a leading batch axis), whose position can be kept.
 

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from seqclr.errors import UserError
 from seqclr.methods.base import FrameMethod
+from seqclr.nn.norm import batch_norm
 from seqclr.nn.replicas import gather
 from seqclr.recipes.text import OneView
 
@@ -25,7 +26,7 @@ def check_classes(name: str, classes: int, count: int) -> None:
 
 @dataclass
 class Surrogate(FrameMethod):
-    """One view of every image; each of its instances is told from those of other classes.
+    """One view of every image; each of its instances is told from those of other classes, by standardised features.
 
     `labels: int32 [records, windows]`, or `[records, windows, heads]` of several heads, is in the checkpoint.
     """
@@ -41,6 +42,8 @@ class Surrogate(FrameMethod):
 
     def make_head(self, classes: int) -> None:
         self.classes = classes
+        self.norm = batch_norm("norm", center=False, scale=False)  # those of an untrained encoder are nearly alike
+        self.norm.build((None, None, self.encoder.dim))
         self.head = keras.layers.Dense(self.heads * classes, dtype="float32", name="head")
         self.head.build((None, None, self.encoder.dim))
 
@@ -52,7 +55,7 @@ class Surrogate(FrameMethod):
         """Log probabilities `float32 [B, N, heads, classes]`, and which instances the view shows, `[B, N]` or None."""
         features, mask = self.encode(batch, training)
         pooled, valid = self.pool(features, batch, mask)
-        logits = self.head(pooled, training=training)
+        logits = self.head(self.norm(pooled, valid, training=training), training=training)
         return tf.nn.log_softmax(tf.reshape(logits, [-1, logits.shape[1], self.heads, self.classes])), valid
 
     def loss(self, batch, training):

@@ -4,8 +4,10 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
-from seqclr.data.records import Entry
+from seqclr.data.loader import Fitted
+from seqclr.data.records import Entry, find_unlabelled
 from seqclr.errors import UserError
 from seqclr.methods import METHODS
 from seqclr.nn import clusters
@@ -48,6 +50,7 @@ def test_the_loss_is_the_cross_entropy_of_the_labels_of_the_records():
     method.labels.assign(np.where(np.arange(16)[:, None] == 3, -1, method.labels.numpy()))
     features, _ = method.encode(batch(), training=True)
     pooled = features.numpy().reshape(8, 2, 8, -1).mean(2)
+    pooled = (pooled - pooled.mean((0, 1))) / np.sqrt(pooled.var((0, 1)) + 1e-5)
     logits = pooled @ method.head.kernel.numpy() + method.head.bias.numpy()
     scores = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
     rows = [scores[i, :, i % 2] for i in range(8) if i != 3]  # of the fourth there is no class
@@ -127,6 +130,19 @@ def test_classes_are_learned(tmp_path, name, chance, keys):
                        **{**SMALL[name], "views": "none", **keys})  # fmt: skip
     job.method.steps_per_epoch = 60  # of the few pages, one pass is too short to learn in
     assert job.fit()["accuracy"] > chance + 0.2
+
+
+def test_some_images_are_exemplars_and_counted_anew(tmp_path):
+    for i, page in enumerate(tiny.pages(12)):
+        Image.fromarray(page["image"]).save(tmp_path / f"{i}.png")
+    fitted = Fitted(find_unlabelled([str(tmp_path)]), 16, 64, "stretch")
+    drawn = METHODS["exemplar"](exemplars=5).records(fitted)
+    assert len(drawn) == len(drawn.entries) == 5 and METHODS["exemplar"]().records(fitted) is fitted
+    assert [int(record["index"]) for record in drawn] == [0, 1, 2, 3, 4]
+    assert all(np.array_equal(record["image"], fitted[place]["image"]) for record, place in zip(drawn, drawn.places))
+    assert len(set(drawn.places)) == 5 and drawn.places.max() > 4
+    with pytest.raises(UserError, match="exemplars 13: 2 to 12"):
+        METHODS["exemplar"](exemplars=13).records(fitted)
 
 
 def test_what_cannot_be_is_refused():

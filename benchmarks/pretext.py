@@ -98,8 +98,8 @@ def measure(name: str, what: str, data: Path, output: Path, steps: int) -> dict 
     if seen is None:
         sys.exit(f"pretext: {name} refuses {what}")
     kind = "linear" if pictures else "ctc"
-    encoder = yaml.safe_load((run / "config.yaml").read_text())["encoder"]
-    new = output / what / f"untrained-{labelled[0].name}-{encoder}.json"
+    config = yaml.safe_load((run / "config.yaml").read_text())
+    new = output / what / f"untrained-{labelled[0].name}-{config['encoder']}-{config['height']}.json"
     figure = {
         name: float(seen["last"][name]) for name in ("accuracy", "error", "trivial_error") if name in seen["last"]
     }

@@ -12,6 +12,7 @@ from seqclr.data.sequences import Sequences
 from seqclr.methods.base import Method
 from seqclr.nn.heads import mlp
 from seqclr.recipes.order import SLICES
+from seqclr.recipes.tiles import is_line
 
 
 @dataclass
@@ -29,13 +30,13 @@ class Ordered(Method):
 
     def records(self, fitted):
         height, width, _ = fitted.shape
-        return fitted if width > 2 * height else Sequences(fitted, self.recipe.shortest)
+        return fitted if is_line(height, width) else Sequences(fitted, self.recipe.shortest)
 
     def make_head(self, inputs: int, classes: int, slices: int) -> None:
         """slices: of a line, in one picture. Raises UserError where the encoder takes none of that size."""
         self.head = mlp((self.hidden_dim, classes), "head", input_dim=inputs)
         height, width = self.encoder.height, self.encoder.width
-        width = slices * (width // SLICES) if width > 2 * height else width
+        width = slices * (width // SLICES) if is_line(height, width) else width
         self.check_takes(height, width, "slices")
 
     def features(self, batch: dict[str, tf.Tensor], training: bool) -> tf.Tensor:

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from seqclr.recipes.text import augment, filled
+from seqclr.recipes.tiles import is_line
 from seqclr.recipes.views import single
 
 
@@ -60,7 +61,7 @@ class ImageWithHole(WholeImage):
         example = super().__call__(record, rng)
         shown, columns = example["image"].copy(), filled(record)
         height, width = shown.shape[:2]
-        line = width > 2 * height
+        line = is_line(height, width)
         across, inner_across = self._along(columns, min(height, columns // 2) if line else columns // 2, rng)
         down, inner_down = (slice(None),) * 2 if line else self._along(height, height // 2, rng)
         block, hidden = np.zeros((2, height, width), bool)

@@ -3,21 +3,24 @@
     python benchmarks/methods.py --data DATA --output runs/methods
 
 DATA holds `img_cifar10`, images with a class as `text`, and captcha sites `cap_lzu` and `cap_zf_old`, each with
-`labels.csv` (file,text,split). On the images a small ResNet is pretrained by each method, on the two sites together
-the `tiny` text encoder, both for --steps batches of 64 (128 for w_mse); then k-NN, linear and CTC probes read the test
-parts. The first row is of new weights. Images per second are those of the whole command, memory that of its largest
-process. A method that cannot do the one or the other has an empty cell; one that collapses is in the table with what
-the monitors said. Pretext tasks have a table of their own (pretext.py). What is done is kept: the same command goes on.
-Writes table.md and results.json.
+`labels.csv` (file,text,split). Every method is pretrained three times for --steps batches of 64 (128 for w_mse): a
+small ResNet on the images; the `tiny` text encoder on the two sites together, with frames matched by place; and where
+the method can match them by geometry, the same with the cures of docs/pretraining.md. Then k-NN, linear and CTC probes
+read the test parts. The first row is of new weights. Images per second are those of the whole command, memory that of
+its largest process. A method that cannot do the one or the other has an empty cell; one that collapses is in the table
+with what the monitors said. Pretext tasks have a table of their own (pretext.py). What is done is kept: the same
+command goes on. Writes table.md and results.json.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 from commands import write
 from pretext import TASKS
@@ -26,38 +29,57 @@ from runs import pretrained, probe
 from seqclr.methods import METHODS
 
 IMAGES, SITES = "img_cifar10", ("cap_lzu", "cap_zf_old")
-PICTURES = {"encoder": "resnet9", "height": 32, "width": 32, "views": "images", "frames": "all", "batch_size": 64}
-LINES = {"encoder": "tiny", "views": "strong", "batch_size": 64}
+LINES = {"encoder": "tiny", "batch_size": 64}
+FOLLOWED = {"match": "geometry", "layer": "cnn", "frames": "frames:2", "negatives": "images", "same_source": 32}
 LEARNS_LABELS = {"classifier"}  # so it is no match for the others
 
 
-def measure(method: str, data: Path, folder: Path, steps: int, untrained: bool) -> dict:
-    """The row of a method; `untrained`: of new weights instead, of the same architecture."""
-    flags = ["--untrained"] if untrained else []
-    sites = [data / name for name in SITES]
-    row: dict = {}
-    for what, paths, keys, kinds in (
-        ("pictures", [data / IMAGES], PICTURES, ("knn", "linear")),
-        ("lines", sites, LINES, ("ctc",)),
-    ):
-        run = folder / what
-        seen = pretrained(method, run, paths, steps, keys)
-        if seen is not None:
-            row[what] = seen | {kind: probe(run, kind, paths, folder / f"{kind}.json", *flags) for kind in kinds}
-    return row
+class Part(NamedTuple):
+    """On what data a method is pretrained, with which keys, and what reads the encoder."""
+
+    data: tuple[str, ...]
+    keys: dict
+    probes: tuple[str, ...]
+
+
+PARTS = {
+    "pictures": Part(
+        (IMAGES,),
+        {"encoder": "resnet9", "height": 32, "width": 32, "views": "images", "frames": "all", "batch_size": 64},
+        ("knn", "linear"),
+    ),
+    "lines": Part(SITES, {**LINES, "views": "strong"}, ("ctc",)),
+    "cured lines": Part(SITES, {**LINES, "views": "roaming", **FOLLOWED}, ("ctc",)),
+}
+COLUMNS = {"knn": "k-NN", "linear": "linear", "ctc": "CTC"}
+
+
+def measure(method: str, what: str, data: Path, folder: Path, steps: int, untrained: bool) -> dict | None:
+    """What a method makes of a part, or new weights of the same architecture; None where it is not for such."""
+    part, run = PARTS[what], folder / what.replace(" ", "_")
+    if "match" in part.keys and "match" not in {field.name for field in dataclasses.fields(METHODS[method])}:
+        return None
+    paths, flags = [data / name for name in part.data], ["--untrained"] if untrained else []
+    seen = pretrained(method, run, paths, steps, part.keys)
+    if seen is None:
+        return None
+    return seen | {kind: probe(run, kind, paths, run.with_suffix(f".{kind}.json"), *flags) for kind in part.probes}
 
 
 def table(rows: dict[str, dict]) -> str:
-    head = ["method", "k-NN", "linear", "images/s", "MiB", "warnings", "frozen CTC", "lines/s", "MiB", "warnings"]
+    head = ["method"]
+    for what, part in PARTS.items():
+        head += [f"{what}: {COLUMNS[kind]}" for kind in part.probes] + ["images/s", "MiB", "warnings"]
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     for name, row in rows.items():
         cells = [name]
-        for what, kinds in (("pictures", ("knn", "linear")), ("lines", ("ctc",))):
-            seen = row.get(what)
-            cells += [f"{seen[kind]:.3f}" if seen else "" for kind in kinds]
-            trained = seen and name != "none"
-            cells += [f"{seen['images_per_second']:.0f}", str(seen["memory_mib"])] if trained else ["", ""]
-            cells.append(" ".join(seen["warnings"]) if trained else "")
+        for what, part in PARTS.items():
+            seen = row[what]
+            cells += [f"{seen[kind]:.3f}" if seen else "" for kind in part.probes]
+            if seen and name != "none":
+                cells += [f"{seen['images_per_second']:.0f}", str(seen["memory_mib"]), " ".join(seen["warnings"])]
+            else:
+                cells += [""] * 3
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
@@ -76,17 +98,18 @@ def main() -> None:
         parser.error(f"{args.data} holds no folder {missing[0]}")
     rows: dict[str, dict] = {}
     for name in ["none", *args.methods]:
-        folder = args.output / name
-        done = folder / "result.json"
-        if not done.is_file():
-            folder.mkdir(parents=True, exist_ok=True)
-            try:
-                row = measure("simclr" if name == "none" else name, args.data, folder,
-                              1 if name == "none" else args.steps, name == "none")  # fmt: skip
-            except subprocess.CalledProcessError as error:
-                sys.exit(f"methods: {name}: {error}")
-            done.write_text(json.dumps(row, indent=1))
-        rows[name] = json.loads(done.read_text())
+        rows[name] = {}
+        for what in PARTS:
+            done = args.output / name / f"{what.replace(' ', '_')}.json"
+            if not done.is_file():
+                done.parent.mkdir(parents=True, exist_ok=True)
+                method, steps = ("simclr", 1) if name == "none" else (name, args.steps)
+                try:
+                    seen = measure(method, what, args.data, done.parent, steps, untrained=name == "none")
+                except subprocess.CalledProcessError as error:
+                    sys.exit(f"methods: {name}: {error}")
+                done.write_text(json.dumps(seen, indent=1))
+            rows[name][what] = json.loads(done.read_text())
         print(table(rows), flush=True)
     foot = f"{args.steps} steps, pictures {IMAGES}, lines {' and '.join(SITES)}."
     write(args.output, table(rows), foot, rows)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+ABSORBED = 20  # iterations of Sinkhorn-Knopp, in which factors grow by no more than the number of rows each
+
 
 def k_means(features: np.ndarray, count: int, seed: int, dimensions: int = 256) -> np.ndarray:
     """`int32 [N]`: clusters of rows `[N, D]` that are whitened by PCA to at most so many dimensions and then unit.
@@ -31,21 +33,24 @@ def equal_classes(log_probabilities: np.ndarray, sharpness: float = 25.0, tolera
     """`int32 [N]`: the most likely classes of which each has about as many rows as the others.
 
     log_probabilities: `[N, K]`. Sinkhorn-Knopp on `P ** sharpness` until the column factors change by no more than
-    `tolerance` in all, in the log domain: `P ** 25` underflows. Asano et al. 2020 (SeLa), arXiv:1911.05371.
+    `tolerance` in all. Asano et al. 2020 (SeLa), arXiv:1911.05371. `P ** 25` underflows, so what the factors have come
+    to is taken into the matrix, as logarithms, before they can grow apart (Schmitzer 2019, arXiv:1610.06519).
     """
     scores = sharpness * log_probabilities.astype(np.float64)
+    for axis in (1, 0):
+        scores -= scores.max(axis, keepdims=True)  # now no row and no column underflows as a whole
     rows, classes = scores.shape
-    per_row, change = np.full(rows, -np.log(rows)), np.inf
-    per_class = _minus_log_sum(scores + per_row[:, None], 0) - np.log(classes)
+    change = np.inf
     while change > tolerance:
-        per_row = _minus_log_sum(scores + per_class[None], 1) - np.log(rows)
-        last, per_class = per_class, _minus_log_sum(scores + per_row[:, None], 0) - np.log(classes)
-        change = np.abs(np.expm1(last - per_class)).sum()
-    return np.argmax(scores + per_class[None], axis=1).astype(np.int32)
-
-
-def _minus_log_sum(x: np.ndarray, axis: int) -> np.ndarray:
-    return -np.logaddexp.reduce(x, axis=axis)
+        matrix, per_class = np.exp(scores), np.ones(classes)
+        for _ in range(ABSORBED):
+            per_row = 1 / (rows * (matrix @ per_class))
+            last, per_class = per_class, 1 / (classes * (per_row @ matrix))
+            change = np.abs(last / per_class - 1).sum()
+            if change <= tolerance:
+                break
+        scores += np.log(per_row)[:, None] + np.log(per_class)
+    return np.argmax(scores, axis=1).astype(np.int32)
 
 
 def cliques(features: np.ndarray, count: int, size: int, seed: int) -> np.ndarray:

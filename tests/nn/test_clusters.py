@@ -43,6 +43,18 @@ def test_equal_classes_are_equal_and_likely():
     assert scores[np.arange(400), found].mean() > of_chance + 1
 
 
+def test_equal_classes_are_those_of_sinkhorn_knopp_in_the_log_domain():
+    rng = np.random.default_rng(0)
+    scores = rng.normal(size=(600, 12)) * rng.uniform(0.2, 6, 12) + np.linspace(24, 0, 12)  # P ** 25 underflows
+    scores -= np.log(np.exp(scores).sum(1, keepdims=True))
+    plan = 25 * scores
+    for _ in range(3000):
+        plan -= np.log(600) + np.logaddexp.reduce(plan, axis=1)[:, None]
+        plan -= np.log(12) + np.logaddexp.reduce(plan, axis=0)
+    found = clusters.equal_classes(scores, sharpness=25.0, tolerance=1e-9)
+    assert (25 * scores).min() < -700 and (found == plan.argmax(1)).mean() > 0.99
+
+
 def test_cliques_are_alike_and_share_no_row():
     rows, truth = blobs(4, 20)
     found = clusters.cliques(rows, count=6, size=5, seed=0)

@@ -26,11 +26,12 @@ from commands import write
 from pretext import TASKS
 from runs import pretrained, probe
 
+from seqclr.config import load_yaml
 from seqclr.methods import METHODS
 
 IMAGES, SITES = "img_cifar10", ("cap_lzu", "cap_zf_old")
 LINES = {"encoder": "tiny", "batch_size": 64}
-FOLLOWED = {"match": "geometry", "layer": "cnn", "frames": "frames:2", "negatives": "images", "same_source": 32}
+CURES = load_yaml(Path(__file__).parent.parent / "configs" / "pretrain_lines.yaml")
 LEARNS_LABELS = {"classifier"}  # so it is no match for the others
 
 
@@ -49,7 +50,7 @@ PARTS = {
         ("knn", "linear"),
     ),
     "lines": Part(SITES, {**LINES, "views": "strong"}, ("ctc",)),
-    "cured lines": Part(SITES, {**LINES, "views": "roaming", **FOLLOWED}, ("ctc",)),
+    "cured lines": Part(SITES, {**CURES, **LINES, "negatives": "images"}, ("ctc",)),
 }
 COLUMNS = {"knn": "k-NN", "linear": "linear", "ctc": "CTC"}
 

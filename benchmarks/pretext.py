@@ -39,12 +39,13 @@ SEQUENCES, FRAMES = 1000, 12
 
 class Task(NamedTuple):
     """pictures, lines: keys of its own; None where it is not for such. guess: accuracy of guessing on pictures and on
-    lines; a task without has an error, and with it that of its trivial predictor."""
+    lines; a task without has an error, and with it that of its trivial predictor. shown: of what its pictures are.
+    slow: it gets twice the steps."""
 
     pictures: dict | None = {}
     lines: dict | None = {}
     guess: tuple[float, float] | None = None
-    shown: str = IMAGES  # of what its pictures are
+    shown: str = IMAGES
     slow: bool = False
 
 
@@ -93,7 +94,7 @@ def measure(name: str, what: str, data: Path, output: Path, steps: int) -> dict 
     own, common = (task.pictures, PICTURES) if pictures else (task.lines, LINES)
     if own is None:
         return None
-    keys, run, steps = {**common, **own}, output / what / name, steps * (1 + task.slow)
+    keys, run, steps = {**common, **own}, output / what / name, 2 * steps if task.slow else steps
     labelled = [data / name for name in ((IMAGES if task.shown == IMAGES else DIGITS,) if pictures else SITES)]
     paths = [moving_digits(data, output / MOVING)] if pictures and task.shown == MOVING else labelled
     seen = pretrained(name, run, paths, steps, keys)

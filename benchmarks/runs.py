@@ -16,10 +16,11 @@ from seqclr.nn.blocks import LAB
 def pretrained(method: str, folder: Path, data: list[Path], steps: int, keys: dict) -> dict | None:
     """Trains, or goes on; what the run said of itself, and None where the method is not for such data.
 
-    keys: those that the method has, and does not set itself, are used.
+    keys: those that the method has, and does not set itself, are used; which method and how many steps is said apart.
     """
     cls = METHODS[method]
     known = {field.name for base in (PretrainConfig, cls) for field in dataclasses.fields(base)}
+    known -= {"method", "steps"}
     keys = {**keys, "encoder": f"{keys['encoder']}{LAB}"} if cls.needs_halves else keys
     words = [f"{name}={value}" for name, value in keys.items() if name in known and name not in cls.defaults]
     resume = ["--resume"] if (folder / "config.yaml").is_file() else []

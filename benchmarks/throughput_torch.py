@@ -190,8 +190,8 @@ class Training:
     def __init__(self, method: str, steps: int):
         self.network = METHODS[method]()
         kernels, spared = [], []
-        for name, parameter in self.network.named_parameters():
-            (spared if parameter.ndim < 2 or "positions" in name else kernels).append(parameter)
+        for parameter in self.network.parameters():
+            (spared if parameter.ndim < 2 else kernels).append(parameter)
         groups = [{"params": kernels}, {"params": spared, "weight_decay": 0.0}]
         self.optimizer = torch.optim.AdamW(groups, parts.LEARNING_RATE, weight_decay=parts.WEIGHT_DECAY, fused=True)
         rise = max(1, int(parts.SMOOTH * steps))

@@ -66,7 +66,12 @@ class RunConfig:
     optimizer: str = key("adamw", "sgd, adamw, lamb or lars")
     learning_rate: float = key(1e-3, "at the end of the warm-up; a cosine to zero follows", least=0)
     momentum: float = key(0.9, "of sgd and lars", least=0, most=1)
-    weight_decay: float = key(0.01, "of kernels; biases and norms are spared", least=0)
+    weight_decay: float = key(
+        0.01,
+        "of kernels; biases, norms and tables are spared. With sgd it goes through the momentum: 0.001 does there what "
+        "0.01 does with adamw at the same rate",
+        least=0,
+    )
     warmup: float = key(0.05, "part of the steps in which the learning rate rises from zero", least=0, most=1)
     clip: float = key(1.0, "largest norm of the gradient; 0 for none", least=0)
     precision: str = key("auto", "auto, float32, mixed_bfloat16 or mixed_float16")

@@ -29,40 +29,90 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
         return {"peak": self.peak, "warmup": self.warmup, "steps": self.steps}
 
 
-class LARS(keras.optimizers.SGD):
-    """You et al. 2017, arXiv:1708.03888, as the SimCLR and MoCo authors' code has it.
+class Decay:
+    """Weight decay as a matter of `update_step`, where the rate is that of a variable's part; what is excluded has
+    none. Keras' own is the same for all optimizers: `rate * decay * w` off every weight, at the common rate."""
 
-    The trust ratio is `eta ||w|| / ||g + decay w||`, and vectors (biases, norms) have neither ratio nor decay.
-    """
+    def _apply_weight_decay(self, variables):
+        return None
 
-    def __init__(self, learning_rate, momentum: float = 0.9, weight_decay: float = 0.0, eta: float = 1e-3, **kwargs):
-        super().__init__(learning_rate, momentum=momentum, **kwargs)
-        self.decay, self.eta = weight_decay, eta
+    def decayed(self, variable):
+        return ops.convert_to_tensor(variable) * self.weight_decay
+
+
+class SGD(Decay, keras.optimizers.SGD):
+    """Decay goes through the momentum, as in the MoCo and SimSiam authors' code: at a momentum of 0.9 a weight without
+    a gradient shrinks by `10 * rate * decay` a step."""
 
     def update_step(self, gradient, variable, learning_rate):
-        if len(variable.shape) > 1:
-            gradient = gradient + self.decay * ops.convert_to_tensor(variable)
-            weight_norm, norm = ops.norm(variable), ops.norm(gradient)
-            ratio = self.eta * weight_norm / ops.where(norm > 0, norm, 1.0)
-            gradient = gradient * ops.where(ops.logical_and(weight_norm > 0, norm > 0), ratio, 1.0)
+        if self._use_weight_decay(variable):
+            gradient = gradient + self.decayed(variable)
         super().update_step(gradient, variable, learning_rate)
 
 
-def _sgd(config, rate):
-    arguments = {"learning_rate": rate, "momentum": config.momentum, "weight_decay": config.weight_decay}
-    return keras.optimizers.SGD, arguments
+class AdamW(Decay, keras.optimizers.AdamW):
+    """Loshchilov & Hutter 2019, arXiv:1711.05101: decay does not go through the moments."""
+
+    def update_step(self, gradient, variable, learning_rate):
+        if self._use_weight_decay(variable):
+            self.assign_sub(variable, self.decayed(variable) * learning_rate)
+        super().update_step(gradient, variable, learning_rate)
 
 
-def _adamw(config, rate):
-    return keras.optimizers.AdamW, {"learning_rate": rate, "weight_decay": config.weight_decay}
+class LAMB(Decay, keras.optimizers.Lamb):
+    """You et al. 2020, arXiv:1904.00962: steps of the length `rate ||w||` along `adam + decay w`.
+
+    As in the authors' code, what has no decay has no trust ratio either: it is moved as by Adam.
+    """
+
+    def update_step(self, gradient, variable, learning_rate):
+        i, step = self._get_variable_index(variable), ops.cast(self.iterations + 1, variable.dtype)
+        m, v = self._momentums[i], self._velocities[i]
+        self.assign_add(m, (gradient - m) * (1 - self.beta_1))
+        self.assign_add(v, (ops.square(gradient) - v) * (1 - self.beta_2))
+        update = m / (1 - self.beta_1**step) / (ops.sqrt(v / (1 - self.beta_2**step)) + self.epsilon)
+        if self._use_weight_decay(variable):
+            update = update + self.decayed(variable)
+            update = update * trust(variable, update)
+        self.assign_sub(variable, learning_rate * update)
 
 
-def _lamb(config, rate):
-    return keras.optimizers.Lamb, {"learning_rate": rate, "weight_decay": config.weight_decay}
+class LARS(Decay, keras.optimizers.SGD):
+    """You et al. 2017, arXiv:1708.03888, as the SimCLR and MoCo authors' code has it.
+
+    The trust ratio is `eta ||w|| / ||g + decay w||`; what has no decay (biases, norms) has no ratio either.
+    """
+
+    eta = 1e-3
+
+    def update_step(self, gradient, variable, learning_rate):
+        if self._use_weight_decay(variable):
+            gradient = gradient + self.decayed(variable)
+            gradient = gradient * trust(variable, gradient, self.eta)
+        super().update_step(gradient, variable, learning_rate)
 
 
-def _lars(config, rate):
-    return LARS, {"learning_rate": rate, "momentum": config.momentum, "weight_decay": config.weight_decay}
+def trust(variable, update, eta: float = 1.0):
+    """`eta ||w|| / ||update||`, and 1 where either is 0."""
+    weight_norm, norm = tf.norm(variable), tf.norm(update)
+    ratio = eta * weight_norm / ops.where(norm > 0, norm, 1.0)
+    return ops.where(ops.logical_and(weight_norm > 0, norm > 0), ratio, 1.0)
+
+
+def _sgd(config):
+    return SGD, {"momentum": config.momentum}
+
+
+def _adamw(config):
+    return AdamW, {}
+
+
+def _lamb(config):
+    return LAMB, {"epsilon": 1e-6}  # the paper's, as for Adam Keras' 1e-7
+
+
+def _lars(config):
+    return LARS, {"momentum": config.momentum}
 
 
 OPTIMIZERS: dict[str, Callable] = {"sgd": _sgd, "adamw": _adamw, "lamb": _lamb, "lars": _lars}
@@ -77,7 +127,8 @@ def build_optimizer(config, schedule, factors: dict[str, Callable], variables: d
     """
     if config.optimizer not in OPTIMIZERS:
         raise UserError(f"optimizer '{config.optimizer}' is not known: {', '.join(OPTIMIZERS)}")
-    base, arguments = OPTIMIZERS[config.optimizer](config, schedule)
+    base, arguments = OPTIMIZERS[config.optimizer](config)
+    arguments |= {"learning_rate": schedule, "weight_decay": config.weight_decay}
     factor_of: dict[str, Callable] = {}
 
     class PerPart(base):
@@ -104,8 +155,9 @@ def build_optimizer(config, schedule, factors: dict[str, Callable], variables: d
 
 
 def spared(variable) -> bool:
-    """Biases, the offsets and scales of norms, and position tables are not decayed."""
-    return len(variable.shape) < 2 or any(word in variable.path for word in ("bias", "gamma", "beta", "positions"))
+    """Whether it is no kernel but a vector, or one for every head or place, which has no decay and no trust ratio:
+    biases, the offsets and scales of norms, tables of positions, learned tokens."""
+    return len(variable.shape) < 2 or variable.name in ("bias", "gamma", "beta", "table")
 
 
 def learning_rate_at(schedule, step: int) -> float:

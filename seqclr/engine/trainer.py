@@ -73,14 +73,18 @@ class Trainer:
     def _optimizer(self, names: Set[str]):
         """The optimizer of these parts, which counts steps, and has a schedule, from when the first of them learns.
 
-        A part that thaws later warms up again, as its moments are empty.
+        A part that thaws later warms up from then on, as its moments are empty; what it has of the schedule's own
+        warm-up is taken out again.
         """
         parts = {name: _trainable(part) for name, part in self.method.parts().items() if name in names}
         thaw, warmup = {name: self._thaw(name) for name in parts}, max(1, int(self.config.warmup * self.total))
         first = min(thaw.values())
 
+        def rise(step):
+            return tf.clip_by_value((tf.cast(step, tf.float32) + 1) / warmup, 0.0, 1.0)
+
         def ramp(factor, start):
-            return lambda step: factor * tf.clip_by_value((tf.cast(step, tf.float32) - start + 1) / warmup, 0.0, 1.0)
+            return lambda step: factor * rise(step - start) / rise(step)
 
         factors = {name: 1.0 for name, start in thaw.items() if start > first}
         factors |= {at: x for at, x in self.method.learning_rate_factors().items() if at.split("/")[0] in parts}

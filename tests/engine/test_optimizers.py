@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from seqclr.engine.optimizers import OPTIMIZERS, WarmupCosine, build_optimizer, learning_rate_at
+from seqclr.engine.optimizers import OPTIMIZERS, WarmupCosine, build_optimizer, learning_rate_at, spared
 from seqclr.errors import UserError
+from seqclr.nn.blocks import Positions, TransformerBlock
+from seqclr.nn.encoders import build_encoder
 
 
 def config(**keys):
@@ -33,22 +35,69 @@ def test_schedule():
     assert learning_rate_at(schedule, 110) == pytest.approx(0.0, abs=1e-6)
 
 
-def test_lars_is_the_official_formula():
-    layer, rng = part(), np.random.default_rng(0)
-    layer.bias.assign(rng.normal(size=3))
-    w, b = layer.kernel.numpy(), layer.bias.numpy()
-    optimizer = build_optimizer(config(optimizer="lars", weight_decay=0.1), constant(0.5), {}, {"p": layer.weights})
-    momentum_w, momentum_b = np.zeros_like(w), np.zeros_like(b)
-    for _ in range(3):
-        gw, gb = rng.normal(size=w.shape).astype(np.float32), rng.normal(size=b.shape).astype(np.float32)
-        optimizer.apply([tf.constant(gw), tf.constant(gb)], layer.weights)
-        update = gw + 0.1 * w
-        update *= 1e-3 * np.linalg.norm(w) / np.linalg.norm(update)
-        momentum_w = 0.9 * momentum_w - 0.5 * update
-        momentum_b = 0.9 * momentum_b - 0.5 * gb
-        w, b = w + momentum_w, b + momentum_b
-    np.testing.assert_allclose(layer.kernel, w, rtol=1e-5)
-    np.testing.assert_allclose(layer.bias, b, rtol=1e-5)
+def stepped(name, w, gradients, rates, decay, kernel):
+    """A weight after some steps, in NumPy, as the papers have it; kernel: whether it has decay and a trust ratio."""
+    decay, buffer, square = decay if kernel else 0.0, np.zeros_like(w), np.zeros_like(w)
+    for t, (g, rate) in enumerate(zip(gradients, rates), 1):
+        if name in ("adamw", "lamb"):
+            buffer, square = 0.9 * buffer + 0.1 * g, 0.999 * square + 0.001 * g**2
+            epsilon = {"adamw": 1e-7, "lamb": 1e-6}[name]
+            update = buffer / (1 - 0.9**t) / (np.sqrt(square / (1 - 0.999**t)) + epsilon) + decay * w
+            if name == "lamb" and kernel:
+                update *= np.linalg.norm(w) / np.linalg.norm(update)
+            w = w - rate * update
+        else:
+            g = g + decay * w
+            if name == "lars" and kernel:
+                g *= 1e-3 * np.linalg.norm(w) / np.linalg.norm(g)
+            buffer = 0.9 * buffer + rate * g
+            w = w - buffer
+    return w
+
+
+@pytest.mark.parametrize("name", ["sgd", "adamw", "lamb", "lars"])
+def test_every_optimizer_is_that_of_its_paper(name):
+    """On kernels, biases for every head, norms and a table of positions, in a part of a lower rate too."""
+    parts = {}
+    for part in ("encoder", "head"):
+        block, positions = TransformerBlock(2, 0.0), Positions("learned")
+        block.build((None, 3, 4))
+        positions.build((None, 3, 4))
+        parts[part] = [*block.trainable_variables, *positions.trainable_variables]
+    schedule, rng, factors = WarmupCosine(0.1, 2, 10), np.random.default_rng(0), {"encoder": 0.3, "head": 1.0}
+    optimizer = build_optimizer(
+        config(optimizer=name, weight_decay=0.2), schedule, {"encoder": lambda step: 0.3}, parts
+    )
+    variables = [v for part in parts.values() for v in part]
+    for variable in variables:
+        variable.assign(rng.normal(size=variable.shape))
+    starts, gradients = [v.numpy() for v in variables], [rng.normal(size=(5, *v.shape)) for v in variables]
+    for step in range(5):
+        optimizer.apply([tf.constant(g[step], tf.float32) for g in gradients], variables)
+    places = [(part, v) for part, of in parts.items() for v in of]
+    for (part, variable), start, steps in zip(places, starts, gradients):
+        rates = [factors[part] * learning_rate_at(schedule, step) for step in range(5)]
+        expected = stepped(name, start, steps, rates, 0.2, variable.name == "kernel")
+        np.testing.assert_allclose(variable, expected, rtol=1e-4, atol=1e-4, err_msg=f"{part}/{variable.path}")
+
+
+def test_kernels_are_told_by_their_part_in_the_network():
+    names = {True: set(), False: set()}
+    for positions in ("convolutional", "learned"):
+        for variable in build_encoder("tiny", 32, 64, positions, 0.0).trainable_variables:
+            names[spared(variable)].add(variable.name)
+    assert names == {True: {"bias", "gamma", "beta", "table"}, False: {"kernel"}}
+
+
+@pytest.mark.parametrize("name", ["sgd", "adamw", "lamb", "lars"])
+def test_a_part_at_no_rate_stays(name):
+    layer = part()
+    before = [v.numpy() for v in layer.weights]
+    parts = {"p": layer.weights}
+    optimizer = build_optimizer(config(optimizer=name, weight_decay=0.5), constant(0.1), {"p": lambda step: 0.0}, parts)
+    optimizer.apply([tf.ones((4, 3)), tf.ones(3)], layer.weights)
+    for variable, value in zip(layer.weights, before):
+        np.testing.assert_array_equal(variable, value)
 
 
 @pytest.mark.parametrize("name", ["sgd", "adamw", "lamb", "lars"])

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from seqclr.engine import checkpoints
+from seqclr.engine import checkpoints, optimizers
 from seqclr.engine.callbacks import Metrics
 from seqclr.engine.optimizers import WarmupCosine
 from seqclr.engine.trainer import Interrupted, TrainingFailed
@@ -224,15 +224,17 @@ def test_steps_at_one_go_are_those_one_by_one(tmp_path):
         np.testing.assert_allclose(a, b, atol=1e-6, rtol=1e-4, err_msg=name)
 
 
-@pytest.mark.parametrize(("late", "keys"), [(0, {"precision": "mixed_float16"}), (2, {"accumulate": 2})])
+@pytest.mark.parametrize(
+    ("late", "keys"), [(0, {"precision": "mixed_float16", "warmup": 0.5}), (2, {"accumulate": 2, "warmup": 0.0})]
+)
 def test_opponents_learn_from_their_own_loss_by_their_own_optimizer(tmp_path, eagerly, monkeypatch, late, keys):
     """Against the sums by hand; the schedule of the opponent's optimizer starts when it does."""
     monkeypatch.setattr(Chase, "late", late)
     monkeypatch.setitem(METHODS, "chase", Chase)
     keys |= {"steps": 6, "optimizer": "sgd", "learning_rate": 0.1, "momentum": 0.0, "weight_decay": 0.0, "clip": 0.0}
-    job, same = (tiny.trainer(tmp_path / name, "chase", views="none", warmup=0.0, **keys) for name in ("run", "same"))
+    job, same = (tiny.trainer(tmp_path / name, "chase", views="none", **keys) for name in ("run", "same"))
     encoder = [v.numpy() for v in job.method.encoder.variables]
-    here, there, rates = 0.2, 0.9, [WarmupCosine(0.1, 0, steps) for steps in (6, 6 - late)]
+    here, there, rates = 0.2, 0.9, [WarmupCosine(0.1, int(6 * keys["warmup"]), steps) for steps in (6, 6 - late)]
     for step in range(6):
         forward, away = here - there, there - next(same.loader)["views"].mean() / 255
         here -= float(rates[0](step)) * 2 * forward
@@ -242,6 +244,20 @@ def test_opponents_learn_from_their_own_loss_by_their_own_optimizer(tmp_path, ea
     assert float(job.method.here) == pytest.approx(here, rel=1e-5)
     assert float(job.method.there) == pytest.approx(there, rel=1e-5)
     assert all((a == v.numpy()).all() for a, v in zip(encoder, job.method.encoder.variables))
+
+
+@pytest.mark.parametrize("thaw", [0, 2])
+def test_a_part_warms_up_once(tmp_path, monkeypatch, thaw):
+    """From when it thaws, and from then on learns at its part of the rate."""
+    made, build = [], optimizers.build_optimizer
+    monkeypatch.setattr(optimizers, "build_optimizer", lambda config, *rest: made.append(rest) or build(config, *rest))
+    keys = {"steps": 12, "warmup": 0.5, "pretrained": "x", "head_steps": thaw, "encoder_rate": 0.3}
+    tiny.trainer(tmp_path / "run", "ctc", **keys)
+    ((schedule, factors, _),) = made
+    for step in range(thaw, 12):
+        warm, fall = min(1, (step - thaw + 1) / 6), (1 + np.cos(np.pi * max(0, step - 6) / 6)) / 2
+        rate = float(schedule(step)) * float(factors["encoder"](step))
+        assert rate == pytest.approx(1e-3 * 2 * 0.3 * warm * fall, rel=1e-5)
 
 
 def test_a_non_finite_loss_stops_and_says_where(tmp_path, eagerly):

@@ -211,6 +211,20 @@ def _trained(run: Callable, args) -> int:
     return 0
 
 
+def _parse_with_limits(parser: Parser, argv: list[str]):
+    """The arguments of a verb that reads images, and what their files may hold, which counts from now on."""
+    from seqclr.data.images import Limits, set_limits
+
+    limits = dataclasses.fields(Limits)
+    for field in limits:
+        name = field.name.replace("_", "-")
+        help = f"limit of a file (default: {field.default})"
+        parser.add_argument(f"--{name}", type=int, default=field.default, metavar="N", help=help)
+    args = parser.parse_args(argv)
+    set_limits(Limits(**{field.name: getattr(args, field.name) for field in limits}))
+    return args
+
+
 def _writable(file: str) -> str:
     """The file, refused before the work where it could not be written after it."""
     folder = Path(file).parent
@@ -277,7 +291,7 @@ def evaluate(parser: Parser, argv: list[str]) -> int:
     parser.add_argument("--beam", type=int, default=1, metavar="N", help="beam search of this width (default: greedy)")
     parser.add_argument("--plots", metavar="DIR", help="write predictions, confusions and the worst errors there")
     parser.add_argument("--json", type=_writable, help="write the figures to this file")
-    args = parser.parse_args(argv)
+    args = _parse_with_limits(parser, argv)
     _import_tensorflow()
     from seqclr.recognize.evaluate import evaluate
 
@@ -307,7 +321,7 @@ def probe(parser: Parser, argv: list[str]) -> int:
     parser.add_argument("--seed", type=int, default=0, help="of rows, head and new weights")
     parser.add_argument("--untrained", action="store_true", help="with new weights instead of those of the run")
     parser.add_argument("--json", type=_writable, help="write the figures to this file")
-    args = parser.parse_args(argv)
+    args = _parse_with_limits(parser, argv)
     _import_tensorflow()
     from seqclr.probe.probing import probe
 
@@ -340,7 +354,7 @@ def embed(parser: Parser, argv: list[str]) -> int:
     parser.add_argument("--label-pattern", help="labels in file names, as '{text}_{any}.png'")
     parser.add_argument("--count", type=int, default=2000, help="points at most (default: 2000)")
     parser.add_argument("--seed", type=int, default=0, help="of what is drawn, and where")
-    args = parser.parse_args(argv)
+    args = _parse_with_limits(parser, argv)
     _import_tensorflow()
     from seqclr.probe.embeddings import embed
 
@@ -358,7 +372,7 @@ def pseudo_labels(parser: Parser, argv: list[str]) -> int:
     )
     parser.add_argument("--data", nargs="+", default=[], metavar="PATH", help="images (default: those of the run)")
     parser.add_argument("--seed", type=int, default=0, help="of the search")
-    args = parser.parse_args(argv)
+    args = _parse_with_limits(parser, argv)
     _import_tensorflow()
     from seqclr.probe.pseudo_labels import pseudo_labels
 
@@ -383,7 +397,7 @@ def predict(parser: Parser, argv: list[str]) -> int:
     parser.add_argument("--beam", type=int, default=1, metavar="N", help="beam search of this width (default: greedy)")
     parser.add_argument("--json", type=_writable, help="write the predictions to this file")
     parser.add_argument("images", nargs="+", metavar="IMAGE", help="files or folders")
-    args = parser.parse_args(argv)
+    args = _parse_with_limits(parser, argv)
     _import_tensorflow()
     from seqclr.recognize.evaluate import predict
 
@@ -422,7 +436,7 @@ def check(parser: Parser, argv: list[str]) -> int:
     parser.add_argument("--label-pattern", help="labels in file names, as '{text}_{any}.png'")
     parser.add_argument("--fix", metavar="OUT.csv", help="write the list without what would hurt")
     parser.add_argument("--json", type=_writable, help="write the findings to this file")
-    args = parser.parse_args(argv)
+    args = _parse_with_limits(parser, argv)
     from seqclr.data.check import check
 
     report = check(
@@ -440,7 +454,7 @@ def pack(parser: Parser, argv: list[str]) -> int:
     parser.add_argument("--split", help="rows of this split only")
     parser.add_argument("--label-pattern", help="labels in file names, as '{text}_{any}.png'")
     parser.add_argument("--shard-size", type=int, default=100_000, metavar="N", help="images a file (default: 100000)")
-    args = parser.parse_args(argv)
+    args = _parse_with_limits(parser, argv)
     from seqclr.data.pack import pack
 
     pack(args.paths, args.output, args.split, args.label_pattern, args.shard_size)
@@ -475,7 +489,7 @@ def show_views(parser: Parser, argv: list[str]) -> int:
     parser.add_argument("--images", type=int, default=8, help="rows of the sheet")
     parser.add_argument("--copies", type=int, default=6, help="views of each")
     parser.add_argument("--seed", type=int, default=0)
-    args = parser.parse_args(argv)
+    args = _parse_with_limits(parser, argv)
     from seqclr.recipes.sheet import show_views
 
     show_views(

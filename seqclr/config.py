@@ -16,6 +16,7 @@ import yaml
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from seqclr.data.images import Limits
 from seqclr.errors import UserError
 
 LENGTHS = {"steps": "epochs", "epochs": "steps"}
@@ -80,6 +81,9 @@ class RunConfig:
     workers: str | None = key(None, "host:port of every machine, between commas; by default what TF_CONFIG says")
     worker: int = key(0, "which of the workers this is; the first, 0, is the chief, who alone writes")
     checkpoint_every: int | None = key(None, "steps between checkpoints; by default at the end of every round", least=1)
+    max_bytes: int = key(Limits.max_bytes, "of a file; larger ones are not opened", least=1)
+    max_pixels: int = key(Limits.max_pixels, "of an image, or of all frames of an animation", least=1)
+    max_frames: int = key(Limits.max_frames, "of an animation, where its frames are read", least=1)
     profile: bool = key(False, "write a profile of steps 11 to 20 into the run, for TensorBoard's profile plugin")
     tensorboard: bool = key(False, "write TensorBoard logs into the run (needs the extra [tensorboard])")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from seqclr import cli
-from seqclr.data import synth
+from seqclr.data import images, synth
 
 SMALL = ["--batch-size", "16", "--processes", "0", "--precision", "float32", "height=16", "width=64", "views=none"]
 
@@ -17,6 +17,13 @@ def float32():
     yield
     if "keras" in sys.modules:
         sys.modules["keras"].mixed_precision.set_global_policy("float32")
+
+
+@pytest.fixture(autouse=True)
+def limits():
+    """Of files, which are of the whole process too."""
+    yield
+    images.set_limits(images.Limits())
 
 
 @pytest.fixture

@@ -46,6 +46,7 @@ class Fitted(Sequence):
     def __init__(self, entries: Sequence[Entry], height: int, width: int, resize: str, skip_bad: bool = False):
         self.entries, self.shape, self.resize = list(entries), (height, width, 3), resize
         self.skipped: list[str] = []
+        self.limits = images.get_limits()
         self.cache: Path | None = None
         self.widths: np.ndarray | None = None
         if len(self.entries) * height * width * 3 <= CACHE_BYTES:
@@ -139,6 +140,10 @@ class Fitted(Sequence):
 
     def __getstate__(self) -> dict:  # a worker maps the file again instead of being sent its content
         return {key: value for key, value in vars(self).items() if key != "_pixels"}
+
+    def __setstate__(self, state: dict) -> None:
+        vars(self).update(state)
+        images.set_limits(self.limits)
 
 
 class Drawn(Sequence):

@@ -18,16 +18,23 @@ from seqclr.errors import UserError
 
 
 def expand(entries: Sequence[Entry]) -> list[Entry]:
-    """Entries with one for each frame in place of an animation; what is packed or in an LMDB stays as it is."""
-    return [frame for entry in entries for frame in _frames(entry)]
+    """Entries with one for each frame in place of an animation; what is packed or in an LMDB stays as it is.
 
-
-def _frames(entry: Entry) -> list[Entry]:
-    try:
-        count = images.count_frames(entry.file) if entry.store is None else 1
-    except UserError:
-        count = 1  # who reads it is told
-    return [entry] if count == 1 else [dataclasses.replace(entry, place=i) for i in range(count)]
+    What cannot be read is left out, which stderr says. Raises UserError where nothing is left.
+    """
+    frames, skipped = [], []
+    for entry in entries:
+        try:
+            count = images.count_frames(entry.file) if entry.store is None else 1
+        except UserError as error:
+            skipped.append(str(error))
+        else:
+            frames += [entry] if count == 1 else [dataclasses.replace(entry, place=i) for i in range(count)]
+    if skipped and not frames:
+        raise UserError(f"no image can be read; the first: {skipped[0]}")
+    for message in skipped:
+        print(f"skipped: {message}", file=sys.stderr)
+    return frames
 
 
 class Sequences(Sequence):

@@ -12,6 +12,7 @@ import keras
 import tensorflow as tf
 
 from seqclr.config import check_range
+from seqclr.data import images
 from seqclr.data.loader import Fitted, Loader
 from seqclr.data.sequences import Sequences
 from seqclr.engine import checkpoints
@@ -41,13 +42,17 @@ def say(text: str) -> None:
 
 
 def check(config, method: type[Method]) -> None:
-    """Raises UserError for a value that no training by this method can have, before anything is read or written."""
+    """Raises UserError for a value that no training by this method can have, before anything is read or written.
+
+    The limits of files count from now on.
+    """
     for name, known in CHOICES.items():
         value = getattr(config, name)
         if value not in known:
             raise UserError(f"{name} '{value}' is not known: {', '.join(known)}")
     for field in dataclasses.fields(config):
         check_range(field.name, getattr(config, field.name), field.metadata.get("least"), field.metadata.get("most"))
+    images.set_limits(images.Limits(config.max_bytes, config.max_pixels, config.max_frames))
     lacks = unsuited(config.encoder, method)
     if lacks:
         known = ", ".join(name for name in CHOICES["encoder"] if not unsuited(name, method))

@@ -193,7 +193,7 @@ def servable(data: bytes, name: str) -> bytes:
     pixels = images.decode(data, name)
     image = images.open_image(data, name)
     plain = image.format in ("PNG", "JPEG") and image.mode in ("1", "L", "P", "RGB", "RGBA", "LA")
-    if plain and image.getexif().get(0x0112, 1) == 1:
+    if plain and images.orientation(image) == 1:
         return data
     stream = io.BytesIO()
     Image.fromarray(pixels).save(stream, "PNG")

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from seqclr import cli
 from seqclr.data.check import KINDS, check
 from seqclr.data.records import find, find_unlabelled
 from seqclr.errors import UserError
@@ -67,6 +68,16 @@ def test_images_that_cannot_be_read(tmp_path):
     assert report.hurts and found(report) == {"unreadable": names}
     for reason in ("0 bytes", "not an image", "damaged or truncated", "is 1x1", "is 20000x8"):
         assert reason in report.text()
+
+
+def test_the_limits_of_files_are_flags(tmp_path, capsys):
+    folder = make(tmp_path / "data", CLEAN)
+    assert cli.main(["check", str(folder)]) == 0
+    for flag in ("--max-pixels", "--max-bytes"):
+        assert cli.main(["check", str(folder), flag, "40"]) == 2
+        assert flag[2:].replace("-", "_") in capsys.readouterr().out
+    assert cli.main(["check", str(folder), "--max-frames", "0"]) == 2
+    assert "max_frames 0: at least 1" in capsys.readouterr().err
 
 
 def test_rows_that_name_missing_files_are_all_told(tmp_path):

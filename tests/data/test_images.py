@@ -1,6 +1,9 @@
 """Every kind of image file to the same pixels, every kind of broken file to one sentence."""
 
 import io
+import os
+import struct
+import time
 import warnings
 
 import numpy as np
@@ -152,6 +155,119 @@ def test_broken_files_are_named(tmp_path, name):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(UserError, match="gone.png cannot be opened"):
         images.read(tmp_path / "gone.png")
+
+
+# what is not promised, and what is too much
+
+
+@pytest.mark.parametrize("kind", ["PPM", "DDS", "ICO", "TGA", "PCX", "EPS"])
+def test_other_formats_are_no_images_whatever_their_name(kind, monkeypatch):
+    def started(*arguments, **options):
+        raise AssertionError("Ghostscript was started")
+
+    monkeypatch.setattr("PIL.EpsImagePlugin.Ghostscript", started)
+    with pytest.raises(UserError, match="^x.png is not an image that can be read .PNG, JPEG, BMP"):
+        images.decode(encoded(MODES["rgb"].resize((32, 32)), kind), "x.png")
+
+
+RAISED = [struct.error("s"), TypeError("t"), IndexError(), SyntaxError("x"), EOFError(), RecursionError(),
+          MemoryError(), ZeroDivisionError("two\nlines"), KeyError(3), Image.DecompressionBombError("b")]  # fmt: skip
+
+
+@pytest.mark.parametrize("error", RAISED, ids=lambda error: type(error).__name__)
+def test_whatever_a_decoder_raises_is_an_unreadable_image(error, monkeypatch):
+    def load(image):
+        raise error
+
+    monkeypatch.setattr("PIL.GifImagePlugin.GifImageFile.load", load)
+    with pytest.raises(UserError, match="^x.gif [^\n]*: (remove|shrink) it [^\n]*$"):
+        images.decode(encoded(MODES["palette"], "GIF"), "x.gif")
+
+
+def exif(*tags: tuple[int, int, int, bytes]) -> bytes:
+    """EXIF of tags, each its number, type, count and four bytes."""
+    rows = b"".join(struct.pack("<HHI", *tag[:3]) + tag[3].ljust(4, b"\0") for tag in tags)
+    return b"Exif\0\0II*\0\x08\0\0\0" + struct.pack("<H", len(tags)) + rows + bytes(4)
+
+
+@pytest.mark.parametrize("other", [(0x0100, 2, 4, b"abc"), (0x011A, 3, 1, b"\1"), (0x8769, 2, 4, b"abc")])
+def test_exif_of_wrong_types_loses_neither_the_image_nor_its_turn(other):
+    data = encoded(MODES["gray"], "JPEG", exif=exif((0x0112, 3, 1, b"\6"), other))
+    assert images.decode(data).shape == (24, 16, 3)
+
+
+@pytest.mark.parametrize("tags", [b"", b"Exif\0\0nothing", exif((0x0112, 2, 4, b"abc")), exif((0x0112, 5, 9, b"zzzz"))])
+def test_an_orientation_that_is_none_leaves_the_image_as_it_is(tags):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert images.decode(encoded(MODES["gray"], "JPEG", exif=tags)).shape == (16, 24, 3)
+
+
+def test_a_file_of_too_many_bytes_is_not_read(tmp_path):
+    path = tmp_path / "sparse.png"
+    path.touch()
+    os.truncate(path, 30 * 2**30)
+    for read in (images.read, images.count_frames):
+        with pytest.raises(UserError, match="sparse.png has 32212254720 bytes, max_bytes are 100000000: remove"):
+            read(path)
+
+
+def test_an_image_of_too_many_pixels_is_refused_by_its_header():
+    images.set_limits(images.Limits(max_pixels=16 * 24))
+    assert images.decode(encoded(MODES["gray"], "PNG")).shape == (16, 24, 3)
+    images.set_limits(images.Limits(max_pixels=16 * 24 - 1))
+    with pytest.raises(UserError, match="x.png has more pixels than max_pixels 383"):
+        images.open_image(encoded(MODES["gray"], "PNG"), "x.png")
+    with pytest.raises(UserError, match="max_frames 0: at least 1"):
+        images.Limits(max_frames=0)
+
+
+def test_an_animation_of_too_many_frames_is_refused(tmp_path):
+    head = b"GIF89a\x10\0\x10\0\x80\0\0\0\0\0\xff\xff\xff"
+    frame = b"\x2c" + bytes(4) + b"\1\0\1\0\0" + b"\x02\x02\x44\x01\0"
+    (tmp_path / "many.gif").write_bytes(head + 10_000 * frame + b";")
+    with pytest.raises(UserError, match="many.gif has more frames than max_frames 1000: shorten"):
+        images.count_frames(tmp_path / "many.gif")
+
+
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP", "TIFF"])
+def test_frames_and_their_pixels_have_limits(tmp_path, kind):
+    path = tmp_path / "x.img"
+    frames = [Image.new("L", (20, 10), 40 * i) for i in range(6)]
+    path.write_bytes(encoded(frames[0], kind, save_all=True, append_images=frames[1:]))
+    images.set_limits(images.Limits(max_frames=6, max_pixels=6 * 200))
+    assert images.count_frames(path) == 6
+    images.set_limits(images.Limits(max_frames=5))
+    with pytest.raises(UserError, match="x.img has more frames than max_frames 5"):
+        images.count_frames(path)
+    images.set_limits(images.Limits(max_pixels=6 * 200 - 1))
+    with pytest.raises(UserError, match="x.img, with 6 frames of 20x10, has more pixels than max_pixels 1199"):
+        images.read_frame(path, 0)
+
+
+def test_millions_of_pages_are_not_counted(tmp_path):
+    tags = {256: 8, 257: 8, 258: 8, 262: 1, 273: 8, 278: 8, 279: 64}  # of a page of 8x8 pixels
+    page = struct.pack("<H", len(tags)) + b"".join(struct.pack("<HHII", tag, 3, 1, tags[tag]) for tag in tags)
+    pages = (page + struct.pack("<I", 8 + i * (len(page) + 4)) for i in range(1, 100_001))
+    (tmp_path / "x.tif").write_bytes(b"II*\0\x08\0\0\0" + b"".join(pages))
+    began = time.perf_counter()
+    with pytest.raises(UserError, match="x.tif has more frames than max_frames 1000"):
+        images.count_frames(tmp_path / "x.tif")
+    assert time.perf_counter() - began < 5
+
+
+def test_pages_of_many_sizes_are_summed(tmp_path):
+    pages = [Image.new("L", (10 * i, 10)) for i in (1, 2, 9)]
+    pages[0].save(tmp_path / "x.tif", save_all=True, append_images=pages[1:])
+    images.set_limits(images.Limits(max_pixels=900))
+    assert images.decode(images.read_frame(tmp_path / "x.tif", 1)).shape == (10, 20, 3)
+    with pytest.raises(UserError, match="x.tif has more pixels than max_pixels 900"):
+        images.read_frame(tmp_path / "x.tif", 2)
+
+
+def test_the_further_pictures_of_a_jpeg_are_no_animation(tmp_path):
+    MODES["rgb"].save(tmp_path / "x.jpg", "MPO", save_all=True, append_images=[MODES["rgb"]])
+    assert images.count_frames(tmp_path / "x.jpg") == 1 and images.read(tmp_path / "x.jpg").shape == (16, 24, 3)
 
 
 # fitting

@@ -1,6 +1,7 @@
 """Batches depend on the seed alone: not on workers, on interruptions, or on whether pixels are kept."""
 
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from seqclr.data import images
 from seqclr.data import loader as data_loader
 from seqclr.data.loader import Fitted, Joined, Loader, in_order
 from seqclr.data.records import Entry
@@ -216,3 +218,12 @@ def test_workers_end_with_a_process_that_is_killed(tmp_path):
     # returns when nobody is left who could write to its output
     done = subprocess.run([sys.executable, script], env=environment, stdout=subprocess.PIPE, timeout=100)
     assert done.returncode == -signal.SIGKILL and len(done.stdout.split()) == 2
+
+
+def test_the_limits_of_files_go_to_the_workers(tmp_path):
+    Image.new("L", (24, 16)).save(tmp_path / "a.png")
+    images.set_limits(images.Limits(max_pixels=1000))
+    sent = pickle.dumps(Fitted([Entry("site", str(tmp_path / "a.png"))], 16, 32, "stretch"))
+    images.set_limits(images.Limits())
+    pickle.loads(sent)
+    assert images.get_limits().max_pixels == 1000

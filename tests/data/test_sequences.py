@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
+from PIL.GifImagePlugin import GifImageFile
 
+from seqclr.data import images
 from seqclr.data.images import decode
 from seqclr.data.loader import Fitted
 from seqclr.data.records import find_unlabelled
@@ -102,6 +104,33 @@ def test_of_an_animation_that_is_cut_off_the_whole_frames_are_read(tmp_path, cap
     frames = sequences(cut.parent, size=(16, 20))[0]["frames"]
     assert 5 <= len(frames) <= 7
     np.testing.assert_array_equal(frames[2], whole)
+
+
+def test_an_animation_with_too_many_frames_is_left_out_and_named(tmp_path, capsys):
+    long = animation(tmp_path / "long.gif", 9)
+    short = animation(tmp_path / "short.gif")
+    images.set_limits(images.Limits(max_frames=8))
+    assert {entry.file for entry in expand(find_unlabelled([tmp_path]))} == {str(short)}
+    assert capsys.readouterr().err.startswith(f"skipped: {long} has more frames than max_frames 8")
+    short.unlink()
+    with pytest.raises(UserError, match="no image can be read; the first: .*long.gif has more"):
+        expand(find_unlabelled([tmp_path]))
+
+
+def test_frames_after_a_damaged_one_are_told(tmp_path, monkeypatch):
+    path = animation(tmp_path / "a.gif")
+    real = GifImageFile.seek
+
+    def seek(image, frame):
+        if frame == 4:
+            raise IndexError("bytearray index out of range")
+        return real(image, frame)
+
+    monkeypatch.setattr(GifImageFile, "seek", seek)
+    entries = expand(find_unlabelled([path]))
+    assert decode(entries[3].read_bytes()).shape == (16, 20, 3)
+    with pytest.raises(UserError, match="a.gif, frame 4 is damaged or truncated .bytearray"):
+        entries[6].read_bytes()
 
 
 def test_no_sequence_at_all_is_one_sentence(tmp_path):

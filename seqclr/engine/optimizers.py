@@ -14,19 +14,23 @@ from seqclr.errors import UserError
 
 @keras.saving.register_keras_serializable("seqclr")
 class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
-    """Rises linearly to `peak` over `warmup` steps, then falls to zero as a half cosine at `steps`."""
+    """Rises linearly to `peak` over `warmup` steps, then falls to zero as a half cosine at `steps`.
 
-    def __init__(self, peak: float, warmup: int, steps: int):
-        self.peak, self.warmup, self.steps = peak, warmup, steps
+    start: the step at which it begins to rise, for a part that learns later than others; it falls as theirs does.
+    falls: whether it does, or stays at the peak.
+    """
+
+    def __init__(self, peak: float, warmup: int, steps: int, start: int = 0, falls: bool = True):
+        self.peak, self.warmup, self.steps, self.start, self.falls = peak, warmup, steps, start, falls
 
     def __call__(self, step):
         step = ops.cast(step, "float32")
-        rise = (step + 1) / max(1, self.warmup)
-        fall = (step - self.warmup) / max(1, self.steps - self.warmup)
-        return self.peak * ops.where(step < self.warmup, rise, 0.5 * (1 + ops.cos(math.pi * ops.clip(fall, 0.0, 1.0))))
+        risen = ops.clip((step - self.start + 1) / max(1, self.warmup), 0.0, 1.0)
+        fallen = ops.clip((step - self.warmup) / max(1, self.steps - self.warmup), 0.0, 1.0) if self.falls else 0.0
+        return self.peak * risen * 0.5 * (1 + ops.cos(math.pi * fallen))
 
     def get_config(self):
-        return {"peak": self.peak, "warmup": self.warmup, "steps": self.steps}
+        return {name: getattr(self, name) for name in ("peak", "warmup", "steps", "start", "falls")}
 
 
 class Decay:
@@ -118,24 +122,23 @@ def _lars(config):
 OPTIMIZERS: dict[str, Callable] = {"sgd": _sgd, "adamw": _adamw, "lamb": _lamb, "lars": _lars}
 
 
-def build_optimizer(config, schedule, factors: dict[str, Callable], variables: dict[str, list]):
+def build_optimizer(config, schedule, schedules: dict[str, Callable], variables: dict[str, list]):
     """The optimizer of a run, built on all its trainable variables.
 
-    schedule: step to learning rate. variables: by part. factors: by part or, after it, by `part/layer`, what the rate
-    is multiplied with, of the step. Gradients are expected to be summed over the replicas already. Under
-    `mixed_float16` the loss is scaled dynamically.
+    schedule: step to learning rate. variables: by part. schedules: by part or, after it, by `part/layer`, what holds
+    there instead. Gradients are expected to be summed over the replicas already. Under `mixed_float16` the loss is
+    scaled dynamically.
     """
     if config.optimizer not in OPTIMIZERS:
         raise UserError(f"optimizer '{config.optimizer}' is not known: {', '.join(OPTIMIZERS)}")
     base, arguments = OPTIMIZERS[config.optimizer](config)
     arguments |= {"learning_rate": schedule, "weight_decay": config.weight_decay}
-    factor_of: dict[str, Callable] = {}
+    schedule_of: dict[str, Callable] = {}
 
     class PerPart(base):
         def update_step(self, gradient, variable, learning_rate):
-            factor = factor_of.get(self._var_key(variable))
-            rate = learning_rate if factor is None else learning_rate * ops.cast(factor(self.iterations), "float32")
-            super().update_step(gradient, variable, rate)
+            own = schedule_of.get(self._var_key(variable))
+            super().update_step(gradient, variable, learning_rate if own is None else own(self.iterations))
 
         def _all_reduce_sum_gradients(self, grads_and_vars):
             return grads_and_vars  # the trainer has, before clipping, so that all replicas clip alike
@@ -144,10 +147,10 @@ def build_optimizer(config, schedule, factors: dict[str, Callable], variables: d
     everything = [variable for part in variables.values() for variable in part]
     optimizer.exclude_from_weight_decay(var_list=[v for v in everything if spared(v)])
     optimizer.build(everything)
-    for place, factor in factors.items():
+    for place, own in schedules.items():
         part, _, layer = place.partition("/")
         chosen = [v for v in variables[part] if v.path.split("/", 1)[-1].startswith(layer and f"{layer}/")]
-        factor_of.update({optimizer._var_key(variable): factor for variable in chosen})
+        schedule_of.update({optimizer._var_key(variable): own for variable in chosen})
     if keras.mixed_precision.dtype_policy().name == "mixed_float16":
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
         optimizer.build(everything)

@@ -39,7 +39,7 @@ def pretrain(config, output: str, resume: bool = False) -> dict[str, float]:
         if getattr(method, "perceptual", None):
             method.critic = setup.make_critic(method.perceptual, config)
     loader = setup.make_loader(records, recipe, config, place, config.same_source)
-    probing = [Probing(rows, method.encoder, method.layer, config.probe_every)] if rows and place.chief else []
+    probing = [Probing(rows, method, config.probe_every)] if rows and place.chief else []
     watching = [Monitors(method, fitted, config.views, config.seed), *probing, *callbacks.standard(run, config)]
     if cls.answers is not Method.answers:
         watching.append(callbacks.Drawings(run, method, records, config.views))

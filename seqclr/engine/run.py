@@ -73,14 +73,16 @@ class Run:
         return OmegaConf.create({**values, **dataclasses.asdict(typed)})
 
     def best(self) -> tuple[Path, dict[str, np.ndarray]]:
-        """The checkpoint that validated best, or the newest where nothing was validated: its path and arrays."""
+        """The checkpoint that validated best, or the newest where nothing was validated: its path and arrays.
+
+        Where a copy of the weights is the run's result, such as a teacher, it stands in place of the weights.
+        """
         best = self.checkpoints / "best.npz"
-        if best.is_file():
-            return best, checkpoints.load(best)[0]
-        newest = checkpoints.load_newest(self.checkpoints)
-        if newest is None:
+        found = (best, *checkpoints.load(best)) if best.is_file() else checkpoints.load_newest(self.checkpoints)
+        if found is None:
             raise UserError(f"{self.folder} has no checkpoint yet: train it first, or again from the start elsewhere")
-        return newest[:2]
+        path, arrays, state = found
+        return path, {**arrays, **{name: arrays[copy] for name, copy in state.get("result", {}).items()}}
 
 
 def check_can_make(path: Path) -> None:

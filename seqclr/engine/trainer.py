@@ -67,30 +67,26 @@ class Trainer:
 
     # the step
 
-    def _schedule(self, steps: int) -> optimizers.WarmupCosine:
-        return optimizers.WarmupCosine(self.config.learning_rate, int(self.config.warmup * self.total), steps)
+    def _schedule(self, steps: int, factor: float = 1.0, start: int = 0, falls: bool = True) -> optimizers.WarmupCosine:
+        peak, warmup = factor * self.config.learning_rate, int(self.config.warmup * self.total)
+        return optimizers.WarmupCosine(peak, warmup, steps, start, falls)
 
     def _optimizer(self, names: Set[str]):
         """The optimizer of these parts, which counts steps, and has a schedule, from when the first of them learns.
 
-        A part that thaws later warms up from then on, as its moments are empty; what it has of the schedule's own
-        warm-up is taken out again.
+        A part that thaws later warms up from then on, as its moments are empty.
         """
         parts = {name: _trainable(part) for name, part in self.method.parts().items() if name in names}
-        thaw, warmup = {name: self._thaw(name) for name in parts}, max(1, int(self.config.warmup * self.total))
+        thaw, constant = {name: self._thaw(name) for name in parts}, self.method.constant_rates()
         first = min(thaw.values())
-
-        def rise(step):
-            return tf.clip_by_value((tf.cast(step, tf.float32) + 1) / warmup, 0.0, 1.0)
-
-        def ramp(factor, start):
-            return lambda step: factor * rise(step - start) / rise(step)
-
-        factors = {name: 1.0 for name, start in thaw.items() if start > first}
+        factors = {name: 1.0 for name, start in thaw.items() if start > first or name in constant}
         factors |= {at: x for at, x in self.method.learning_rate_factors().items() if at.split("/")[0] in parts}
-        ramps = {place: ramp(factor, thaw[place.split("/")[0]] - first) for place, factor in factors.items()}
+        schedules = {}
+        for place, factor in factors.items():
+            part = place.split("/")[0]
+            schedules[place] = self._schedule(self.total - first, factor, thaw[part] - first, part not in constant)
         with self.strategy.scope():
-            return optimizers.build_optimizer(self.config, self._schedule(self.total - first), ramps, parts)
+            return optimizers.build_optimizer(self.config, self._schedule(self.total - first), schedules, parts)
 
     def _thaw(self, name: str) -> int:
         return next((s for s in range(self.total) if name not in self.method.frozen(s)), self.total)
@@ -313,8 +309,16 @@ class Trainer:
 
     def state(self) -> dict:
         stateful = {type(c).__name__: c.get_state() for c in self.callbacks if hasattr(c, "get_state")}
-        own = {"step": self.step, "pending": self.pending, "logs": self.logs}
+        own = {"step": self.step, "pending": self.pending, "logs": self.logs, "result": self._result()}
         return {**own, "loader": self.loader.get_state(), "callbacks": stateful}
+
+    def _result(self) -> dict[str, str]:
+        """By the name of a variable that of its copy, where copies are the run's result."""
+        result = self.method.result()
+        if result is None:
+            return {}
+        name_of = {id(variable): name for name, variable in checkpoints.names(self.method.parts()).items()}
+        return {name_of[id(variable)]: name_of[id(copy)] for copy, variable in result.pairs()}
 
     def save(self, name: str | None = None) -> None:
         """Writes a checkpoint: that of the step, upon which the oldest is dropped, or one with a name."""

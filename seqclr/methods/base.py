@@ -22,6 +22,7 @@ from seqclr.data.records import Entry
 from seqclr.errors import UserError
 from seqclr.nn import frames
 from seqclr.nn.encoders import LAYERS
+from seqclr.nn.momentum import Momentum
 from seqclr.nn.replicas import gather
 from seqclr.recipes.text import TwoViews
 
@@ -105,6 +106,11 @@ class Method(abc.ABC):
         """What the network answers, beside which `shows` is drawn during training; nothing is drawn without any."""
         return {}
 
+    def result(self) -> Momentum | None:
+        """The copy of the weights that is a run's result, which is probed, validated and used afterwards; None where
+        it is the weights themselves."""
+        return None
+
     def after_step(self) -> None:
         """Within every replica's step, once the weights have moved: where momentum copies follow."""
         return None
@@ -131,6 +137,10 @@ class Method(abc.ABC):
     def learning_rate_factors(self) -> dict[str, float]:
         """Parts, or layers within them (`part/layer`), that learn at a multiple of the common rate."""
         return {}
+
+    def constant_rates(self) -> frozenset[str]:
+        """Parts whose rate does not fall after the warm-up."""
+        return frozenset()
 
 
 class Instances(NamedTuple):

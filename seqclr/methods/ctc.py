@@ -56,6 +56,9 @@ class CTC(Method):
                     layer.keeps_statistics = True
         self.averaged = Momentum(encoder, self.head, name="averaged") if self.averages() else None
 
+    def result(self):
+        return self.averaged
+
     def averages(self) -> bool:
         return self.average > 0
 

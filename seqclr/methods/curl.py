@@ -37,7 +37,5 @@ class CURL(MomentumMethod):
         self.follow()
 
     def loss(self, batch, training):
-        _, mask, z = self.embed(batch, training)
-        _, _, target = self.embed_target(batch, training)
-        queries, keys = self.instances(z, batch, mask).first, self.instances(target, batch, mask).second
+        queries, keys, *_ = self.query_and_key(batch, training)
         return {"loss": losses.curl(queries, keys, self.bilinear.value)}

@@ -68,6 +68,10 @@ class DINO(MultiCropMethod, MomentumMethod):
             self.center.assign(self.center_momentum * self.center.value + (1 - self.center_momentum) * mean)
         return {"loss": loss}
 
+    def result(self):
+        """The teacher, which the paper evaluates: better than the student throughout."""
+        return self.target
+
     def answer(self, rows: tf.Tensor) -> tf.Tensor:
         """Cosines with the prototypes: the last layer's weights are normalised, their norm is 1 throughout."""
         return tf.matmul(normalize(rows), tf.math.l2_normalize(self.last.kernel.value, axis=0))

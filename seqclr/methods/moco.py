@@ -46,9 +46,7 @@ class MoCo(MomentumMethod):
         return mlp((self.projection_dim,), "projector", input_dim=dim)
 
     def loss(self, batch, training):
-        _, mask, z = self.embed(batch, training)
-        _, _, target = self.embed_target(batch, training)
-        queries, keys = self.instances(z, batch, mask).first, self.instances(target, batch, mask).second
+        queries, keys, *_ = self.query_and_key(batch, training)
         loss = losses.info_nce_queue(queries, keys, self.queue.keys.value, self.temperature)
         if training:
             self.queue.push(keys)

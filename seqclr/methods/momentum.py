@@ -9,7 +9,7 @@ from typing import ClassVar
 import tensorflow as tf
 
 from seqclr.config import key
-from seqclr.methods.base import TwoViewMethod
+from seqclr.methods.base import Instances, TwoViewMethod
 from seqclr.nn.momentum import Momentum
 
 
@@ -32,6 +32,15 @@ class MomentumMethod(TwoViewMethod):
         """`embed` through the copy."""
         with self.target.weights_in_use():
             return self.embed(batch, training)
+
+    def query_and_key(self, batch: dict[str, tf.Tensor], training: bool) -> Instances:
+        """Of the first view what the network makes of it, of the second what the copy does: for losses of one
+        direction, so that no view goes through a network whose answer nobody needs."""
+        first, second = ({**batch, "views": batch["views"][:, i : i + 1]} for i in range(2))
+        _, mask, query = self.embed(first, training)
+        _, other, key = self.embed_target(second, training)
+        mask = None if mask is None else tf.concat([mask, other], axis=0)
+        return self.instances(tf.concat([query, tf.stop_gradient(key)], axis=0), batch, mask)
 
     def decay(self) -> float | tf.Tensor:
         """What the copy keeps at this step."""

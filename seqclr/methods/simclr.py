@@ -9,7 +9,7 @@ import tensorflow as tf
 from seqclr.config import key
 from seqclr.errors import UserError
 from seqclr.methods.base import Instances, TwoViewMethod, choose
-from seqclr.methods.pair_losses import CHOOSY, PAIR_LOSSES
+from seqclr.methods.pair_losses import CHOOSY, PAIR_LOSSES, TEMPERED
 from seqclr.nn.heads import mlp
 
 
@@ -29,13 +29,14 @@ class SimCLR(TwoViewMethod):
         "the article's, negatives from the other view; nt_xent, SimCLR's, from both; or debiased, hard_negative, "
         "flat_nce, align_uniform, margin_contrastive, triplet, n_pair",
     )
-    temperature: float = key(
-        0.1, "of the softmax, where the loss has one; 0.5 for debiased and hard_negative there", least=1e-3
+    temperature: float | None = key(
+        None, "of the softmax of the loss; by default 0.1, of debiased and hard_negative 0.5", least=1e-3
     )
     negatives: str = key("all", "all, those of other images, or those of other images at the same place")
     hidden_dim: int = key(256, "width of the head's hidden layers", least=1)
     projection_dim: int = key(128, "of what is compared")
     projection_layers: int = key(2, "how deep the head is", least=1)
+    output_norm: bool = key(False, "batch norm without offset ends the head, as in the authors' code")
 
     def __post_init__(self):
         super().__post_init__()
@@ -45,11 +46,15 @@ class SimCLR(TwoViewMethod):
             raise UserError(
                 f"negatives '{self.negatives}': {self.loss_name} takes all, {' and '.join(CHOOSY)} can choose"
             )
+        if self.temperature is not None and self.loss_name not in TEMPERED:
+            raise UserError(f"temperature {self.temperature}: {self.loss_name} has none, so leave it out")
 
     def build(self, encoder):
         super().build(encoder)
         dims = (self.hidden_dim,) * (self.projection_layers - 1) + (self.projection_dim,)
-        self.projector = mlp(dims, "projector", input_dim=encoder.dim)
+        self.projector = mlp(
+            dims, "projector", input_dim=encoder.dim, output_norm=self.output_norm, output_scale=self.output_norm
+        )
 
     def loss(self, batch, training):
         _, mask, z = self.embed(batch, training)
@@ -64,4 +69,6 @@ class SimCLR(TwoViewMethod):
             return others & (place == seen.place) if self.negatives == "place" else others
 
         chosen = {} if self.negatives == "all" else {"negatives": allowed}
-        return PAIR_LOSSES[self.loss_name](seen.first, seen.second, self.temperature, **chosen)
+        if self.temperature is not None:
+            chosen["temperature"] = self.temperature
+        return PAIR_LOSSES[self.loss_name](seen.first, seen.second, **chosen)

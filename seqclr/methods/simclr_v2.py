@@ -16,3 +16,4 @@ class SimCLRV2(SimCLR):
 
     loss_name: str = key("nt_xent", "a loss of pairs, as of simclr")
     projection_layers: int = key(3, "how deep the head is", least=1)
+    output_norm: bool = key(True, "batch norm without offset ends the head, as in the authors' code")

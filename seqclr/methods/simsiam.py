@@ -20,6 +20,7 @@ class SimSiam(TwoViewMethod):
     projection_dim: int = key(512, "of what is compared")
     prediction_dim: int = key(128, "of the predictor's bottleneck")
     l2: float = key(1e-3, "weight of the squared kernels of both heads")
+    fix_predictor_rate: bool = key(True, "the predictor's learning rate does not fall, as in the authors' runs")
 
     def build(self, encoder):
         super().build(encoder)
@@ -28,6 +29,9 @@ class SimSiam(TwoViewMethod):
         self.predictor = mlp(
             (self.prediction_dim, self.projection_dim), "predictor", l2=self.l2, input_dim=self.projection_dim
         )
+
+    def constant_rates(self):
+        return frozenset({"predictor"} if self.fix_predictor_rate else ())
 
     def loss(self, batch, training):
         _, mask, z = self.embed(batch, training)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+import keras
 import tensorflow as tf
 
 from seqclr import losses
@@ -18,7 +19,8 @@ from seqclr.nn.heads import mlp
 class WMSE(TwoViewMethod):
     """Ermolov et al. 2021, arXiv:2007.06346. Distance of whitened instances, which cannot collapse.
 
-    Instances are whitened in slices of `whitening_size`; those left over do not count.
+    Instances are dealt by chance into slices of `whitening_size`, the same of both views, and whitened there; those
+    left over do not count.
     """
 
     whole_batch = "it is whitened over the batch"
@@ -27,6 +29,9 @@ class WMSE(TwoViewMethod):
     projection_dim: int = key(64, "of what is compared")
     hidden_dim: int = key(512, "width of the head's hidden layer; 1024 in the paper", least=1)
     whitening_size: int = key(128, "instances that are whitened together, at least twice projection_dim")
+    whitenings: int = key(
+        1, "times that a batch is dealt and whitened; 4 in the paper where images are larger", least=1
+    )
 
     def __post_init__(self):
         super().__post_init__()
@@ -45,14 +50,20 @@ class WMSE(TwoViewMethod):
                 "smaller projection_dim and whitening_size"
             )
         self.projector = mlp((self.hidden_dim, self.projection_dim), "projector", input_dim=encoder.dim)
+        self.steps = keras.Variable(0, trainable=False, dtype="int32", name="steps")
 
     def loss(self, batch, training):
         _, mask, z = self.embed(batch, training)
         z1, z2, *_ = self.instances(z, batch, mask)
-        return {"loss": losses.w_mse(self.dealt(tf.stack([z1, z2])), self.whitening_size)}
+        loss = losses.w_mse(self.dealt(tf.stack([z1, z2])), self.whitening_size)
+        if training:
+            self.steps.assign(self.steps.value + 1)
+        return {"loss": loss}
 
     def dealt(self, z: tf.Tensor) -> tf.Tensor:
-        """Rows `[2, N, D]` in another order: neighbours, which are frames of one line, come into different slices."""
-        slices = tf.shape(z)[1] // self.whitening_size
-        rows = tf.reshape(z[:, : slices * self.whitening_size], [2, self.whitening_size, slices, self.projection_dim])
-        return tf.reshape(tf.transpose(rows, (0, 2, 1, 3)), [2, -1, self.projection_dim])
+        """Of rows `[2, N, D]` as many as fill slices, in an order drawn from the step's number, so that all replicas
+        draw the same; as often as is wanted, one after the other."""
+        count = tf.shape(z)[1]
+        chances = tf.random.stateless_uniform([self.whitenings, count], [self.steps.value, 0])
+        order = tf.argsort(chances)[:, : count // self.whitening_size * self.whitening_size]
+        return tf.gather(z, tf.reshape(order, [-1]), axis=1)

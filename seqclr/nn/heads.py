@@ -14,12 +14,18 @@ SLOPE = 0.18  # of the article's LeakyReLU
 
 
 def mlp(
-    dims: Sequence[int], name: str, input_dim: int, norm: bool = True, output_norm: bool = False, l2: float = 0.0
+    dims: Sequence[int],
+    name: str,
+    input_dim: int,
+    norm: bool = True,
+    output_norm: bool = False,
+    output_scale: bool = False,
+    l2: float = 0.0,
 ) -> keras.Sequential:
     """Dense layers on the last axis of `[B, T, input_dim]`, with batch norm and LeakyReLU(0.18) between them.
 
     dims: the sizes of the layers' outputs. Batch norm follows every layer but the last, which then needs no bias.
-    norm: whether it does. output_norm: batch norm without offset and scale after the last.
+    norm: whether it does. output_norm: batch norm without offset after the last, and without scale unless output_scale.
     l2: weight of the squared kernels in the loss.
     """
     regularizer = keras.regularizers.L2(l2) if l2 else None
@@ -27,7 +33,7 @@ def mlp(
     last = len(dims) - 1
     parts.append(layers.Dense(dims[-1], use_bias=not output_norm, kernel_regularizer=regularizer, name=f"dense{last}"))
     if output_norm:
-        parts.append(batch_norm(name=f"bn{last}", center=False, scale=False))
+        parts.append(batch_norm(name=f"bn{last}", center=False, scale=output_scale))
     head = keras.Sequential(parts, name=name)
     head.build((None, None, input_dim))
     return head

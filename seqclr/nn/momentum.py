@@ -27,8 +27,8 @@ class Momentum(keras.layers.Layer):
         ]
         for copy, variable in zip(copies, followed):
             copy.assign(variable)
-        # a function, as Keras would take what an attribute holds for weights of this layer
-        self._pairs = lambda: zip(copies, followed)
+        # copies and what they are of; a function, as Keras would take what an attribute holds for weights of this layer
+        self.pairs = lambda: zip(copies, followed)
         self.built = True
 
     def ramped(self, decay: float) -> tf.Tensor:
@@ -38,13 +38,13 @@ class Momentum(keras.layers.Layer):
 
     def update(self, decay: float | tf.Tensor) -> None:
         """`copy = decay * copy + (1 - decay) * weight`; within a step, after the weights have moved."""
-        for copy, variable in self._pairs():
+        for copy, variable in self.pairs():
             copy.assign(decay * copy.value + (1 - decay) * variable.value)
         self.updates.assign(self.updates.value + 1)
 
     def weights_in_use(self) -> keras.StatelessScope:
         """`with momentum.weights_in_use():` the networks compute with the copy; what they would change is dropped."""
-        return keras.StatelessScope([(variable, copy) for copy, variable in self._pairs()])
+        return keras.StatelessScope([(variable, copy) for copy, variable in self.pairs()])
 
     @contextlib.contextmanager
     def exchanged(self):
@@ -56,7 +56,12 @@ class Momentum(keras.layers.Layer):
             self._exchange()
 
     def _exchange(self) -> None:
-        for copy, variable in self._pairs():
+        for copy, variable in self.pairs():
             held = copy.numpy()
             copy.assign(variable.numpy())
             variable.assign(held)
+
+
+def in_place(copy: Momentum | None) -> contextlib.AbstractContextManager:
+    """`with in_place(method.result()):` the networks hold what is a run's result."""
+    return contextlib.nullcontext() if copy is None else copy.exchanged()

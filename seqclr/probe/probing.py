@@ -12,7 +12,9 @@ from seqclr.engine import setup
 from seqclr.engine.run import Run
 from seqclr.engine.trainer import Trainer
 from seqclr.errors import UserError
+from seqclr.methods.base import Method
 from seqclr.nn.image_encoders import IMAGE_ENCODERS
+from seqclr.nn.momentum import in_place
 from seqclr.probe.ctc import CTCProbe
 from seqclr.probe.knn import KNNProbe
 from seqclr.probe.linear import LinearProbe
@@ -97,9 +99,9 @@ class Probing(keras.callbacks.Callback):
     draws nothing from what the training draws from. The caller sets `trainer`.
     """
 
-    def __init__(self, rows: Probe, encoder: keras.Model, layer: str, every: int | None = None):
+    def __init__(self, rows: Probe, method: Method, every: int | None = None):
         super().__init__()
-        self.rows, self.encoder, self.layer, self.every = rows, encoder, layer, every
+        self.rows, self.method, self.every = rows, method, every
         self.trainer: Trainer | None = None
         self.best, self.best_step = -1.0, 0
 
@@ -108,7 +110,8 @@ class Probing(keras.callbacks.Callback):
         every = self.every or -(-trainer.total // trainer.round // 10)
         if (epoch + 1) % every and trainer.step < trainer.total:
             return
-        figures = self.rows.measure(self.rows.read(self.encoder, self.layer))
+        with in_place(self.method.result()):
+            figures = self.rows.measure(self.rows.read(self.method.encoder, self.method.layer))
         logs.update({f"probe_{name}": figures[name] for name in self.rows.measures})
         if figures[self.rows.measures[0]] >= self.best:
             self.best, self.best_step = figures[self.rows.measures[0]], trainer.step

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import os
 import random
@@ -27,7 +26,7 @@ from seqclr.methods.ctc import CTC, ctc_head
 from seqclr.methods.distillation import Distillation
 from seqclr.methods.self_training import SelfTraining
 from seqclr.nn.heads import hidden_weights
-from seqclr.nn.momentum import Momentum
+from seqclr.nn.momentum import Momentum, in_place
 from seqclr.recognize import metrics
 from seqclr.recognize.recognizer import Recognizer
 
@@ -81,7 +80,7 @@ def finetune(config, output: str, resume: bool = False) -> dict[str, float]:
         method.total_steps = config.steps or config.epochs * loader.steps_per_epoch
         loader = Joined(loader, unlabelled_loader(method, unlabelled, config, strategy, place), method.start)
     recognizer = Recognizer(method.encoder, method.head, charset, *size)
-    validate = Validation(recognizer, fitted_validation, truths, config.patience, method.averaged)
+    validate = Validation(recognizer, fitted_validation, truths, config.patience, method.result())
     try:
         watching = [validate, *callbacks.standard(run, config)] if place.chief else []
         trainer = Trainer(method, loader, config, run, strategy, watching, place)
@@ -252,7 +251,7 @@ def check_lengths(config, fitted: Fitted, targets: list[str]) -> None:
 class Validation(keras.callbacks.Callback):
     """Reads the whole validation set after every round and keeps the best weights by edit-distance accuracy.
 
-    Where weights are averaged, it is the average that reads, and that is kept as encoder and head.
+    result: the copy of the weights that reads instead of them, where there is one.
     It says so when the recognizer answers blank everywhere, the plateau that CTC may stay on.
     """
 
@@ -262,11 +261,11 @@ class Validation(keras.callbacks.Callback):
         fitted: Fitted,
         texts: Sequence[str],
         patience: int | None,
-        averaged: Momentum | None = None,
+        result: Momentum | None = None,
     ):
         super().__init__()
         self.recognizer, self.fitted, self.texts, self.patience = recognizer, fitted, texts, patience
-        self.averaged = averaged
+        self.result = result
         self.trainer: Trainer | None = None
         self.best, self.best_step, self.waited, self.blank_rounds = -1.0, 0, 0, 0
 
@@ -274,15 +273,12 @@ class Validation(keras.callbacks.Callback):
         self._stop_if_waited()  # a run that stopped early and is resumed is still at its end
 
     def on_epoch_end(self, epoch, logs=None):
-        with self.averaged.exchanged() if self.averaged is not None else contextlib.nullcontext():
-            self._validate(logs)
-
-    def _validate(self, logs):
-        reads = [
-            text
-            for batch in data_loader.in_order(self.fitted, 64)
-            for text, _ in self.recognizer.read_fitted(batch["image"], batch.get("width"))
-        ]
+        with in_place(self.result):
+            reads = [
+                text
+                for batch in data_loader.in_order(self.fitted, 64)
+                for text, _ in self.recognizer.read_fitted(batch["image"], batch.get("width"))
+            ]
         scores = metrics.scores(self.texts, reads)
         logs.update({f"val_{name}": scores[name] for name in ("edit_distance_accuracy", "exact_match")})
         self._warn_of_blanks(reads)

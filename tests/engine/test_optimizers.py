@@ -33,6 +33,11 @@ def test_schedule():
     assert learning_rate_at(schedule, 9) == learning_rate_at(schedule, 10) == pytest.approx(2.0)
     assert learning_rate_at(schedule, 60) == pytest.approx(1.0)
     assert learning_rate_at(schedule, 110) == pytest.approx(0.0, abs=1e-6)
+    late, constant = WarmupCosine(2.0, 10, 110, start=4), WarmupCosine(2.0, 10, 110, falls=False)
+    assert [learning_rate_at(late, step) for step in (3, 4, 12, 60)] == pytest.approx(
+        [0.0, 0.2, 1.8 * 0.9990133642, 1.0]
+    )
+    assert [learning_rate_at(constant, step) for step in (4, 60, 109)] == pytest.approx([1.0, 2.0, 2.0])
 
 
 def stepped(name, w, gradients, rates, decay, kernel):
@@ -64,9 +69,9 @@ def test_every_optimizer_is_that_of_its_paper(name):
         block.build((None, 3, 4))
         positions.build((None, 3, 4))
         parts[part] = [*block.trainable_variables, *positions.trainable_variables]
-    schedule, rng, factors = WarmupCosine(0.1, 2, 10), np.random.default_rng(0), {"encoder": 0.3, "head": 1.0}
+    schedules, rng = {"encoder": WarmupCosine(0.03, 2, 10), "head": WarmupCosine(0.1, 2, 10)}, np.random.default_rng(0)
     optimizer = build_optimizer(
-        config(optimizer=name, weight_decay=0.2), schedule, {"encoder": lambda step: 0.3}, parts
+        config(optimizer=name, weight_decay=0.2), schedules["head"], {"encoder": schedules["encoder"]}, parts
     )
     variables = [v for part in parts.values() for v in part]
     for variable in variables:
@@ -76,7 +81,7 @@ def test_every_optimizer_is_that_of_its_paper(name):
         optimizer.apply([tf.constant(g[step], tf.float32) for g in gradients], variables)
     places = [(part, v) for part, of in parts.items() for v in of]
     for (part, variable), start, steps in zip(places, starts, gradients):
-        rates = [factors[part] * learning_rate_at(schedule, step) for step in range(5)]
+        rates = [learning_rate_at(schedules[part], step) for step in range(5)]
         expected = stepped(name, start, steps, rates, 0.2, variable.name == "kernel")
         np.testing.assert_allclose(variable, expected, rtol=1e-4, atol=1e-4, err_msg=f"{part}/{variable.path}")
 
@@ -94,7 +99,7 @@ def test_a_part_at_no_rate_stays(name):
     layer = part()
     before = [v.numpy() for v in layer.weights]
     parts = {"p": layer.weights}
-    optimizer = build_optimizer(config(optimizer=name, weight_decay=0.5), constant(0.1), {"p": lambda step: 0.0}, parts)
+    optimizer = build_optimizer(config(optimizer=name, weight_decay=0.5), constant(0.1), {"p": constant(0.0)}, parts)
     optimizer.apply([tf.ones((4, 3)), tf.ones(3)], layer.weights)
     for variable, value in zip(layer.weights, before):
         np.testing.assert_array_equal(variable, value)
@@ -113,11 +118,11 @@ def test_decay_spares_biases_and_every_optimizer_descends(name):
     assert (layer.bias.numpy() < 1).all()
 
 
-def test_factors_scale_the_rate_of_a_part():
+def test_a_part_has_a_rate_of_its_own():
     slow, fast = part(), part()
     fast.kernel.assign(slow.kernel)
     parts = {"slow": slow.weights, "fast": fast.weights}
-    optimizer = build_optimizer(config(), constant(0.1), {"slow": lambda step: 0.25}, parts)
+    optimizer = build_optimizer(config(), constant(0.1), {"slow": constant(0.025)}, parts)
     before = slow.kernel.numpy().copy()
     optimizer.apply([tf.ones((4, 3)), tf.ones(3)] * 2, [*slow.weights, *fast.weights])
     np.testing.assert_allclose(before - slow.kernel, 0.025, rtol=1e-4)

@@ -1,9 +1,12 @@
 """A run's folder."""
 
+import numpy as np
 import pytest
 
+from seqclr.engine import setup
 from seqclr.engine.run import Run
 from seqclr.errors import UserError
+from seqclr.probe.probing import Probing
 from tests.engine import tiny
 
 
@@ -17,3 +20,39 @@ def test_what_was_left_half_written_is_in_nobodys_way(tmp_path):
     run.create(tiny.config("simclr", steps=2))
     assert {path.name for path in tmp_path.rglob("*")} == {"config.yaml", "checkpoints", "plots"}
     assert run.config().steps == 2
+
+
+class Looking:
+    """A probe that finds ever more in an encoder, of which it keeps the weights."""
+
+    measures = ("found",)
+    seen = ()
+
+    def read(self, encoder, layer):
+        self.seen = [*self.seen, floats(encoder)]
+        return len(self.seen)
+
+    def measure(self, found):
+        return {"found": found}
+
+
+def floats(encoder):
+    return [v.numpy() for v in encoder.variables if "seed" not in v.path]
+
+
+@pytest.mark.parametrize(("name", "copied", "probed"), [("dino", 1, 0), ("dino", 1, 1), ("byol", 0, 1)])
+def test_a_run_keeps_the_encoder_that_its_paper_keeps(tmp_path, eagerly, name, copied, probed):
+    """The teacher of DINO, the network that learns of BYOL: for probes, and for what starts from the run."""
+    job = tiny.trainer(tmp_path / "run", name, steps=1, hidden_dim=16, projection_dim=16)
+    rows = Looking()
+    if probed:
+        job.callbacks = [Probing(rows, job.method)]
+        job.callbacks[0].trainer = job
+    job.fit()
+    copies, weights = zip(*((c.numpy(), v.numpy()) for c, v in job.method.target.pairs()))
+    assert any((a != b).any() for a, b in zip(copies, weights))
+    kept = setup.make_encoder(job.config, tmp_path / "run")
+    for found in [floats(kept), *rows.seen[-1:]]:
+        for a, b in zip(found, copies if copied else weights):
+            np.testing.assert_array_equal(a, b)
+    assert (job.run.checkpoints / "best.npz").is_file() == probed

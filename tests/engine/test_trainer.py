@@ -253,11 +253,23 @@ def test_a_part_warms_up_once(tmp_path, monkeypatch, thaw):
     monkeypatch.setattr(optimizers, "build_optimizer", lambda config, *rest: made.append(rest) or build(config, *rest))
     keys = {"steps": 12, "warmup": 0.5, "pretrained": "x", "head_steps": thaw, "encoder_rate": 0.3}
     tiny.trainer(tmp_path / "run", "ctc", **keys)
-    ((schedule, factors, _),) = made
+    ((schedule, schedules, _),) = made
     for step in range(thaw, 12):
         warm, fall = min(1, (step - thaw + 1) / 6), (1 + np.cos(np.pi * max(0, step - 6) / 6)) / 2
-        rate = float(schedule(step)) * float(factors["encoder"](step))
-        assert rate == pytest.approx(1e-3 * 2 * 0.3 * warm * fall, rel=1e-5)
+        assert float(schedules["encoder"](step)) == pytest.approx(2e-3 * 0.3 * warm * fall, rel=1e-5)
+        assert thaw or float(schedules["encoder"](step)) == pytest.approx(0.3 * float(schedule(step)), rel=1e-5)
+
+
+@pytest.mark.parametrize("fixed", [True, False])
+def test_the_predictor_of_simsiam_keeps_its_rate(tmp_path, monkeypatch, fixed):
+    made, build = [], optimizers.build_optimizer
+    monkeypatch.setattr(optimizers, "build_optimizer", lambda config, *rest: made.append(rest) or build(config, *rest))
+    tiny.trainer(tmp_path / "run", "simsiam", steps=12, warmup=0.5, **({} if fixed else {"fix_predictor_rate": False}))
+    ((schedule, schedules, _),) = made
+    assert schedules.keys() == ({"predictor"} if fixed else set())
+    if fixed:
+        rates = [float(schedules["predictor"](step)) for step in (0, 5, 11)]
+        assert rates == pytest.approx([1e-3 / 6, 1e-3, 1e-3]) and float(schedule(11)) < 2e-4
 
 
 def test_a_non_finite_loss_stops_and_says_where(tmp_path, eagerly):

@@ -42,6 +42,13 @@ def projections(method, through=None):
     return [x.numpy() for x in method.instances(z, batch(), mask)[:2]]
 
 
+def alone(method, i):
+    """Instances of one view of two, which has gone through the network by itself."""
+    of = {**batch(), "views": batch()["views"][:, i : i + 1]}
+    z = method.embed(of, training=True)[2]
+    return method.instances(tf.tile(z, [2, 1, 1]), batch(), None).first.numpy()
+
+
 def unit(x):
     return x / np.linalg.norm(x, axis=1, keepdims=True)
 
@@ -56,7 +63,7 @@ def test_byol_adds_both_directions_of_a_prediction_and_the_other_view():
 @pytest.mark.parametrize("name", ["moco", "moco_v2"])
 def test_moco_compares_the_first_view_with_the_second_and_the_queue_before_it(name):
     method = made(name)
-    (q, _), (_, k) = projections(method), projections(method)
+    q, k = alone(method, 0), alone(method, 1)
     queue = method.queue.keys.numpy()
     logits = np.concatenate([(unit(q) * unit(k)).sum(1, keepdims=True), unit(q) @ queue.T], 1) / method.temperature
     expected = np.mean(np.log(np.exp(logits).sum(1)) - logits[:, 0])
@@ -66,6 +73,17 @@ def test_moco_compares_the_first_view_with_the_second_and_the_queue_before_it(na
     before = method.queue.keys.numpy()
     method.loss(batch(), training=False)
     np.testing.assert_array_equal(method.queue.keys.numpy(), before)
+
+
+@pytest.mark.parametrize(("name", "views"), [("moco", [1, 1]), ("moco_v3", [2, 2])])
+def test_a_view_goes_through_no_network_in_vain(monkeypatch, name, views):
+    method, seen = made(name), []
+    encode = method.encode
+    monkeypatch.setattr(
+        method, "encode", lambda of, training: seen.append(of["views"].shape[1]) or encode(of, training)
+    )
+    method.loss(batch(), training=True)
+    assert seen == views
 
 
 def test_moco_v3_compares_queries_with_the_keys_of_the_other_view():
@@ -117,15 +135,18 @@ def test_redundancy_is_taken_of_the_projections(name):
     assert float(method.loss(batch(), training=True)["loss"]) == pytest.approx(float(expected), rel=1e-3)
 
 
-def test_w_mse_deals_frames_of_a_line_into_different_slices():
-    method = made("w_mse")
+def test_w_mse_deals_by_chance_alike_for_both_views():
+    method = made("w_mse", whitenings=3)
     rows = np.arange(2 * 35).reshape(2, 35, 1).repeat(8, 2).astype(np.float32)
-    dealt = method.dealt(tf.constant(rows)).numpy()[..., 0]
-    assert dealt.shape == (2, 32) and set(dealt[0]) == set(range(32))
-    assert dealt[0, :16].tolist() == list(range(0, 32, 2)) and (dealt[1] - dealt[0] == 35).all()
+    first, second = np.reshape(method.dealt(tf.constant(rows))[..., 0], (2, 3, 32))
+    np.testing.assert_array_equal(second - first, 35)
+    assert all(len(set(order)) == 32 and list(order) != sorted(order) for order in first)
+    assert len({tuple(order) for order in first}) == 3
     z1, z2 = (tf.constant(z) for z in projections(method))
-    expected = losses.w_mse(method.dealt(tf.stack([z1, z2])), 16)
-    assert float(method.loss(batch(), training=True)["loss"]) == pytest.approx(float(expected), rel=1e-3)
+    orders = method.dealt(tf.tile(tf.range(32.0)[None, :, None], (2, 1, 1)))[0, :, 0].numpy().astype(int).reshape(3, 32)
+    expected = np.mean([losses.w_mse(tf.stack([tf.gather(z1, o), tf.gather(z2, o)]), 16) for o in orders])
+    assert float(method.loss(batch(), training=True)["loss"]) == pytest.approx(expected, rel=1e-3)
+    assert (np.reshape(method.dealt(tf.constant(rows))[0, :, 0], (3, 32)) != first).any()  # of the next step
 
 
 def test_sizes_that_cannot_be_are_refused():

@@ -97,7 +97,8 @@ def test_all_losses_are_tested_here_or_as_those_of_simclr():
 
 @pytest.mark.parametrize("name", VALUES)
 def test_simclr_takes_the_loss_that_is_named(name):
-    method = made("simclr", loss_name=name, temperature=0.5)
+    """At the temperature that its paper has, where none is given."""
+    method = made("simclr", loss_name=name)
     with tf.GradientTape() as tape:
         loss = method.loss(batch(), training=True)["loss"]
     assert float(loss) == pytest.approx(VALUES[name](*projections(method, batch())), rel=1e-3)
@@ -116,6 +117,25 @@ def test_far_rows_are_of_another_image():
 def test_a_loss_that_takes_all_negatives_says_so(name):
     with pytest.raises(UserError, match=f"negatives 'place': {name} takes all, info_nce and nt_xent can choose"):
         METHODS["simclr"](loss_name=name, negatives="place")
+
+
+@pytest.mark.parametrize(("name", "temperature"), [("nt_xent", 0.1), ("info_nce", 0.1), ("hard_negative", 0.5)])
+def test_a_temperature_is_that_of_the_loss_or_the_one_that_is_given(name, temperature):
+    data = batch()
+    by_default = value(made("simclr", loss_name=name), data)
+    assert value(made("simclr", loss_name=name, temperature=temperature), data) == pytest.approx(by_default, rel=1e-4)
+    assert value(made("simclr", loss_name=name, temperature=0.3), data) != pytest.approx(by_default, rel=1e-2)
+    with pytest.raises(UserError, match="temperature 0.3: triplet has none, so leave it out"):
+        METHODS["simclr"](loss_name="triplet", temperature=0.3)
+
+
+@pytest.mark.parametrize(("name", "normed"), [("simclr", False), ("simclr", True), ("simclr_v2", True)])
+def test_batch_norm_without_offset_can_end_the_head(name, normed):
+    method = made(name, **({"output_norm": normed} if name == "simclr" else {}))
+    last = [weight.name for weight in method.projector.layers[-1].weights]
+    assert last == (["gamma", "moving_mean", "moving_variance"] if normed else ["kernel", "bias"])
+    z = np.concatenate(frames(method, batch())).reshape(-1, 128)
+    assert (np.abs(z.mean(0)).max() < 1e-3 and np.abs(z.std(0) - 1).max() < 0.05) == normed
 
 
 def test_simclr_v2_has_a_deeper_head():
@@ -142,11 +162,13 @@ def test_inva_spread_tells_each_from_all_others():
 
 def test_curl_compares_by_a_matrix_that_learns():
     method = made("curl", frames="windows:4")
-    (q, _), (_, k) = projections(method, batch()), projections(method, batch())
+    data = batch()
+    first, second = (method.embed({**data, "views": data["views"][:, i : i + 1]}, training=True)[2] for i in range(2))
+    q, k, *_ = method.instances(tf.concat([first, second], 0), data, None)
     assert method.bilinear.shape == (50, 50) and 0 <= method.bilinear.numpy().min() < method.bilinear.numpy().max() < 1
     with tf.GradientTape() as tape:
         loss = method.loss(batch(), training=True)["loss"]
-    assert float(loss) == pytest.approx(diagonal(q @ method.bilinear.numpy() @ k.T), rel=1e-4)
+    assert float(loss) == pytest.approx(diagonal(q.numpy() @ method.bilinear.numpy() @ k.numpy().T), rel=1e-4)
     assert np.abs(tape.gradient(loss, method.bilinear.value)).max() > 1e-4
     np.testing.assert_allclose(method.projector(np.ones((1, 1, 64), np.float32)).numpy().mean(), 0, atol=1e-5)
 

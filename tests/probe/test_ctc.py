@@ -164,7 +164,7 @@ class Scripted:
 def job(folder, rows, steps=12):
     """A run in rounds of four steps that probes after each, and its callback."""
     trainer = tiny.trainer(folder, "simclr", steps=steps, precision="mixed_bfloat16")
-    callback = probing.Probing(rows, trainer.method.encoder, "transformer", every=1)
+    callback = probing.Probing(rows, trainer.method, every=1)
     callback.trainer, rows.steps = trainer, 10
     trainer.callbacks = [callback, Metrics(trainer.run.metrics_file)]
     return trainer, callback
@@ -241,7 +241,8 @@ def test_a_run_begun_without_a_probe_can_go_on_with_one(tmp_path):
 def test_it_probes_about_ten_times_and_after_the_last_round(total, every, expected):
     seen = []
     trainer = SimpleNamespace(total=total, round=4, step=0, save=lambda name: seen.append(trainer.step))
-    probe = probing.Probing(Scripted(*["1"] * len(expected)), None, "cnn", every)
+    method = SimpleNamespace(encoder=None, layer="cnn", result=lambda: None)
+    probe = probing.Probing(Scripted(*["1"] * len(expected)), method, every)
     probe.trainer = trainer
     for epoch in range(total // 4):
         trainer.step += 4

@@ -10,5 +10,3 @@ logging.getLogger("absl").setLevel(logging.ERROR)
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 # Up to 1.4 times as fast on processors where TensorFlow would leave it off: those without instructions for networks.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-# Worker processes that end with batches still on their way: Python frees these, and would say so.
-os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker")

@@ -10,8 +10,10 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from seqclr import __version__
+from seqclr.engine import signals
 from seqclr.errors import UserError
 
 LISTS = {"data", "unlabelled"}  # keys of many paths
@@ -25,7 +27,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs a verb; returns 0: done, 1: the work failed, 2: arguments or data are wrong, 130: interrupted."""
+    """Runs a verb; returns 0: done, 1: the work failed, 2: arguments or data wrong, 130 or 143: stopped by a signal."""
     argv = list(sys.argv[1:] if argv is None else argv)
     if not argv or argv[0] in ("-h", "--help"):
         print("usage: seqclr VERB ...\n\n" + "\n".join(f"  {verb:13} {run.__doc__}" for verb, run in VERBS.items()))
@@ -38,13 +40,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"seqclr: there is no verb '{verb}': {', '.join(VERBS)}", file=sys.stderr)
         return 2
     try:
-        return VERBS[verb](Parser(prog=f"seqclr {verb}", description=VERBS[verb].__doc__), argv[1:]) or 0
+        with signals.raising():
+            return VERBS[verb](Parser(prog=f"seqclr {verb}", description=VERBS[verb].__doc__), argv[1:]) or 0
     except UserError as error:
         print(f"seqclr {verb}: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print(f"seqclr {verb}: interrupted", file=sys.stderr)
-        return 130
+    except signals.Stopped as stopped:
+        print(f"seqclr {verb}: {stopped}", file=sys.stderr)
+        return 128 + stopped.number
     except BrokenPipeError:  # the reader of a pipe, such as `head`, has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
@@ -53,15 +56,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
 
 
+def program(*argv: str) -> NoReturn:
+    """`main` as a process of its own: a signal that comes when all is done is late."""
+    status = main([*argv, *sys.argv[1:]])
+    signals.ignore()
+    sys.exit(status)
+
+
 def _import_tensorflow() -> None:
     """Imports it with stderr closed: it greets every process without a GPU with a page of its C++ log."""
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(nowhere, 2)
-        import tensorflow
+        with signals.leaving(kept):
+            import tensorflow
 
-        tensorflow.config.list_physical_devices()
-        tensorflow.get_logger().setLevel("ERROR")
+            tensorflow.config.list_physical_devices()
+            tensorflow.get_logger().setLevel("ERROR")
     finally:
         os.dup2(kept, 2)
         os.close(kept)
@@ -76,9 +87,10 @@ def pretrain(parser: Parser, argv: list[str]) -> int:
     _import_tensorflow()
     from seqclr.config import PretrainConfig
 
-    args, values = _training_arguments(parser, argv, PretrainConfig, _method_of)
-    from seqclr.engine.pretrain import pretrain
+    with signals.leaving():
+        from seqclr.engine.pretrain import pretrain
 
+    args, values = _training_arguments(parser, argv, PretrainConfig, _method_of)
     return _train(lambda: pretrain(_resolve(PretrainConfig, _method_of, values), args.output, args.resume), args)
 
 
@@ -93,14 +105,16 @@ def finetune(parser: Parser, argv: list[str]) -> int:
     """training on labelled images, of a pretrained encoder or from scratch"""
     _import_tensorflow()
     from seqclr.config import FinetuneConfig
-    from seqclr.recognize import finetune as tuning
+
+    with signals.leaving():
+        from seqclr.engine.setup import architecture_of
+        from seqclr.recognize import finetune as tuning
 
     def method_of(values: dict):
         distill = values.get("distill") if values.get("distill") != "null" else None
         return tuning.method_of(values.get("unlabelled", "[]") != "[]" and values["unlabelled"], distill)
 
     args, values = _training_arguments(parser, argv, FinetuneConfig, method_of)
-    from seqclr.engine.setup import architecture_of
 
     def run():
         pretrained = _resolve(FinetuneConfig, method_of, values).pretrained
@@ -521,4 +535,4 @@ VERBS = {
 }
 
 if __name__ == "__main__":
-    sys.exit(main())
+    program()

@@ -1,8 +1,6 @@
 """`python tools/check.py` is `seqclr check`."""
 
-import sys
-
-from seqclr.cli import main
+from seqclr.cli import program
 
 if __name__ == "__main__":
-    sys.exit(main(["check", *sys.argv[1:]]))
+    program("check")

@@ -1,8 +1,6 @@
 """`python tools/embed.py` is `seqclr embed`."""
 
-import sys
-
-from seqclr.cli import main
+from seqclr.cli import program
 
 if __name__ == "__main__":
-    sys.exit(main(["embed", *sys.argv[1:]]))
+    program("embed")

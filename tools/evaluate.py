@@ -1,8 +1,6 @@
 """`python tools/evaluate.py` is `seqclr evaluate`."""
 
-import sys
-
-from seqclr.cli import main
+from seqclr.cli import program
 
 if __name__ == "__main__":
-    sys.exit(main(["evaluate", *sys.argv[1:]]))
+    program("evaluate")

@@ -1,8 +1,6 @@
 """`python tools/export.py` is `seqclr export`."""
 
-import sys
-
-from seqclr.cli import main
+from seqclr.cli import program
 
 if __name__ == "__main__":
-    sys.exit(main(["export", *sys.argv[1:]]))
+    program("export")

@@ -1,8 +1,6 @@
 """`python tools/finetune.py` is `seqclr finetune`."""
 
-import sys
-
-from seqclr.cli import main
+from seqclr.cli import program
 
 if __name__ == "__main__":
-    sys.exit(main(["finetune", *sys.argv[1:]]))
+    program("finetune")

@@ -1,8 +1,6 @@
 """`python tools/launch.py` is `seqclr launch`."""
 
-import sys
-
-from seqclr.cli import main
+from seqclr.cli import program
 
 if __name__ == "__main__":
-    sys.exit(main(["launch", *sys.argv[1:]]))
+    program("launch")

@@ -1,8 +1,6 @@
 """`python tools/methods.py` is `seqclr methods`."""
 
-import sys
-
-from seqclr.cli import main
+from seqclr.cli import program
 
 if __name__ == "__main__":
-    sys.exit(main(["methods", *sys.argv[1:]]))
+    program("methods")

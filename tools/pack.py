@@ -1,8 +1,6 @@
 """`python tools/pack.py` is `seqclr pack`."""
 
-import sys
-
-from seqclr.cli import main
+from seqclr.cli import program
 
 if __name__ == "__main__":
-    sys.exit(main(["pack", *sys.argv[1:]]))
+    program("pack")

@@ -1,8 +1,6 @@
 """`python tools/predict.py` is `seqclr predict`."""
 
-import sys
-
-from seqclr.cli import main
+from seqclr.cli import program
 
 if __name__ == "__main__":
-    sys.exit(main(["predict", *sys.argv[1:]]))
+    program("predict")

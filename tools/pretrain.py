@@ -1,8 +1,6 @@
 """`python tools/pretrain.py` is `seqclr pretrain`."""
 
-import sys
-
-from seqclr.cli import main
+from seqclr.cli import program
 
 if __name__ == "__main__":
-    sys.exit(main(["pretrain", *sys.argv[1:]]))
+    program("pretrain")

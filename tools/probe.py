@@ -1,8 +1,6 @@
 """`python tools/probe.py` is `seqclr probe`."""
 
-import sys
-
-from seqclr.cli import main
+from seqclr.cli import program
 
 if __name__ == "__main__":
-    sys.exit(main(["probe", *sys.argv[1:]]))
+    program("probe")

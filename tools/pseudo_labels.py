@@ -1,8 +1,6 @@
 """`python tools/pseudo_labels.py` is `seqclr pseudo-labels`."""
 
-import sys
-
-from seqclr.cli import main
+from seqclr.cli import program
 
 if __name__ == "__main__":
-    sys.exit(main(["pseudo-labels", *sys.argv[1:]]))
+    program("pseudo-labels")

@@ -1,8 +1,6 @@
 """`python tools/show_task.py` is `seqclr show-task`."""
 
-import sys
-
-from seqclr.cli import main
+from seqclr.cli import program
 
 if __name__ == "__main__":
-    sys.exit(main(["show-task", *sys.argv[1:]]))
+    program("show-task")

@@ -1,8 +1,6 @@
 """`python tools/show_views.py` is `seqclr show-views`."""
 
-import sys
-
-from seqclr.cli import main
+from seqclr.cli import program
 
 if __name__ == "__main__":
-    sys.exit(main(["show-views", *sys.argv[1:]]))
+    program("show-views")

@@ -1,8 +1,6 @@
 """`python tools/synth.py` is `seqclr synth`."""
 
-import sys
-
-from seqclr.cli import main
+from seqclr.cli import program
 
 if __name__ == "__main__":
-    sys.exit(main(["synth", *sys.argv[1:]]))
+    program("synth")

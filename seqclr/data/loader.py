@@ -8,12 +8,9 @@ from __future__ import annotations
 
 import atexit
 import functools
-import multiprocessing
 import os
-import signal
 import sys
 import tempfile
-import threading
 import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +23,7 @@ from tqdm import tqdm
 from seqclr.data import images
 from seqclr.data.order import Grouped
 from seqclr.data.records import Entry
+from seqclr.data.workers import Workers, told
 from seqclr.errors import UserError
 
 CACHE_BYTES = 2**30
@@ -192,15 +190,24 @@ class Loader:
         # a record's random generator is of its place in the whole, so the shards together give the batches of one
         dataset = dataset.random_map(recipe)[which::shards].batch(batch_size, drop_remainder=True)
         self._dataset, self._processes = dataset, processes
-        self.set_state({"batches": 0})
+        self._batches, self._workers = 0, None
 
     def __iter__(self):
         return self
 
     def __next__(self) -> dict:
-        batch = next(self._iterator)
+        """Raises LoaderFailed or UserError where there is no batch; the position stays where it was."""
+        if self._processes and self._workers is None:
+            self._workers = Workers(self._dataset, self._processes, self._batches)
+        batch = next(self._workers) if self._workers is not None else self._make(self._batches)
         self._batches += 1
         return batch
+
+    def _make(self, index: int) -> dict:
+        try:
+            return self._dataset[index]
+        except Exception as error:
+            raise told(error) from error
 
     def get_state(self) -> dict:
         """The position: `{"batches": how many were taken}`, whatever the number of workers."""
@@ -209,34 +216,12 @@ class Loader:
     def set_state(self, state: dict) -> None:
         self.close()
         self._batches = state["batches"]
-        # grain's reader threads would share one augmentation pipeline between them, which is not reproducible
-        options = grain.ReadOptions(num_threads=0, prefetch_buffer_size=0)
-        iterable = self._dataset[self._batches :].to_iter_dataset(options)
-        if self._processes:
-            options = grain.MultiprocessingOptions(num_workers=self._processes, per_worker_buffer_size=4)
-            iterable = iterable.mp_prefetch(options, _follow)
-        self._iterator = iter(iterable)
 
     def close(self) -> None:
         """Ends the worker processes."""
-        iterator, self._iterator = getattr(self, "_iterator", None), None
-        if iterator is not None and hasattr(iterator, "close"):
-            iterator.close()
-
-
-def _follow(process: int, processes: int) -> None:
-    """A worker leaves signals, which often go to all processes, to the one that saves and ends the run.
-
-    It ends when that one is killed; grain's would go on.
-    """
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
-
-    def watch():
-        multiprocessing.parent_process().join()
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
+        workers, self._workers = self._workers, None
+        if workers is not None:
+            workers.close()
 
 
 class Joined:

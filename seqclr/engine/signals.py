@@ -1,29 +1,95 @@
-"""Ctrl-C and SIGTERM, noted for the loop to stop after its step."""
+"""Ctrl-C and SIGTERM, at every time of a process.
+
+Where nothing is there to lose, they end it (`leaving`); where there is something to clear up, they raise Stopped
+(`raising`); in the training loop they are noted, for it to stop after its step (`noted`).
+"""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
+import sys
 import threading
 
 NUMBERS = (signal.SIGINT, signal.SIGTERM)
 
 
+class Stopped(KeyboardInterrupt):
+    """A signal, of this number, asks for an end."""
+
+    def __init__(self, number: int):
+        super().__init__()
+        self.number = number
+
+    def __str__(self) -> str:
+        return "interrupted" if self.number == signal.SIGINT else f"stopped by {signal.Signals(self.number).name}"
+
+
+@contextlib.contextmanager
+def raising():
+    """Signals raise Stopped, and once more where a destructor swallows it."""
+
+    def unraisable(what):
+        if isinstance(what.exc_value, Stopped):
+            threading.Timer(0.05, os.kill, [os.getpid(), what.exc_value.number]).start()
+        else:
+            hook(what)
+
+    hook, sys.unraisablehook = sys.unraisablehook, unraisable
+    try:
+        with _handled(_raise):
+            yield
+    finally:
+        sys.unraisablehook = hook
+
+
+@contextlib.contextmanager
+def leaving(stderr: int = 2):
+    """Signals end the process: an exception in the middle of an import may be caught, or change what is imported.
+
+    stderr: the descriptor to say it on.
+    """
+
+    def leave(number, frame):
+        os.write(stderr, f"seqclr: {Stopped(number)}\n".encode())
+        os._exit(128 + number)
+
+    with _handled(leave):
+        yield
+
+
 @contextlib.contextmanager
 def noted():
-    """Yields a list that the numbers of these signals go to; a second Ctrl-C stops at once."""
+    """Yields a list that the numbers of these signals go to; a second Ctrl-C raises Stopped."""
     seen: list[int] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield seen
-        return
 
     def note(number, frame):
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGINT, _raise)
         seen.append(number)
 
-    before = {number: signal.signal(number, note) for number in NUMBERS}
-    try:
+    with _handled(note):
         yield seen
+
+
+def ignore() -> None:
+    """For a process that is done."""
+    for number in NUMBERS:
+        signal.signal(number, signal.SIG_IGN)
+
+
+def _raise(number, frame):
+    raise Stopped(number)
+
+
+@contextlib.contextmanager
+def _handled(handler):
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, handler) for number in NUMBERS}
+    try:
+        yield
     finally:
         for number, old in before.items():
             signal.signal(number, old)

@@ -12,9 +12,11 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from seqclr.data.loader import in_order
+from seqclr.data.workers import LoaderFailed
 from seqclr.engine import checkpoints, optimizers, signals
 from seqclr.engine.cluster import ALONE, LOST, Agreement, Place
 from seqclr.engine.run import Run
+from seqclr.errors import UserError
 from seqclr.files import NotWritten
 from seqclr.methods.base import Method
 
@@ -52,7 +54,7 @@ class Trainer:
         method.total_steps, method.steps_per_epoch = self.total, loader.steps_per_epoch
         self.round = min(self.total, max(loader.steps_per_epoch, -(-self.total // 40)))
         self._every = config.checkpoint_every or self.total  # steps between checkpoints within a round
-        self.step = 0
+        self.step, self._position = 0, loader.get_state()
         self.pending: list[dict] = []  # what the steps of this round measured
         self.logs: dict[str, float] = {}  # the means of the last round
         self.last: Path | None = None  # the last checkpoint
@@ -183,7 +185,7 @@ class Trainer:
         """Trains to the last step and returns the last round's figures.
 
         Raises Interrupted after Ctrl-C or SIGTERM, when all is saved, and TrainingFailed where a loss is not finite, a
-        file cannot be written or another worker is gone.
+        file cannot be written, the loader has no more batches (all is saved then) or another worker is gone.
         """
         try:
             with signals.noted() as seen:
@@ -201,6 +203,8 @@ class Trainer:
         """The loop. seen: where signals that ask for a stop are noted."""
         callbacks = keras.callbacks.CallbackList(self.callbacks, model=self.model, epochs=-(-self.total // self.round))
         callbacks.on_train_begin()
+        if stop := self._stop(seen, False):
+            raise Interrupted(f"stopped at step {self.step} of {self.total}: nothing was new", stop)
         bar = tqdm(
             total=self.total * self.config.batch_size,
             initial=self.step * self.config.batch_size,
@@ -214,14 +218,13 @@ class Trainer:
             while self.step < self.total and not self.model.stop_training:
                 if self.step % self.round == 0:
                     callbacks.on_epoch_begin(self.step // self.round)
-                if self.method.relabels(self.step):
-                    self.method.relabel(in_order(self.loader.records, self.config.batch_size))
                 before = self.step
                 for row in self._execute():
                     callbacks.on_train_batch_begin(self.step)
                     self.pending.append(row)
                     self.step += 1
                     callbacks.on_train_batch_end(self.step - 1, row)
+                self._position = self.loader.get_state()
                 tenth = self.step // 10 > before // 10
                 end = self.step % self.round == 0 or self.step == self.total
                 stop = self._stop(seen, end or tenth)
@@ -249,11 +252,24 @@ class Trainer:
         count = min(self.config.steps_per_execution, *(end - self.step % end for end in ends))
         while self.method.phase(self.step + count - 1) != self.method.phase(self.step):
             count -= 1
-        batches = [next(self.loader) for _ in range(count)]
+        batches = self._take(count)
+        if self.method.relabels(self.step):
+            self.method.relabel(in_order(self.loader.records, self.config.batch_size))
         if count == 1:
             return [self._function(frozen, 1)(self._place(batches))]
         logs = self._function(frozen, count)(self._place(batches))
         return [dict(zip(logs, values)) for values in zip(*(value.numpy() for value in logs.values()))]
+
+    def _take(self, count: int) -> list[dict[str, np.ndarray]]:
+        """The next batches; all is saved where there are none."""
+        try:
+            return [next(self.loader) for _ in range(count)]
+        except (LoaderFailed, UserError) as error:
+            if self.pending:
+                self._check(len(self.pending))
+            if self.step:
+                self.save()
+            raise TrainingFailed(f"{error}; {self._kept()}: --resume goes on") from error
 
     def _stop(self, seen: list[int], ask: bool) -> int:
         """The number of the signal to stop for, or 0. Workers ask each other, every ten steps, and stop together."""
@@ -310,7 +326,7 @@ class Trainer:
     def state(self) -> dict:
         stateful = {type(c).__name__: c.get_state() for c in self.callbacks if hasattr(c, "get_state")}
         own = {"step": self.step, "pending": self.pending, "logs": self.logs, "result": self._result()}
-        return {**own, "loader": self.loader.get_state(), "callbacks": stateful}
+        return {**own, "loader": self._position, "callbacks": stateful}
 
     def _result(self) -> dict[str, str]:
         """By the name of a variable that of its copy, where copies are the run's result."""
@@ -339,6 +355,7 @@ class Trainer:
         checkpoints.restore(self.parts(), arrays, self.last)
         self.step, self.pending, self.logs = state["step"], state.get("pending", []), state.get("logs", {})
         self.loader.set_state(state["loader"])
+        self._position = state["loader"]
         for callback in self.callbacks:
             if type(callback).__name__ in state["callbacks"]:  # one that is new to the run starts from nothing
                 callback.set_state(state["callbacks"][type(callback).__name__])

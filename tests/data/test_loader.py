@@ -1,10 +1,6 @@
 """Batches depend on the seed alone: not on workers, on interruptions, or on whether pixels are kept."""
 
-import os
 import pickle
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +11,7 @@ from seqclr.data import images
 from seqclr.data import loader as data_loader
 from seqclr.data.loader import Fitted, Joined, Loader, in_order
 from seqclr.data.records import Entry
+from seqclr.data.workers import LoaderFailed
 from seqclr.errors import UserError
 
 
@@ -34,6 +31,10 @@ def noisy(record: dict, rng: np.random.Generator) -> dict:
 
 def make(workers: int = 0, seed: int = 5, shard: tuple[int, int] = (0, 1)) -> Loader:
     return Loader(Numbers(), noisy, 4, seed, workers, shard)
+
+
+def picky(record: dict, rng: np.random.Generator) -> dict:
+    return {"index": [record["index"]][record["index"] // 20]}
 
 
 def take(loader: Loader, count: int) -> list[dict]:
@@ -84,6 +85,15 @@ def test_passes_see_every_record_once_in_another_order_and_with_other_noise(expe
     assert orders[0].tolist() != orders[1].tolist()
     noise = np.concatenate([batch["noise"] for batch in first + second])
     assert len(np.unique(noise, axis=0)) == 48
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_recipe_that_fails_is_told_with_its_line_and_the_position_stays(workers):
+    loader = Loader(Numbers(), picky, 4, 5, workers)
+    with pytest.raises(LoaderFailed, match=r"^IndexError in .*test_loader.py, line \d+: list index out of range$"):
+        take(loader, 6)
+    assert loader.get_state()["batches"] < 6
+    loader.close()
 
 
 def test_another_seed_gives_other_batches(expected):
@@ -195,29 +205,6 @@ def test_in_order(entries):
     batches = list(in_order(Fitted(entries, 32, 64, "pad"), 2))
     assert [batch["index"].tolist() for batch in batches] == [[0, 1], [2, 3], [4]]
     assert batches[2]["image"].shape == (1, 32, 64, 3)
-
-
-ORPHANS = """
-import multiprocessing, os, signal
-from tests.data.test_loader import Numbers, noisy
-from seqclr.data.loader import Loader
-
-if __name__ == "__main__":
-    loader = Loader(Numbers(), noisy, 4, 0, processes=2)
-    next(loader)
-    print(*[worker.pid for worker in multiprocessing.active_children()], flush=True)
-    os.kill(os.getpid(), signal.SIGKILL)
-"""
-
-
-def test_workers_end_with_a_process_that_is_killed(tmp_path):
-    script = tmp_path / "orphans.py"
-    script.write_text(ORPHANS)
-    root = Path(__file__).parents[2]
-    environment = {**os.environ, "PYTHONPATH": str(root)}
-    # returns when nobody is left who could write to its output
-    done = subprocess.run([sys.executable, script], env=environment, stdout=subprocess.PIPE, timeout=100)
-    assert done.returncode == -signal.SIGKILL and len(done.stdout.split()) == 2
 
 
 def test_the_limits_of_files_go_to_the_workers(tmp_path):

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from seqclr.data.workers import LoaderFailed
 from seqclr.engine import checkpoints, optimizers
 from seqclr.engine.callbacks import Metrics
 from seqclr.engine.optimizers import WarmupCosine
@@ -136,6 +137,49 @@ def test_a_full_disk_is_told_and_costs_nothing_that_was_saved(tmp_path, eagerly,
         "goes on"
     )
     assert checkpoints.load_newest(kept.parent)[0] == kept and not list(tmp_path.rglob("*.partial"))
+
+
+class Ends:
+    """A loader that has no more batches at one place, where a process of it was killed."""
+
+    def __init__(self, loader, last):
+        self.loader, self.last, self.steps_per_epoch = loader, last, loader.steps_per_epoch
+        self.get_state, self.set_state = loader.get_state, loader.set_state
+
+    def __next__(self):
+        if self.get_state()["batches"] == self.last:
+            raise LoaderFailed("a loader process ended")
+        return next(self.loader)
+
+
+@pytest.mark.parametrize("last", [0, 3])
+def test_a_loader_that_fails_costs_nothing(tmp_path, eagerly, last):
+    """In the middle of steps that go to the device at once, too."""
+    whole = measured(tmp_path / "whole", "simsiam", steps=6)
+    whole.fit()
+    first = measured(tmp_path / "parts", "simsiam", steps=6, steps_per_execution=2)
+    first.loader = Ends(first.loader, last)
+    with pytest.raises(TrainingFailed, match="^a loader process ended; .*: --resume goes on") as failed:
+        first.fit()
+    assert ("step-00000002.npz is still good" in str(failed.value)) == (last == 3)
+    second = measured(tmp_path / "parts", "simsiam", steps=6)
+    second.resume()
+    assert second.step == max(0, last - 1)
+    second.fit()
+    assert_equal(whole, second)
+
+
+def test_a_signal_before_the_first_step_leaves_what_is_there(tmp_path, eagerly):
+    """Such as one while the callbacks begin."""
+
+    class Begins(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    job = measured(tmp_path, "simclr", [Begins()], steps=6)
+    with pytest.raises(Interrupted, match="^stopped at step 0 of 6: nothing was new$"):
+        job.fit()
+    assert not list(job.run.checkpoints.iterdir())
 
 
 # no Adam, which would divide rounding errors by themselves

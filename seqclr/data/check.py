@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from seqclr.data import images, lists
+from seqclr.data import images, lists, shards
 from seqclr.data.charset import FRAME_STRIDE, Charset, frames_needed, normalize
 from seqclr.data.records import Entry, survey
 from seqclr.errors import UserError
@@ -25,6 +25,7 @@ from seqclr.errors import UserError
 KINDS = {
     "missing": ("named in a table, but not there", True),
     "unusable": ("rows or labels that cannot be used", True),
+    "changed": ("shards that are not as they were packed", True),
     "unreadable": ("images that cannot be read", True),
     "empty": ("empty labels", True),
     "unknown": ("labels with characters outside the charset", True),
@@ -117,6 +118,7 @@ def check(
         Finding("missing" if fault.missing else "unusable", (_printable(fault.file),), _printable(fault.reason))
         for fault in faults
     ]
+    findings += _changed(paths)
     findings += _unreadable(looks)
     looks = [look for look in looks if look.error is None]
     findings += _labels(looks, allowed, case, (height, width, resize))
@@ -129,6 +131,12 @@ def check(
 def _printable(text: str) -> str:
     """File names that are no UTF-8 cannot be printed as they are."""
     return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _changed(paths: Sequence[str | Path]) -> Iterator[Finding]:
+    for path in filter(shards.is_pack, map(Path, paths)):
+        for shard in shards.changed(path):
+            yield Finding("changed", (shard,), f"{shard} has changed since it was packed: {shards.AGAIN}")
 
 
 # images

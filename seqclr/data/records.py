@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import functools
 import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from seqclr.data import images, shards
+from seqclr.data import images, lmdbs, shards
 from seqclr.errors import UserError
 
 TABLES = {".csv": ",", ".tsv": "\t", ".jsonl": None}
@@ -43,11 +42,7 @@ class Entry:
             return images.read_bytes(self.file) if self.place is None else images.read_frame(self.file, self.place)
         if self.place is not None:
             return shards.read(self.store, self.place)
-        with _environment(self.store).begin() as transaction:
-            data = transaction.get(self.file.encode())
-        if data is None:
-            raise UserError(f"{self.store} has no key {self.file}: its num-samples promises more than it holds")
-        return bytes(data)
+        return lmdbs.read(self.store, self.file)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,7 +134,7 @@ def _all(names: list[str], path: Path, pattern: str | None) -> list[Entry | Faul
     if shards.is_pack(path):
         return _pack(names, path)
     listed = list(_labelled(names, path, pattern))
-    if path.is_file() or _is_lmdb(path):
+    if path.is_file() or lmdbs.is_lmdb(path):
         return listed
     known = {Path(item.file).resolve() for item in listed}
     return listed + [Entry(names[0], str(file)) for file in _walk(path) if file.resolve() not in known]
@@ -191,7 +186,7 @@ def _labelled(names: list[str], path: Path, pattern: str | None) -> Iterable[Ent
         if path.suffix.lower() in images.SUFFIXES:
             return _folder(name, [path], pattern)
         raise UserError(f"{path} is neither a folder, an image nor a table ({', '.join(TABLES)})")
-    if _is_lmdb(path):
+    if lmdbs.is_lmdb(path):
         return _lmdb(name, path)
     if pattern is None and (path / "labels.csv").is_file():
         return _table(name, path / "labels.csv")
@@ -325,37 +320,13 @@ def _expression(pattern: str) -> re.Pattern:
     return re.compile("".join(parts.get(piece, re.escape(piece)) for piece in pieces), re.IGNORECASE)
 
 
-# LMDB, as deep-text-recognition-benchmark lays it out
-
-
-def _is_lmdb(path: Path) -> bool:
-    return (path / "data.mdb").is_file()
-
-
-@functools.lru_cache(maxsize=64)
-def _environment(path: str):
-    import lmdb
-
-    try:
-        return lmdb.open(path, readonly=True, lock=False, readahead=False, meminit=False)
-    except lmdb.Error as error:
-        raise UserError(f"{path} is not an LMDB that can be opened ({error})") from None
+# LMDB
 
 
 def _lmdb(name: str, path: Path) -> Iterator[Entry | Fault]:
-    with _environment(str(path)).begin() as transaction:
-        count = transaction.get(b"num-samples")
-        if count is None or not bytes(count).isdigit():
-            raise UserError(
-                f"{path} has no number under the key num-samples: "
-                "the layout is image-000000001, label-000000001, num-samples"
-            )
-        for number in range(1, int(count) + 1):
-            key, label = f"image-{number:09d}", transaction.get(f"label-{number:09d}".encode())
-            try:
-                yield Entry(name, key, None if label is None else bytes(label).decode("utf-8"), store=str(path))
-            except UnicodeDecodeError:
-                yield Fault(f"{path}:{key}", f"{path} has a label-{number:09d} that is not UTF-8 text")
+    store = str(path)
+    for key, text, wrong in lmdbs.samples(store):
+        yield Entry(name, key, text, store=store) if wrong is None else Fault(f"{store}:{key}", wrong)
 
 
 # packs

@@ -1,16 +1,20 @@
 """Packed images: a folder of ArrayRecord files, a hundred thousand images each, read in any order. Host wing.
 
-    pack.json                            {"version": 1, "count": images, "shards": files, "sources": [name, ...]}
+    pack.json                            {"version": 1, "count": images, "shards": files, "sources": [name, ...],
+                                          "files": [facts, ...]}
     pack-00000-of-00007.arrayrecord      a record for each image, its encoded bytes as they were, and a last one, JSON:
                                          {"version": 1, "sources": [name, ...], "rows": [row, ...]}
 
 A row is `[number of the source, file, text or null, split or null]`. So a shard is whole by itself, and what it holds
-is known from one record. The format is written and read here and nowhere else.
+is known from one record. The facts of a file are `{"bytes": size, "index": digest, "digest": digest}`, of its last
+record and of all of it: listing a pack compares the first two, `seqclr check` the last. The first packs have none.
+The format is written and read here and nowhere else.
 """
 
 from __future__ import annotations
 
 import functools
+import hashlib
 import itertools
 import json
 import os
@@ -18,6 +22,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from seqclr.data.images import check_bytes
 from seqclr.errors import UserError
 
 SUFFIX = ".arrayrecord"
@@ -25,6 +30,7 @@ PACK = "pack.json"
 VERSION = 1
 SHARD_SIZE = 100_000  # images
 OPEN = 512  # shards of a process: most systems allow it 1,024 files
+AGAIN = "copy it again or pack again"
 Row = tuple[int, str, str | None, str | None]
 
 
@@ -41,33 +47,48 @@ def write(folder: Path, images: Iterable[tuple[Row, bytes]], sources: Sequence[s
 
     Raises OSError where the disk is full, UserError where array_record is not installed.
     """
-    counts = []
+    count, files = 0, []
     for number, group in itertools.groupby(enumerate(images), lambda numbered: numbered[0] // size):
-        counts.append(_write_shard(folder / str(number), (image for _, image in group), sources))
-    for number in range(len(counts)):
-        (folder / str(number)).rename(folder / _shard_name(number, len(counts)))
-    facts = {"version": VERSION, "count": sum(counts), "shards": len(counts), "sources": list(sources)}
-    (folder / PACK).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
-    return sum(counts)
+        images_in, facts = _write_shard(folder / str(number), (image for _, image in group), sources)
+        count += images_in
+        files.append(facts)
+    for number in range(len(files)):
+        (folder / str(number)).rename(folder / _shard_name(number, len(files)))
+    pack = {"version": VERSION, "count": count, "shards": len(files), "sources": list(sources), "files": files}
+    (folder / PACK).write_text(json.dumps(pack, indent=1) + "\n", encoding="utf-8")
+    return count
 
 
 def _shard_name(number: int, shards: int) -> str:
     return f"pack-{number:05d}-of-{shards:05d}{SUFFIX}"
 
 
-def _write_shard(path: Path, images: Iterable[tuple[Row, bytes]], sources: Sequence[str]) -> int:
-    """Returns how many images there were."""
+def _write_shard(path: Path, images: Iterable[tuple[Row, bytes]], sources: Sequence[str]) -> tuple[int, dict]:
+    """Returns how many images there were, and the facts of the file."""
     rows = []
     try:
         writer = _array_record().ArrayRecordWriter(str(path), "group_size:1,uncompressed")  # images are compressed
         for row, data in images:
             writer.write(data)
             rows.append(row)
-        writer.write(json.dumps({"version": VERSION, "sources": list(sources), "rows": rows}).encode())
+        index = json.dumps({"version": VERSION, "sources": list(sources), "rows": rows}).encode()
+        writer.write(index)
         writer.close()
     except RuntimeError as error:
         raise OSError(f"{path} cannot be written ({error})") from None
-    return len(rows)
+    return len(rows), {"bytes": path.stat().st_size, "index": _digest(index), "digest": _digest_of(path)}
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
+
+
+def _digest_of(path: str | Path) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    with open(path, "rb") as file:
+        while part := file.read(2**20):
+            digest.update(part)
+    return digest.hexdigest()
 
 
 # reading
@@ -75,60 +96,113 @@ def _write_shard(path: Path, images: Iterable[tuple[Row, bytes]], sources: Seque
 
 def sources(path: Path) -> list[str]:
     """The names of the data sets in a pack or shard; Row counts in this list."""
-    return _facts(path / PACK)["sources"] if path.is_dir() else _listing(str(path))["sources"]
+    return _pack(path / PACK)["sources"] if path.is_dir() else _listing(str(path))["sources"]
 
 
 def rows(path: Path) -> Iterator[tuple[str, int, Row]]:
     """The shard, the place in it and the row of every image of a pack or shard.
 
-    Raises UserError for a shard that is missing, damaged or of another pack.
+    Raises UserError for a shard that is missing, damaged, of another pack or in another's place.
     """
-    known = sources(path)
-    for shard in _shards(path):
-        listing = _listing(shard)
+    known, count = sources(path), 0
+    for shard, facts in _shards(path):
+        listing = _listing(shard, facts)
         if listing["sources"] != known:
             raise UserError(f"{shard} is of another pack than {path / PACK}: copy the whole folder again or pack again")
         for place, (source, file, text, split) in enumerate(listing["rows"]):
             yield shard, place, (source, file, text, split and sys.intern(split))
+        count += len(listing["rows"])
+    if path.is_dir() and count != _pack(path / PACK)["count"]:
+        raise UserError(f"{path / PACK} counts other images than the {count} of its shards: {AGAIN}")
+
+
+def changed(path: Path) -> Iterator[str]:
+    """Reads the whole of a pack; yields each shard whose bytes are not those that were packed. The first packs have no
+    digests, and of one shard by itself nothing is known."""
+    for shard, facts in _shards(path):
+        if facts and _digest_of(shard) != facts["digest"]:
+            yield shard
 
 
 def read(shard: str, place: int) -> bytes:
     """The encoded image at a place of a shard; safe in threads and after a fork."""
     try:
-        return _reader(shard, os.getpid()).read(place, place + 1)[0]  # a range: a list of places takes far longer
+        data = _reader(shard, os.getpid()).read(place, place + 1)[0]  # a range: a list of places takes far longer
     except (RuntimeError, IndexError):
-        raise UserError(f"{shard} is damaged at record {place}: copy it again or pack again") from None
+        raise UserError(f"{shard} is damaged at record {place}: {AGAIN}") from None
+    check_bytes(len(data), f"{shard}, record {place}")
+    return data
 
 
-def _shards(path: Path) -> list[str]:
+def _shards(path: Path) -> Iterator[tuple[str, dict | None]]:
+    """The shards of a pack, or the one, and their facts."""
     if not path.is_dir():
-        return [str(path)]
-    count = _facts(path / PACK)["shards"]
-    return [str(path / _shard_name(number, count)) for number in range(count)]
+        yield str(path), None
+        return
+    pack = _pack(path / PACK)
+    for number in range(pack["shards"]):
+        yield str(path / _shard_name(number, pack["shards"])), pack["files"][number] if "files" in pack else None
 
 
-def _facts(file: Path) -> dict:
+def _pack(file: Path) -> dict:
+    """What a pack.json says."""
     try:
-        facts = json.loads(file.read_text(encoding="utf-8"))
-        version, _ = facts["version"], (facts["sources"], facts["shards"])
-    except (OSError, ValueError, KeyError, TypeError):
-        raise UserError(f"{file} is not what `seqclr pack` writes: copy it again or pack again") from None
-    _check_version(file, version)
-    return facts
+        check_bytes(file.stat().st_size, str(file))
+        pack = json.loads(file.read_text(encoding="utf-8"))
+        _check_version(file, pack["version"])
+        count = pack["shards"]
+        whole = _is_count(pack["count"]) and _is_count(count) and count > 0 and _are_names(pack["sources"])
+        if "files" in pack:
+            whole = whole and len(pack["files"]) == count and all(map(_are_facts, pack["files"]))
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        whole = False
+    if not whole:
+        raise UserError(f"{file} is not what `seqclr pack` writes: {AGAIN}")
+    return pack
 
 
-def _listing(shard: str) -> dict:
+def _listing(shard: str, facts: dict | None = None) -> dict:
+    """The last record of a shard, which must be as its facts say."""
+    if facts and os.path.isfile(shard) and (size := os.path.getsize(shard)) != facts["bytes"]:
+        raise UserError(f"{shard} is damaged, cut short or another: {size} bytes, not {facts['bytes']}: {AGAIN}")
     try:
         reader = _reader(shard, os.getpid())
         count = reader.num_records()
-        listing = json.loads(reader.read(count - 1, count)[0])
-        version, _ = listing["version"], (listing["sources"], listing["rows"])
-    except (RuntimeError, IndexError, ValueError, KeyError, TypeError):
-        raise UserError(
-            f"{shard} is damaged, cut short or no shard that `seqclr pack` wrote: copy it again or pack again"
-        ) from None
-    _check_version(shard, version)
+        index = reader.read(count - 1, count)[0]
+        listing = json.loads(index)
+        _check_version(shard, listing["version"])
+        names, found = listing["sources"], listing["rows"]
+        whole = _are_names(names) and len(found) == count - 1 and all(_is_row(row, len(names)) for row in found)
+    except (RuntimeError, LookupError, ValueError, TypeError, RecursionError):
+        whole = False
+    if not whole:
+        raise UserError(f"{shard} is damaged, cut short or no shard that `seqclr pack` wrote: {AGAIN}")
+    if facts and _digest(index) != facts["index"]:
+        raise UserError(f"{shard} is another than the one that was packed under this name: {AGAIN}")
     return listing
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and value >= 0
+
+
+def _are_names(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(name, str) for name in value)
+
+
+def _are_facts(value: dict) -> bool:
+    return _is_count(value["bytes"]) and _are_names([value["index"], value["digest"]])
+
+
+def _is_row(row: list, sources: int) -> bool:
+    source, file, text, split = row
+    return (
+        type(source) is int
+        and 0 <= source < sources
+        and isinstance(file, str)
+        and (text is None or isinstance(text, str))
+        and (split is None or isinstance(split, str))
+    )
 
 
 def _check_version(file: str | Path, version: int) -> None:

@@ -1,5 +1,6 @@
 """What is packed is read as it was before, in any order and process; what is not whole is named."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -13,6 +14,7 @@ from test_records import draw, store, write
 
 from seqclr import cli
 from seqclr.data import images, pack, shards
+from seqclr.data.check import check
 from seqclr.data.loader import Fitted, Loader
 from seqclr.data.records import find, find_images, find_unlabelled, survey
 from seqclr.errors import UserError
@@ -68,7 +70,10 @@ def test_shards_have_names_that_tell_their_number(packed):
     names = [f"pack-0000{number}-of-00003.arrayrecord" for number in range(3)]
     assert sorted(path.name for path in packed.iterdir()) == [*names, "pack.json"]
     told = json.loads((packed / "pack.json").read_text())
+    files = told.pop("files")
     assert told == {"version": 1, "count": 11, "shards": 3, "sources": ["one", "two"]}
+    assert [facts["bytes"] for facts in files] == [shard(packed, number).stat().st_size for number in range(3)]
+    assert files[1]["digest"] == hashlib.blake2b(shard(packed, 1).read_bytes(), digest_size=16).hexdigest()
 
 
 def test_a_shard_is_read_by_itself(packed):
@@ -147,12 +152,24 @@ def test_a_fork_reads_with_readers_of_its_own(packed):
 # what is not whole
 
 
+def change(packed: Path, **facts) -> Path:
+    """Other facts in pack.json; None: one less."""
+    told = {**json.loads((packed / "pack.json").read_text()), **facts}
+    write(packed / "pack.json", json.dumps({name: fact for name, fact in told.items() if fact is not None}))
+    return packed
+
+
+def test_a_pack_without_digests_is_read(sites, packed):
+    assert facts(find([change(packed, files=None)])) == facts(find(sites))
+    assert not check([packed]).hurts
+
+
 @pytest.mark.parametrize("content", [b"", b"no shard" * 20_000, None])
 def test_a_shard_that_is_foreign_or_cut_short_is_named(packed, content):
     damaged = shard(packed, 1)
     damaged.write_bytes(damaged.read_bytes()[:-1000] if content is None else content)
-    for path in (packed, damaged):
-        with pytest.raises(UserError, match=f"{damaged.name} is damaged, cut short or no shard.*again"):
+    for path in (packed, damaged, change(packed, files=None)):
+        with pytest.raises(UserError, match=f"{damaged.name} is damaged, cut short or (another|no shard).*again"):
             find([path])
 
 
@@ -177,8 +194,94 @@ def test_a_shard_that_is_missing_is_named(packed):
 def test_a_shard_of_another_pack_is_named(packed, tmp_path):
     pack.pack([tmp_path / "two"], tmp_path / "other", shard_size=2)
     shutil.copy(shard(tmp_path / "other", 1), shard(packed, 1))
-    with pytest.raises(UserError, match="pack-00001-of-00003.arrayrecord is of another pack"):
+    with pytest.raises(UserError, match="pack-00001-of-00003.arrayrecord is (another than|damaged, cut short or ano)"):
         find([packed])
+    with pytest.raises(UserError, match="pack-00001-of-00003.arrayrecord is of another pack"):
+        find([change(packed, files=None)])
+
+
+def test_shards_in_each_others_places_are_named(packed):
+    one, two, kept = shard(packed, 0), shard(packed, 1), packed / "kept"
+    one.rename(kept)
+    two.rename(one)
+    kept.rename(two)
+    sizes = one.stat().st_size, two.stat().st_size
+    with pytest.raises(
+        UserError, match="pack-00000-of-00003.arrayrecord is (another than|damaged, cut short or another)"
+    ):
+        find([packed])
+    told = json.loads((packed / "pack.json").read_text())["files"]
+    for row, size in zip(told, sizes):  # as if they were of one size
+        row["bytes"] = size
+    with pytest.raises(UserError, match="pack-00000-of-00003.arrayrecord is another than the one that was packed"):
+        find([change(packed, files=told)])
+
+
+def test_a_shard_that_has_changed_is_found_by_check(packed, capsys):
+    assert cli.main(["check", str(packed)]) == 0
+    changed = shard(packed, 2)
+    content = bytearray(changed.read_bytes())
+    content[-1] ^= 1  # in no record
+    changed.write_bytes(content)
+    assert len(find([packed])) == 10
+    assert cli.main(["check", str(packed)]) == 2
+    assert f"{changed} has changed since it was packed" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"shards": count} for count in (-1, 0, "3", 3.0, True, None, [], 10**9)]
+    + [{"sources": names} for names in ("one", ["one", 2], None, {"one": 1}, 7)]
+    + [
+        {"files": files}
+        for files in (7, "abc", [{}] * 3, [None] * 3, [], [{"bytes": "1", "index": "", "digest": ""}] * 3)
+    ]
+    + [{"count": count} for count in (12, -1, None, "11")]
+    + [{"version": version} for version in (None, "1", [], 2)],
+    ids=str,
+)
+def test_a_pack_json_of_other_types_or_numbers_is_named(packed, wrong):
+    change(packed, **wrong)
+    for path in ([packed], [packed / ".." / packed.name]):
+        with pytest.raises(
+            UserError, match="pack.json (is not what|counts other|is of version)|arrayrecord is missing"
+        ):
+            find(path)
+
+
+def test_a_pack_json_that_is_too_deep_is_named(packed):
+    write(packed / "pack.json", '{"version": ' + "[" * 100_000)
+    with pytest.raises(UserError, match="pack.json is not what `seqclr pack` writes"):
+        find([packed])
+
+
+def write_index(folder: Path, index: object) -> Path:
+    """A shard of one image with another index."""
+    from array_record.python.array_record_module import ArrayRecordWriter
+
+    folder.mkdir(exist_ok=True)
+    writer = ArrayRecordWriter(str(folder / "x.arrayrecord"), "group_size:1,uncompressed")
+    writer.write(b"image")
+    writer.write(index if isinstance(index, bytes) else json.dumps(index).encode())
+    writer.close()
+    return folder / "x.arrayrecord"
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [[[0, "a.png", None]], [[0, "a.png", 5, None]], [[0, 7, None, None]], [["0", "a.png", None, None]], [7], ["abcd"],
+     7, {"a": 1}, [],
+     [[-1, "a.png", None, None]], [[2**40, "a.png", None, None]], [[True, "a.png", None, None]], None,
+     [[0, "a.png", None, ["x"]]], [[0, "a.png", None, None]] * 2],
+    ids=str,
+)  # fmt: skip
+def test_an_index_of_other_types_or_numbers_is_named(tmp_path, rows):
+    index = {"version": 1, "sources": ["one"]}
+    good = write_index(tmp_path / "good", {**index, "rows": [[0, "a.png", None, None]]})
+    assert [entry.file for entry in find_unlabelled([good])] == ["a.png"]
+    bad = write_index(tmp_path / "bad", {**index, "rows": rows})
+    with pytest.raises(UserError, match="x.arrayrecord is damaged, cut short or no shard"):
+        find_unlabelled([bad])
 
 
 def test_another_version_and_a_foreign_pack_json_are_named(packed, monkeypatch):

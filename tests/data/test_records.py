@@ -205,6 +205,16 @@ def store(path: Path, samples: list[tuple[bytes, bytes | None]], count: bytes | 
     return path
 
 
+def take(path: Path, *keys: bytes) -> None:
+    import lmdb
+
+    with lmdb.open(str(path), map_size=2**20) as environment, environment.begin(write=True) as transaction:
+        for key in keys:
+            transaction.delete(key)
+        for number in range(9):
+            transaction.put(b"other-%d" % number, b"x")
+
+
 def test_an_lmdb(tmp_path):
     data = [draw(tmp_path / f"{gray}.png", gray).read_bytes() for gray in (10, 20)]
     entries = find([store(tmp_path / "words", [(data[0], b"one"), (data[1], "zwölf".encode())])])
@@ -221,9 +231,11 @@ def test_an_lmdb_without_labels(tmp_path):
 
 def test_faults_of_an_lmdb(tmp_path):
     data = draw(tmp_path / "a.png").read_bytes()
-    promised = find_unlabelled([store(tmp_path / "short", [(data, b"one")], count=b"2")])
-    with pytest.raises(UserError, match="no key image-000000002"):
-        promised[1].read_bytes()
+    for name, label in (("short", b"one"), ("unlabelled", None)):
+        with pytest.raises(UserError, match="no key image-000000002"):
+            path = store(tmp_path / name, [(data, label), (data, label)], count=b"2")
+            take(path, b"image-000000002", b"label-000000002")
+            find_unlabelled([path])[1].read_bytes()
     with pytest.raises(UserError, match="label-000000001 that is not UTF-8"):
         find([store(tmp_path / "latin", [(data, b"\xe9")])])
     with pytest.raises(UserError, match="num-samples"):

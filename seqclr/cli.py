@@ -29,6 +29,9 @@ class Parser(argparse.ArgumentParser):
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs a verb; returns 0: done, 1: the work failed, 2: arguments or data wrong, 130 or 143: stopped by a signal."""
     argv = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # names and texts that a terminal cannot show are escaped
+            stream.reconfigure(errors="backslashreplace")
     if not argv or argv[0] in ("-h", "--help"):
         print("usage: seqclr VERB ...\n\n" + "\n".join(f"  {verb:13} {run.__doc__}" for verb, run in VERBS.items()))
         return 0
@@ -253,7 +256,8 @@ def _report(figures: dict, file: str | None) -> None:
     if file is None:
         return
     try:
-        Path(file).write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        text = json.dumps(figures, indent=1, ensure_ascii=False) + "\n"
+        Path(file).write_bytes(text.encode("utf-8", "backslashreplace"))  # \\udcff of a name is an escape of JSON too
     except OSError as error:
         raise UserError(f"{file} cannot be written ({error.strerror}): check the path") from None
 

@@ -17,6 +17,7 @@ from PIL import Image
 
 from seqclr import cli
 from seqclr.engine.trainer import Interrupted
+from seqclr.recognize import metrics
 
 ROOT = Path(__file__).parents[1]
 TOOLS = {path.stem.replace("_", "-"): path for path in (ROOT / "tools").glob("*.py")}
@@ -342,6 +343,8 @@ def test_evaluate_writes_its_figures(reader, pages, tmp_path, capsys):
     assert cli.main([str(word) for word in ["evaluate", *words, "--plots", tmp_path / "plots"]]) == 0
     figures = json.loads((tmp_path / "figures.json").read_text())
     measures = {"samples", "edit_distance_accuracy", "exact_match", "exact_match_caseless", "cer", "one_minus_ned"}
+    at = {f"{name}_at_{percent}" for name in ("exact_match", "confidence") for percent in (90, 80, 70)}
+    measures |= {"calibration_error", *at}
     assert measures | {"images_per_second", "sources"} <= set(figures)
     assert (
         figures["samples"] == 48 and 0.3 < figures["edit_distance_accuracy"] <= 1 and figures["images_per_second"] > 0
@@ -351,8 +354,15 @@ def test_evaluate_writes_its_figures(reader, pages, tmp_path, capsys):
         assert measures <= set(source) and source["samples"] == 24
         assert source["cer"] == pytest.approx(figures["cer"])
     with open(tmp_path / "plots" / "predictions.csv", newline="", encoding="utf-8") as stream:
-        assert len(list(csv.DictReader(stream))) == 48
-    assert "pages#2" in capsys.readouterr().out
+        rows = list(csv.DictReader(stream))
+    assert len(rows) == 48 and (tmp_path / "plots" / "reliability.png").is_file()
+    right = [row["text"] == row["read"] for row in rows]
+    wanted = metrics.calibration(right, [float(row["confidence"]) for row in rows])["calibration_error"]
+    assert 0 < figures["calibration_error"] == pytest.approx(wanted, abs=0.02)
+    told = capsys.readouterr().out
+    assert "pages#2" in told
+    assert f"confidence: calibration error {figures['calibration_error']:.4f} (15 bins)" in told
+    assert f"{figures['exact_match_at_90']:.4f} of the surest 90 % (from {figures['confidence_at_90']:.4f} on)" in told
 
 
 def test_probe_writes_its_figures_and_leaves_the_run_as_it_was(pretrained, pages, tmp_path, capsys):
@@ -439,6 +449,25 @@ def test_predict_reads_the_good_ones_and_names_the_bad_one(reader, pages, tmp_pa
     report = json.loads((tmp_path / "read.json").read_text())
     assert [[row["file"], row["text"]] for row in report["predictions"]] == [row[:2] for row in rows]
     assert len(report["unread"]) == 1
+
+
+def test_a_name_that_cannot_be_printed_ends_nothing(reader, pages, tmp_path, monkeypatch, eagerly):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    name = "日本_\udcff.png"  # as Python has a name with the byte FF, which is not UTF-8
+    shutil.copy(next((pages / "images").iterdir()), folder / name)
+    out = io.TextIOWrapper(io.BytesIO(), encoding="cp1252")
+    monkeypatch.setattr(sys, "stdout", out)
+    report = tmp_path / "report.json"
+    assert cli.main(["predict", "--model", str(reader), "--json", str(report), str(folder)]) == 0
+    assert json.loads(report.read_text(encoding="utf-8"))["predictions"][0]["file"] == str(folder / name)
+    words = ["--label-pattern", "{text}.png", "--plots", str(tmp_path / "plots"), "--json", str(report)]
+    assert cli.main(["evaluate", "--model", str(reader), "--data", str(folder), *words]) == 0
+    assert any(row["true"] == "\udcff" for row in json.loads(report.read_text(encoding="utf-8"))["confusions"])
+    out.seek(0)
+    told = out.read()
+    assert told.count("\\u65e5\\u672c_\\udcff.png") == 1 and "\\udcff as " in told
+    assert "日本_\\udcff" in (tmp_path / "plots" / "predictions.csv").read_text(encoding="utf-8")
 
 
 # what a training ends with

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 from PIL import Image
 
@@ -27,17 +28,38 @@ class Service(tf.Module):
     def __init__(self, recognizer: Recognizer):
         super().__init__(name="seqclr")
         self.encoder, self.head = recognizer.encoder, recognizer.head  # so that their variables are saved
-        self._recognizer = recognizer
+        self._recognizer, self._size = recognizer, (recognizer.height, recognizer.width, 3)
         self.serve = tf.function(self._serve, input_signature=[tf.TensorSpec([None], tf.string, "image_bytes")])
         self.predict_image = tf.function(
             self._predict_image, input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8, "image")]
         )
 
     def _serve(self, image_bytes):
-        return self._read_each(lambda data: self._fit(decode_image(data)), image_bytes)
+        pixels, widths, decoded = self._fit_files(image_bytes)
+        found = self._read(pixels, widths)
+        return {
+            "text": tf.where(decoded, found["text"], ""),
+            "confidence": tf.where(decoded, found["confidence"], 0.0),
+        }
 
     def _predict_image(self, image):
-        return self._read_each(self._fit, image)
+        spec = tf.TensorSpec(self._size, tf.uint8), tf.TensorSpec((), tf.int32)
+        return self._read(*tf.map_fn(self._fit, image, fn_output_signature=spec))
+
+    def _fit_files(self, image_bytes):
+        """`_fit` of every file, and which of them could be decoded: the others are white.
+
+        As data sets, because nothing else in a graph goes on after an operation that fails.
+        """
+        white = tf.fill(self._size, tf.constant(255, tf.uint8))
+        nothing = tf.data.Dataset.from_tensors((white, self._recognizer.width, False))
+
+        def fitted(data):
+            one = tf.data.Dataset.from_tensors(data).map(lambda data: (*self._fit(decode_image(data)), True))
+            return one.ignore_errors().concatenate(nothing).take(1)
+
+        rows = tf.data.Dataset.from_tensor_slices(image_bytes).flat_map(fitted)
+        return rows.batch(tf.size(image_bytes, tf.int64)).get_single_element()
 
     def _fit(self, image):
         """`seqclr.data.images.fit` in the graph."""
@@ -49,14 +71,13 @@ class Service(tf.Module):
         scaled = tf.image.resize(image, tf.stack([to_height, filled]), antialias=True)
         scaled = tf.cast(tf.clip_by_value(tf.round(scaled), 0, 255), tf.uint8)
         padded = tf.pad(scaled, [[0, 0], [0, to_width - filled], [0, 0]], constant_values=255)
-        return tf.ensure_shape(padded, (to_height, to_width, 3)), filled
+        return tf.ensure_shape(padded, self._size), filled
 
-    def _read_each(self, fit, pages):
-        size = (self._recognizer.height, self._recognizer.width, 3)
-        spec = (tf.TensorSpec(size, tf.uint8), tf.TensorSpec((), tf.int32))
-        pixels, widths = tf.map_fn(fit, pages, fn_output_signature=spec)
-        ids, confidence = decode.greedy(*self._recognizer.logits(pixels, widths))
-        return {"text": decode.join(ids, self._recognizer.charset.characters), "confidence": confidence}
+    def _read(self, pixels, widths):
+        logits, valid = self._recognizer.logits(pixels, widths)
+        ids = decode.greedy(logits, valid)
+        text = decode.join(ids, self._recognizer.charset.characters)
+        return {"text": text, "confidence": decode.confidence(logits, ids, valid)}
 
 
 def decode_image(data: tf.Tensor) -> tf.Tensor:
@@ -145,7 +166,10 @@ Reads one line of text in an image. Use it only where you are authorised to.
 - Input of `serving_default`: `image_bytes`, string `[B]`: PNG, JPEG, GIF (first frame) or BMP (8 bits or more) files of
   any size. Transparency is laid on white, but for that of GIF. EXIF turns are not applied.
 - Input of `predict_image`: `image`, uint8 `[B, H, W, 3]`, RGB.
-- Output of both: `text`, string `[B]`; `confidence`, float32 `[B]`, the probability of the path that was read, 0 to 1.
+- Output of both: `text`, string `[B]`; `confidence`, float32 `[B]`, 0 to 1, the probability of the text over all paths
+  that spell it. Of an empty text it is 0.
+- A file of `image_bytes` that cannot be decoded (damaged, empty, of another format) gives an empty text and
+  confidence 0; the others of the batch are read as always.
 - Characters ({len(characters)}, case rule `{recognizer.charset.case}`): `{characters}`
 - Pages are brought to {recognizer.height}x{recognizer.width} by `{recognizer.resize}`, antialiased.
 
@@ -182,19 +206,15 @@ class Exported:
     def read(self, entries: Sequence[Entry], beam: int = 1, batch_size: int = 64) -> Iterator[tuple[str, float]]:
         """Text and confidence of each image, in order. Raises UserError for one that cannot be read."""
         for start in range(0, len(entries), batch_size):
-            data = [servable(entry.read_bytes(), entry.name) for entry in entries[start : start + batch_size]]
+            chunk = entries[start : start + batch_size]
+            data = [as_bmp(images.decode(entry.read_bytes(), entry.name)) for entry in chunk]
             result = self._serve(image_bytes=tf.constant(data))
             for text, confidence in zip(result["text"].numpy(), result["confidence"].numpy()):
                 yield text.decode(), float(confidence)
 
 
-def servable(data: bytes, name: str) -> bytes:
-    """The bytes as they are where TensorFlow decodes them as we do, or as PNG: WebP, TIFF, BMP, GIF, EXIF turns."""
-    pixels = images.decode(data, name)
-    image = images.open_image(data, name)
-    plain = image.format in ("PNG", "JPEG") and image.mode in ("1", "L", "P", "RGB", "RGBA", "LA")
-    if plain and images.orientation(image) == 1:
-        return data
+def as_bmp(pixels: np.ndarray) -> bytes:
+    """A file of pixels that were decoded here: TensorFlow does not decode all that is an image to us, nor all alike."""
     stream = io.BytesIO()
-    Image.fromarray(pixels).save(stream, "PNG")
+    Image.fromarray(pixels).save(stream, "BMP")  # nothing else is as quick to write
     return stream.getvalue()

@@ -87,20 +87,13 @@ class SelfTraining(Semisupervised):
         }
 
     def read(self, images: tf.Tensor, widths: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor]:
-        """The averaged weights' texts, `int32 [U, T]` filled with -1, and their probability `float32 [U]`.
-
-        The probability is that of all paths of a text: that of the best path falls with every frame at which it does
-        not matter where a character begins. It is 0 for an empty text.
-        """
+        """The averaged weights' texts, `int32 [U, T]` filled with -1, and their confidence `float32 [U]`."""
         with self.averaged.weights_in_use():
             features, mask = self.encoder(images, widths, training=False)
             logits = self.head(features, training=False)
-        ids, _ = decode.greedy(logits, mask)
-        frames, empty = ids.shape[1], ids == self.classes - 1
-        order = tf.argsort(tf.range(frames) + frames * tf.cast(empty, tf.int32))
-        texts = tf.gather(tf.where(empty, -1, ids), order, batch_dims=1)
-        probability = tf.exp(-ctc_loss(spellable(texts), logits, mask))
-        return tf.stop_gradient(texts), tf.stop_gradient(tf.where(texts[:, 0] >= 0, probability, 0.0))
+        ids, blank = decode.greedy(logits, mask), self.classes - 1
+        texts, confidence = decode.pack(ids, blank), decode.confidence(logits, ids, mask)
+        return tf.stop_gradient(tf.where(texts == blank, -1, texts)), tf.stop_gradient(confidence)
 
     def _ramp(self) -> tf.Tensor:
         steps = tf.cast(self.averaged.updates.value, tf.float32) - self.start + 1

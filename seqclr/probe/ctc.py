@@ -80,7 +80,7 @@ class LinearCTC(LinearHead):
         reads = []
         for start in range(0, len(frames.features), BATCH):
             features, shown = (part[start : start + BATCH] for part in frames)
-            ids, _ = decode.greedy(self.logits(features), shown)
+            ids = decode.greedy(self.logits(features), shown)
             reads += [[i for i in row if i != self.blank] for row in ids.numpy().tolist()]
         return reads
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import time
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -50,7 +51,8 @@ def evaluate(
 ) -> dict:
     """All measures over labelled images, in all and per source; printed, and returned.
 
-    plots: a new folder for predictions.csv, confusions.csv and pictures of both and of the worst errors.
+    plots: a new folder for predictions.csv, confusions.csv, pictures of both and of the worst errors, and the
+    reliability diagram.
     """
     if plots is not None:
         if Path(plots).exists():
@@ -66,23 +68,34 @@ def evaluate(
 
     drop = charset.unknown == "drop"
     texts = [charset.target(entry.text) if drop else charset.normalize(entry.text) for entry in entries]
-    figures = {**measure(entries, texts, reads), "images_per_second": len(entries) / seconds}
+    figures = {**measure(entries, texts, reads, confidences), "images_per_second": len(entries) / seconds}
     print(table(figures))
     if plots is not None:
         draw(Path(plots), entries, texts, reads, confidences)
     return figures
 
 
-def measure(entries: Sequence[Entry], texts: Sequence[str], reads: Sequence[str]) -> dict:
-    """All measures of what was read on some entries, in all and per source, and the confusions, commonest first."""
-    figures: dict = metrics.scores(texts, reads)
-    sources = list(dict.fromkeys(entry.source for entry in entries))
-    figures["sources"] = {
-        source: metrics.scores(
-            *zip(*((text, read) for text, read, entry in zip(texts, reads, entries) if entry.source == source))
-        )
-        for source in sources
-    }
+def measure(
+    entries: Sequence[Entry], texts: Sequence[str], reads: Sequence[str], confidences: Sequence[float] | None = None
+) -> dict:
+    """All measures of what was read on some entries, in all and per source, and the confusions, commonest first.
+
+    With confidences, also what `metrics.calibration` says of them.
+    """
+
+    def scores(rows: Sequence[int]) -> dict:
+        some = [texts[i] for i in rows], [reads[i] for i in rows]
+        figures = metrics.scores(*some)
+        if confidences is not None:
+            right = [text == read for text, read in zip(*some)]
+            figures |= metrics.calibration(right, [confidences[i] for i in rows])
+        return figures
+
+    by_source = defaultdict(list)
+    for i, entry in enumerate(entries):
+        by_source[entry.source].append(i)
+    figures = scores(range(len(entries)))
+    figures["sources"] = {source: scores(rows) for source, rows in by_source.items()}
     counts = metrics.confusions(texts, reads)
     figures["confusions"] = [{"true": a, "read": b, "times": times} for (a, b), times in counts.most_common() if a != b]
     return figures
@@ -102,22 +115,32 @@ def table(figures: dict) -> str:
     worst = ", ".join(f"{a} as {b} x{times}" for a, b, times in named)
     speed = f"{figures['images_per_second']:.0f} images/s; " if "images_per_second" in figures else ""
     lines.append(f"{speed}confusions: {worst or 'none'}")
+    if "calibration_error" in figures:
+        parts = (
+            f"{figures[f'exact_match_at_{c}']:.4f} of the surest {c} % (from {figures[f'confidence_at_{c}']:.4f} on)"
+            for c in metrics.COVERAGES
+        )
+        error = f"calibration error {figures['calibration_error']:.4f} ({metrics.BINS} bins)"
+        lines.append(f"confidence: {error}; exact match {', '.join(parts)}")
     return "\n".join(lines)
 
 
 def draw(folder: Path, entries, texts, reads, confidences) -> None:
     folder.mkdir(parents=True)
     counts = metrics.confusions(texts, reads)
-    with open(folder / "predictions.csv", "w", newline="", encoding="utf-8") as stream:
+    text_file = {"mode": "w", "newline": "", "encoding": "utf-8", "errors": "backslashreplace"}
+    with open(folder / "predictions.csv", **text_file) as stream:
         writer = csv.writer(stream)
         writer.writerow(["file", "source", "text", "read", "confidence"])
         for entry, text, read, confidence in zip(entries, texts, reads, confidences):
             writer.writerow([entry.name, entry.source, text, read, f"{confidence:.4f}"])
-    with open(folder / "confusions.csv", "w", newline="", encoding="utf-8") as stream:
+    with open(folder / "confusions.csv", **text_file) as stream:
         writer = csv.writer(stream)
         writer.writerow(["true", "read", "times"])
         writer.writerows([a, b, times] for (a, b), times in counts.most_common())
     sheets.confusions(counts, folder / "confusions.png")
+    right = [text == read for text, read in zip(texts, reads)]
+    sheets.reliability(metrics.bins(right, confidences), folder / "reliability.png")
     rows = list(zip(entries, texts, reads, confidences))
     wrong = [row for row in rows if row[1] != row[2]]
     wrong.sort(key=lambda row: (metrics.edit_distance_accuracy(row[1], row[2]), -row[3]))

@@ -55,10 +55,14 @@ class Recognizer:
 
     def _read_batch(self, pixels, widths, beam: int):
         logits, valid = self.logits(pixels, widths)
-        return decode.greedy(logits, valid) if beam == 1 else decode.beam_search(logits, valid, beam)
+        ids = decode.greedy(logits, valid) if beam == 1 else decode.beam_search(logits, valid, beam)
+        return ids, decode.confidence(logits, ids, valid)
 
     def read_fitted(self, pixels: np.ndarray, widths: np.ndarray | None, beam: int = 1) -> list[tuple[str, float]]:
-        """Text and confidence of each of `uint8 [B, height, width, 3]`; widths: the columns of image, under `pad`."""
+        """Text and confidence of each of `uint8 [B, height, width, 3]`; widths: the columns of image, under `pad`.
+
+        The confidence is the probability of the text over all its paths, and 0 where the text is empty.
+        """
         ids, confidence = self._read(tf.constant(pixels), None if widths is None else tf.constant(widths), beam)
         blank = self.charset.blank
         return [

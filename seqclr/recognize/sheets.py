@@ -52,5 +52,25 @@ def confusions(counts: Counter, target: Path, most: int = 40) -> None:
     figure.savefig(target, dpi=100)
 
 
+def reliability(bins: Sequence[tuple[int, float, float]], target: Path) -> None:
+    """The reliability diagram of Guo et al. 2017: the part that is right against the confidence, bin by bin.
+
+    bins: of equal width, as of `metrics.bins`. Below it, how many predictions are in each of them.
+    """
+    figure = Figure(figsize=(5, 6), layout="constrained")
+    above, below = figure.subplots(2, sharex=True, height_ratios=(3, 1))
+    starts, width = [i / len(bins) for i in range(len(bins))], 1 / len(bins)
+    counts, means, hits = zip(*bins)
+    above.bar(starts, hits, width, align="edge", edgecolor="white", label="right")
+    above.plot([0, 1], [0, 1], "--", color="gray", label="as it should be")
+    above.plot(*zip(*((mean, hit) for n, mean, hit in bins if n)), "o", color="firebrick", label="mean confidence")
+    above.set(xlim=(0, 1), ylim=(0, 1), ylabel="part that is right", title="reliability of the confidence")
+    above.legend(loc="upper left")
+    below.bar(starts, counts, width, align="edge", edgecolor="white")
+    below.set(xlabel="confidence", ylabel="images")
+    figure.savefig(target, dpi=100)
+
+
 def _plain(text: str) -> str:
+    text = text.encode("utf-8", "backslashreplace").decode()  # of a file name that is not UTF-8
     return text.replace("$", r"\$")  # matplotlib would set it as mathematics

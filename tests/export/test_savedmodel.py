@@ -1,5 +1,6 @@
 """The export reads as its run does: in a process without this package, from every kind of file, in any batch."""
 
+import io
 import json
 import shutil
 import subprocess
@@ -123,17 +124,22 @@ def test_padding_reads_as_the_padded_run_does(padded, reader, files, read):
     assert wanted != read
 
 
-@pytest.mark.parametrize("kind", ["webp", "tiff", "turned", "sixteen_bits", "cmyk", "one_bit_bmp", "clear_gif"])
+OTHERS = ["webp", "tiff", "turned", "sixteen_bits", "cmyk", "one_bit_bmp", "clear_gif", "no_end", "wrong_checksum"]
+
+
+@pytest.mark.parametrize("kind", OTHERS)
 def test_what_tensorflow_does_not_decode_goes_through_predict(exported, reader, pages, tmp_path, kind, capsys, eagerly):
     page = draw(pages, 5, "RGB", SIZES[0])
-    file = tmp_path / f"page.{dict(webp='webp', tiff='tiff', turned='jpg', cmyk='jpg').get(kind, kind[-3:])}"
+    suffixes = dict(webp="webp", tiff="tiff", turned="jpg", cmyk="jpg", one_bit_bmp="bmp", clear_gif="gif")
+    file = tmp_path / f"page.{suffixes.get(kind, 'png')}"
     if kind == "turned":
         exif = Image.Exif()
         exif[0x0112] = 6
         page.rotate(90, expand=True).save(file, exif=exif)
     elif kind == "sixteen_bits":
-        file = file.with_suffix(".png")
         Image.fromarray(np.asarray(page.convert("L")).astype(np.uint16) * 257).save(file)
+    elif kind in DAMAGED:
+        file.write_bytes(DAMAGED[kind](encoded(page)))
     elif kind == "clear_gif":
         page.quantize(8).save(file, transparency=1)
     else:
@@ -147,6 +153,47 @@ def test_what_tensorflow_does_not_decode_goes_through_predict(exported, reader, 
     assert text and text == wanted and float(confidence) == pytest.approx(float(sure), abs=2e-4)
 
 
+def encoded(page: Image.Image) -> bytes:
+    stream = io.BytesIO()
+    page.save(stream, "PNG")
+    return stream.getvalue()
+
+
+def with_wrong_checksum(png: bytes) -> bytes:
+    start = png.index(b"IDAT")
+    end = start + 4 + int.from_bytes(png[start - 4 : start], "big")
+    return png[:end] + bytes([png[end] ^ 255]) + png[end + 1 :]
+
+
+DAMAGED = {"no_end": lambda png: png[:-12], "wrong_checksum": with_wrong_checksum}  # Pillow decodes these all the same
+BAD = {name: damage(encoded(Image.radial_gradient("L"))) for name, damage in DAMAGED.items()} | {
+    "empty": b"",
+    "text": b"this is no image at all, only a text",
+    "half_jpeg": b"\xff\xd8\xff" + bytes(100),
+    "half_gif": b"GIF89a" + bytes(20),
+    "half_bmp": b"BM" + bytes(60),
+}
+
+
+def test_a_bad_image_in_a_batch_is_empty_and_changes_no_other(exported, files, read):
+    good = [file.read_bytes() for file in files[:6]]
+    batch = [data for pair in zip(good, BAD.values()) for data in pair] + list(BAD.values())[len(good) :]
+    found = serve(exported, batch)
+    bad = [row for data, row in zip(batch, found) if data in BAD.values()]
+    assert len(bad) == len(BAD) and set(bad) == {("", 0.0)}
+    assert_same([row for row in found if row not in bad], read[:6], files[:6])
+
+
+def test_nothing_predicted_has_no_confidence(reader, exported, tmp_path, eagerly):
+    shades = (0, 128, 255)
+    for shade in shades:
+        Image.new("RGB", (64, 16), (shade,) * 3).save(tmp_path / f"{shade}.png")
+    blank = entries([tmp_path / f"{shade}.png" for shade in shades])
+    for model, beam in ((reader, 1), (reader, 5), (exported, 1)):
+        for text, confidence in load_reader(str(model), beam).read(blank, beam):
+            assert (confidence == 0) if text == "" else (0 < confidence < 1)
+
+
 def test_evaluate_gives_the_run_and_its_export_the_same_figures(exported, reader, pages, tmp_path):
     figures = []
     for model in (reader, exported):
@@ -154,7 +201,10 @@ def test_evaluate_gives_the_run_and_its_export_the_same_figures(exported, reader
         assert cli.main(["evaluate", "--model", str(model), "--data", str(pages), "--json", str(file)]) == 0
         figures.append(json.loads(file.read_text()))
         figures[-1].pop("images_per_second")
-    assert figures[0] == figures[1]
+    sources = [figure.pop("sources")["pages"] for figure in figures]
+    confusions = [figure.pop("confusions") for figure in figures]
+    assert figures[0] == pytest.approx(figures[1], abs=EXACT) and sources[0] == pytest.approx(sources[1], abs=EXACT)
+    assert confusions[0] == confusions[1]
 
 
 @pytest.mark.parametrize("resize", ["stretch", "pad"])
@@ -219,6 +269,7 @@ def gray_png(levels: np.ndarray, bits: int) -> bytes:
 def test_charset_and_model_card_are_beside_it(exported, reader):
     assert (exported / "charset.json").read_bytes() == (reader / "charset.json").read_bytes()
     card = (exported / "model_card.md").read_text(encoding="utf-8")
+    assert "cannot be decoded" in card and "probability of the text" in card
     assert "`0123456789`" in card and "16x64 by `stretch`" in card and "encoder: tiny" in card
     assert load_reader(str(exported)).charset == Recognizer.load(reader).charset
 

@@ -25,7 +25,7 @@ from seqclr.methods.base import Method
 from seqclr.nn.blocks import LAB
 from seqclr.nn.encoders import POSITIONS, SIZES, build_encoder
 from seqclr.nn.image_encoders import IMAGE_ENCODERS, NO_PADDING
-from seqclr.recipes.views import check_readable
+from seqclr.recipes.readable import check_all
 
 ARCHITECTURE = ("encoder", "height", "width", "resize", "positions")
 CHOICES = {
@@ -58,9 +58,10 @@ def check(config, method: type[Method]) -> None:
         known = ", ".join(name for name in CHOICES["encoder"] if not unsuited(name, method))
         what, why = lacks
         raise UserError(f"encoder '{config.encoder}' is {what}: {method.__name__} takes {known}, as {why}")
-    if config.encoder in SIZES:
-        check_readable(config.views)
-    elif config.resize == "pad":
+    for field in dataclasses.fields(config):
+        if field.name.endswith("views"):
+            check_all(getattr(config, field.name), config.height, config.width, config.resize, config.encoder in SIZES)
+    if config.encoder not in SIZES and config.resize == "pad":
         raise UserError(NO_PADDING)
     if config.steps is None and config.epochs is None:
         raise UserError("steps and epochs are both null: give one of them")

@@ -14,7 +14,8 @@ import numpy as np
 from seqclr.data import images, synth, variety
 from seqclr.data.charset import Charset
 from seqclr.errors import UserError
-from seqclr.recipes.views import Views, check_readable, single, split
+from seqclr.recipes.readable import check_readable
+from seqclr.recipes.views import Views, single, split
 
 FACTS = ("boxes", "font", "background", "colour")  # of a generated page
 BACKGROUNDS = tuple(synth.BACKGROUNDS)

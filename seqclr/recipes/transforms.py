@@ -18,6 +18,8 @@ class Recolour(A.ImageOnlyTransform):
 
     def __init__(self, invert: float = 0.3, p: float = 0.5):
         super().__init__(p=p)
+        if not 0 <= invert <= 1:
+            raise ValueError(f"invert {invert} is not within 0 and 1")
         self.invert = invert
 
     def apply(self, img: np.ndarray, **_) -> np.ndarray:
@@ -33,8 +35,12 @@ class Clutter(A.ImageOnlyTransform):
     lines, dots: the largest number of each.
     """
 
+    MOST = 1000
+
     def __init__(self, lines: int = 3, dots: int = 20, p: float = 0.5):
         super().__init__(p=p)
+        if not (0 <= lines <= self.MOST and 0 <= dots <= self.MOST):
+            raise ValueError(f"lines {lines} and dots {dots} are not within 0 and {self.MOST}")
         self.lines, self.dots = lines, dots
 
     def apply(self, img: np.ndarray, **_) -> np.ndarray:
@@ -83,10 +89,10 @@ class VerticalCrop(Window):
     limit: the largest part of the height that goes.
     """
 
-    readable = True
-
-    def __init__(self, limit: float = 0.15, p: float = 0.5):
+    def __init__(self, limit: float = 0.08, p: float = 0.5):
         super().__init__(p=p)
+        if not 0 <= limit < 1:
+            raise ValueError(f"limit {limit} is not within 0 and 1")
         self.limit = limit
 
     def _draw(self, height, width):
@@ -106,8 +112,6 @@ class Part(Window):
 
 class Strip(Part):
     """What a small view holds of the page at the page's own proportions, from anywhere along the line of text."""
-
-    readable = True
 
     def __init__(self, p: float = 1.0):
         super().__init__(p=p)
@@ -166,6 +170,26 @@ class Place(A.DualTransform):
         return keypoints
 
 
+class Slant(A.Affine):
+    """Shears the page sideways and rotates it, by up to so many degrees; what the border shows fills the room.
+
+    A line is rotated by less the longer it is: its ends move by a tenth of its height at most, and stay in the page.
+    """
+
+    ENDS = 0.1
+
+    def __init__(self, shear: float = 10, rotate: float = 2, p: float = 0.5):
+        sideways = {"x": (-shear, shear), "y": (0, 0)}  # without a y, Albumentations takes 1 degree
+        super().__init__(shear=sideways, rotate=(-rotate, rotate), border_mode=cv2.BORDER_REPLICATE, p=p)
+        self.most = rotate
+
+    def get_params_dependent_on_data(self, params: dict, data: dict) -> dict:
+        height, width = params["shape"][:2]
+        most = min(self.most, float(np.degrees(np.arcsin(min(1, 2 * self.ENDS * height / width)))))
+        self.rotate = -most, most
+        return super().get_params_dependent_on_data(params, data)
+
+
 class Squeeze(Place):
     """Scales the page down, keeping its proportions, and shifts it to anywhere within its old place.
 
@@ -210,5 +234,6 @@ class Roam(Place):
 
 
 OWN = {
-    transform.__name__: transform for transform in (Recolour, Clutter, VerticalCrop, Strip, ResizedCrop, Squeeze, Roam)
+    transform.__name__: transform
+    for transform in (Recolour, Clutter, VerticalCrop, Strip, ResizedCrop, Slant, Squeeze, Roam)
 }

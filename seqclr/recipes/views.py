@@ -12,7 +12,7 @@ for both, gives small views, which a step that takes a part of the page (Strip, 
       - {count: 2, steps: [{name: GaussianBlur}]}
       - {count: 4, size: [1.0, 0.5], steps: [{name: Strip}]}
 
-What flips, mirrors, transposes or crops in the direction of reading would change a text: `check_readable` refuses it.
+What mirrors, turns or cuts a text is refused in recipes/readable.py.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ if sys.modules["albumentations.pytorch"] is None:  # for others to import
 cv2.setNumThreads(0)  # the workers are the parallelism
 PRESETS = Path(__file__).parent / "presets"
 FOLLOWED = np.array([[0.25, 0.5], [0.75, 0.5], [0.5, 0.25], [0.5, 0.75]])  # points of the page, x and y
-UNREADABLE = ("Flip", "Transpose", "Rotate90", "D4", "SquareSymmetry", "Crop", "GridShuffle", "Jigsaw")
+MOST = 64  # views of a group
 
 
 def presets() -> list[str]:
@@ -58,7 +58,7 @@ class Views:
 
     def __init__(self, preset: str, group: int = 0):
         self.preset, self.group = preset, group
-        self._steps = _groups(preset)[group].steps
+        self._steps = groups(preset)[group].steps
         self.cuts = any(getattr(step, "cuts", False) for step in self._steps)
 
     def __call__(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -96,7 +96,7 @@ class Views:
 def drawn(preset: str, copies: int) -> list[tuple[Views, tuple[float, float] | None]]:
     """The views that a picture of a preset shows, with their sizes: as many copies of a list, what groups count."""
     return [
-        (Views(preset, i), group.size) for i, group in enumerate(_groups(preset)) for _ in range(group.count or copies)
+        (Views(preset, i), group.size) for i, group in enumerate(groups(preset)) for _ in range(group.count or copies)
     ]
 
 
@@ -110,22 +110,23 @@ class Group(NamedTuple):
 
 def single(preset: str) -> Views:
     """The views of a preset that is a list; UserError for one of groups."""
-    if len(_groups(preset)) > 1:
+    if len(groups(preset)) > 1:
         raise UserError(f"views '{preset}' come in groups, which are not for single views: take another preset")
     return Views(preset)
 
 
 def split(preset: str) -> tuple[list[Views], list[tuple[Views, tuple[float, float]]]]:
     """The two full views of a preset, and its small ones with their sizes. UserError for other than two full ones."""
-    groups = [(Views(preset, i), group) for i, group in enumerate(_groups(preset))]
-    full = [views for views, group in groups if group.size is None for _ in range(group.count or 2)]
+    made = [(Views(preset, i), group) for i, group in enumerate(groups(preset))]
+    full = [views for views, group in made if group.size is None for _ in range(group.count or 2)]
     if len(full) != 2:
         raise UserError(f"views '{preset}' gives {len(full)} full view(s): groups without a size must make 2")
-    return full, [(views, group.size) for views, group in groups if group.size for _ in range(group.count)]
+    return full, [(views, group.size) for views, group in made if group.size for _ in range(group.count)]
 
 
 @functools.cache
-def _groups(preset: str) -> list[Group]:
+def groups(preset: str) -> list[Group]:
+    """The groups of a preset, of a plain list one; UserError for a file that holds something else."""
     if preset == "none":
         return [Group([])]
     path = PRESETS / f"{preset}.yaml"
@@ -146,8 +147,8 @@ def _group(path: Path, group) -> Group:
     if not isinstance(group, dict) or not {"count", "steps"} <= set(group) <= {"count", "steps", "size"}:
         raise UserError(f"{path}: a group has count and steps, and a size where its views are small; this is '{group}'")
     count, steps, size = group["count"], _steps(path, group["steps"]), group.get("size")
-    if not isinstance(count, int) or count < 1:
-        raise UserError(f"{path}: count {count} of a group: at least 1")
+    if not isinstance(count, int) or not 1 <= count <= MOST:
+        raise UserError(f"{path}: count {count} of a group: at least 1, at most {MOST}")
     if size is None:
         return Group(steps, count)
     size = tuple(size) if isinstance(size, list) else (size, size)
@@ -174,18 +175,16 @@ def _transform(path: Path, step: dict):
     step = {key: tuple(value) if isinstance(value, list) else value for key, value in step.items()}
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error", UserWarning)  # all that Albumentations has for an unknown argument
+            warnings.simplefilter("ignore", UserWarning)  # advice
+            warnings.filterwarnings("error", ".*not valid for transform")  # all that it has for an unknown argument
             made = transform(**step)
-    except (TypeError, ValueError, UserWarning) as error:
-        raise UserError(f"{path}: {name} does not take these arguments ({error})") from None
+    except Exception as error:  # whatever a constructor raises
+        why = " ".join(str(error).split()) or type(error).__name__
+        raise UserError(f"{path}: {name} does not take these arguments ({why})") from None
+    if "image" not in made.targets:
+        raise UserError(f"{path}: {name} is no transform of an image: leave it out")
+    if not 0 <= made.p <= 1:
+        raise UserError(f"{path}: {name} has p {made.p}, a probability: 0 to 1")
     if hasattr(made, "mask_interpolation"):
         made.mask_interpolation = cv2.INTER_LINEAR  # what follows the image is a page, not classes
     return made
-
-
-def check_readable(preset: str) -> None:
-    """Raises UserError for a preset that makes text something else."""
-    for step in (step for group in _groups(preset) for step in group.steps):
-        name = type(step).__name__
-        if any(word in name for word in UNREADABLE) and not getattr(step, "readable", False):
-            raise UserError(f"{preset}: {name} would mirror, turn or cut the text; leave it out")

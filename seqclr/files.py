@@ -13,6 +13,11 @@ class NotWritten(OSError):
     """A file could not be written, such as on a full disk; what was there before is as it was."""
 
 
+def is_utf8(name: str) -> bool:
+    """Whether a file's name, or a text from one, can be written; Python has other bytes as surrogates."""
+    return name.isascii() or not any("\ud800" <= character <= "\udfff" for character in name)
+
+
 @contextlib.contextmanager
 def whole(path: Path, binary: bool = False):
     """`with whole(path) as stream:` writes the file beside and renames it at the end. Raises NotWritten."""

@@ -332,6 +332,9 @@ def test_an_export_overwrites_nothing(refused, reader, tmp_path):
     (tmp_path / "used").mkdir()
     refused("export", "--model", reader, "--output", tmp_path / "used", told=f"{tmp_path / 'used'} exists already")
     refused("export", "--model", reader, "--output", tmp_path / "file" / "export", told="is a file")
+    refused(
+        "export", "--model", reader, "--output", tmp_path / "x\udcff", told="not UTF-8, which TensorFlow cannot open"
+    )
     refused("export", "--model", reader, "--output", tmp_path / "x", "--format", "zip", told="--format")
 
 

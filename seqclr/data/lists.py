@@ -22,6 +22,9 @@ def check_free(path: Path, entries: Sequence[Entry]) -> None:
     store = next((entry.store for entry in entries if entry.store), None)
     if store:
         raise UserError(f"{store} is no folder, so a CSV file cannot list its images: leave it out")
+    odd = next((entry for entry in entries if not files.is_utf8("".join(_row(path, entry)))), None)
+    if odd:
+        raise UserError(f"{odd.name} has a name that is not UTF-8, so a CSV file cannot list it: rename it")
 
 
 def write(path: Path, entries: Sequence[Entry]) -> None:
@@ -30,10 +33,13 @@ def write(path: Path, entries: Sequence[Entry]) -> None:
         with files.whole(path) as stream:
             writer = csv.writer(stream)
             writer.writerow(["file", "text", "split"])
-            writer.writerows([_path_for(path, entry), entry.text or "", entry.split or ""] for entry in entries)
-    except (files.NotWritten, UnicodeError) as error:
-        path.with_suffix(files.PARTIAL).unlink(missing_ok=True)
-        raise UserError(f"{path} cannot be written ({error}): check the path and the names of the files") from None
+            writer.writerows(_row(path, entry) for entry in entries)
+    except files.NotWritten as error:
+        raise UserError(f"{error}: check the path") from None
+
+
+def _row(path: Path, entry: Entry) -> list[str]:
+    return [_path_for(path, entry), entry.text or "", entry.split or ""]
 
 
 def _path_for(path: Path, entry: Entry) -> str:

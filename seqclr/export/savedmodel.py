@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from seqclr import __version__
+from seqclr import __version__, files
 from seqclr.data import images
 from seqclr.data.charset import Charset
 from seqclr.data.records import Entry
@@ -137,6 +137,7 @@ def export(model: str, output: str) -> None:
     target = Path(output)
     if target.exists():
         raise UserError(f"{output} exists already: choose another --output")
+    check_name(target)
     check_can_make(target)
     recognizer = Recognizer.load(model)
     service = Service(recognizer)
@@ -188,12 +189,19 @@ How it was trained:
 """
 
 
+def check_name(folder: Path) -> None:
+    """Raises UserError for a folder that TensorFlow cannot open."""
+    if not files.is_utf8(str(folder)):
+        raise UserError(f"{folder} has a name that is not UTF-8, which TensorFlow cannot open: choose another name")
+
+
 class Exported:
     """An export that reads, with the interface of a Recognizer."""
 
     def __init__(self, folder: Path):
         if not (folder / "charset.json").is_file():
             raise UserError(f"{folder} has no charset.json: it is not an export of ours")
+        check_name(folder)
         self.charset = Charset.load(folder / "charset.json")
         try:
             self._model = tf.saved_model.load(str(folder))  # kept: the signature does not hold its variables

@@ -22,6 +22,7 @@ from seqclr.errors import UserError
 from seqclr.nn.image_encoders import IMAGE_ENCODERS
 from seqclr.probe.ctc import CTCProbe
 from seqclr.probe.rows import Frames, divide, frames_of, means_of
+from seqclr.recognize import sheets
 from seqclr.recognize.recognizer import Recognizer
 
 LEAST = 10  # points that a picture is worth
@@ -113,8 +114,7 @@ def picture(points: np.ndarray, names: np.ndarray, title: str, target: Path) -> 
     axes = figure.subplots()
     for i, name in enumerate(known):
         colour = colours(i if len(known) <= 20 else i / len(known))
-        label = name.replace("$", r"\$")  # matplotlib would set it as mathematics
-        axes.scatter(*points[names == name].T, s=8, color=colour, label=label)
+        axes.scatter(*points[names == name].T, s=8, color=colour, label=sheets.plain(name))
     axes.set(title=title, xticks=[], yticks=[])
     figure.legend(loc="outside right upper", ncols=-(-len(known) // 30), fontsize=8, markerscale=2)
     figure.savefig(target, dpi=100, format="png")

@@ -21,7 +21,7 @@ def predictions(rows: Sequence[tuple], target: Path, columns: int = 4) -> None:
     for axes, (entry, text, read, confidence) in zip(grid, rows):
         axes.imshow(images.decode(entry.read_bytes(), entry.name))
         right = text == read
-        title = f"{_plain(read) or '(nothing)'}  {confidence:.2f}" + ("" if right else f"\nis {_plain(text)}")
+        title = f"{plain(read) or '(nothing)'}  {confidence:.2f}" + ("" if right else f"\nis {plain(text)}")
         axes.set_title(title, fontsize=8, color="black" if right else "firebrick")
     if not rows:
         grid[0].set_title("no errors")
@@ -41,7 +41,7 @@ def confusions(counts: Counter, target: Path, most: int = 40) -> None:
     figure = Figure(figsize=(side, side), layout="constrained")
     axes = figure.subplots()
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    names = [_plain(sign) or "-" for sign in signs]
+    names = [plain(sign) or "-" for sign in signs]
     axes.set_xticks(range(len(signs)), names)
     axes.set_yticks(range(len(signs)), names)
     for i, a in enumerate(signs):
@@ -71,6 +71,7 @@ def reliability(bins: Sequence[tuple[int, float, float]], target: Path) -> None:
     figure.savefig(target, dpi=100)
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """A text as matplotlib sets it as it is."""
     text = text.encode("utf-8", "backslashreplace").decode()  # of a file name that is not UTF-8
     return text.replace("$", r"\$")  # matplotlib would set it as mathematics

@@ -272,4 +272,7 @@ def test_a_clean_list_that_cannot_be_written(tmp_path):
     nothing = make(tmp_path / "nothing", [("a.png", "", "train", 1)])
     with pytest.raises(UserError, match="would be empty"):
         check([nothing], fix=tmp_path / "clean.csv")
+    draw(tmp_path / "odd" / "a\udcff.png", 0)
+    with pytest.raises(UserError, match="has a name that is not UTF-8, so a CSV file cannot list it"):
+        check([tmp_path / "odd"], fix=tmp_path / "clean.csv")
     assert not list(tmp_path.glob("clean*"))

@@ -31,7 +31,8 @@ def test_separate_features_stay_separate_and_the_same_seed_draws_the_same():
 def test_a_picture_has_a_colour_for_each_name(tmp_path):
     points = np.random.default_rng(0).normal(size=(400, 2))
     for count in (4, 15, 36):
-        names = np.array([chr(ord("!") + i % count) for i in range(400)])  # the dollar sign too
+        known = [*(chr(ord("!") + i) for i in range(count - 1)), "\udcff"]  # the dollar sign, and a name not in UTF-8
+        names = np.array([known[i % count] for i in range(400)])
         embeddings.picture(points, names, "title", tmp_path / f"{count}.png")
         with Image.open(tmp_path / f"{count}.png") as image:
             colours = image.convert("RGB").getcolors(2**20)

@@ -99,9 +99,10 @@ def pretrain(parser: Parser, argv: list[str]) -> int:
 
 def _method_of(values: dict):
     """The class of method that the values of a pretraining ask for."""
+    from seqclr.config import typed
     from seqclr.methods import find_method
 
-    return find_method(values.get("method") or "simclr")
+    return find_method(typed("method", "str | None", values.get("method")) or "simclr")
 
 
 def finetune(parser: Parser, argv: list[str]) -> int:
@@ -114,8 +115,7 @@ def finetune(parser: Parser, argv: list[str]) -> int:
         from seqclr.recognize import finetune as tuning
 
     def method_of(values: dict):
-        distill = values.get("distill") if values.get("distill") != "null" else None
-        return tuning.method_of(values.get("unlabelled", "[]") != "[]" and values["unlabelled"], distill)
+        return tuning.method_of(values.get("unlabelled"), values.get("distill"))
 
     args, values = _training_arguments(parser, argv, FinetuneConfig, method_of)
 
@@ -175,11 +175,16 @@ def _words(args, rest: list[str]) -> list[str]:
 
 
 def _given(args) -> dict:
-    return {key: value for key, value in vars(args).items() if value is not None}
+    return {key: _value(value) for key, value in vars(args).items() if value is not None}
 
 
-def _pairs(words: list[str]) -> dict[str, str]:
-    return dict(word.split("=", 1) for word in words)
+def _pairs(words: list[str]) -> dict[str, str | None]:
+    return {key: _value(value) for key, value in (word.split("=", 1) for word in words)}
+
+
+def _value(word):
+    """What is given for a key: `null` takes away what a file or a default says."""
+    return None if word == "null" else word
 
 
 def _merged(values: list[dict]) -> dict:
@@ -196,6 +201,20 @@ def _add_key(parser: Parser, field: dataclasses.Field) -> None:
         form = {"metavar": field.name.rsplit("_")[-1].upper()}
     help = field.metadata.get("help", f"of {field.name}").replace("%", "%%") + default
     parser.add_argument(f"--{field.name.replace('_', '-')}", dest=field.name, help=help, **form)
+
+
+def _add_number(parser: Parser, flag: str, help: str, kind: str = "int", least=0, most=None, **form) -> None:
+    """An option that is a number of a kind within a range."""
+    from seqclr.config import LARGEST, check_range, typed
+
+    name = flag.removeprefix("--").replace("-", "_")
+
+    def read(word: str):
+        check_range(name, value := typed(name, kind, word), least, LARGEST if most is None else most)
+        return value
+
+    default = "" if form.get("default") is None else f" (default: {form['default']})"
+    parser.add_argument(flag, type=read, help=help + default, **form)
 
 
 def _resolve(base: type, method_of: Callable, values: list[dict]):
@@ -235,8 +254,7 @@ def _parse_with_limits(parser: Parser, argv: list[str]):
     limits = dataclasses.fields(Limits)
     for field in limits:
         name = field.name.replace("_", "-")
-        help = f"limit of a file (default: {field.default})"
-        parser.add_argument(f"--{name}", type=int, default=field.default, metavar="N", help=help)
+        _add_number(parser, f"--{name}", "limit of a file", least=1, most=2**40, default=field.default, metavar="N")
     args = parser.parse_args(argv)
     set_limits(Limits(**{field.name: getattr(args, field.name) for field in limits}))
     return args
@@ -265,7 +283,7 @@ def _report(figures: dict, file: str | None) -> None:
 def launch(parser: Parser, argv: list[str]) -> int:
     """several workers of one training, all on this machine"""
     parser.usage = f"{parser.prog} --local N -- VERB ..."
-    parser.add_argument("--local", type=int, required=True, metavar="N", help="how many workers")
+    _add_number(parser, "--local", "how many workers", least=1, most=64, required=True, metavar="N")
     parser.add_argument("words", nargs=argparse.REMAINDER, help="pretrain or finetune, with what belongs to it")
     args = parser.parse_args(argv)
     from seqclr.engine.launch import launch
@@ -275,18 +293,19 @@ def launch(parser: Parser, argv: list[str]) -> int:
 
 def show_task(parser: Parser, argv: list[str]) -> int:
     """draws what a method shows the network, and what it must answer"""
+    from seqclr.config import PretrainConfig, load_yaml
+
     parser.add_argument("--method", help="as `seqclr methods` lists them (default: simclr)")
     parser.add_argument("--data", nargs="+", required=True, metavar="PATH", help="images, as for pretrain")
     parser.add_argument("--output", type=_writable, required=True, metavar="OUT.png")
     parser.add_argument("--config", help="a YAML file of keys, as for pretrain; words key=value come after it")
-    parser.add_argument("--images", type=int, default=8, help="rows of the sheet (default: 8)")
+    _add_number(parser, "--images", "rows of the sheet", least=1, most=1000, default=8)
     args, rest = parser.parse_known_args(argv)
     words = _words(args, rest)
     for word in words:
         if "=" not in word or word.startswith("-"):
             parser.error(f"'{word}' is neither an option nor key=value")
     _import_tensorflow()
-    from seqclr.config import PretrainConfig, load_yaml
     from seqclr.engine.show_task import show_task
 
     values = [load_yaml(args.config)] if args.config else []
@@ -306,7 +325,7 @@ def evaluate(parser: Parser, argv: list[str]) -> int:
     parser.add_argument("--data", nargs="+", required=True, metavar="PATH", help="labelled images")
     parser.add_argument("--split", help="rows of this split only")
     parser.add_argument("--label-pattern", help="labels in file names, as '{text}_{any}.png'")
-    parser.add_argument("--beam", type=int, default=1, metavar="N", help="beam search of this width (default: greedy)")
+    _add_number(parser, "--beam", "beam search of this width, 1 is greedy", least=1, most=1000, default=1, metavar="N")
     parser.add_argument("--plots", metavar="DIR", help="write predictions, confusions and the worst errors there")
     parser.add_argument("--json", type=_writable, help="write the figures to this file")
     args = _parse_with_limits(parser, argv)
@@ -320,6 +339,8 @@ def evaluate(parser: Parser, argv: list[str]) -> int:
 
 def probe(parser: Parser, argv: list[str]) -> int:
     """what can be told from the features of a run, which stay as they are"""
+    from seqclr.config import SEED
+
     parser.add_argument("--model", required=True, help="a run of any kind")
     parser.add_argument("--data", nargs="+", required=True, metavar="PATH", help="labelled images")
     parser.add_argument(
@@ -332,11 +353,11 @@ def probe(parser: Parser, argv: list[str]) -> int:
     )
     parser.add_argument("--split", help="rows of this split only; by default test rows are read, the others learnt on")
     parser.add_argument("--label-pattern", help="labels in file names, as '{text}_{any}.png'")
-    parser.add_argument("--labels", type=int, metavar="N", help="learn on only so many of every source")
-    parser.add_argument("--steps", type=int, help="of the head of ctc and linear (default: 2500)")
-    parser.add_argument("--k", type=int, help="neighbours that vote, of knn (default: 200, or all labels)")
-    parser.add_argument("--temperature", type=float, help="of the votes of knn (default: 0.07)")
-    parser.add_argument("--seed", type=int, default=0, help="of rows, head and new weights")
+    _add_number(parser, "--labels", "learn on only so many of every source", least=1, metavar="N")
+    _add_number(parser, "--steps", "of the head of ctc and linear (default: 2500)", least=1, most=10**8)
+    _add_number(parser, "--k", "neighbours that vote, of knn (default: 200, or all labels)", least=1)
+    _add_number(parser, "--temperature", "of the votes of knn (default: 0.07)", "float", least=1e-3)
+    _add_number(parser, "--seed", "of rows, head and new weights", **SEED, default=0)
     parser.add_argument("--untrained", action="store_true", help="with new weights instead of those of the run")
     parser.add_argument("--json", type=_writable, help="write the figures to this file")
     args = _parse_with_limits(parser, argv)
@@ -362,6 +383,8 @@ def probe(parser: Parser, argv: list[str]) -> int:
 
 def embed(parser: Parser, argv: list[str]) -> int:
     """draws the features of a run as points in a plane"""
+    from seqclr.config import SEED
+
     parser.add_argument("--model", required=True, help="a run of any kind")
     parser.add_argument("--data", nargs="+", required=True, metavar="PATH", help="labelled images")
     parser.add_argument("--output", type=_writable, required=True, metavar="OUT.png")
@@ -370,8 +393,8 @@ def embed(parser: Parser, argv: list[str]) -> int:
     )
     parser.add_argument("--split", help="rows of this split only")
     parser.add_argument("--label-pattern", help="labels in file names, as '{text}_{any}.png'")
-    parser.add_argument("--count", type=int, default=2000, help="points at most (default: 2000)")
-    parser.add_argument("--seed", type=int, default=0, help="of what is drawn, and where")
+    _add_number(parser, "--count", "points at most", least=1, most=100_000, default=2000)
+    _add_number(parser, "--seed", "of what is drawn, and where", **SEED, default=0)
     args = _parse_with_limits(parser, argv)
     _import_tensorflow()
     from seqclr.probe.embeddings import embed
@@ -383,13 +406,15 @@ def embed(parser: Parser, argv: list[str]) -> int:
 
 def pseudo_labels(parser: Parser, argv: list[str]) -> int:
     """writes the clusters that a run found as labels"""
+    from seqclr.config import MANY, SEED
+
     parser.add_argument("--model", required=True, help="a run of any kind")
     parser.add_argument("--output", required=True, metavar="OUT.csv")
-    parser.add_argument(
-        "--clusters", type=int, metavar="N", help="find so many in the features; default: the run's own"
+    _add_number(
+        parser, "--clusters", "find so many in the features; default: the run's own", least=2, most=MANY, metavar="N"
     )
     parser.add_argument("--data", nargs="+", default=[], metavar="PATH", help="images (default: those of the run)")
-    parser.add_argument("--seed", type=int, default=0, help="of the search")
+    _add_number(parser, "--seed", "of the search", **SEED, default=0)
     args = _parse_with_limits(parser, argv)
     _import_tensorflow()
     from seqclr.probe.pseudo_labels import pseudo_labels
@@ -412,7 +437,7 @@ def methods(parser: Parser, argv: list[str]) -> int:
 def predict(parser: Parser, argv: list[str]) -> int:
     """reads images: one line each, of file, text and confidence, between tabs"""
     parser.add_argument("--model", required=True, help="a fine-tuning run or an export")
-    parser.add_argument("--beam", type=int, default=1, metavar="N", help="beam search of this width (default: greedy)")
+    _add_number(parser, "--beam", "beam search of this width, 1 is greedy", least=1, most=1000, default=1, metavar="N")
     parser.add_argument("--json", type=_writable, help="write the predictions to this file")
     parser.add_argument("images", nargs="+", metavar="IMAGE", help="files or folders")
     args = _parse_with_limits(parser, argv)
@@ -445,11 +470,13 @@ def export(parser: Parser, argv: list[str]) -> int:
 
 def check(parser: Parser, argv: list[str]) -> int:
     """what is wrong with a data set, before a run pays for it"""
+    from seqclr.config import SIDE
+
     parser.add_argument("paths", nargs="+", metavar="PATH")
     parser.add_argument("--charset", help="the characters that are allowed (default: those of the labels)")
     parser.add_argument("--case", choices=["keep", "lower", "upper"], default="keep")
-    parser.add_argument("--height", type=int, default=32)
-    parser.add_argument("--width", type=int, default=128)
+    _add_number(parser, "--height", "pixels that every image is brought to", **SIDE, default=32)
+    _add_number(parser, "--width", "pixels that every image is brought to", **SIDE, default=128)
     parser.add_argument("--resize", choices=["stretch", "pad"], default="stretch")
     parser.add_argument("--label-pattern", help="labels in file names, as '{text}_{any}.png'")
     parser.add_argument("--fix", metavar="OUT.csv", help="write the list without what would hurt")
@@ -471,7 +498,7 @@ def pack(parser: Parser, argv: list[str]) -> int:
     parser.add_argument("--output", required=True, metavar="DIR", help="a folder that does not exist yet")
     parser.add_argument("--split", help="rows of this split only")
     parser.add_argument("--label-pattern", help="labels in file names, as '{text}_{any}.png'")
-    parser.add_argument("--shard-size", type=int, default=100_000, metavar="N", help="images a file (default: 100000)")
+    _add_number(parser, "--shard-size", "images a file", least=1, default=100_000, metavar="N")
     args = _parse_with_limits(parser, argv)
     from seqclr.data.pack import pack
 
@@ -482,12 +509,14 @@ def pack(parser: Parser, argv: list[str]) -> int:
 
 def synth(parser: Parser, argv: list[str]) -> int:
     """generated captchas to practise on"""
+    from seqclr.config import SEED
+
     parser.add_argument("--output", required=True, help="a folder that does not exist yet")
-    parser.add_argument("--count", type=int, required=True, help="labelled images")
+    _add_number(parser, "--count", "labelled images", required=True)
     parser.add_argument("--style", default="login", help="a preset or a YAML file; an unknown name lists the presets")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--test", type=int, default=0, help="how many of them get the split test")
-    parser.add_argument("--unlabelled", type=int, default=0, help="further images without labels")
+    _add_number(parser, "--seed", "of what is drawn", **SEED, default=0)
+    _add_number(parser, "--test", "how many of them get the split test", default=0)
+    _add_number(parser, "--unlabelled", "further images without labels", default=0)
     args = parser.parse_args(argv)
     from seqclr.data.synth import generate
 
@@ -498,15 +527,17 @@ def synth(parser: Parser, argv: list[str]) -> int:
 
 def show_views(parser: Parser, argv: list[str]) -> int:
     """draws augmented views of some images as a contact sheet"""
+    from seqclr.config import SEED, SIDE
+
     parser.add_argument("--data", nargs="+", required=True, metavar="PATH")
     parser.add_argument("--views", default="article", help="a preset, none, or a YAML file")
     parser.add_argument("--output", type=_writable, required=True, metavar="OUT.png")
-    parser.add_argument("--height", type=int, default=32)
-    parser.add_argument("--width", type=int, default=128)
+    _add_number(parser, "--height", "pixels that every image is brought to", **SIDE, default=32)
+    _add_number(parser, "--width", "pixels that every image is brought to", **SIDE, default=128)
     parser.add_argument("--resize", choices=["stretch", "pad"], default="stretch")
-    parser.add_argument("--images", type=int, default=8, help="rows of the sheet")
-    parser.add_argument("--copies", type=int, default=6, help="views of each")
-    parser.add_argument("--seed", type=int, default=0)
+    _add_number(parser, "--images", "rows of the sheet", least=1, most=1000, default=8)
+    _add_number(parser, "--copies", "views of each", least=1, most=1000, default=6)
+    _add_number(parser, "--seed", "of what is drawn", **SEED, default=0)
     args = _parse_with_limits(parser, argv)
     from seqclr.recipes.sheet import show_views
 

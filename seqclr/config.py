@@ -1,70 +1,120 @@
 """A run as typed keys: dataclass defaults, then the method's, then a YAML file, then flags and `key=value`.
 
-The keys are flat: those of the run and those of the method (its dataclass fields) stand side by side.
+The keys are flat: those of the run and those of the method (its dataclass fields) stand side by side. Values are data:
+a text is taken as it is written, whatever it looks like.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import difflib
-import math
-from collections.abc import Iterable, Sequence
+import importlib
+import os
+import re
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import IO, Any
 
 import yaml
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
-from seqclr.data.images import Limits
+from seqclr.data.charset import CASES, UNKNOWN
+from seqclr.data.images import MAX_SIDE, Limits
 from seqclr.errors import UserError
 
 LENGTHS = {"steps": "epochs", "epochs": "steps"}
+LARGEST = 2**31 - 1  # of a number without a limit of its own: TensorFlow counts in int32
+SEED = {"least": 0, "most": 2**32 - 1}
+SIDE = {"least": 8, "most": MAX_SIDE}  # of an image, in pixels: of a smaller one the CNN leaves nothing
+WIDEST, DEEPEST, MANY = 2**16, 32, 2**17  # units of a layer, layers of a head, classes or prototypes
+LONGEST = 2**18  # characters of a YAML file
 
 
-def key(default: Any, help: str, least: float | None = None, most: float | None = None) -> Any:
-    """A field with its line of help, and of a number the range that it must lie in."""
-    metadata = {"help": help, "least": least, "most": most}
+def key(
+    default: Any,
+    help: str,
+    *,
+    least: float | None = None,
+    most: float = LARGEST,
+    choices: Sequence | Callable[[], Sequence] = (),
+    free: bool = False,
+) -> Any:
+    """A field with its line of help and with what it may be.
+
+    A number has the least and the most that it may be, a text its choices or, where another module has them, a function
+    that returns them. free: any text, such as a path. One of these is required, but for what is true or false.
+    """
+    if not isinstance(default, bool) and least is None and not choices and not free:
+        raise TypeError("a key needs its range, its choices, or to be free")
+    metadata = {"help": help, "least": least, "most": most, "choices": choices}
     if isinstance(default, list):
         return dataclasses.field(metadata=metadata, default_factory=default.copy)
     return dataclasses.field(metadata=metadata, default=default)
 
 
-def check_range(name: str, value: float | None, least: float | None, most: float | None = None) -> None:
-    """Raises UserError for a number that the key of this name cannot have; None: no limit, no number."""
-    low, high = (-math.inf if least is None else least), (math.inf if most is None else most)
-    if value is not None and (least, most) != (None, None) and not low <= value <= high:
-        raise UserError(f"{name} {value}: {f'{low} to {high}' if high < math.inf else f'at least {low}'}")
+def names_in(*tables: str) -> Callable[[], tuple[str, ...]]:
+    """What gives the names in some tables, `module.TABLE`, that are imported when asked for: they need TensorFlow."""
+
+    def names() -> tuple[str, ...]:
+        places = (table.rpartition(".") for table in tables)
+        return tuple(name for module, _, table in places for name in getattr(importlib.import_module(module), table))
+
+    return names
+
+
+def check_range(name: str, value: float | None, least: float, most: float = LARGEST) -> None:
+    """Raises UserError for a number that the key of this name cannot have, such as NaN; None: no number."""
+    if value is not None and not least <= value <= most:
+        allowed = f"at least {least}" if value < least else f"{least} to {most}"
+        raise UserError(f"{name} {shown(value)}: {allowed}")
+
+
+def check_keys(settings: Any) -> None:
+    """Raises UserError for the first key of a dataclass that is not in its range or none of its choices."""
+    for field in dataclasses.fields(settings):
+        value, limits = getattr(settings, field.name), field.metadata
+        choices = limits["choices"]() if callable(limits["choices"]) else limits["choices"]
+        if value is not None and choices and value not in choices:
+            told = f"'{shown(value)}'" if isinstance(value, str) else shown(value)
+            raise UserError(f"{field.name} {told} is not known: {', '.join(map(str, choices))}")
+        if limits["least"] is not None:
+            check_range(field.name, value, limits["least"], limits["most"])
 
 
 @dataclasses.dataclass
 class RunConfig:
     """What every training has."""
 
-    data: list[str] = key([], "folders of images, tables (CSV, TSV, JSONL), LMDBs or packs")
-    split: str | None = key(None, "rows of this split only")
-    seed: int = key(0, "of weights, shuffling and views", least=0, most=2**32 - 1)
-    height: int = key(32, "pixels that every image is brought to")
-    width: int = key(128, "pixels that every image is brought to")
-    resize: str = key("stretch", "stretch fills the width; pad keeps proportions and masks the rest")
+    data: list[str] = key([], "folders of images, tables (CSV, TSV, JSONL), LMDBs or packs", free=True)
+    split: str | None = key(None, "rows of this split only", free=True)
+    seed: int = key(0, "of weights, shuffling and views", **SEED)
+    height: int = key(32, "pixels that every image is brought to", **SIDE)
+    width: int = key(128, "pixels that every image is brought to", **SIDE)
+    resize: str = key(
+        "stretch", "stretch fills the width; pad keeps proportions and masks the rest", choices=("stretch", "pad")
+    )
     encoder: str = key(
         "tiny",
         "of lines: tiny, small, base; of pictures: resnet9, resnet18, resnet50, alexnet, vit_tiny; "
         "each with _lab: two halves, of lightness and of colour",
+        choices=names_in("seqclr.nn.encoders.SIZES", "seqclr.nn.image_encoders.IMAGE_ENCODERS"),
     )
-    positions: str = key("convolutional", "of lines: none, convolutional, sinusoidal or learned")
-    dropout: float = key(0.1, "in the Transformer and the CTC head", least=0, most=1)
-    views: str = key("article", "augmentation: a preset, none, or a YAML file")
-    epochs: int | None = key(None, "passes over the data", least=1)
-    steps: int | None = key(None, "batches, instead of epochs", least=1)
+    positions: str = key(
+        "convolutional",
+        "of lines: none, convolutional, sinusoidal or learned",
+        choices=names_in("seqclr.nn.encoders.POSITIONS"),
+    )
+    dropout: float = key(0.1, "in the Transformer and the CTC head", least=0, most=0.99)
+    views: str = key("article", "augmentation: a preset, none, or a YAML file", free=True)
+    epochs: int | None = key(None, "passes over the data", least=1, most=10**6)
+    steps: int | None = key(None, "batches, instead of epochs", least=1, most=10**8)
     batch_size: int = key(64, "images in a batch, over all devices", least=1)
     accumulate: int = key(
         1, "parts of a batch that take turns in the network, to save memory; batch norm sees a part", least=1
     )
     steps_per_execution: int = key(
-        1, "steps that devices take without waiting for Python; more where they are short", least=1
+        1, "steps that devices take without waiting for Python; more where they are short", least=1, most=10**4
     )
-    optimizer: str = key("adamw", "sgd, adamw, lamb or lars")
+    optimizer: str = key("adamw", "sgd, adamw, lamb or lars", choices=names_in("seqclr.engine.optimizers.OPTIMIZERS"))
     learning_rate: float = key(1e-3, "at the end of the warm-up; a cosine to zero follows", least=0)
     momentum: float = key(0.9, "of sgd and lars", least=0, most=1)
     weight_decay: float = key(
@@ -75,14 +125,20 @@ class RunConfig:
     )
     warmup: float = key(0.05, "part of the steps in which the learning rate rises from zero", least=0, most=1)
     clip: float = key(1.0, "largest norm of the gradient; 0 for none", least=0)
-    precision: str = key("auto", "auto, float32, mixed_bfloat16 or mixed_float16")
+    precision: str = key(
+        "auto", "auto, float32, mixed_bfloat16 or mixed_float16", choices=names_in("seqclr.engine.precision.PRECISIONS")
+    )
     deterministic: bool = key(False, "bitwise the same weights from the same command, on the same machine")
-    processes: int | None = key(None, "processes that make the views; by default one for every two cores", least=0)
-    workers: str | None = key(None, "host:port of every machine, between commas; by default what TF_CONFIG says")
-    worker: int = key(0, "which of the workers this is; the first, 0, is the chief, who alone writes")
+    processes: int | None = key(
+        None, "processes that make the views; by default one for every two cores", least=0, most=1024
+    )
+    workers: str | None = key(
+        None, "host:port of every machine, between commas; by default what TF_CONFIG says", free=True
+    )
+    worker: int = key(0, "which of the workers this is; the first, 0, is the chief, who alone writes", least=0)
     checkpoint_every: int | None = key(None, "steps between checkpoints; by default at the end of every round", least=1)
-    max_bytes: int = key(Limits.max_bytes, "of a file; larger ones are not opened", least=1)
-    max_pixels: int = key(Limits.max_pixels, "of an image, or of all frames of an animation", least=1)
+    max_bytes: int = key(Limits.max_bytes, "of a file; larger ones are not opened", least=1, most=2**40)
+    max_pixels: int = key(Limits.max_pixels, "of an image, or of all frames of an animation", least=1, most=2**40)
     max_frames: int = key(Limits.max_frames, "of an animation, where its frames are read", least=1)
     profile: bool = key(False, "write a profile of steps 11 to 20 into the run, for TensorBoard's profile plugin")
     tensorboard: bool = key(False, "write TensorBoard logs into the run (needs the extra [tensorboard])")
@@ -93,14 +149,20 @@ class PretrainConfig(RunConfig):
     """Self-supervised pretraining on images without labels."""
 
     method: str = key(
-        "simclr", "as `seqclr methods` lists them: simclr, simsiam, generated_simclr, swav, deep_cluster, ..."
+        "simclr",
+        "as `seqclr methods` lists them: simclr, simsiam, generated_simclr, swav, deep_cluster, ...",
+        choices=names_in("seqclr.methods.METHODS"),
     )
-    epochs: int | None = key(20, "passes over the data", least=1)
-    init: str | None = key(None, "a run whose encoder to start from")
+    epochs: int | None = key(20, "passes over the data", least=1, most=10**6)
+    init: str | None = key(None, "a run whose encoder to start from", free=True)
     probe: str | None = key(
-        None, "labelled data: a probe of frozen features chooses the best checkpoint; test rows stay out"
+        None, "labelled data: a probe of frozen features chooses the best checkpoint; test rows stay out", free=True
     )
-    probe_kind: str | None = key(None, "ctc, linear or knn; by default ctc for lines and knn for pictures")
+    probe_kind: str | None = key(
+        None,
+        "ctc, linear or knn; by default ctc for lines and knn for pictures",
+        choices=names_in("seqclr.probe.probing.PROBES"),
+    )
     probe_every: int | None = key(None, "rounds between probes; by default about ten in the run", least=1)
     probe_labels: int | None = key(None, "probe with only so many labels of every source, drawn by the seed", least=1)
     same_source: int = key(1, "images of one source that come together in a batch; 1 mixes all", least=1)
@@ -110,17 +172,21 @@ class PretrainConfig(RunConfig):
 class FinetuneConfig(RunConfig):
     """Training a recognizer on labelled images."""
 
-    steps: int | None = key(2500, "batches, instead of epochs", least=1)
+    steps: int | None = key(2500, "batches, instead of epochs", least=1, most=10**8)
     learning_rate: float = key(2e-3, "at the end of the warm-up; a cosine to zero follows", least=0)
-    pretrained: str | None = key(None, "a pretraining run; without it, from scratch")
-    unlabelled: list[str] = key([], "images to learn from without labels, as data; adds keys of its own")
-    distill: str | None = key(None, "a run that teaches what it reads in the unlabelled, in its charset and case")
+    pretrained: str | None = key(None, "a pretraining run; without it, from scratch", free=True)
+    unlabelled: list[str] = key([], "images to learn from without labels, as data; adds keys of its own", free=True)
+    distill: str | None = key(
+        None, "a run that teaches what it reads in the unlabelled, in its charset and case", free=True
+    )
     labels: int | None = key(None, "use only so many labels of every source, drawn by the seed", least=1)
-    label_pattern: str | None = key(None, "labels in file names, as '{text}_{any}.png'")
-    validation: str | None = key(None, "labelled data to validate on; by default a tenth of the labels is held out")
-    charset: str | None = key(None, "the characters; by default those of the labels")
-    case: str = key("keep", "keep, lower or upper: for labels, charset and metrics alike")
-    unknown: str = key("error", "what a character outside the charset does: error, or drop it")
+    label_pattern: str | None = key(None, "labels in file names, as '{text}_{any}.png'", free=True)
+    validation: str | None = key(
+        None, "labelled data to validate on; by default a tenth of the labels is held out", free=True
+    )
+    charset: str | None = key(None, "the characters; by default those of the labels", free=True)
+    case: str = key("keep", "keep, lower or upper: for labels, charset and metrics alike", choices=tuple(CASES))
+    unknown: str = key("error", "what a character outside the charset does: error, or drop it", choices=UNKNOWN)
     patience: int | None = key(None, "stop after so many rounds without a better validation", least=1)
 
 
@@ -128,26 +194,64 @@ def resolve(base: type, method: type | None, values: Sequence[dict[str, Any]] = 
     """The configuration of a run, as an object with one attribute per key.
 
     base: PretrainConfig or FinetuneConfig. method: a Method class, whose fields become keys too. values: settings by
-    key, a later one over an earlier; strings are read as the key's type. Raises UserError for an unknown key or a value
-    of a wrong type.
+    key, a later one over an earlier; as `typed` takes them. Raises UserError for an unknown key, and for a value of a
+    wrong type, outside its range or none of its choices.
     """
     own = dataclasses.fields(method) if method else ()
     fields = [(f.name, f.type, dataclasses.field(default=f.default, metadata=f.metadata)) for f in own]
     schema = dataclasses.make_dataclass(base.__name__, fields, bases=(base,), namespace={"__module__": __name__})
-    merged = OmegaConf.structured(schema)
+    types = {field.name: field.type for field in dataclasses.fields(schema)}
+    chosen: dict[str, Any] = {}
     for setting in [method.defaults if method else {}, *values]:
         for name, value in setting.items():
-            if name not in merged:
-                raise UserError(f"the key '{name}' does not exist: {hint(name, merged)}")
-            if isinstance(value, str) and (value == "null" or value.startswith("[")):
-                value = yaml.safe_load(value)
-            try:
-                OmegaConf.update(merged, name, value)
-                if value is not None and name in LENGTHS:  # the one that is given counts
-                    merged[LENGTHS[name]] = None
-            except OmegaConfBaseException as error:
-                raise UserError(f"{name}={value} does not fit: {str(error).splitlines()[0]}") from None
-    return OmegaConf.to_object(merged)
+            if name not in types:
+                raise UserError(f"the key '{shown(name)}' does not exist: {hint(name, types)}")
+            chosen[name] = typed(name, types[name], value)
+            if value is not None and name in LENGTHS:  # the one that is given counts
+                chosen[LENGTHS[name]] = None
+    resolved = schema(**chosen)
+    check_keys(resolved)
+    return resolved
+
+
+def typed(name: str, kind: str, value: Any) -> Any:
+    """The value of a key of a kind, as dataclasses write it: bool, int, float, str, `list[...]` of these, `... | None`.
+
+    A number is read from text, and a single value is a list of one; nothing else is turned into anything. Raises
+    UserError for what does not fit.
+    """
+    plain = kind.removesuffix(" | None")
+    if value is None and plain != kind:
+        return None
+    if plain.startswith("list["):
+        items = [] if value is None else value if isinstance(value, list | tuple) else [value]
+        return [typed(name, plain[5:-1], item) for item in items]
+    wrong = f"{name}={shown(value)} does not fit: "
+    if plain == "str":
+        if not isinstance(value, str | os.PathLike):
+            raise UserError(f"{wrong}it is a text, so put it in quotes")
+        if "\0" in os.fspath(value):
+            raise UserError(f"{wrong}no text has a NUL character")
+        return os.fspath(value)
+    if plain == "bool":
+        if str(value).lower() not in ("true", "false"):
+            raise UserError(f"{wrong}true or false")
+        return str(value).lower() == "true"
+    number = {"int": int, "float": float}[plain]
+    taken = (int, str) if number is int else (int, float, str)
+    try:
+        if isinstance(value, bool) or not isinstance(value, taken):
+            raise ValueError
+        return number(value)
+    except (ValueError, OverflowError):
+        raise UserError(f"{wrong}a {'whole ' if number is int else ''}number") from None
+
+
+def shown(value: Any) -> str:
+    """A value in a sentence: on one line, and not long."""
+    text = str(value)
+    text = text if text.isprintable() else repr(text)[1:-1]
+    return text if len(text) <= 120 else f"{text[:117]}..."
 
 
 def hint(name: str, known: Iterable[str]) -> str:
@@ -156,22 +260,66 @@ def hint(name: str, known: Iterable[str]) -> str:
     return f"did you mean {close[0]}?" if close else f"known are {', '.join(sorted(known))}"
 
 
-def load_yaml(file: str | Path) -> dict:
+class _Loader(yaml.SafeLoader):
+    """Data alone: no tags but YAML's own, no aliases, of which a few make millions of values, and no key twice."""
+
+    def compose_node(self, parent, index):
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.composer.ComposerError(None, None, "aliases are not taken", self.peek_event().start_mark)
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node, deep=False):
+        mapping = super().construct_mapping(node, deep)
+        if len(mapping) < len(node.value):
+            raise yaml.constructor.ConstructorError(None, None, "a key is there twice", node.start_mark)
+        return mapping
+
+
+class _Dumper(yaml.SafeDumper):
+    """What `_Loader` reads as it was."""
+
+
+for each in (_Loader, _Dumper):  # 1e5 is a number, as in YAML 1.2; to 1.1 it is one only as 1.0e+5
+    number = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+")
+    each.add_implicit_resolver("tag:yaml.org,2002:float", number, list("-+0123456789"))
+
+
+def read_yaml(file: str | Path) -> Any:
+    """What a YAML file holds: lists, mappings, texts, numbers. Raises UserError where it cannot be read."""
     try:
-        loaded = OmegaConf.load(file)
+        with open(file, encoding="utf-8-sig") as stream:
+            text = stream.read(LONGEST + 1)
     except OSError as error:
         raise UserError(f"{file} cannot be opened ({error.strerror}): check the path") from None
-    except Exception as error:  # the YAML parser's own, of many kinds
-        raise UserError(f"{file} is not YAML ({str(error).splitlines()[0]})") from None
-    values = OmegaConf.to_container(loaded)
+    except UnicodeDecodeError:
+        raise UserError(f"{file} is not a YAML file, as it is not UTF-8: save it as that") from None
+    if len(text) > LONGEST:
+        raise UserError(f"{file} has more than {LONGEST} characters: give a list of keys and values")
+    try:
+        return yaml.load(text, _Loader)
+    except yaml.MarkedYAMLError as error:
+        line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
+        raise UserError(f"{file} is not a YAML file that can be taken ({line}{shown(error.problem)})") from None
+    except RecursionError:
+        raise UserError(f"{file} is nested too deeply: give a list of keys and values") from None
+    except Exception as error:  # of its constructors, of many kinds
+        raise UserError(f"{file} is not a YAML file that can be taken ({shown(str(error).splitlines()[0])})") from None
+
+
+def load_yaml(file: str | Path) -> dict:
+    """The keys and values of a YAML file. Raises UserError where it cannot be read or is something else."""
+    values = read_yaml(file)
     if not isinstance(values, dict):
         raise UserError(f"{file} is not a list of 'key: value' lines")
+    for name in values:
+        if not isinstance(name, str):
+            raise UserError(f"{file}: the key '{shown(name)}' does not exist, as keys are words")
     return values
 
 
 def save(config: Any, stream: IO[str]) -> None:
     """Writes every key of a resolved configuration as YAML."""
-    OmegaConf.save(OmegaConf.create(dataclasses.asdict(config)), stream)
+    yaml.dump(dataclasses.asdict(config), stream, _Dumper, allow_unicode=True, sort_keys=False)
 
 
 def fields_of(cls: type, config: Any) -> dict[str, Any]:

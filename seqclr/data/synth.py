@@ -5,6 +5,8 @@ differ from its defaults. A page depends on its style and its random generator a
 its seed, and a larger one begins with the same pages as a smaller one.
 """
 
+from __future__ import annotations
+
 import csv
 import math
 import os
@@ -18,12 +20,10 @@ from typing import NamedTuple
 
 import captcha.image
 import numpy as np
-import yaml
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 from PIL import Image, ImageColor, ImageDraw, ImageFilter, ImageFont, ImageOps
 from tqdm import tqdm
 
+from seqclr.config import read_yaml, typed
 from seqclr.errors import UserError
 
 PRESETS = Path(__file__).parent / "styles"
@@ -97,6 +97,7 @@ class Style:
 LOWEST = {"length": 1, "font_sizes": 6, "width": 16, "height": 16, "curves": 0, "lines": 0, "dashes": 0, "dots": 0,
           "inversions": 0, "blur": 0}  # fmt: skip
 FORMATS = ("png", "jpg")
+MOST = 4096  # of every number: pixels of a side, strokes, degrees
 
 
 # ---- styles ----
@@ -116,27 +117,21 @@ def load_style(name: str | os.PathLike) -> Style:
     path = PRESETS / f"{name}.yaml" if str(name) in style_names() else Path(name)
     if not path.is_file():
         raise UserError(f"no style {str(name)!r}: give a YAML file or one of {', '.join(style_names())}")
-    mapping, defaults = _read_mapping(path), vars(Style())
-    unknown = [key for key in mapping if key not in defaults]
-    if unknown:
-        raise UserError(f"{path}: unknown key {unknown[0]!r}; the known keys are {', '.join(defaults)}")
-    try:
-        style = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Style), mapping))
-    except OmegaConfBaseException as error:
-        key = str(error.full_key).partition("[")[0]  # of length[0], length
-        raise UserError(f"{path}: {key} is {mapping[key]!r}; write it like its default, {defaults[key]!r}") from error
-    _check(style, path)
-    return style
-
-
-def _read_mapping(path: Path) -> dict:
-    try:
-        mapping = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is not a YAML file: {' '.join(str(error).split())}") from error
+    mapping, types, defaults = read_yaml(path) or {}, {f.name: f.type for f in fields(Style)}, vars(Style())
     if not isinstance(mapping, dict):
         raise UserError(f"{path} holds no keys: write lines such as 'length: [4, 5]'")
-    return mapping
+    unknown = [key for key in mapping if key not in types]
+    if unknown:
+        raise UserError(f"{path}: unknown key {unknown[0]!r}; the known keys are {', '.join(types)}")
+    chosen = {}
+    for key, value in mapping.items():
+        try:
+            chosen[key] = typed(key, types[key], value)
+        except UserError as error:
+            raise UserError(f"{path}: {error}; write it like its default, {defaults[key]!r}") from None
+    style = Style(**chosen)
+    _check(style, path)
+    return style
 
 
 def _check(style: Style, source: Path) -> None:
@@ -146,7 +141,10 @@ def _check(style: Style, source: Path) -> None:
         if not right:
             raise UserError(f"{source}: {key} is {getattr(style, key)!r} but must be {must}")
 
-    for key in (f.name for f in fields(Style) if f.type in (list[int], list[float])):
+    for key, value in vars(style).items():
+        numbers = [item for item in (value if isinstance(value, list) else [value]) if isinstance(item, int | float)]
+        need(all(abs(number) <= MOST for number in numbers), key, f"at most {MOST}")
+    for key in (f.name for f in fields(Style) if f.type in ("list[int]", "list[float]")):
         limits, lowest = getattr(style, key), LOWEST.get(key, -math.inf)
         must = "two numbers, the lower one first" + (f", from {lowest} up" if key in LOWEST else "")
         need(len(limits) == 2 and lowest <= limits[0] <= limits[1], key, must)

@@ -31,6 +31,8 @@ def find_place(workers: str | None, worker: int) -> Place:
     workers: `host:port` of all of them, between commas, the same on all machines. worker: which of them this is.
     Raises UserError for a list that is none.
     """
+    if workers is None and worker:
+        raise UserError(f"worker {worker}: give with workers the list that it is one of")
     if workers is not None:
         os.environ["TF_CONFIG"] = json.dumps(_task(workers, worker))
     try:
@@ -44,9 +46,10 @@ def find_place(workers: str | None, worker: int) -> Place:
 
 def _task(workers: str, worker: int) -> dict:
     hosts = workers.split(",")
-    wrong = [host for host in hosts if not re.fullmatch(r"[^\s:]+:\d{1,5}", host)]
-    if wrong:
-        raise UserError(f"workers: '{wrong[0]}' is not host:port, such as 10.0.0.1:2222")
+    for host in hosts:
+        address = re.fullmatch(r"[^\s:]+:(\d{1,5})", host, re.ASCII)
+        if address is None or not 1 <= int(address[1]) <= 65535:
+            raise UserError(f"workers: '{host}' is not host:port, such as 10.0.0.1:2222, with a port of 1 to 65535")
     if len(set(hosts)) < len(hosts):
         raise UserError(f"workers '{workers}' names one twice")
     if not 0 <= worker < len(hosts):

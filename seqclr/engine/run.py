@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
-from omegaconf import OmegaConf
 
 from seqclr import config as configuration
 from seqclr import files
@@ -60,7 +60,7 @@ class Run:
         self.checkpoints.mkdir(exist_ok=True)
         self.plots.mkdir(exist_ok=True)
 
-    def config(self):
+    def config(self) -> SimpleNamespace:
         """The resolved configuration, as written; what every training has is there and of the right type."""
         values = configuration.load_yaml(self.config_file)
         common = {field.name for field in dataclasses.fields(configuration.RunConfig)}
@@ -70,7 +70,7 @@ class Run:
             )
         except UserError as error:
             raise UserError(f"{self.config_file}: {error}") from None
-        return OmegaConf.create({**values, **dataclasses.asdict(typed)})
+        return SimpleNamespace(**{**values, **dataclasses.asdict(typed)})
 
     def best(self) -> tuple[Path, dict[str, np.ndarray]]:
         """The checkpoint that validated best, or the newest where nothing was validated: its path and arrays.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import sys
 from collections.abc import Callable
@@ -11,30 +10,21 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from seqclr.config import check_range
 from seqclr.data import images
 from seqclr.data.loader import Fitted, Loader
 from seqclr.data.sequences import Sequences
 from seqclr.engine import checkpoints
 from seqclr.engine.cluster import ALONE, Place, choose_strategy, find_place
-from seqclr.engine.optimizers import OPTIMIZERS
-from seqclr.engine.precision import PRECISIONS, set_precision
+from seqclr.engine.precision import set_precision
 from seqclr.engine.run import Run
 from seqclr.errors import UserError
 from seqclr.methods.base import Method
 from seqclr.nn.blocks import LAB
-from seqclr.nn.encoders import POSITIONS, SIZES, build_encoder
+from seqclr.nn.encoders import SIZES, build_encoder
 from seqclr.nn.image_encoders import IMAGE_ENCODERS, NO_PADDING
 from seqclr.recipes.readable import check_all
 
 ARCHITECTURE = ("encoder", "height", "width", "resize", "positions")
-CHOICES = {
-    "resize": ("stretch", "pad"),
-    "encoder": (*SIZES, *IMAGE_ENCODERS),
-    "positions": POSITIONS,
-    "optimizer": tuple(OPTIMIZERS),
-    "precision": PRECISIONS,
-}
 
 
 def say(text: str) -> None:
@@ -42,20 +32,13 @@ def say(text: str) -> None:
 
 
 def check(config, method: type[Method]) -> None:
-    """Raises UserError for a value that no training by this method can have, before anything is read or written.
-
-    The limits of files count from now on.
+    """Raises UserError for keys that do not go together in a training by this method, before anything is read or
+    written. The limits of files count from now on.
     """
-    for name, known in CHOICES.items():
-        value = getattr(config, name)
-        if value not in known:
-            raise UserError(f"{name} '{value}' is not known: {', '.join(known)}")
-    for field in dataclasses.fields(config):
-        check_range(field.name, getattr(config, field.name), field.metadata.get("least"), field.metadata.get("most"))
     images.set_limits(images.Limits(config.max_bytes, config.max_pixels, config.max_frames))
     lacks = unsuited(config.encoder, method)
     if lacks:
-        known = ", ".join(name for name in CHOICES["encoder"] if not unsuited(name, method))
+        known = ", ".join(name for name in (*SIZES, *IMAGE_ENCODERS) if not unsuited(name, method))
         what, why = lacks
         raise UserError(f"encoder '{config.encoder}' is {what}: {method.__name__} takes {known}, as {why}")
     for field in dataclasses.fields(config):
@@ -68,6 +51,7 @@ def check(config, method: type[Method]) -> None:
     if config.accumulate > 1 and method.whole_batch:
         name, why = method.__name__, method.whole_batch
         raise UserError(f"accumulate {config.accumulate}: {name} needs a batch whole, as {why}")
+    check_divides("batch_size", config.batch_size, config, replicas=1)
 
 
 def unsuited(encoder: str, method: type[Method]) -> tuple[str, str] | None:
@@ -140,7 +124,7 @@ def make_critic(folder: str, config) -> Callable:
 def architecture_of(folder: str | Path) -> dict:
     """The keys that a run's encoder was built with."""
     config = Run.open(folder).config()
-    return {key: config[key] for key in ARCHITECTURE}
+    return {key: getattr(config, key) for key in ARCHITECTURE}
 
 
 def make_loader(records: Fitted | Sequences, recipe, config, place: Place = ALONE, same_source: int = 1) -> Loader:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from seqclr import losses
-from seqclr.config import key
+from seqclr.config import WIDEST, key
 from seqclr.methods.base import TwoViewMethod
 from seqclr.nn.heads import mlp
 
@@ -19,8 +19,8 @@ class BarlowTwins(TwoViewMethod):
 
     whole_batch = "correlations are over the batch"
 
-    projection_dim: int = key(512, "of what is compared, and of the head's hidden layers")
-    lambd: float = key(5.1e-3, "weight of what is off the diagonal")
+    projection_dim: int = key(512, "of what is compared, and of the head's hidden layers", least=1, most=WIDEST)
+    lambd: float = key(5.1e-3, "weight of what is off the diagonal", least=0)
 
     def build(self, encoder):
         super().build(encoder)

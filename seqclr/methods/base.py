@@ -15,7 +15,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from seqclr.config import key
+from seqclr.config import check_keys, key
 from seqclr.data.charset import Charset
 from seqclr.data.loader import Fitted
 from seqclr.data.records import Entry
@@ -53,7 +53,7 @@ class Method(abc.ABC):
 
     def __post_init__(self) -> None:
         """Raises UserError for settings that the method cannot have."""
-        return None
+        check_keys(self)
 
     def records(self, fitted: Fitted) -> Sequence[dict]:
         """What `recipe` is called with, made of the run's images; `entries` beside, one of each record.
@@ -159,14 +159,19 @@ class Instances(NamedTuple):
 class FrameMethod(Method):
     """Views of every image, their frames pooled into instances."""
 
-    frames: str = key("frames:5", "what is compared: frames:5 (windows of 5), windows:4 (4 windows), all, none")
-    match: str = key("place", "windows of the view by their place in it, or of the page, followed by geometry")
-    layer: str = key("transformer", "whose frames are compared: transformer, or cnn, before it")
+    frames: str = key(
+        "frames:5", "what is compared: frames:5 (windows of 5), windows:4 (4 windows), all, none", free=True
+    )
+    match: str = key(
+        "place",
+        "windows of the view by their place in it, or of the page, followed by geometry",
+        choices=("place", "geometry"),
+    )
+    layer: str = key("transformer", "whose frames are compared: transformer, or cnn, before it", choices=LAYERS)
 
     def __post_init__(self):
+        super().__post_init__()
         frames.check_frames(self.frames)
-        choose("match", self.match, ("place", "geometry"))
-        choose("layer", self.layer, LAYERS)
 
     def build(self, encoder):
         super().build(encoder)
@@ -221,9 +226,3 @@ class TwoViewMethod(FrameMethod):
 def stacked(views: tf.Tensor) -> tf.Tensor:
     """`[B, V, ...]` as `[V * B, ...]`, the first views first."""
     return tf.concat(tf.unstack(views, axis=1), axis=0)
-
-
-def choose(name: str, value: str, known: Sequence[str]) -> None:
-    """Raises UserError for a value that is none of those known."""
-    if value not in known:
-        raise UserError(f"{name} '{value}' is not known: {', '.join(known)}")

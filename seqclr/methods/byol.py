@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from seqclr import losses
-from seqclr.config import key
+from seqclr.config import WIDEST, key
 from seqclr.methods.momentum import MomentumMethod
 from seqclr.nn.heads import mlp
 
@@ -18,8 +18,8 @@ class BYOL(MomentumMethod):
     ones.
     """
 
-    hidden_dim: int = key(512, "width of the heads' hidden layer", least=1)
-    projection_dim: int = key(256, "of what is compared")
+    hidden_dim: int = key(512, "width of the heads' hidden layer", least=1, most=WIDEST)
+    projection_dim: int = key(256, "of what is compared", least=1, most=WIDEST)
 
     def build(self, encoder):
         super().build(encoder)

@@ -19,7 +19,7 @@ class Classifier(Surrogate):
     2020, arXiv:1911.05371): an encoder of any architecture learns from what another discovered.
     """
 
-    frames: str = key("all", "what is classified: all, the image")
+    frames: str = key("all", "what is classified: all, the image", free=True)
 
     def prepare(self, entries):
         super().prepare(entries)

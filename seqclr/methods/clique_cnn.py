@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seqclr.config import key
+from seqclr.config import MANY, key
 from seqclr.errors import UserError
 from seqclr.methods.surrogate import NONE, Relabelled
 from seqclr.nn import clusters
@@ -23,13 +23,8 @@ class CliqueCNN(Relabelled):
 
     whole_batch = "what is in no clique is not counted in it"
 
-    cliques: int = key(100, "classes")
-    clique_size: int = key(8, "instances in a class")
-
-    def __post_init__(self):
-        super().__post_init__()
-        if self.clique_size < 2:
-            raise UserError(f"clique_size {self.clique_size}: at least 2")
+    cliques: int = key(100, "classes", least=2, most=MANY)
+    clique_size: int = key(8, "instances in a class", least=2, most=MANY)
 
     def build(self, encoder):
         super().build(encoder)

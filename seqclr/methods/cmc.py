@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 from seqclr import losses
-from seqclr.config import key
+from seqclr.config import WIDEST, key
 from seqclr.data.records import Entry
 from seqclr.methods.base import TwoViewMethod
 from seqclr.nn import colours
@@ -32,7 +32,7 @@ class CMC(TwoViewMethod):
     needs_halves = "lightness and colour find each other"
 
     temperature: float = key(0.07, "of the softmax", least=1e-3)
-    projection_dim: int = key(128, "of what is compared")
+    projection_dim: int = key(128, "of what is compared", least=1, most=WIDEST)
 
     def prepare(self, entries: Sequence[Entry]) -> None:
         some_colours(entries, "cmc")

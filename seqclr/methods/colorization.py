@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from seqclr.config import key
 from seqclr.data.records import Entry
-from seqclr.methods.base import Method, choose
+from seqclr.methods.base import Method
 from seqclr.nn import colours
 from seqclr.nn.maps import answer_size, map_head, shrunk
 from seqclr.recipes.colour import some_colours
@@ -33,13 +33,10 @@ class Colorization(Method):
     layer = "cnn"
     needs_pictures = "colour carries no meaning in lines of text"
 
-    target: str = key("bins", "bins of colour, or ab: regression, which answers in dull means")
+    target: str = key("bins", "bins of colour, or ab: regression, which answers in dull means", choices=("bins", "ab"))
     uniform: float = key(
         0.5, "of the weights of bins: the less the dearer are rare colours; 1: all weigh the same", least=1e-3, most=1
     )
-
-    def __post_init__(self):
-        choose("target", self.target, ("bins", "ab"))
 
     def prepare(self, entries: Sequence[Entry]) -> None:
         self.pixels = some_colours(entries, "colorization")

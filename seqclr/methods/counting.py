@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
-from seqclr.config import key
+from seqclr.config import WIDEST, key
 from seqclr.methods.parts import PartsMethod
 from seqclr.nn.heads import mlp
 from seqclr.nn.replicas import gather
@@ -29,7 +29,7 @@ class Counting(PartsMethod):
     chance = 0.5
 
     margin: float = key(10.0, "squared distance at which the counts of another image are far enough", least=0)
-    counts: int = key(128, "numbers that an image is counted by", least=1)
+    counts: int = key(128, "numbers that an image is counted by", least=1, most=WIDEST)
 
     def build(self, encoder):
         super().build(encoder)

@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 
 from seqclr import losses
-from seqclr.config import key
+from seqclr.config import WIDEST, key
 from seqclr.errors import UserError
 from seqclr.methods.base import Method
 from seqclr.nn.replicas import gather
@@ -34,12 +34,8 @@ class CPC(Method):
     steps_ahead: int = key(
         4, "how far is predicted: frames, or rows of an image, at most those that there are", least=1
     )
-    directions: int = key(1, "1, 2: backwards too, or 4, of images: along the rows as well")
-    context_dim: int = key(256, "of the recurrent network")
-
-    def __post_init__(self):
-        if self.directions not in (1, 2, 4):
-            raise UserError(f"directions {self.directions}: 1, 2 or 4")
+    directions: int = key(1, "1, 2: backwards too, or 4, of images: along the rows as well", choices=(1, 2, 4))
+    context_dim: int = key(256, "of the recurrent network", least=1, most=WIDEST)
 
     def build(self, encoder):
         super().build(encoder)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import keras
 import tensorflow as tf
 
-from seqclr.config import key
-from seqclr.methods.base import Method, choose
+from seqclr.config import DEEPEST, key
+from seqclr.methods.base import Method
 from seqclr.nn.heads import SLOPE, hidden
 from seqclr.nn.momentum import Momentum
 from seqclr.nn.norm import BatchNorm
@@ -32,9 +32,13 @@ class CTC(Method):
         1.0, "and each of its layers towards the image: so much of the rate of the one above", least=0, most=1
     )
     keep_head: int = key(
-        0, "hidden layers of a pretrained projector that stay, below the new head; 1 in SimCLRv2", least=0
+        0, "hidden layers of a pretrained projector that stay, below the new head; 1 in SimCLRv2", least=0, most=DEEPEST
     )
-    norm: str = key("train", "batch norm of a pretrained encoder: train, or frozen: its statistics stay")
+    norm: str = key(
+        "train",
+        "batch norm of a pretrained encoder: train, or frozen: its statistics stay",
+        choices=("train", "frozen"),
+    )
     average: float = key(0.0, "decay of a moving average of the weights, which then reads; 0 for none", least=0, most=1)
 
     pretrained = False
@@ -42,9 +46,6 @@ class CTC(Method):
     head_weights = ()  # what the head starts from, the first of what `get_weights` gives; the rest is new
     averaged = None
     classes = 0  # characters and, last, the blank
-
-    def __post_init__(self):
-        choose("norm", self.norm, ("train", "frozen"))
 
     def build(self, encoder):
         super().build(encoder)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import keras
 
 from seqclr import losses
-from seqclr.config import key
+from seqclr.config import WIDEST, key
 from seqclr.methods.momentum import MomentumMethod
 
 
@@ -23,8 +23,8 @@ class CURL(MomentumMethod):
     rises = False
     whole_batch = "the other images of it are the negatives"
 
-    target_momentum: float = key(0.95, "what the copy keeps of itself in a step")
-    projection_dim: int = key(50, "of what is compared")
+    target_momentum: float = key(0.95, "what the copy keeps of itself in a step", least=0, most=1)
+    projection_dim: int = key(50, "of what is compared", least=1, most=WIDEST)
 
     def build(self, encoder):
         super().build(encoder)

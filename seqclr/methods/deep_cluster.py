@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from seqclr.config import key
+from seqclr.config import MANY, key
 from seqclr.methods.surrogate import Relabelled, check_classes
 from seqclr.nn import clusters
 
@@ -23,7 +23,7 @@ class DeepCluster(Relabelled):
 
     whole_batch = "its classes weigh differently, which counts over the batch"
 
-    clusters: int = key(100, "classes; 10,000 in the paper, of 1.3 million images")
+    clusters: int = key(100, "classes; 10,000 in the paper, of 1.3 million images", least=2, most=MANY)
 
     def build(self, encoder):
         super().build(encoder)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from seqclr.config import key
-from seqclr.methods.base import choose
 from seqclr.methods.reconstruction import Reconstruction, mean_colour, pixels
 from seqclr.recipes.corrupted import NoisyImage
 
@@ -21,13 +20,12 @@ class Denoising(Reconstruction):
     recipe = NoisyImage
     bottleneck = False
 
-    corruption: str = key("masking", "masking sets pixels to black, gaussian adds noise to all")
+    corruption: str = key(
+        "masking", "masking sets pixels to black, gaussian adds noise to all", choices=("masking", "gaussian")
+    )
     amount: float = key(
         0.25, "part of the pixels that are masked, or standard deviation of noise, 1 being white", least=0, most=1
     )
-
-    def __post_init__(self):
-        choose("corruption", self.corruption, ("masking", "gaussian"))
 
     def make_recipe(self, views):
         return NoisyImage(views, self.corruption, self.amount)

@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 
 from seqclr import losses
-from seqclr.config import key
+from seqclr.config import MANY, WIDEST, key
 from seqclr.losses.common import masked_mean, normalize
 from seqclr.methods.momentum import MomentumMethod
 from seqclr.methods.multicrop import MultiCropMethod
@@ -30,8 +30,10 @@ class DINO(MultiCropMethod, MomentumMethod):
     stores = "prototypes, a centre"
     whole_batch = "the centre follows the whole batch"
 
-    target_momentum: float = key(0.996, "what the teacher keeps of itself in a step; rises to 1 by a half cosine")
-    prototypes: int = key(1024, "of the teacher's answers; 65536 in the paper", least=2)
+    target_momentum: float = key(
+        0.996, "what the teacher keeps of itself in a step; rises to 1 by a half cosine", least=0, most=1
+    )
+    prototypes: int = key(1024, "of the teacher's answers; 65536 in the paper", least=2, most=MANY)
     temperature: float = key(0.1, "of the student", least=1e-3)
     teacher_temperature: float = key(0.07, "of the teacher, once it is warm", least=1e-3)
     first_teacher_temperature: float = key(0.04, "of the teacher at first", least=1e-3)
@@ -39,8 +41,8 @@ class DINO(MultiCropMethod, MomentumMethod):
     center_momentum: float = key(
         0.9, "what the centre of the teacher's answers keeps of itself in a step", least=0, most=1
     )
-    hidden_dim: int = key(512, "width of the head's hidden layers; 2048 in the paper", least=1)
-    projection_dim: int = key(128, "of what is compared with the prototypes; 256 in the paper")
+    hidden_dim: int = key(512, "width of the head's hidden layers; 2048 in the paper", least=1, most=WIDEST)
+    projection_dim: int = key(128, "of what is compared with the prototypes; 256 in the paper", least=1, most=WIDEST)
 
     def build(self, encoder):
         super().build(encoder)

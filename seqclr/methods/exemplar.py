@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from seqclr.config import key
+from seqclr.config import SIDE, key
 from seqclr.data.loader import Drawn
 from seqclr.errors import UserError
 from seqclr.methods.surrogate import Surrogate, check_classes
@@ -25,14 +25,9 @@ class Exemplar(Surrogate):
 
     defaults: ClassVar[dict] = {"views": "none"}  # the patch has distortions of its own
 
-    frames: str = key("all", "what is classified: all, the patch")
-    patch: int = key(32, "side of a patch in pixels, at most that of an image", least=8)
+    frames: str = key("all", "what is classified: all, the patch", choices=("all",))
+    patch: int = key(32, "side of a patch in pixels, at most that of an image", **SIDE)
     exemplars: int | None = key(None, "images that are classes, drawn by chance; all where none", least=2, most=MOST)
-
-    def __post_init__(self):
-        super().__post_init__()
-        if self.frames != "all":
-            raise UserError(f"frames '{self.frames}': exemplar tells whole patches apart, so it has frames=all")
 
     def make_recipe(self, views):
         return ExemplarPatch(views, self.patch)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 from seqclr.config import key
-from seqclr.data.charset import Charset
+from seqclr.data.charset import CASES, Charset
 from seqclr.data.variety import text_fonts
 from seqclr.methods.base import Method, stacked
 from seqclr.methods.ctc import ctc_head, ctc_loss
@@ -27,9 +27,13 @@ class Generated(Method):
 
     recipe = GeneratedPages
     needs_lines = "CTC spells a text over the frames of a line"
-    characters: str = key(string.digits + string.ascii_letters, "what the generated pages show")
-    case: str = key("lower", "keep, lower or upper: how they are read; few captchas ask which of c and C it was")
-    pages: int = key(1, "generated pages for every image of a batch", least=1)
+    characters: str = key(string.digits + string.ascii_letters, "what the generated pages show", free=True)
+    case: str = key(
+        "lower",
+        "keep, lower or upper: how they are read; few captchas ask which of c and C it was",
+        choices=tuple(CASES),
+    )
+    pages: int = key(1, "generated pages for every image of a batch", least=1, most=100)
     boxes: float = key(0.0, "weight of where characters lie, told by the frames", least=0)
     styles: float = key(0.0, "weight of a page's font, background and colour of text, told by its mean frame", least=0)
     domain: float = key(

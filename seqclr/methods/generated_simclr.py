@@ -21,8 +21,8 @@ class GeneratedSimCLR(Generated, SimCLR):
     norm sees the real pages as well; the frames of `layer` are compared, the Transformer's are read.
     """
 
-    pages: int = key(3, "generated pages for every image of a batch", least=1)
-    generated_views: str = key("strong", "augmentation of the generated pages")
+    pages: int = key(3, "generated pages for every image of a batch", least=1, most=100)
+    generated_views: str = key("strong", "augmentation of the generated pages", free=True)
     contrast: float = key(0.3, "weight of the contrast beside reading", least=0)
 
     def make_recipe(self, views):

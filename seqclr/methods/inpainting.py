@@ -9,7 +9,6 @@ import tensorflow as tf
 from seqclr.config import key
 from seqclr.losses.common import masked_mean
 from seqclr.methods.adversarial import Adversarial
-from seqclr.methods.base import choose
 from seqclr.methods.reconstruction import pixels
 from seqclr.recipes.corrupted import ImageWithHole
 
@@ -27,12 +26,9 @@ class Inpainting(Adversarial):
 
     recipe = ImageWithHole
 
-    hole: str = key("centre", "where the hole is: centre or random")
+    hole: str = key("centre", "where the hole is: centre or random", choices=("centre", "random"))
     rim: int = key(1, "visible pixels around the hole that are drawn too, with ten times the weight", least=0)
     discriminator_rate: float = key(0.1, "of the common learning rate what the discriminator's is", least=0)
-
-    def __post_init__(self):
-        choose("hole", self.hole, ("centre", "random"))
 
     def make_recipe(self, views):
         return ImageWithHole(views, self.hole, self.rim)

@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 
 from seqclr import losses
-from seqclr.config import key
+from seqclr.config import MANY, WIDEST, key
 from seqclr.losses.common import normalize, products
 from seqclr.methods.surrogate import Surrogate
 from seqclr.nn.bank import Bank
@@ -32,9 +32,9 @@ class InstDisc(Surrogate):
     whole_batch = "noise is drawn once for it"
 
     temperature: float = key(0.07, "of the scores", least=1e-3)
-    noise: int = key(4096, "noise that an instance is told from; 0: all instances, in one softmax", least=0)
+    noise: int = key(4096, "noise that an instance is told from; 0: all instances, in one softmax", least=0, most=MANY)
     bank_momentum: float = key(0.5, "what a vector of the bank keeps of itself", least=0, most=1)
-    projection_dim: int = key(128, "of what is compared")
+    projection_dim: int = key(128, "of what is compared", least=1, most=WIDEST)
 
     def build(self, encoder):
         super().build(encoder)

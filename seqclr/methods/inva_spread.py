@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from seqclr import losses
-from seqclr.config import key
+from seqclr.config import WIDEST, key
 from seqclr.methods.base import TwoViewMethod
 from seqclr.nn.heads import mlp
 
@@ -22,7 +22,7 @@ class InvaSpread(TwoViewMethod):
     whole_batch = "the other images of it are the negatives"
 
     temperature: float = key(0.1, "of the softmax", least=1e-3)
-    projection_dim: int = key(128, "of what is compared")
+    projection_dim: int = key(128, "of what is compared", least=1, most=WIDEST)
 
     def build(self, encoder):
         super().build(encoder)

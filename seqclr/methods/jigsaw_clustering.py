@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 
 from seqclr import losses
-from seqclr.config import key
+from seqclr.config import WIDEST, key
 from seqclr.errors import UserError
 from seqclr.methods.base import Method
 from seqclr.nn.heads import mlp
@@ -30,8 +30,8 @@ class JigsawClustering(Method):
     whole_batch = "the tiles of the other images of it are the negatives"
 
     temperature: float = key(0.07, "of the softmax between tiles", least=1e-3)
-    hidden_dim: int = key(256, "width of the head's hidden layer", least=1)
-    projection_dim: int = key(128, "of what is compared")
+    hidden_dim: int = key(256, "width of the head's hidden layer", least=1, most=WIDEST)
+    projection_dim: int = key(128, "of what is compared", least=1, most=WIDEST)
 
     def build(self, encoder):
         super().build(encoder)

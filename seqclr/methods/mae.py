@@ -32,7 +32,7 @@ class MAE(Method):
     defaults = {"views": "none"}
     depth = 2
 
-    masked: float = key(0.75, "part of the patches that are taken out", least=0, most=1)
+    masked: float = key(0.75, "part of the patches that are taken out", least=0.01, most=0.99)
     normalize: bool = key(True, "draw each patch by its own mean and deviation")
 
     def make_recipe(self, views):

@@ -9,7 +9,6 @@ import numpy as np
 import tensorflow as tf
 
 from seqclr.config import key
-from seqclr.errors import UserError
 from seqclr.methods.base import Method, stacked
 from seqclr.nn.decoders import strip_decoder
 from seqclr.nn.encoders import column_mask
@@ -27,14 +26,9 @@ class Drawing(Method):
     recipe = MaskedViews
     needs_lines = "each frame of a line draws its strip"
     copies: ClassVar[int] = 1  # views of an image
-    spans: int = key(3, "strips that are hidden")
-    span: int = key(12, "columns of each: fewer than a character has, or there is nothing to tell it from")
-    visible: float = key(0.1, "weight of drawing the columns that are not hidden")
-
-    def __post_init__(self):
-        super().__post_init__()
-        if self.spans < 1 or self.span < 1:
-            raise UserError(f"spans {self.spans}, span {self.span}: at least 1 each")
+    spans: int = key(3, "strips that are hidden", least=1, most=1000)
+    span: int = key(12, "columns of each: fewer than a character has, or there is nothing to tell it from", least=1)
+    visible: float = key(0.1, "weight of drawing the columns that are not hidden", least=0)
 
     def make_recipe(self, views):
         return MaskedViews(views, self.copies, self.spans, self.span)

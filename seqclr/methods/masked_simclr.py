@@ -21,7 +21,7 @@ class MaskedSimCLR(Drawing, SimCLR):
     """
 
     copies = 2
-    drawing: float = key(1.0, "weight of drawing beside contrast")
+    drawing: float = key(1.0, "weight of drawing beside contrast", least=0)
 
     def loss(self, batch, training):
         widths = tf.tile(batch["width"], [2]) if "width" in batch else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from seqclr import losses
-from seqclr.config import key
+from seqclr.config import WIDEST, key
 from seqclr.errors import UserError
 from seqclr.methods.momentum import MomentumMethod
 from seqclr.nn.heads import mlp
@@ -24,15 +24,10 @@ class MoCo(MomentumMethod):
     stores = "a queue of keys"
     rises = False
 
-    target_momentum: float = key(0.999, "what the copy keeps of itself in a step")
-    queue_size: int = key(4096, "keys that are kept")
+    target_momentum: float = key(0.999, "what the copy keeps of itself in a step", least=0, most=1)
+    queue_size: int = key(4096, "keys that are kept", least=1)
     temperature: float = key(0.07, "of the softmax", least=1e-3)
-    projection_dim: int = key(128, "of what is compared")
-
-    def __post_init__(self):
-        super().__post_init__()
-        if self.queue_size < 1:
-            raise UserError(f"queue_size {self.queue_size}: at least 1")
+    projection_dim: int = key(128, "of what is compared", least=1, most=WIDEST)
 
     def build(self, encoder):
         super().build(encoder)
@@ -58,7 +53,9 @@ class MoCoV2(MoCo):
     """Chen et al. 2020, arXiv:2003.04297: a head of two layers without batch norm, and another temperature."""
 
     temperature: float = key(0.2, "of the softmax", least=1e-3)
-    hidden_dim: int = key(512, "width of the head's hidden layer; 2048 in the paper, on as many features", least=1)
+    hidden_dim: int = key(
+        512, "width of the head's hidden layer; 2048 in the paper, on as many features", least=1, most=WIDEST
+    )
 
     def make_projector(self, dim):
         return mlp((self.hidden_dim, self.projection_dim), "projector", input_dim=dim, norm=False)

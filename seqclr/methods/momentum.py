@@ -22,7 +22,9 @@ class MomentumMethod(TwoViewMethod):
 
     rises: ClassVar[bool] = True  # whether what the copy keeps does, by a half cosine to 1
 
-    target_momentum: float = key(0.99, "what the copy keeps of itself in a step; rises to 1 by a half cosine")
+    target_momentum: float = key(
+        0.99, "what the copy keeps of itself in a step; rises to 1 by a half cosine", least=0, most=1
+    )
 
     def follow(self) -> None:
         """Makes the copy; the last thing in `build`, once there is a projector."""

@@ -8,7 +8,7 @@ from typing import ClassVar, NamedTuple
 import keras
 import tensorflow as tf
 
-from seqclr.config import key
+from seqclr.config import MANY, key
 from seqclr.errors import UserError
 from seqclr.methods.base import TwoViewMethod, stacked
 from seqclr.nn import frames
@@ -37,7 +37,7 @@ class MultiCropMethod(TwoViewMethod):
     recipe = MultiCrop
     small_size: ClassVar[tuple[float, float] | None] = None  # factors of the page's; None: no small views
 
-    prototypes: int = key(64, "directions that instances are compared by", least=2)
+    prototypes: int = key(64, "directions that instances are compared by", least=2, most=MANY)
     freeze: float = key(0.01, "part of the run in which the prototypes do not learn", least=0, most=1)
 
     def make_recipe(self, views):

@@ -22,8 +22,10 @@ class OddOneOut(Ordered):
     """
 
     recipe = Clips
-    clips: int = key(6, "of a sequence, one of which is out of order; all of a line show parts of it", least=2)
-    clip_frames: int = key(6, "frames of a clip, at most half of the sequence", least=3)
+    clips: int = key(
+        6, "of a sequence, one of which is out of order; all of a line show parts of it", least=2, most=100
+    )
+    clip_frames: int = key(6, "frames of a clip, at most half of the sequence", least=3, most=1000)
 
     def make_recipe(self, views):
         return Clips(views, self.clips, self.clip_frames)

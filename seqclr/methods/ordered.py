@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import tensorflow as tf
 
-from seqclr.config import key
+from seqclr.config import WIDEST, key
 from seqclr.data.sequences import Sequences
 from seqclr.methods.base import Method
 from seqclr.nn.heads import mlp
@@ -26,7 +26,7 @@ class Ordered(Method):
 
     animated = True
     defaults: ClassVar[dict] = {"views": "none"}
-    hidden_dim: int = key(256, "width of the head's hidden layer", least=1)
+    hidden_dim: int = key(256, "width of the head's hidden layer", least=1, most=WIDEST)
 
     def records(self, fitted):
         height, width, _ = fitted.shape

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import tensorflow as tf
 
-from seqclr.config import key
+from seqclr.config import WIDEST, key
 from seqclr.losses.common import classified
 from seqclr.methods.base import Method
 from seqclr.nn import frames
@@ -20,7 +20,7 @@ class PartsMethod(Method):
 
     defaults: ClassVar[dict] = {"views": "none"}  # the parts have distortions of their own
 
-    hidden_dim: int = key(256, "width of the head's hidden layer", least=1)
+    hidden_dim: int = key(256, "width of the head's hidden layer", least=1, most=WIDEST)
 
     def see(self, tiles: tf.Tensor, training: bool) -> tf.Tensor:
         """The mean feature of every part: `float32 [B, N, D]` of `uint8 [B, N, h, w, 3]`."""

@@ -8,10 +8,11 @@ from typing import ClassVar
 import tensorflow as tf
 
 from seqclr import losses
-from seqclr.config import key
+from seqclr.config import WIDEST, key
 from seqclr.errors import UserError
 from seqclr.methods.base import Instances
 from seqclr.methods.momentum import MomentumMethod
+from seqclr.nn.encoders import LAYERS
 from seqclr.nn.heads import mlp
 from seqclr.nn.positives import same_place
 from seqclr.nn.replicas import gather
@@ -28,10 +29,10 @@ class PixelMethod(MomentumMethod):
     frames: ClassVar[str] = "none"
     match: ClassVar[str] = "geometry"
 
-    layer: str = key("cnn", "whose frames are compared: transformer, or cnn, before it")
+    layer: str = key("cnn", "whose frames are compared: transformer, or cnn, before it", choices=LAYERS)
     reach: float = key(0.7, "frames are of the same place up to so much of a frame's diagonal", least=0)
-    hidden_dim: int = key(512, "width of the head's hidden layer", least=1)
-    projection_dim: int = key(256, "of what is compared")
+    hidden_dim: int = key(512, "width of the head's hidden layer", least=1, most=WIDEST)
+    projection_dim: int = key(256, "of what is compared", least=1, most=WIDEST)
 
     def build(self, encoder):
         if self.layer == "transformer" and encoder.grid[0] > 1:

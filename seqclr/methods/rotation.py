@@ -25,11 +25,9 @@ class Rotation(Method):
 
     recipe = OneView
 
-    turns: int = key(0, "4: quarter turns, 2: half turns; 0: 4 where height and width are equal and 2 where not")
-
-    def __post_init__(self):
-        if self.turns not in (0, 2, 4):
-            raise UserError(f"turns {self.turns}: 4 (quarter turns), 2 (half turns), or 0, which chooses")
+    turns: int = key(
+        0, "4: quarter turns, 2: half turns; 0: 4 where height and width are equal and 2 where not", choices=(0, 2, 4)
+    )
 
     def build(self, encoder):
         super().build(encoder)

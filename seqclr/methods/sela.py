@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seqclr.config import key
+from seqclr.config import MANY, key
 from seqclr.methods.surrogate import Relabelled, check_classes
 from seqclr.nn import clusters
 
@@ -20,9 +20,9 @@ class SeLa(Relabelled):
     at the part (n / N)^2 of the run. Each head has its own labels, and their losses are averaged.
     """
 
-    clusters: int = key(128, "classes; 3000 in the paper")
-    heads: int = key(1, "labellings at a time; 10 in the paper's best", least=1)
-    relabellings: int = key(20, "times that labels are solved in the run; about 100 in the paper", least=1)
+    clusters: int = key(128, "classes; 3000 in the paper", least=2, most=MANY)
+    heads: int = key(1, "labellings at a time; 10 in the paper's best", least=1, most=1000)
+    relabellings: int = key(20, "times that labels are solved in the run; about 100 in the paper", least=1, most=10**5)
     sharpness: float = key(25.0, "how hard the assignment is; lambda in the paper", least=0)
 
     def build(self, encoder):

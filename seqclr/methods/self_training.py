@@ -55,7 +55,7 @@ class SelfTraining(Semisupervised):
     )
     unlabelled_start: float = key(0.3, "part of the steps in which only labels count", least=0, most=1)
     confidence: float = key(0.9, "least probability of the teacher's text that makes it a label", least=0, most=1)
-    weak_views: str = key("none", "augmentation of what the teacher reads; the student's is that of views")
+    weak_views: str = key("none", "augmentation of what the teacher reads; the student's is that of views", free=True)
 
     def averages(self):
         return True

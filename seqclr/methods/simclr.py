@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
-from seqclr.config import key
+from seqclr.config import DEEPEST, WIDEST, key
 from seqclr.errors import UserError
-from seqclr.methods.base import Instances, TwoViewMethod, choose
+from seqclr.methods.base import Instances, TwoViewMethod
 from seqclr.methods.pair_losses import CHOOSY, PAIR_LOSSES, TEMPERED
 from seqclr.nn.heads import mlp
 
@@ -28,20 +28,23 @@ class SimCLR(TwoViewMethod):
         "info_nce",
         "the article's, negatives from the other view; nt_xent, SimCLR's, from both; or debiased, hard_negative, "
         "flat_nce, align_uniform, margin_contrastive, triplet, n_pair",
+        choices=tuple(sorted(PAIR_LOSSES)),
     )
     temperature: float | None = key(
         None, "of the softmax of the loss; by default 0.1, of debiased and hard_negative 0.5", least=1e-3
     )
-    negatives: str = key("all", "all, those of other images, or those of other images at the same place")
-    hidden_dim: int = key(256, "width of the head's hidden layers", least=1)
-    projection_dim: int = key(128, "of what is compared")
-    projection_layers: int = key(2, "how deep the head is", least=1)
+    negatives: str = key(
+        "all",
+        "all, those of other images, or those of other images at the same place",
+        choices=("all", "images", "place"),
+    )
+    hidden_dim: int = key(256, "width of the head's hidden layers", least=1, most=WIDEST)
+    projection_dim: int = key(128, "of what is compared", least=1, most=WIDEST)
+    projection_layers: int = key(2, "how deep the head is", least=1, most=DEEPEST)
     output_norm: bool = key(False, "batch norm without offset ends the head, as in the authors' code")
 
     def __post_init__(self):
         super().__post_init__()
-        choose("loss_name", self.loss_name, sorted(PAIR_LOSSES))
-        choose("negatives", self.negatives, ("all", "images", "place"))
         if self.negatives != "all" and self.loss_name not in CHOOSY:
             raise UserError(
                 f"negatives '{self.negatives}': {self.loss_name} takes all, {' and '.join(CHOOSY)} can choose"

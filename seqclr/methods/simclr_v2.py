@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from seqclr.config import key
+from seqclr.config import DEEPEST, key
+from seqclr.methods.pair_losses import PAIR_LOSSES
 from seqclr.methods.simclr import SimCLR
 
 
@@ -14,6 +15,6 @@ class SimCLRV2(SimCLR):
     fine-tuned then teaches a student with images that have no labels (`finetune distill=RUN`).
     """
 
-    loss_name: str = key("nt_xent", "a loss of pairs, as of simclr")
-    projection_layers: int = key(3, "how deep the head is", least=1)
+    loss_name: str = key("nt_xent", "a loss of pairs, as of simclr", choices=tuple(sorted(PAIR_LOSSES)))
+    projection_layers: int = key(3, "how deep the head is", least=1, most=DEEPEST)
     output_norm: bool = key(True, "batch norm without offset ends the head, as in the authors' code")

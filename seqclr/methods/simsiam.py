@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from seqclr.config import key
+from seqclr.config import WIDEST, key
 from seqclr.losses import negative_cosine
 from seqclr.methods.base import TwoViewMethod
 from seqclr.nn.heads import mlp
@@ -17,9 +17,9 @@ class SimSiam(TwoViewMethod):
     The article's heads are narrower than the paper's 2048 and carry an L2 penalty.
     """
 
-    projection_dim: int = key(512, "of what is compared")
-    prediction_dim: int = key(128, "of the predictor's bottleneck")
-    l2: float = key(1e-3, "weight of the squared kernels of both heads")
+    projection_dim: int = key(512, "of what is compared", least=1, most=WIDEST)
+    prediction_dim: int = key(128, "of the predictor's bottleneck", least=1, most=WIDEST)
+    l2: float = key(1e-3, "weight of the squared kernels of both heads", least=0)
     fix_predictor_rate: bool = key(True, "the predictor's learning rate does not fall, as in the authors' runs")
 
     def build(self, encoder):

@@ -26,9 +26,13 @@ class SuperResolution(Adversarial):
     bottleneck = False
     critic = None  # of images and widths the features to compare; in no checkpoint, set before the first step
 
-    factor: int = key(4, "by what the sides are reduced; small pictures keep more of what they show with 2", least=2)
+    factor: int = key(
+        4, "by what the sides are reduced; small pictures keep more of what they show with 2", least=2, most=64
+    )
     adversarial_start: float = key(0.5, "part of the run before drawings have to pass for true", least=0, most=1)
-    perceptual: str | None = key(None, "a run whose frozen encoder compares them from then on; without it, pixels are")
+    perceptual: str | None = key(
+        None, "a run whose frozen encoder compares them from then on; without it, pixels are", free=True
+    )
 
     def make_recipe(self, views):
         return CoarseImage(views, self.factor)

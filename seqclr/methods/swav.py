@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 
 from seqclr import losses
-from seqclr.config import key
+from seqclr.config import MANY, WIDEST, key
 from seqclr.errors import UserError
 from seqclr.losses.common import follow, normalize
 from seqclr.methods.multicrop import MultiCropMethod
@@ -29,18 +29,15 @@ class SwAV(MultiCropMethod):
     stores = "prototypes, perhaps a queue"
     whole_batch = "its codes are assigned over the batch"
 
-    prototypes: int = key(64, "directions that codes are made of; 3000 in the paper", least=2)
+    prototypes: int = key(64, "directions that codes are made of; 3000 in the paper", least=2, most=MANY)
     temperature: float = key(0.1, "of the softmax that predicts a code", least=1e-3)
     epsilon: float = key(0.01, "how soft the codes are; 0.05 in the paper", least=1e-3)
-    queue_size: int = key(0, "earlier projections that codes are assigned with, for small batches; 3840 in the paper")
+    queue_size: int = key(
+        0, "earlier projections that codes are assigned with, for small batches; 3840 in the paper", least=0
+    )
     queue_start: float = key(0.075, "part of the run in which the queue is filled but not used", least=0, most=1)
-    hidden_dim: int = key(256, "width of the head's hidden layer", least=1)
-    projection_dim: int = key(128, "of what is compared")
-
-    def __post_init__(self):
-        super().__post_init__()
-        if self.queue_size < 0:
-            raise UserError(f"queue_size {self.queue_size}: at least 0, which is none")
+    hidden_dim: int = key(256, "width of the head's hidden layer", least=1, most=WIDEST)
+    projection_dim: int = key(128, "of what is compared", least=1, most=WIDEST)
 
     def build(self, encoder):
         super().build(encoder)

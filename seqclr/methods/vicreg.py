@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from seqclr import losses
-from seqclr.config import key
+from seqclr.config import WIDEST, key
 from seqclr.methods.base import TwoViewMethod
 from seqclr.nn.heads import mlp
 
@@ -19,10 +19,10 @@ class VICReg(TwoViewMethod):
 
     whole_batch = "variances are over the batch"
 
-    projection_dim: int = key(512, "of what is compared, and of the head's hidden layers")
-    sim: float = key(25.0, "weight of the distance")
-    std: float = key(25.0, "weight of the variance")
-    cov: float = key(1.0, "weight of the covariance")
+    projection_dim: int = key(512, "of what is compared, and of the head's hidden layers", least=1, most=WIDEST)
+    sim: float = key(25.0, "weight of the distance", least=0)
+    std: float = key(25.0, "weight of the variance", least=0)
+    cov: float = key(1.0, "weight of the covariance", least=0)
 
     def build(self, encoder):
         super().build(encoder)

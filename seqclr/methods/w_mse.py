@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 
 from seqclr import losses
-from seqclr.config import key
+from seqclr.config import WIDEST, key
 from seqclr.errors import UserError
 from seqclr.methods.base import TwoViewMethod
 from seqclr.nn.heads import mlp
@@ -26,11 +26,11 @@ class WMSE(TwoViewMethod):
     whole_batch = "it is whitened over the batch"
     defaults: ClassVar[dict] = {"batch_size": 128}  # of which even pictures fill a slice
 
-    projection_dim: int = key(64, "of what is compared")
-    hidden_dim: int = key(512, "width of the head's hidden layer; 1024 in the paper", least=1)
-    whitening_size: int = key(128, "instances that are whitened together, at least twice projection_dim")
+    projection_dim: int = key(64, "of what is compared", least=1, most=WIDEST)
+    hidden_dim: int = key(512, "width of the head's hidden layer; 1024 in the paper", least=1, most=WIDEST)
+    whitening_size: int = key(128, "instances that are whitened together, at least twice projection_dim", least=2)
     whitenings: int = key(
-        1, "times that a batch is dealt and whitened; 4 in the paper where images are larger", least=1
+        1, "times that a batch is dealt and whitened; 4 in the paper where images are larger", least=1, most=100
     )
 
     def __post_init__(self):

@@ -18,7 +18,7 @@ from seqclr.errors import UserError
 
 def check_frames(kind: str) -> None:
     """Raises UserError unless `kind` is one of the four."""
-    if kind not in ("all", "none") and not re.fullmatch(r"(frames|windows):[1-9]\d*", kind):
+    if kind not in ("all", "none") and not re.fullmatch(r"(frames|windows):[1-9][0-9]{0,3}", kind):
         raise UserError(f"frames '{kind}' is not known: frames:5 (windows of 5), windows:4 (4 windows), all, none")
 
 

@@ -183,7 +183,7 @@ def check_teacher(config) -> None:
     if not run.charset_file.is_file():
         raise UserError(f"distill {config.distill} was pretrained only and cannot read: take a fine-tuned run")
     for name in ("height", "width", "resize"):
-        wanted, given = run.config()[name], getattr(config, name)
+        wanted, given = getattr(run.config(), name), getattr(config, name)
         if wanted != given:
             raise UserError(f"{name} {given}: {config.distill}, which teaches, has {wanted}, so set {name}={wanted}")
 
@@ -200,7 +200,7 @@ def kept_layers(config) -> list[np.ndarray]:
     """The weights of the pretrained run's layers that stay below the head: of its projector, or of its own head."""
     run = Run.open(config.pretrained)
     path, arrays = run.best()
-    count, own = config.keep_head, run.config().get("keep_head", 0)
+    count, own = config.keep_head, getattr(run.config(), "keep_head", 0)
     if run.charset_file.is_file():
         if count != own:
             raise UserError(f"keep_head {count}: the head of {path} goes on, which kept {own}: set keep_head={own}")

@@ -43,7 +43,7 @@ class Recognizer:
         keras.mixed_precision.set_global_policy("float32")
         encoder = build_encoder(config.encoder, config.height, config.width, config.positions, config.dropout)
         path, arrays = run.best()
-        kept = hidden_weights(arrays, "head", config.get("keep_head", 0))
+        kept = hidden_weights(arrays, "head", getattr(config, "keep_head", 0))
         head = ctc_head(encoder.dim, len(charset) + 1, config.dropout, [bias.size for bias in kept[1::5]])
         checkpoints.restore({"encoder": encoder, "head": head}, arrays, path)
         return cls(encoder, head, charset, config.height, config.width, config.resize)

@@ -91,7 +91,7 @@ def test_padding_stays_at_the_end():
 
 
 def test_directions_that_cannot_be_are_refused():
-    with pytest.raises(UserError, match="directions 3: 1, 2 or 4"):
+    with pytest.raises(UserError, match="directions 3 is not known: 1, 2, 4"):
         METHODS["cpc"](directions=3)
     with pytest.raises(UserError, match="directions 4: a line of text has 2"):
         made(directions=4)

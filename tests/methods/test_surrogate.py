@@ -156,7 +156,7 @@ def test_what_cannot_be_is_refused():
         METHODS["classifier"]().prepare([Entry("a", "1.png", "x"), Entry("a", "7.png")])
     with pytest.raises(UserError, match="all labels are 'x'"):
         METHODS["classifier"]().prepare([Entry("a", "1.png", "x")])
-    with pytest.raises(UserError, match="exemplar tells whole patches apart"):
+    with pytest.raises(UserError, match="frames 'none' is not known: all"):
         METHODS["exemplar"](frames="none")
     with pytest.raises(UserError, match="32001 images are as many classes"):
         METHODS["exemplar"]().prepare([Entry("a", "1.png")] * 32001)

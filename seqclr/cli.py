@@ -140,7 +140,7 @@ def _training_arguments(parser: Parser, argv: list[str], base: type, method_of: 
         _add_key(parser, field)
     # the method's own keys are options too, so the method must be known before all options are
     plain = [word for word in argv if word not in ("-h", "--help")]
-    early, rest = parser.parse_known_args(plain if "--output" in plain else [*plain, "--output", ""])
+    early, rest = parser.parse_known_args(["--output", "", *plain])  # required, but not for --help
     saved = Path(early.output) / "config.yaml"
     files = [_portable(load_yaml(saved))] if early.resume and saved.is_file() else []
     files += [load_yaml(early.config)] if early.config else []

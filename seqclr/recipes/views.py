@@ -25,9 +25,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
+from seqclr.config import read_yaml
 from seqclr.errors import UserError
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it would ask the network for its newest version
@@ -134,10 +133,7 @@ def groups(preset: str) -> list[Group]:
         path = Path(preset)
     if path.suffix != ".yaml" or not path.is_file():
         raise UserError(f"views '{preset}' is neither a preset ({', '.join(presets())}, none) nor a YAML file")
-    try:
-        read = OmegaConf.to_container(OmegaConf.load(path))
-    except OmegaConfBaseException as error:
-        raise UserError(f"{path} is not a list of augmentation steps ({error})") from None
+    read = read_yaml(path)
     if isinstance(read, dict) and list(read) == ["groups"] and isinstance(read["groups"], list):
         return [_group(path, group) for group in read["groups"]]
     return [Group(_steps(path, read))]

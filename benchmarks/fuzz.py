@@ -34,7 +34,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from seqclr.config import FinetuneConfig, PretrainConfig, load_yaml, resolve
-from seqclr.data import images, lmdbs, pack, shards
+from seqclr.data import images, lmdbs, pack, shards, synth
 from seqclr.data.charset import Charset
 from seqclr.data.check import check
 from seqclr.data.records import Entry, find, find_images, find_unlabelled, survey
@@ -209,6 +209,13 @@ def fuzz_configs(draw: Draw, folder: Path) -> None:
     images.set_limits(images.Limits())
 
 
+def fuzz_styles(draw: Draw, folder: Path) -> None:
+    keys = st.sampled_from(list(synth.Style.__dataclass_fields__)) | TEXTS
+    (folder / "style.yaml").write_bytes(dumped(draw, draw(st.dictionaries(keys, VALUES, max_size=4) | VALUES)))
+    with tolerated():
+        synth.load_style(str(folder / "style.yaml"))
+
+
 def fuzz_charsets(draw: Draw, folder: Path) -> None:
     known = {name: draw(VALUES) for name in ("characters", "case", "unknown")}
     data = {**known, **draw(st.dictionaries(TEXTS, VALUES, max_size=1))}
@@ -292,7 +299,7 @@ def _encoded(text: str) -> bytes:
 
 TARGETS = {
     function.__name__.removeprefix("fuzz_"): function
-    for function in (fuzz_images, fuzz_tables, fuzz_configs, fuzz_charsets, fuzz_packs, fuzz_lmdbs)
+    for function in (fuzz_images, fuzz_tables, fuzz_configs, fuzz_styles, fuzz_charsets, fuzz_packs, fuzz_lmdbs)
 }
 
 

@@ -160,7 +160,19 @@ def _training_arguments(parser: Parser, argv: list[str], base: type, method_of: 
         flags.pop(name, None)
     for name in LISTS & flags.keys():
         flags[name] = [word for word in flags[name] if word not in words]
-    return args, [*files, flags, _pairs(words)]
+    values = [*files, flags, _pairs(words)]
+    if args.resume and saved.is_file():
+        _check_method(method_of, files[0], _merged(values), args.output)
+    return args, values
+
+
+def _check_method(method_of: Callable, past: dict, now: dict, output: str) -> None:
+    """Refuses another method for a run that is resumed before its keys are taken for those of that method."""
+    from seqclr.config import check_unchanged
+
+    if method_of(past) is not method_of(now):
+        for name in ("method", "unlabelled", "distill"):
+            check_unchanged(name, now.get(name), past.get(name), output)
 
 
 def _portable(saved: dict) -> dict:

@@ -184,7 +184,11 @@ class FinetuneConfig(RunConfig):
     validation: str | None = key(
         None, "labelled data to validate on; by default a tenth of the labels is held out", free=True
     )
-    charset: str | None = key(None, "the characters; by default those of the labels", free=True)
+    charset: str | None = key(
+        None,
+        "the characters; by default those of the labels, and of the fine-tuned run that is started from",
+        free=True,
+    )
     case: str = key("keep", "keep, lower or upper: for labels, charset and metrics alike", choices=tuple(CASES))
     unknown: str = key("error", "what a character outside the charset does: error, or drop it", choices=UNKNOWN)
     patience: int | None = key(None, "stop after so many rounds without a better validation", least=1)
@@ -258,6 +262,15 @@ def hint(name: str, known: Iterable[str]) -> str:
     """What somebody may have meant by an unknown name."""
     close = difflib.get_close_matches(str(name), list(known), 1)
     return f"did you mean {close[0]}?" if close else f"known are {', '.join(sorted(known))}"
+
+
+def check_unchanged(name: str, now: Any, before: Any, folder: str | Path) -> None:
+    """Raises UserError where the key of a run that is resumed is not what it was."""
+    if now != before:
+        raise UserError(
+            f"{name} {shown(now)}: {folder} was begun with {shown(before)}, and --resume goes on with the same: leave it "
+            "out, or take another --output"
+        )
 
 
 class _Loader(yaml.SafeLoader):

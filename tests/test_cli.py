@@ -322,9 +322,66 @@ def test_resuming_a_finished_run_changes_nothing(pretrained, reader, tmp_path, k
     assert files_of(run) == before
 
 
-def test_resuming_with_another_architecture_is_refused(refused, pretrained, tmp_path):
+@pytest.mark.parametrize(
+    ("key", "before"),
+    [
+        ("method=simsiam", "simclr"),
+        ("encoder=small", "tiny"),
+        ("height=32", "16"),
+        ("resize=pad", "stretch"),
+        ("positions=none", "convolutional"),
+        ("views=strong", "none"),
+        ("frames=all", "frames:5"),
+        ("temperature=0.3", "None"),
+        ("optimizer=lamb", "adamw"),
+        ("batch_size=8", "16"),
+        ("seed=1", "0"),
+    ],
+)
+def test_resuming_a_pretraining_otherwise_is_refused(refused, pretrained, tmp_path, key, before):
     shutil.copytree(pretrained, tmp_path / "run")
-    refused("pretrain", "--resume", "--output", tmp_path / "run", "encoder=small", told="is of another architecture")
+    told = f"{key.replace('=', ' ')}: {tmp_path / 'run'} was begun with {before}, and --resume goes on with the same"
+    refused("pretrain", "--resume", "--output", tmp_path / "run", key, told=told)
+
+
+@pytest.mark.parametrize(
+    ("key", "before"),
+    [
+        ("case=lower", "keep"),
+        ("charset=0123456789ab", "None"),
+        ("unknown=drop", "error"),
+        ("labels=7", "None"),
+        ("keep_head=1", "0"),
+        ("encoder_rate=0.5", "1.0"),
+    ],
+)
+def test_resuming_a_fine_tuning_otherwise_is_refused(refused, reader, pages, tmp_path, key, before):
+    run = tmp_path / "run"
+    shutil.copytree(reader, run)
+    refused("finetune", "--resume", "--output", run, *(["--pretrained", reader] if key == "keep_head=1" else []), key,
+            told=f"{key.replace('=', ' ')}: {run} was begun with {before}, and --resume")  # fmt: skip
+    refused("finetune", "--resume", "--output", run, "--unlabelled", pages, told=f"{run} was begun with []")
+
+
+def test_resuming_with_other_characters_is_refused(refused, reader, pages, tmp_path):
+    """Ids of characters would shift, and the run would read others than it has learned."""
+    run, other = tmp_path / "run", tmp_path / "other"
+    shutil.copytree(reader, run)
+    shutil.copytree(pages, other)
+    table = other / "labels.csv"
+    rows = [row.split(",") for row in table.read_text().splitlines()]
+    table.write_text("".join(f"{file},{text.replace('0', 'O')},{split}\n" for file, text, split in rows))
+    told = f"{run} was begun with the characters 0123456789, and the labels have 'O' and lack '0' by now"
+    refused("finetune", "--resume", "--output", run, "--data", other, "--validation", table, told=told)
+
+
+def test_a_run_goes_on_where_its_data_are_and_as_far_as_is_said(pretrained, pages, tmp_path, eagerly):
+    run, moved = tmp_path / "run", tmp_path / "moved"
+    shutil.copytree(pretrained, run)
+    shutil.copytree(pages, moved)
+    keys = ["--steps", "4", "learning_rate=0.0005", "processes=0"]
+    assert cli.main(["pretrain", "--resume", "--output", str(run), "--data", str(moved), *keys]) == 0
+    assert (run / "checkpoints" / "step-00000004.npz").is_file()
 
 
 def test_an_export_overwrites_nothing(refused, reader, tmp_path):

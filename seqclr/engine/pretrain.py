@@ -9,6 +9,7 @@ from seqclr.data.sequences import expand
 from seqclr.engine import callbacks, setup
 from seqclr.engine.monitors import Monitors
 from seqclr.engine.trainer import Trainer
+from seqclr.errors import UserError
 from seqclr.methods import find_method
 from seqclr.methods.base import Method
 from seqclr.probe.probing import Probing, find_rows
@@ -58,6 +59,10 @@ def pretrain(config, output: str, resume: bool = False) -> dict[str, float]:
             if method.chance is not None:
                 setup.say(f"guessing has an accuracy of {method.chance:.3g}")
         logs = trainer.fit()
+    except UserError:  # that only a step has shown
+        if place.chief and not resume:
+            run.discard()
+        raise
     finally:
         loader.close()
         fitted.close()

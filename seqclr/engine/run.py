@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -59,6 +60,11 @@ class Run:
             configuration.save(config, stream)
         self.checkpoints.mkdir(exist_ok=True)
         self.plots.mkdir(exist_ok=True)
+
+    def discard(self) -> None:
+        """Removes what `create` made, if nothing was learned yet: what a first step refuses can be begun anew."""
+        if self.config_file.is_file() and not any(self.checkpoints.iterdir()):
+            shutil.rmtree(self.folder)
 
     def config(self) -> SimpleNamespace:
         """The resolved configuration, as written; what every training has is there and of the right type."""

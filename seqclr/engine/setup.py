@@ -11,6 +11,7 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
+from seqclr import config as configuration
 from seqclr.data import images
 from seqclr.data.loader import Fitted, Loader
 from seqclr.data.sequences import Sequences
@@ -26,6 +27,13 @@ from seqclr.nn.image_encoders import IMAGE_ENCODERS, NO_PADDING
 from seqclr.recipes.readable import check_all
 
 ARCHITECTURE = ("encoder", "height", "width", "resize", "positions")
+# what a run may go on with otherwise than it was begun: where files are, how far and fast it learns, how it runs
+RESUMABLE = frozenset(
+    """data unlabelled validation pretrained init distill perceptual probe probe_kind probe_every probe_labels
+    steps epochs patience learning_rate warmup weight_decay clip dropout accumulate
+    precision deterministic processes workers worker steps_per_execution checkpoint_every profile tensorboard
+    max_bytes max_pixels max_frames""".split()
+)
 
 
 def say(text: str) -> None:
@@ -73,8 +81,20 @@ def find_run(config, output: str, resume: bool) -> tuple[Run, Place]:
     """
     place = find_place(config.workers, config.worker)
     if resume:
-        return Run.open(output), place
+        run = Run.open(output)
+        check_resumable(run, config)
+        return run, place
     return Run.check_free(output) if place.chief else Run(output), place
+
+
+def check_resumable(run: Run, config) -> None:
+    """Raises UserError for a key in which a run cannot go on otherwise than it was begun: of what its weights are, what
+    they learn, and from which rows in which order."""
+    past = run.config()
+    for field in sorted(dataclasses.fields(config), key=lambda field: field.name != "method"):
+        if field.name not in RESUMABLE and hasattr(past, field.name):  # a run may be older than a key
+            now, before = getattr(config, field.name), getattr(past, field.name)
+            configuration.check_unchanged(field.name, now, before, run.folder)
 
 
 def begin(config, place: Place = ALONE) -> tf.distribute.Strategy:

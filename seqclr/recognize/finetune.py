@@ -54,7 +54,10 @@ def finetune(config, output: str, resume: bool = False) -> dict[str, float]:
     run, place = setup.find_run(config, output, resume)
     train, validation = split_off_validation(config)
     charset = make_charset(config, train + validation)
+    if resume:
+        charset = resumed(charset, run)
     targets, truths = ([charset.target(entry.text, entry.name) for entry in part] for part in (train, validation))
+    check_targets(train, targets)
     method = cls(**configuration.fields_of(cls, config))
     recipe = cls.recipe(config.views, [charset.encode(target) for target in targets])
     size = config.height, config.width, config.resize
@@ -96,6 +99,10 @@ def finetune(config, output: str, resume: bool = False) -> dict[str, float]:
                 f"{setup.devices(strategy)}"
             )
         logs = trainer.fit()
+    except UserError:  # that only a step has shown
+        if place.chief and not resume:
+            run.discard()
+        raise
     finally:
         loader.close()
         for pixels in (fitted, fitted_validation, unlabelled):
@@ -189,11 +196,42 @@ def check_teacher(config) -> None:
 
 
 def make_charset(config, entries: list[Entry]) -> Charset:
+    """The charset of the teacher, or the one that is given, or that of the labels and of the reader that is started
+    from: few labels do not have all that it knows."""
     if config.distill:  # of the same frames the same distributions
         return Charset.load(Run.open(config.distill).charset_file)
     if config.charset is not None:
         return Charset(config.charset, config.case, config.unknown)
-    return Charset.of((entry.text for entry in entries), config.case, config.unknown)
+    return Charset.of([known_characters(config), *(entry.text for entry in entries)], config.case, config.unknown)
+
+
+def known_characters(config) -> str:
+    """Those of the fine-tuned run that this one starts from, if it does. What a pretraining has read in generated
+    images is more than most sites have, and does not count."""
+    if config.pretrained is None:
+        return ""
+    run = Run.open(config.pretrained)
+    reads = run.charset_file.is_file() and not hasattr(run.config(), "method")
+    return Charset.load(run.charset_file).characters if reads else ""
+
+
+def resumed(charset: Charset, run: Run) -> Charset:
+    """The charset that a resumed run was begun with; raises UserError where the labels have another by now."""
+    if not run.charset_file.is_file():
+        return charset
+    past = Charset.load(run.charset_file)
+    new, gone = (
+        "".join(c for c in a.characters if c not in b.characters) for a, b in ((charset, past), (past, charset))
+    )
+    if new or gone:
+        told = " and ".join(
+            f"{word} {characters!r}" for word, characters in (("have", new), ("lack", gone)) if characters
+        )
+        raise UserError(
+            f"{run.folder} was begun with the characters {past.characters}, and the labels {told} by now: --resume "
+            f"goes on with the same; take another --output, where --pretrained {run.folder} keeps what it has learned"
+        )
+    return past
 
 
 def kept_layers(config) -> list[np.ndarray]:
@@ -228,13 +266,25 @@ def inherited_head(folder: str, dim: int, charset: Charset, kept: Sequence[int] 
     *hidden, kernel, bias = head.get_weights()
     place = {character: i for i, character in enumerate(known.characters)}
     found = [place.get(c, place.get(c.swapcase())) for c in charset.characters]
-    setup.say(f"head from {path}: it knows {len(found) - found.count(None)} of {len(found)} characters")
+    new = "".join(character for character, i in zip(charset.characters, found) if i is None)
+    knows = f"{len(found) - len(new)} of {len(found)} characters{f', new: {new}' if new else ''}"
+    setup.say(f"head from {path}: it knows {knows}")
 
     def chosen(rows):
         mean = rows[:-1].mean(0)
         return np.stack([*(mean if i is None else rows[i] for i in found), rows[-1]])
 
     return [*hidden, chosen(kernel.T).T, chosen(bias)]
+
+
+def check_targets(entries: list[Entry], targets: list[str]) -> None:
+    """Raises UserError for a label of which nothing is left to learn."""
+    for entry, target in zip(entries, targets):
+        if not target:
+            raise UserError(
+                f"{entry.name} has the label '{entry.text}', of which unknown=drop leaves nothing: add its characters "
+                "to charset, or leave it out"
+            )
 
 
 def check_lengths(config, fitted: Fitted, targets: list[str]) -> None:

@@ -11,17 +11,19 @@ import pytest
 from conftest import SMALL
 
 from seqclr import cli
-from seqclr.config import FinetuneConfig, load_yaml, resolve
+from seqclr.config import FinetuneConfig, PretrainConfig, load_yaml, resolve
 from seqclr.data.charset import Charset
 from seqclr.data.pack import pack
-from seqclr.data.records import Entry, find_unlabelled
+from seqclr.data.records import Entry, find, find_unlabelled
 from seqclr.engine import checkpoints
+from seqclr.engine.run import Run
 from seqclr.engine.trainer import Trainer
 from seqclr.errors import UserError
+from seqclr.methods import find_method
 from seqclr.methods.ctc import CTC
 from seqclr.methods.self_training import SelfTraining
 from seqclr.nn.encoders import build_encoder
-from seqclr.recognize.finetune import Validation, few, find_more, split_off_validation, without
+from seqclr.recognize.finetune import Validation, few, find_more, make_charset, split_off_validation, without
 from seqclr.recognize.recognizer import Recognizer
 from tests.engine import tiny
 
@@ -318,3 +320,56 @@ def test_a_run_keeps_its_best_checkpoint(reader):
         rows = [(float(row["val_edit_distance_accuracy"]), float(row["step"])) for row in csv.DictReader(stream)]
     _, state = checkpoints.load(reader / "checkpoints" / "best.npz")
     assert (max(rows)[0], state["step"]) == max(rows)
+
+
+def labelled(pages, folder, change):
+    """The pages with labels that are changed, in another folder."""
+    shutil.copytree(pages, folder)
+    rows = [row.split(",") for row in (folder / "labels.csv").read_text().splitlines()]
+    table = "".join(",".join([row[0], change(row[1]), *row[2:]]) + "\n" for row in rows[1:])
+    (folder / "labels.csv").write_text(",".join(rows[0]) + "\n" + table)
+    return folder
+
+
+def test_a_next_round_keeps_the_characters_of_the_reader(pages, reader, tmp_path, capsys, eagerly):
+    data = labelled(pages, tmp_path / "new", lambda text: "1x2x")
+    words = ["finetune", "--data", str(data), *SMALL, "--steps", "1", "dropout=0", "learning_rate=0"]
+    assert cli.main([*words, "--output", str(tmp_path / "run"), "--pretrained", str(reader)]) == 0
+    assert Charset.load(tmp_path / "run" / "charset.json").characters == "0123456789x"
+    assert "it knows 10 of 11 characters, new: x" in capsys.readouterr().err
+    files = find([str(pages)])
+    reads = [[text for text, _ in Recognizer.load(run).read(files)] for run in (reader, tmp_path / "run")]
+    alike = [a == b for a, b in zip(*reads)]
+    assert sum(alike) > len(alike) / 2  # at a rate of 0 only batch norm's statistics have moved
+    given = config_of(pretrained=str(reader), charset="12x")
+    assert make_charset(given, find([str(data)])).characters == "12x"
+
+
+def test_the_characters_of_generated_pages_are_no_promise(pages, tmp_path):
+    pretrained = tmp_path / "pretrained"
+    run = Run(pretrained)
+    run.create(resolve(PretrainConfig, find_method("generated"), [{"data": ["x"]}]))
+    Charset("0123456789abc").save(run.charset_file)
+    config = resolve(FinetuneConfig, CTC, [{"pretrained": str(pretrained)}])
+    assert make_charset(config, [Entry("a", "1.png", "12")]).characters == "12"
+
+
+def test_a_label_that_is_dropped_whole_is_named(pages, tmp_path, capsys):
+    data, run = labelled(pages, tmp_path / "new", lambda text: "xy" if text[0] == "1" else text), tmp_path / "run"
+    words = ["finetune", "--data", str(data), *SMALL, "--output", str(run), "charset=0123456789", "unknown=drop"]
+    assert cli.main(words) == 2
+    assert "has the label 'xy', of which unknown=drop leaves nothing" in capsys.readouterr().err
+    assert not run.exists()
+
+
+@pytest.mark.parametrize("verb", ["pretrain", "finetune"])
+def test_what_only_a_step_refuses_leaves_no_run(pages, tmp_path, monkeypatch, capsys, eagerly, verb):
+    def loss(self, batch, training):
+        raise UserError("no such batch")
+
+    for cls in (find_method("simclr"), CTC):
+        monkeypatch.setattr(cls, "loss", loss)
+    for _ in range(2):
+        assert cli.main([verb, "--data", str(pages), "--output", str(tmp_path / "run"), *SMALL]) == 2
+        assert capsys.readouterr().err.splitlines()[-1] == f"seqclr {verb}: no such batch"
+    assert not (tmp_path / "run").exists()

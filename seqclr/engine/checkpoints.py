@@ -77,7 +77,7 @@ def restore(parts: dict, arrays: dict[str, np.ndarray], origin: Path) -> None:
             has = f"the shape {held[name].shape}" if name in held else "nothing"
             raise UserError(
                 f"{origin} is of another architecture: for {'/'.join(map(str, name))} it has {has}, wanted is "
-                f"{tuple(variable.shape)}; use the encoder, height, width and positions it was trained with"
+                f"{tuple(variable.shape)}; use the encoder, height, width, positions and head it was trained with"
             )
     if len(held) != len(wanted):
         extra = next(name for name in held if name not in wanted)

@@ -90,11 +90,15 @@ def find_run(config, output: str, resume: bool) -> tuple[Run, Place]:
 def check_resumable(run: Run, config) -> None:
     """Raises UserError for a key in which a run cannot go on otherwise than it was begun: of what its weights are, what
     they learn, and from which rows in which order."""
-    past = run.config()
+    past, newer = run.config(), {}
     for field in sorted(dataclasses.fields(config), key=lambda field: field.name != "method"):
-        if field.name not in RESUMABLE and hasattr(past, field.name):  # a run may be older than a key
-            now, before = getattr(config, field.name), getattr(past, field.name)
-            configuration.check_unchanged(field.name, now, before, run.folder)
+        now = getattr(config, field.name)
+        if not hasattr(past, field.name):
+            newer[field.name] = now
+        elif field.name not in RESUMABLE:
+            configuration.check_unchanged(field.name, now, getattr(past, field.name), run.folder)
+    if newer:
+        say(f"{run.folder} is older than {', '.join(f'{name}={now}' for name, now in newer.items())}")
 
 
 def begin(config, place: Place = ALONE) -> tf.distribute.Strategy:

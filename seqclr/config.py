@@ -268,8 +268,8 @@ def check_unchanged(name: str, now: Any, before: Any, folder: str | Path) -> Non
     """Raises UserError where the key of a run that is resumed is not what it was."""
     if now != before:
         raise UserError(
-            f"{name} {shown(now)}: {folder} was begun with {shown(before)}, and --resume goes on with the same: leave it "
-            "out, or take another --output"
+            f"{name} {shown(now)}: {folder} was begun with {shown(before)}, and --resume goes on with the same: leave "
+            "it out, or take another --output"
         )
 
 

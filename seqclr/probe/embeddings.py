@@ -115,6 +115,6 @@ def picture(points: np.ndarray, names: np.ndarray, title: str, target: Path) -> 
     for i, name in enumerate(known):
         colour = colours(i if len(known) <= 20 else i / len(known))
         axes.scatter(*points[names == name].T, s=8, color=colour, label=sheets.plain(name))
-    axes.set(title=title, xticks=[], yticks=[])
+    axes.set(title=sheets.plain(title), xticks=[], yticks=[])
     figure.legend(loc="outside right upper", ncols=-(-len(known) // 30), fontsize=8, markerscale=2)
     figure.savefig(target, dpi=100, format="png")

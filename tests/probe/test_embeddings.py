@@ -33,7 +33,7 @@ def test_a_picture_has_a_colour_for_each_name(tmp_path):
     for count in (4, 15, 36):
         known = [*(chr(ord("!") + i) for i in range(count - 1)), "\udcff"]  # the dollar sign, and a name not in UTF-8
         names = np.array([known[i % count] for i in range(400)])
-        embeddings.picture(points, names, "title", tmp_path / f"{count}.png")
+        embeddings.picture(points, names, "runs/$a$\udcff", tmp_path / f"{count}.png")
         with Image.open(tmp_path / f"{count}.png") as image:
             colours = image.convert("RGB").getcolors(2**20)
         coloured = sum(times > 30 and max(colour) - min(colour) > 60 for times, colour in colours)

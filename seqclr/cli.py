@@ -17,6 +17,7 @@ from seqclr.engine import signals
 from seqclr.errors import UserError
 
 LISTS = {"data", "unlabelled"}  # keys of many paths
+MEASURED = "of every source the test rows, or else the validation rows"
 
 
 class Parser(argparse.ArgumentParser):
@@ -335,7 +336,7 @@ def evaluate(parser: Parser, argv: list[str]) -> int:
     """how well a recognizer reads labelled images"""
     parser.add_argument("--model", required=True, help="a fine-tuning run or an export")
     parser.add_argument("--data", nargs="+", required=True, metavar="PATH", help="labelled images")
-    parser.add_argument("--split", help="rows of this split only")
+    parser.add_argument("--split", help=f"rows of this split only; by default {MEASURED}, or else all")
     parser.add_argument("--label-pattern", help="labels in file names, as '{text}_{any}.png'")
     _add_number(parser, "--beam", "beam search of this width, 1 is greedy", least=1, most=1000, default=1, metavar="N")
     parser.add_argument("--plots", metavar="DIR", help="write predictions, confusions and the worst errors there")
@@ -363,7 +364,7 @@ def probe(parser: Parser, argv: list[str]) -> int:
     parser.add_argument(
         "--layer", choices=["transformer", "cnn"], default="transformer", help="whose frames (default: transformer)"
     )
-    parser.add_argument("--split", help="rows of this split only; by default test rows are read, the others learnt on")
+    parser.add_argument("--split", help=f"rows of this split only; by default {MEASURED}, or else a fifth, are read")
     parser.add_argument("--label-pattern", help="labels in file names, as '{text}_{any}.png'")
     _add_number(parser, "--labels", "learn on only so many of every source", least=1, metavar="N")
     _add_number(parser, "--steps", "of the head of ctc and linear (default: 2500)", least=1, most=10**8)

@@ -85,7 +85,7 @@ class RunConfig:
     """What every training has."""
 
     data: list[str] = key([], "folders of images, tables (CSV, TSV, JSONL), LMDBs or packs", free=True)
-    split: str | None = key(None, "rows of this split only", free=True)
+    split: str | None = key(None, "rows of this split only; by default all but those of test and validation", free=True)
     seed: int = key(0, "of weights, shuffling and views", **SEED)
     height: int = key(32, "pixels that every image is brought to", **SIDE)
     width: int = key(128, "pixels that every image is brought to", **SIDE)
@@ -182,7 +182,7 @@ class FinetuneConfig(RunConfig):
     labels: int | None = key(None, "use only so many labels of every source, drawn by the seed", least=1)
     label_pattern: str | None = key(None, "labels in file names, as '{text}_{any}.png'", free=True)
     validation: str | None = key(
-        None, "labelled data to validate on; by default a tenth of the labels is held out", free=True
+        None, "labelled data to validate on; by default the validation rows, or else a tenth of the labels", free=True
     )
     charset: str | None = key(
         None,

@@ -399,7 +399,11 @@ def test_an_export_overwrites_nothing(refused, reader, tmp_path):
 
 
 def test_evaluate_writes_its_figures(reader, pages, tmp_path, capsys):
-    words = ["--model", reader, "--data", pages, pages / "labels.csv", "--json", tmp_path / "figures.json"]
+    other = tmp_path / "copy" / "pages"
+    shutil.copytree(pages, other)
+    table = (other / "labels.csv").read_text()
+    (other / "labels.csv").write_text(table.replace(",train", ",").replace(",test", ","))
+    words = ["--model", reader, "--data", pages, pages / "images", other, "--json", tmp_path / "figures.json"]
     assert cli.main([str(word) for word in ["evaluate", *words, "--plots", tmp_path / "plots"]]) == 0
     figures = json.loads((tmp_path / "figures.json").read_text())
     measures = {"samples", "edit_distance_accuracy", "exact_match", "exact_match_caseless", "cer", "one_minus_ned"}
@@ -407,22 +411,55 @@ def test_evaluate_writes_its_figures(reader, pages, tmp_path, capsys):
     measures |= {"calibration_error", *at}
     assert measures | {"images_per_second", "sources"} <= set(figures)
     assert (
-        figures["samples"] == 48 and 0.3 < figures["edit_distance_accuracy"] <= 1 and figures["images_per_second"] > 0
+        figures["samples"] == 28 and 0.3 < figures["edit_distance_accuracy"] <= 1 and figures["images_per_second"] > 0
     )
     assert list(figures["sources"]) == ["pages", "pages#2"]
-    for source in figures["sources"].values():
-        assert measures <= set(source) and source["samples"] == 24
-        assert source["cer"] == pytest.approx(figures["cer"])
+    assert all(measures <= set(source) for source in figures["sources"].values())
+    samples = [source["samples"] for source in figures["sources"].values()]
+    assert samples == [4, 24]  # the test rows, and all of those without a split
     with open(tmp_path / "plots" / "predictions.csv", newline="", encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
-    assert len(rows) == 48 and (tmp_path / "plots" / "reliability.png").is_file()
+    assert len(rows) == 28 and (tmp_path / "plots" / "reliability.png").is_file()
     right = [row["text"] == row["read"] for row in rows]
     wanted = metrics.calibration(right, [float(row["confidence"]) for row in rows])["calibration_error"]
     assert 0 < figures["calibration_error"] == pytest.approx(wanted, abs=0.02)
-    told = capsys.readouterr().out
+    told, err = capsys.readouterr()
     assert "pages#2" in told
     assert f"confidence: calibration error {figures['calibration_error']:.4f} (15 bins)" in told
     assert f"{figures['exact_match_at_90']:.4f} of the surest 90 % (from {figures['confidence_at_90']:.4f} on)" in told
+    assert "measured on 4 of split test and 24 of no split, of 20 of split train and " in err
+
+
+def test_evaluate_says_which_rows_the_run_was_trained_on(reader, pages, tmp_path, capsys):
+    words = ["evaluate", "--model", reader, "--data", pages, "--json", tmp_path / "figures.json"]
+    seen = {}
+    for split in (None, "Train"):
+        assert cli.main([str(word) for word in words + (["--split", split] if split else [])]) == 0
+        figures = json.loads((tmp_path / "figures.json").read_text())
+        seen[split] = [figures[name] for name in ("samples", "trained_on", "validated_on")]
+    assert seen == {None: [4, 0, 4], "Train": [20, 20, 0]}  # the fixture validates on its test rows
+    told = capsys.readouterr().err
+    assert f"20 of these 20 were trained on by {reader}, which flatters it" in told
+    assert f"4 of these 4 were validated on by {reader}" in told
+
+
+def test_a_text_is_measured_in_full_by_a_reader_that_never_reads_some_characters(reader, pages, tmp_path):
+    run, data = tmp_path / "run", tmp_path / "data"
+    shutil.copytree(reader, run)
+    charset = json.loads((run / "charset.json").read_text())
+    (run / "charset.json").write_text(json.dumps({**charset, "unknown": "drop"}))
+    data.mkdir()
+    with open(pages / "labels.csv", newline="") as stream:
+        rows = [f"{pages}/images/{row['file']},{row['text']}" for row in csv.DictReader(stream)]
+    figures = {}
+    for name, more in {"digits": "", "letters": "abcdefghij"}.items():
+        (data / f"{name}.csv").write_text("\n".join(["file,text", *(row + more for row in rows), ""]))
+        words = ["evaluate", "--model", run, "--data", data / f"{name}.csv", "--split", "test"]
+        assert cli.main([str(word) for word in [*words, "--json", tmp_path / "figures.json"]]) == 0
+        figures[name] = json.loads((tmp_path / "figures.json").read_text())
+    assert figures["digits"]["edit_distance_accuracy"] > 0.1
+    assert figures["letters"]["edit_distance_accuracy"] < figures["digits"]["edit_distance_accuracy"] / 2
+    assert figures["letters"]["exact_match"] == 0
 
 
 def test_probe_writes_its_figures_and_leaves_the_run_as_it_was(pretrained, pages, tmp_path, capsys):
@@ -468,7 +505,8 @@ def test_a_table_that_cannot_be_probed_with(refused, pretrained, tmp_path, rows,
 def test_probe_refuses_what_is_no_run_no_labels_or_no_number(refused, pretrained, pages, tmp_path):
     for model, told in ((tmp_path / "nothing", "there is no such folder"), (pages, "it has no config.yaml")):
         refused("probe", "--model", model, "--data", pages, told=f"{model} is not a run: {told}")
-    refused("probe", "--model", pretrained, "--data", pages / "images", told="has no text")
+    shutil.copytree(pages / "images", tmp_path / "bare")
+    refused("probe", "--model", pretrained, "--data", tmp_path / "bare", told="has no text")
     for option, told in (("--labels", "labels 0: at least 1"), ("--steps", "steps 0: at least 1")):
         refused("probe", "--model", pretrained, "--data", pages, option, 0, told=told)
     refused("probe", "--model", pretrained, "--data", pages, "--kind", "svm", told="--kind")

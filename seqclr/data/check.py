@@ -14,11 +14,12 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 from tqdm import tqdm
 
-from seqclr.data import images, lists, shards
+from seqclr.data import images, labels, lists, shards
 from seqclr.data.charset import FRAME_STRIDE, Charset, frames_needed, normalize
-from seqclr.data.records import Entry, survey
+from seqclr.data.records import HELD_OUT, Entry, survey
 from seqclr.errors import UserError
 
 # kind of finding -> (what a report calls it, whether it hurts)
@@ -30,9 +31,9 @@ KINDS = {
     "empty": ("empty labels", True),
     "unknown": ("labels with characters outside the charset", True),
     "too_long": ("labels too long for the frames of their image", True),
-    "conflicts": ("equal images with different labels", True),
-    "leaks": ("equal images in two splits or two sources", True),
-    "duplicates": ("equal images with nothing else against them", False),
+    "conflicts": ("equal pictures with different labels", True),
+    "leaks": ("equal pictures in two splits or two sources", True),
+    "duplicates": ("equal pictures with nothing else against them", False),
 }
 NAMED = 10  # findings of a kind that a text report names
 SHOWN = 200  # characters of a charset that it shows
@@ -52,7 +53,7 @@ class Look:
 
     entry: Entry
     error: str | None = None
-    digest: bytes = b""
+    digest: bytes = b""  # of the pixels, the same whatever the format of the file
     size: tuple[int, int] = (0, 0)  # width, height
 
 
@@ -122,6 +123,7 @@ def check(
     findings += _unreadable(looks)
     looks = [look for look in looks if look.error is None]
     findings += _labels(looks, allowed, case, (height, width, resize))
+    findings += _alike([look.entry for look in looks if look.entry.text is not None])
     findings += _twins(looks, case)
     if fix is not None:
         lists.write(Path(fix), _clean([look.entry for look in looks], findings, Path(fix)))
@@ -151,11 +153,12 @@ def _look_at_all(entries: list[Entry]) -> list[Look]:
 
 def _look_at(entry: Entry) -> Look:
     try:
-        data = entry.read_bytes()
-        height, width, _ = images.decode(data, entry.name).shape
+        pixels = images.decode(entry.read_bytes(), entry.name)
     except UserError as error:
         return Look(entry, str(error))
-    return Look(entry, None, hashlib.blake2b(data, digest_size=16).digest(), (width, height))
+    height, width, _ = pixels.shape
+    digest = hashlib.blake2b(np.ascontiguousarray(pixels), digest_size=16, salt=b"%dx%d" % (width, height))
+    return Look(entry, None, digest.digest(), (width, height))
 
 
 def _unreadable(looks: list[Look]) -> Iterator[Finding]:
@@ -185,13 +188,27 @@ def _label(look: Look, allowed: Charset | None, case: str, to_height: int, to_wi
     strangers = allowed.strangers(text) if allowed else []
     if strangers:
         yield "unknown", f"has the label {text!r} with {', '.join(map(repr, strangers))}"
+    unseen, turned = labels.unseen(look.entry.text), labels.right_to_left(text)
+    if unseen:
+        yield "unusable", f"has the label {look.entry.text!r} with {', '.join(unseen)}: what nobody sees"
+    if turned:
+        yield "unusable", f"has right-to-left text, {labels.code_point(turned)}: frames are read from left to right"
     width, height = look.size
     frames = -(-images.fitted_width(height, width, to_height, to_width, resize) // FRAME_STRIDE)
     if frames_needed(text) > frames:
         yield "too_long", f"has the label {text!r}, which needs {frames_needed(text)} frames but gets {frames}"
 
 
-# equal images
+def _alike(entries: list[Entry]) -> Iterator[Finding]:
+    """Characters of several labels, of which all but the plain ones are too many."""
+    for plain, *others in labels.alike(entry.text for entry in entries):
+        drop = tuple(entry for entry in entries if any(c in entry.text for c in others))
+        named = ", ".join(map(labels.code_point, others))
+        message = f"{len(drop)} label(s) have {named} where others have {labels.code_point(plain)}"
+        yield Finding("unusable", tuple(_printable(entry.name) for entry in drop), message, drop)
+
+
+# equal pictures
 
 
 def _twins(looks: list[Look], case: str) -> Iterator[Finding]:
@@ -220,9 +237,10 @@ def _twin(group: list[Entry], texts: set[str]) -> Iterator[Finding]:
 
 
 def _leaks(group: list[Entry]) -> bool:
-    """Whether what is measured may have been trained on. Images without labels are trained on too."""
+    """Whether what is measured or chooses may have been trained on. Images without labels are trained on too."""
     parts = {(entry.source, entry.split) for entry in group if entry.text is not None}
-    return len(parts) > 1 or ("test" in {split for _, split in parts} and any(entry.text is None for entry in group))
+    held = any(split in HELD_OUT for _, split in parts)
+    return len(parts) > 1 or (held and any(entry.text is None for entry in group))
 
 
 def _part(entry: Entry) -> str:
@@ -230,10 +248,10 @@ def _part(entry: Entry) -> str:
 
 
 def _held_out(entry: Entry) -> int:
-    """The order in which equal images are kept: test, then any other split, then what is trained on, then the rest."""
+    """The order in which equal pictures are kept: test, validation, then what is trained on, then the rest."""
     if entry.text is None:
         return 3
-    return {"test": 0, "train": 2, None: 2}.get(entry.split, 1)
+    return HELD_OUT.index(entry.split) if entry.split in HELD_OUT else 2
 
 
 # a summary

@@ -5,18 +5,28 @@ A data set is a list of `Entry`: nothing is decoded to make it. data/loader.py g
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import dataclasses
+import functools
+import itertools
 import json
 import os
 import re
+import unicodedata
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-from seqclr.data import images, lmdbs, shards
+from seqclr.data import images, labels, lmdbs, shards
 from seqclr.errors import UserError
 
 TABLES = {".csv": ",", ".tsv": "\t", ".jsonl": None}
+TABLE = "labels.csv"  # in a folder: of the images beside it, in its folder `images` and below
+SPLITS = {"train": "train", "test": "test", **dict.fromkeys(("validation", "valid", "val"), "validation")}
+HELD_OUT = ("test", "validation")  # not trained on unless they are asked for
+HIDDEN = ("__MACOSX", "@eaDir")  # what systems keep beside images, as in folders whose name starts with a dot
 
 
 @dataclasses.dataclass(frozen=True, slots=True)  # slots: there are many of them
@@ -55,44 +65,51 @@ class Fault:
 
 
 def find(paths: Sequence[str | Path], split: str | None = None, pattern: str | None = None) -> list[Entry]:
-    """Entries with a text, of one or many sources.
+    """Entries with a text, of one or many sources. An image is one entry, whatever paths lead to it.
 
     paths: folders of images, folders with `labels.csv`, CSV, TSV or JSONL files, LMDB folders, packs or shards of them.
-    split: picks rows by the `split` column.
+    split: picks rows by the `split` column of any table above the image, whichever path was given.
     pattern: takes the text from file names, such as `{text}.png` or `{text}_{any}.jpg`.
-    Raises UserError for a path, row or column that is not there, and where nothing is left.
+    Raises UserError for a path, row or column that is not there, for an image of which two rows say different things,
+    and where nothing is left.
     """
     entries = []
-    for names, path in _named(paths):
-        found = _faultless(_labelled(names, path, pattern))
+    for path, items in _records(paths, pattern):
+        found = _faultless(items)
         if split is not None:
             found = _of_split(found, split, path)
-        without = [entry for entry in found if entry.text is None]
-        if without:
+        bare = next((entry for entry in found if entry.text is None), None)
+        if bare is not None:
             raise UserError(
-                f"{without[0].name} has no text: {path} needs a labels.csv with the columns file,text, a .gt.txt "
+                f"{bare.name} has no text: {path} needs a labels.csv with the columns file,text, a .gt.txt "
                 "beside each image, or a pattern for the file names (label_pattern='{text}.png')"
             )
         entries += found
-    return entries
+    return list(dict.fromkeys(entries))
 
 
-def find_unlabelled(paths: Sequence[str | Path], split: str | None = None) -> list[Entry]:
+def find_unlabelled(
+    paths: Sequence[str | Path], split: str | None = None, known: Sequence[str | Path] = ()
+) -> list[Entry]:
     """Every image below the paths, with or without a text.
 
-    Rows whose split is `test` are left out unless `split` asks for them: what is measured must not be trained on,
-    not even without its labels.
+    Rows of split `test` and `validation` are left out unless `split` asks for them: what measures or chooses must not
+    be trained on, not even without its labels. known: other data, whose splits count here too.
     """
     entries = []
-    for names, path in _named(paths):
-        if split is None:
-            found = [entry for entry in _faultless(_all(names, path, None)) if entry.split != "test"]
-        else:
-            found = _of_split(_faultless(_labelled(names, path, None)), split, path)
+    for path, items in _records(paths, None, split is None, known):
+        found = _faultless(items)
+        if split is not None:
+            found = _of_split(found, split, path)
         if not found:
             raise UserError(f"{path} holds no image to train on: give a folder of images ({_kinds()})")
         entries += found
-    return entries
+    free = [entry for entry in dict.fromkeys(entries) if split is not None or entry.split not in HELD_OUT]
+    if not free:
+        raise UserError(
+            f"{paths[0]} holds no image to train on: it has {tally(entries)}, so name the split if you must"
+        )
+    return free
 
 
 def find_images(paths: Sequence[str | Path]) -> tuple[list[Entry], list[str]]:
@@ -102,7 +119,7 @@ def find_images(paths: Sequence[str | Path]) -> tuple[list[Entry], list[str]]:
         if shards.is_pack(path):
             entries += _pack(shards.sources(path), path)
         elif path.is_dir():
-            entries += [Entry(path.name, str(file)) for file in _walk(path)]
+            entries += [Entry(path.name, str(file)) for file in _walk(path, nested_too=True)[0]]
         elif path.is_file():
             entries.append(Entry(path.parent.name, str(path)))
         else:
@@ -112,12 +129,43 @@ def find_images(paths: Sequence[str | Path]) -> tuple[list[Entry], list[str]]:
 
 def survey(paths: Sequence[str | Path], pattern: str | None = None) -> tuple[list[Entry], list[Fault]]:
     """Every image of the paths, with or without a text and of any split, and every row or file that gives none."""
-    entries, faults = [], []
-    for names, path in _named(paths):
-        found = _all(names, path, pattern)
-        entries += [item for item in found if isinstance(item, Entry)]
-        faults += [item for item in found if isinstance(item, Fault)]
-    return entries, faults
+    found = dict.fromkeys(item for _, items in _records(paths, pattern, everything=True) for item in items)
+    return [item for item in found if isinstance(item, Entry)], [item for item in found if isinstance(item, Fault)]
+
+
+def split_name(split: str) -> str | None:
+    """What a split is called here, however it is written; None where it is not known."""
+    return SPLITS.get(split.strip().casefold())
+
+
+def by_source(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
+    groups = defaultdict(list)
+    for entry in entries:
+        groups[entry.source].append(entry)
+    return groups
+
+
+def measured(entries: Sequence[Entry]) -> list[Entry]:
+    """What is measured where no split is asked for: of every source its rows of split `test`, or if it has none those
+    of split `validation`, or if it has neither all."""
+    chosen = []
+    for group in by_source(entries).values():
+        parts = ([entry for entry in group if entry.split == split] for split in HELD_OUT)
+        chosen += next(filter(None, parts), group)
+    return chosen
+
+
+def tally(entries: Iterable[Entry]) -> str:
+    """How many there are of each split, in words."""
+    counts = Counter(f"split {entry.split}" if entry.split else "no split" for entry in entries)
+    return " and ".join(f"{count} of {split}" for split, count in counts.items())
+
+
+def without(entries: Sequence[Entry], others: Iterable[Entry]) -> list[Entry]:
+    """The entries whose image is none of the others', whatever path leads there."""
+    disk = _Disk()
+    taken = {disk.image(entry) for entry in others}
+    return [entry for entry in entries if disk.image(entry) not in taken]
 
 
 def _faultless(items: Iterable[Entry | Fault]) -> list[Entry]:
@@ -129,24 +177,160 @@ def _faultless(items: Iterable[Entry | Fault]) -> list[Entry]:
     return entries
 
 
-def _all(names: list[str], path: Path, pattern: str | None) -> list[Entry | Fault]:
-    """The entries of a path, and after them the images below a folder that are not listed."""
-    if shards.is_pack(path):
-        return _pack(names, path)
-    listed = list(_labelled(names, path, pattern))
-    if path.is_file() or lmdbs.is_lmdb(path):
-        return listed
-    known = {Path(item.file).resolve() for item in listed}
-    return listed + [Entry(names[0], str(file)) for file in _walk(path) if file.resolve() not in known]
+def _of_split(entries: list[Entry], split: str, path: Path) -> list[Entry]:
+    name = split_name(split)
+    found = [entry for entry in entries if name and entry.split == name]
+    if not found:
+        known = sorted({entry.split for entry in entries if entry.split})
+        raise UserError(
+            f"{path} has no rows of split '{split}': "
+            + (f"it has {', '.join(known)}" if known else "it has no split column, so leave --split out")
+        )
+    return found
 
 
-def _named(paths) -> list[tuple[list[str], Path]]:
-    """Each path with the name of its source, its last part, or those in a pack; numbered where a name comes again."""
+# an image is one record
+
+
+class _Said(NamedTuple):
+    """What a row of a table, a file or a store says of an image."""
+
+    image: str | tuple  # the same for every path that leads there
+    entry: Entry
+    where: str
+
+
+class _Disk:
+    """What lies on the disk, each looked at once: folders, links, and tables, which speak for all images below them."""
+
+    def __init__(self):
+        self.walk = functools.cache(_walk)
+        self.faults: list[Fault] = []  # of tables that were not given, but lie above an image
+        self._real = functools.cache(os.path.realpath)
+        self._over, self._tables = functools.cache(self._indices_over), functools.cache(self._tables_above)
+        self._rows: dict[str, list[_Said | Fault]] = {}
+        self._indices: dict[str, dict[str | tuple, list[_Said]]] = {}
+
+    def image(self, entry: Entry) -> str | tuple:
+        if entry.store is not None:
+            return self._real(entry.store), entry.place, entry.file
+        folder, name = os.path.split(entry.file)
+        path = os.path.join(self._real(folder), name)
+        return os.path.realpath(path) if os.path.islink(path) else path
+
+    def said(self, entry: Entry, where: str | None = None) -> _Said:
+        return _Said(self.image(entry), entry, where or entry.name)
+
+    def rows(self, table: Path) -> list[_Said | Fault]:
+        """What a table says; its entries have no source."""
+        path = os.path.join(self._real(table.parent), table.name)
+        if path not in self._rows:
+            self._rows[path] = [item if isinstance(item, Fault) else self.said(*item) for item in _rows(table)]
+        return self._rows[path]
+
+    def above(self, said: _Said) -> list[_Said]:
+        """The rows that list an image in its own folder and the folders above, nearest first."""
+        if said.entry.store is not None:
+            return []
+        indices = self._over(os.path.dirname(said.entry.file))
+        return [row for index in indices for row in index.get(said.image, ())]
+
+    def _indices_over(self, folder: str) -> list[dict[str | tuple, list[_Said]]]:
+        """Of tables above a folder and, as it may be a link, above where it leads."""
+        tables = [*self._tables(os.path.abspath(folder)), *self._tables(self._real(folder))]
+        return [self._index(path) for path in dict.fromkeys(tables)]
+
+    def _tables_above(self, folder: str) -> list[str]:
+        parent = os.path.dirname(folder)
+        here = [os.path.join(self._real(folder), TABLE)] if os.path.isfile(os.path.join(folder, TABLE)) else []
+        return here if parent == folder else [*here, *self._tables(parent)]
+
+    def _index(self, path: str) -> dict[str | tuple, list[_Said]]:
+        """What a table says of each image."""
+        if path not in self._indices:
+            rows = self.rows(Path(path))
+            self._indices[path] = _by_image(rows)
+            self.faults += [row for row in rows if isinstance(row, Fault) and not row.missing]
+        return self._indices[path]
+
+
+def _records(
+    paths: Sequence[str | Path],
+    pattern: str | None,
+    everything: bool = False,
+    known: Sequence[str | Path] = (),
+) -> list[tuple[Path, list[Entry | Fault]]]:
+    """What each path holds. An image is the same entry in all of them, of the first source that has it.
+
+    Its text is what the paths say, or else the nearest table above it. Its split is what they and the tables above it
+    say, and the paths in `known`. It is a fault where two of them differ.
+    everything: also the images of a folder that no table lists.
+    """
     if not paths:
         raise UserError("no data given: name a folder, a table, an LMDB or a pack with --data")
+    disk = _Disk()
+    groups = [(path, list(_listed(names, path, pattern, everything, disk))) for names, path in _named(paths, disk)]
+    others = itertools.chain(*(_listed(names, path, None, False, disk) for names, path in _named(known, disk)))
+    said, more = _by_image(item for _, items in groups for item in items), _by_image(others)
+    records = {image: _record(sayings, more.get(image, []), disk) for image, sayings in said.items()}
+    found = [(path, [records[i.image] if isinstance(i, _Said) else i for i in items]) for path, items in groups]
+    found[0][1].extend(disk.faults)
+    return found
+
+
+def _by_image(items: Iterable[_Said | Fault]) -> dict[str | tuple, list[_Said]]:
+    groups = defaultdict(list)
+    for item in items:
+        if isinstance(item, _Said):
+            groups[item.image].append(item)
+    return groups
+
+
+def _record(said: list[_Said], more: list[_Said], disk: _Disk) -> Entry | Fault:
+    """The entry of an image; more: what counts only for its split."""
+    entry = said[0].entry
+    above = disk.above(said[0])
+    try:
+        text = _agreed("text", said, labels.check)
+        text = _agreed("text", above[:1], labels.check) if text is None else text
+        split = _agreed("split", [*said, *more, *above], _known_split)
+    except UserError as error:
+        return Fault(entry.name, str(error))
+    return entry if (text, split) == (entry.text, entry.split) else dataclasses.replace(entry, text=text, split=split)
+
+
+def _agreed(what: str, said: Iterable[_Said], check) -> str | None:
+    """What all say that say anything. check: of a value and where it stands, gives it as it is to be."""
+    found: dict[str, _Said] = {}
+    for one in said:
+        value = getattr(one.entry, what)
+        value = None if value is None else check(value, one.where)
+        if value is not None:
+            found.setdefault(value, one)
+    if len(found) > 1:
+        (a, first), (b, second) = list(found.items())[:2]
+        raise UserError(
+            f"{second.where} has the {what} '{b}' for {first.entry.name}, and {first.where} has '{a}': "
+            f"an image has one {what}, so correct one of them"
+        )
+    return next(iter(found), None)
+
+
+def _known_split(split: str, where: str) -> str | None:
+    name = split_name(split)
+    if name is None and split.strip():
+        raise UserError(f"{where} has the split {split!r}, which is not known: {', '.join(SPLITS)}")
+    return name
+
+
+# paths
+
+
+def _named(paths: Sequence[str | Path], disk: _Disk) -> list[tuple[list[str], Path]]:
+    """Each path with the name of its source, its last part, or those in a pack; numbered where a name comes again."""
     taken: set[str] = set()
     named = []
-    for path in (source for given in paths for source in _sources(Path(given))):
+    for path in (source for given in paths for source in _sources(Path(given), disk)):
         folder = path.resolve() if path.is_dir() else path.resolve().parent
         names = shards.sources(path) if shards.is_pack(path) else [folder.name]
         named.append(([_free(name, taken) for name in names], path))
@@ -162,76 +346,87 @@ def _free(name: str, taken: set[str]) -> str:
     return name
 
 
-def _sources(path: Path) -> list[Path]:
+def _sources(path: Path, disk: _Disk) -> list[Path]:
     """The path, and every folder below it that has a labels.csv of its own."""
     if not path.exists():
         raise UserError(f"{path} does not exist: check the path")
-    nested = _nested(path)
-    return nested if nested and not (path / "labels.csv").is_file() and not _walk(path) else [path, *nested]
+    files, nested = disk.walk(path)
+    return nested if nested and not (path / TABLE).is_file() and not files else [path, *nested]
 
 
-def _nested(path: Path) -> list[Path]:
-    return sorted(table.parent for table in path.rglob("labels.csv") if table.parent != path) if path.is_dir() else []
-
-
-def _labelled(names: list[str], path: Path, pattern: str | None) -> Iterable[Entry | Fault]:
-    """The entries of one path; those of a folder or a pack without labels have no text."""
+def _listed(
+    names: list[str], path: Path, pattern: str | None, everything: bool, disk: _Disk
+) -> Iterable[_Said | Fault]:
+    """What a path says of its images. A folder or a pack with labels gives those that have one, or with `everything`
+    all; one without labels gives all, without a text."""
+    name = names[0]
     if shards.is_pack(path):
         entries = _pack(names, path)
-        return [entry for entry in entries if entry.text is not None] or entries
-    name = names[0]
+        labelled = [entry for entry in entries if entry.text is not None]
+        return map(disk.said, entries if everything else labelled or entries)
+    if path.is_file() and path.suffix.lower() in TABLES:
+        return _table(name, path, disk)
+    if path.is_file() and path.suffix.lower() in images.SUFFIXES:
+        return _folder(name, [path], pattern, disk)
     if path.is_file():
-        if path.suffix.lower() in TABLES:
-            return _table(name, path)
-        if path.suffix.lower() in images.SUFFIXES:
-            return _folder(name, [path], pattern)
         raise UserError(f"{path} is neither a folder, an image nor a table ({', '.join(TABLES)})")
     if lmdbs.is_lmdb(path):
-        return _lmdb(name, path)
-    if pattern is None and (path / "labels.csv").is_file():
-        return _table(name, path / "labels.csv")
-    files = _walk(path)
+        return (item if isinstance(item, Fault) else disk.said(item) for item in _lmdb(name, path))
+    files, _ = disk.walk(path)
+    if pattern is None and (path / TABLE).is_file():
+        listed = list(_table(name, path / TABLE, disk))
+        if everything:
+            known = {item.image for item in listed if isinstance(item, _Said)}
+            unlisted = (disk.said(Entry(name, str(file))) for file in files)
+            listed += [said for said in unlisted if said.image not in known]
+        return listed
     if not files:
         raise UserError(f"{path} holds no image: give a folder of images ({_kinds()})")
-    return _folder(name, files, pattern)
+    if pattern is None and not everything:
+        files = [file for file in files if disk.above(disk.said(Entry(name, str(file))))] or files
+    return _folder(name, files, pattern, disk)
 
 
 def _kinds() -> str:
     return ", ".join(sorted(suffix[1:] for suffix in images.SUFFIXES))
 
 
-def _walk(folder: Path) -> list[Path]:
-    """The images below a folder, less those of folders with a labels.csv of their own: these are other sources."""
-    files = (file for file in folder.rglob("*") if file.suffix.lower() in images.SUFFIXES and file.is_file())
-    nested = set(_nested(folder))
-    return sorted(file for file in files if nested.isdisjoint(file.parents))
-
-
-def _of_split(entries: list[Entry], split: str, path: Path) -> list[Entry]:
-    found = [entry for entry in entries if entry.split == split]
-    if not found:
-        known = sorted({entry.split for entry in entries if entry.split})
-        raise UserError(
-            f"{path} has no rows of split '{split}': "
-            + (f"it has {', '.join(known)}" if known else "it has no split column, so leave --split out")
-        )
-    return found
+def _walk(folder: Path, nested_too: bool = False) -> tuple[list[Path], list[Path]]:
+    """The images below a folder, and the folders below it that have a labels.csv of their own: these are other sources,
+    whose images are not among the first, unless `nested_too` says so. Hidden folders are no data."""
+    files, nested, others = [], [], set()
+    for place, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".") and name not in HIDDEN]
+        if place != str(folder) and TABLE in names:
+            nested.append(Path(place))
+            others.add(place)
+        elif os.path.dirname(place) in others:
+            others.add(place)
+        if nested_too or place not in others:
+            found = (os.path.join(place, name) for name in names if Path(name).suffix.lower() in images.SUFFIXES)
+            files += [Path(file) for file in found if os.path.isfile(file)]
+    return sorted(files), sorted(nested)
 
 
 # tables
 
 
-def _table(name: str, path: Path) -> Iterator[Entry | Fault]:
-    rows = _jsonl_rows(path) if path.suffix.lower() == ".jsonl" else _csv_rows(path, TABLES[path.suffix.lower()])
-    empty = True
-    for where, row in rows:
-        empty = False
-        yield _row(name, path, where, row)
-    if empty:
+def _table(name: str, path: Path, disk: _Disk) -> Iterator[_Said | Fault]:
+    rows = disk.rows(path)
+    if not rows:
         raise UserError(f"{path} has no rows: the columns are file,text and perhaps split")
+    for row in rows:
+        yield row if isinstance(row, Fault) else row._replace(entry=dataclasses.replace(row.entry, source=name))
 
 
-def _row(name: str, table: Path, where: str, row: dict | str) -> Entry | Fault:
+def _rows(path: Path) -> Iterator[tuple[Entry, str] | Fault]:
+    """What a table says of images, and where: entries without a source."""
+    suffix = path.suffix.lower()
+    for where, row in _jsonl_rows(path) if suffix == ".jsonl" else _csv_rows(path, TABLES[suffix]):
+        yield _row(path, where, row)
+
+
+def _row(table: Path, where: str, row: dict | str) -> tuple[Entry, str] | Fault:
     if isinstance(row, str):
         return Fault(where, f"{where} {row}")
     missing = [column for column in ("file", "text") if row.get(column) is None]
@@ -244,72 +439,108 @@ def _row(name: str, table: Path, where: str, row: dict | str) -> Entry | Fault:
         return Fault(where, f"{where} has more fields than columns: put a text with a delimiter in double quotes")
     file = _beside(table, row["file"])
     if file is None:
-        reason = f"{where} names {row['file']}, which is not in {table.parent} nor in its images folder"
+        named = row["file"] if row["file"].isprintable() else repr(row["file"])
+        reason = f"{where} names {named}, which is not in {table.parent} nor in its images folder"
         return Fault(str(table.parent / row["file"]), reason, missing=True)
-    return Entry(name, str(file), row["text"], row.get("split") or None)
+    return Entry("", file, row["text"], row.get("split")), where
+
+
+@contextlib.contextmanager
+def _opened(path: Path):
+    """The lines of a file as they stand, without the byte order mark that spreadsheets write."""
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as stream:
+            yield stream
+    except UnicodeDecodeError:
+        raise UserError(f"{path} is not UTF-8 text: save it as UTF-8") from None
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}): check the file and who may read it") from None
 
 
 def _csv_rows(path: Path, delimiter: str):
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as stream:  # -sig: spreadsheets write a byte order mark
-            reader = csv.DictReader(stream, delimiter=delimiter, strict=True)
+    """A CSV file quotes fields as RFC 4180 says; in a TSV file every character stands for itself."""
+    how = {"quoting": csv.QUOTE_NONE} if delimiter == "\t" else {"strict": True}
+    with _opened(path) as stream:
+        reader = csv.DictReader(stream, delimiter=delimiter, **how)
+        try:
+            double = _twice(reader.fieldnames or ())
+            if double:
+                raise UserError(f"{path}, line {reader.line_num} has two columns '{double}': rename one of them")
             for row in reader:
                 yield f"{path}, line {reader.line_num}", row
-    except UnicodeDecodeError:
-        raise UserError(f"{path} is not UTF-8 text: save it as UTF-8") from None
-    except csv.Error as error:
-        raise UserError(f"{path}, line {reader.reader.line_num} is not a table row ({error})") from None
+        except csv.Error as error:
+            raise UserError(f"{path}, line {reader.reader.line_num} is not a table row ({error})") from None
+
+
+def _twice(names: Iterable[str]) -> str | None:
+    """A name that comes twice; columns without a name are none."""
+    return next((name for name, count in Counter(names).items() if name and count > 1), None)
 
 
 def _jsonl_rows(path: Path):
-    try:
-        with open(path, encoding="utf-8-sig") as stream:
-            for number, line in enumerate(stream, 1):
-                if line.strip():
-                    yield f"{path}, line {number}", _json_row(line)
-    except UnicodeDecodeError:
-        raise UserError(f"{path} is not UTF-8 text: save it as UTF-8") from None
+    with _opened(path) as stream:
+        for number, line in enumerate(stream, 1):
+            if line.strip():
+                yield f"{path}, line {number}", _json_row(line)
 
 
 def _json_row(line: str) -> dict | str:
     """The row of a line, or what is wrong with it."""
     try:
-        row = json.loads(line)
+        pairs = json.loads(line, object_pairs_hook=tuple)  # so that arrays alone are lists
+    except RecursionError:
+        return "is not a JSON object with the keys file and text: it is nested too deeply"
     except ValueError as error:
         return f"is not JSON ({error})"
-    if not isinstance(row, dict):
+    if not isinstance(pairs, tuple):
         return "is not a JSON object with the keys file and text"
-    return {key: None if value is None else str(value) for key, value in row.items()}
+    double, row = _twice(name for name, _ in pairs), dict(pairs)
+    if double:
+        return f"has two keys '{double}': rename one of them"
+    for name in ("file", "text", "split"):
+        if isinstance(row.get(name), (bool, list, tuple)):
+            return f"has a '{name}' that is neither text nor a number"
+    return {name: None if value is None else str(value) for name, value in row.items()}
 
 
-def _beside(table: Path, file: str) -> Path | None:
-    for folder in (table.parent, table.parent / "images"):
-        if file and os.path.isfile(folder / file):  # Path.is_file raises for names that are too long
-            return folder / file
+def _beside(table: Path, file: str) -> str | None:
+    """The file that a row names, also where it was written on Windows or in another form of Unicode."""
+    for name in _spellings(file):
+        for folder in (table.parent, table.parent / "images"):
+            path = os.path.join(folder, name)
+            if os.path.isfile(path):
+                return str(Path(path))
     return None
+
+
+def _spellings(file: str) -> Iterator[str]:
+    slashed = file.replace("\\", "/")
+    yield from (file, slashed, unicodedata.normalize("NFC", slashed), unicodedata.normalize("NFD", slashed))
 
 
 # folders
 
 
-def _folder(name: str, files: list[Path], pattern: str | None) -> Iterator[Entry | Fault]:
+def _folder(name: str, files: list[Path], pattern: str | None, disk: _Disk) -> Iterator[_Said | Fault]:
     expression = _expression(pattern) if pattern else None
     for file in files:
-        truth = file.with_name(file.stem + ".gt.txt")
+        said, truth = disk.said(Entry(name, str(file))), file.with_name(file.stem + ".gt.txt")
         if expression:
             match = expression.fullmatch(file.name)
             if match:
-                yield Entry(name, str(file), match["text"])
+                yield said._replace(entry=dataclasses.replace(said.entry, text=match["text"]))
             else:
                 reason = f"{file} does not fit the pattern '{pattern}': rename it or change the pattern"
                 yield Fault(str(file), reason)
-        elif truth.is_file():
+        elif truth.is_file() and not disk.above(said):
             try:
-                yield Entry(name, str(file), truth.read_text(encoding="utf-8-sig").strip("\r\n"))
-            except UnicodeDecodeError:
-                yield Fault(str(file), f"{truth} is not UTF-8 text: save it as UTF-8")
+                with _opened(truth) as stream:
+                    text = stream.read().strip("\r\n")
+                yield _Said(said.image, dataclasses.replace(said.entry, text=text), str(truth))
+            except UserError as error:
+                yield Fault(str(file), str(error))
         else:
-            yield Entry(name, str(file))
+            yield said
 
 
 def _expression(pattern: str) -> re.Pattern:

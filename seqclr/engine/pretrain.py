@@ -18,8 +18,8 @@ from seqclr.probe.probing import Probing, find_rows
 def pretrain(config, output: str, resume: bool = False) -> dict[str, float]:
     """Trains the method that `config` (a resolved PretrainConfig) names, and returns the last figures.
 
-    Rows of split `test` are left out. With `probe`, labelled data, the checkpoint whose frozen encoder is probed
-    best is kept as the best. An image that cannot be read is reported, skipped and counted at the end.
+    Rows of split `test` and `validation` are left out. With `probe`, labelled data, the checkpoint whose frozen encoder
+    is probed best is kept as the best. An image that cannot be read is reported, skipped and counted at the end.
     Raises UserError before anything is written if an argument or the data are wrong.
     """
     cls = find_method(config.method)
@@ -28,7 +28,7 @@ def pretrain(config, output: str, resume: bool = False) -> dict[str, float]:
     method = cls(**configuration.fields_of(cls, config))
     recipe = method.make_recipe(config.views)
     rows = find_rows(config) if config.probe else None
-    entries = find_unlabelled(config.data, config.split)
+    entries = find_unlabelled(config.data, config.split, known=[config.probe] if config.probe else [])
     entries = expand(entries) if method.animated else entries
     fitted = Fitted(entries, config.height, config.width, config.resize, skip_bad=True)
     records = method.records(fitted)

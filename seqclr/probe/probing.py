@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import keras
 
 from seqclr.config import check_range
-from seqclr.data.records import find
+from seqclr.data.records import find, tally
 from seqclr.engine import setup
 from seqclr.engine.run import Run
 from seqclr.engine.trainer import Trainer
@@ -51,10 +51,10 @@ def probe(
 ) -> dict:
     """All measures of a probe of a run's encoder, in all and per source; printed, and returned.
 
-    model: a run of any kind. data: labelled images; rows of split `test` are read and the others learnt on; of a
-    source without them, or with `split` given, a fifth is read. kind: as `find_kind` takes it. layer: whose frames,
-    `transformer` or `cnn`. labels: learn on so many of every source. untrained: the architecture of the run with new
-    weights. options: those of the kind, `steps` of ctc and linear, `k` and `temperature` of knn.
+    model: a run of any kind. data: labelled images, of which `divide` says which are read; of a `split` that is asked
+    for, a fifth. kind: as `find_kind` takes it. layer: whose frames, `transformer` or `cnn`. labels: learn on so many
+    of every source. untrained: the architecture of the run with new weights. options: those of the kind, `steps` of
+    ctc and linear, `k` and `temperature` of knn.
     Raises UserError if an argument, the run or the data are wrong.
     """
     for name, value in {"labels": labels, "seed": seed, **options}.items():
@@ -81,12 +81,13 @@ def probe(
     }
     print(rows.table(figures))
     weights = "new weights" if untrained else "as trained"
-    print(f"{cls.kind} on frozen {layer} frames, {weights}; {len(rows.train)} labels")
+    print(f"{cls.kind} on frozen {layer} frames, {weights}; {len(rows.train)} labels, read: {tally(rows.held.entries)}")
     return figures
 
 
 def find_rows(config) -> Probe:
-    """The rows that a pretraining (a resolved PretrainConfig) probes with: none of split `test`, a fifth to be read."""
+    """The rows that a pretraining (a resolved PretrainConfig) probes with, none of split `test`: those of split
+    `validation` are read, or else a fifth."""
     cls = find_kind(config.probe_kind, config.encoder)
     entries = [entry for entry in find([config.probe]) if entry.split != "test"]
     return cls(*divide(few(entries, config.probe_labels, config.seed), config.seed), config)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import abc
 import random
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import ClassVar, NamedTuple
 
@@ -14,31 +13,27 @@ import tensorflow as tf
 
 from seqclr.data import loader
 from seqclr.data.loader import Fitted
-from seqclr.data.records import Entry
+from seqclr.data.records import HELD_OUT, Entry, by_source, measured, without
 from seqclr.errors import UserError
-from seqclr.recognize.finetune import without
 
 BATCH = 64
-HELD_OUT = 0.2  # of the rows of a source that has no split test
+READ = 0.2  # of the rows of a source that has no split test or validation
 
 
 def divide(entries: list[Entry], seed: int, by_split: bool = True) -> tuple[list[Entry], list[Entry]]:
-    """Rows to learn on and rows to read: those of split `test`, or else a fifth of the source, drawn by the seed."""
-    by_source = defaultdict(list)
-    for entry in entries:
-        by_source[entry.source].append(entry)
+    """Rows to learn on and rows to read: of every source its rows of split `test`, or else of `validation`, neither of
+    which is learnt on; or else, or without `by_split`, a fifth, drawn by the seed."""
     draw = random.Random(seed)
     train, held = [], []
-    for group in by_source.values():
-        test = [entry for entry in group if by_split and entry.split == "test"]
-        if test:
-            train += [entry for entry in group if entry.split != "test"]
-            held += test
-        else:
-            shuffled = draw.sample(group, len(group))
-            count = min(len(group) - 1, max(1, round(len(group) * HELD_OUT)))
-            train += shuffled[count:]
-            held += shuffled[:count]
+    for group in by_source(entries).values():
+        free = [entry for entry in group if not (by_split and entry.split in HELD_OUT)]
+        read = measured(group) if len(free) < len(group) else []
+        if not read:
+            free = draw.sample(free, len(free))
+            count = min(len(free) - 1, max(1, round(len(free) * READ)))
+            read, free = free[:count], free[count:]
+        train += free
+        held += read
     return without(train, held), held
 
 

@@ -12,11 +12,15 @@ from typing import Protocol
 from tqdm import tqdm
 
 from seqclr.data.charset import Charset
-from seqclr.data.records import Entry, find, find_images
-from seqclr.engine.run import check_can_make
+from seqclr.data.records import Entry, find, find_images, measured, tally, without
+from seqclr.engine.run import Run, check_can_make
+from seqclr.engine.setup import say
 from seqclr.errors import UserError
 from seqclr.recognize import metrics, sheets
+from seqclr.recognize.finetune import split_off_validation
 from seqclr.recognize.recognizer import Recognizer
+
+SEEN = ("trained_on", "validated_on")  # what a run does with the parts of its labels
 
 
 class Reader(Protocol):
@@ -51,6 +55,7 @@ def evaluate(
 ) -> dict:
     """All measures over labelled images, in all and per source; printed, and returned.
 
+    split: by default of every source what `measured` says. A text counts in full, also what the reader never reads.
     plots: a new folder for predictions.csv, confusions.csv, pictures of both and of the worst errors, and the
     reliability diagram.
     """
@@ -58,7 +63,8 @@ def evaluate(
         if Path(plots).exists():
             raise UserError(f"{plots} exists already: choose another --plots")
         check_can_make(Path(plots))
-    entries = find(data, split, label_pattern)
+    found = find(data, split, label_pattern)
+    entries = measured(found) if split is None else found
     reader = load_reader(model, beam)
     charset = reader.charset
     next(iter(reader.read(entries[:1], beam)))  # so that the speed told is not that of the first call
@@ -66,13 +72,30 @@ def evaluate(
     reads, confidences = zip(*tqdm(reader.read(entries, beam), "read", len(entries), unit="img", leave=False))
     seconds = time.perf_counter() - start
 
-    drop = charset.unknown == "drop"
-    texts = [charset.target(entry.text) if drop else charset.normalize(entry.text) for entry in entries]
-    figures = {**measure(entries, texts, reads, confidences), "images_per_second": len(entries) / seconds}
+    texts = [charset.normalize(entry.text) for entry in entries]
+    figures = measure(entries, texts, reads, confidences) | seen(model, entries)
+    figures["images_per_second"] = len(entries) / seconds
     print(table(figures))
+    say(f"measured on {tally(entries)}" + (f", of {tally(found)}" if len(entries) < len(found) else ""))
+    for what in SEEN:
+        if figures.get(what):
+            say(f"{figures[what]} of these {len(entries)} were {what.replace('_', ' ')} by {model}, which flatters it")
     if plots is not None:
         draw(Path(plots), entries, texts, reads, confidences)
     return figures
+
+
+def seen(model: str, entries: Sequence[Entry]) -> dict[str, int]:
+    """How many of some entries a run learned from with their labels, and how many chose its checkpoint; nothing where
+    it is no fine-tuning run or its data is not there any more."""
+    config = Run.open(model).config() if Run(model).config_file.is_file() else None
+    if not hasattr(config, "validation"):
+        return {}
+    try:
+        parts = split_off_validation(config)
+    except UserError:
+        return {}
+    return {what: len(entries) - len(without(entries, part)) for what, part in zip(SEEN, parts)}
 
 
 def measure(

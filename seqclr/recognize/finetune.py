@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import random
 import zlib
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
 
 import keras
 import numpy as np
 
 from seqclr import config as configuration
+from seqclr.data import labels
 from seqclr.data import loader as data_loader
 from seqclr.data.charset import FRAME_STRIDE, Charset, frames_needed
 from seqclr.data.loader import Fitted, Joined
-from seqclr.data.records import Entry, find, find_unlabelled, survey
+from seqclr.data.records import HELD_OUT, Entry, by_source, find, find_unlabelled, split_name, tally, without
 from seqclr.engine import callbacks, checkpoints, setup
 from seqclr.engine.cluster import Place
 from seqclr.engine.precision import set_precision
@@ -31,7 +31,7 @@ from seqclr.nn.momentum import Momentum, in_place
 from seqclr.recognize import metrics
 from seqclr.recognize.recognizer import Recognizer
 
-HELD_OUT = 0.1  # of the labels, where no validation data is given
+VALIDATION = 0.1  # of the labels, where there is no validation data
 
 
 def method_of(unlabelled: Sequence[str] | None, distill: str | None = None) -> type[CTC]:
@@ -54,10 +54,12 @@ def finetune(config, output: str, resume: bool = False) -> dict[str, float]:
         raise UserError(f"keep_head {config.keep_head}: name with pretrained the run whose projector stays")
     run, place = setup.find_run(config, output, resume)
     train, validation = split_off_validation(config)
+    check_labels(train + validation)
     charset = make_charset(config, train + validation)
     if resume:
         charset = resumed(charset, run)
-    targets, truths = ([charset.target(entry.text, entry.name) for entry in part] for part in (train, validation))
+    targets = [charset.target(entry.text, entry.name) for entry in train + validation][: len(train)]
+    truths = [charset.normalize(entry.text) for entry in validation]  # in full, whatever `unknown=drop` leaves to learn
     check_targets(train, targets)
     method = cls(**configuration.fields_of(cls, config))
     recipe = cls.recipe(config.views, [charset.encode(target) for target in targets])
@@ -99,6 +101,8 @@ def finetune(config, output: str, resume: bool = False) -> dict[str, float]:
                 f"{len(train)} labelled images, {len(validation)} for validation, {more}charset {charset.characters}; "
                 f"{setup.devices(strategy)}"
             )
+            setup.say(how_validated(config, validation))
+            warn_of_labels(train + validation)
         logs = trainer.fit()
     except UserError:  # that only a step has shown
         if place.chief and not resume:
@@ -117,39 +121,82 @@ def finetune(config, output: str, resume: bool = False) -> dict[str, float]:
 
 
 def split_off_validation(config) -> tuple[list[Entry], list[Entry]]:
-    """Training and validation entries. Rows of split `test` are never trained on unless `split` asks for them."""
-    entries = find(config.data, config.split, config.label_pattern)
+    """Training and validation entries. Rows of split `test` or `validation` are trained on only if `split` asks for it.
+
+    What is validated on: the data of `validation`, without what is trained on, its rows of split `validation` if it has
+    any and those of split `test` only if it has no others; or else the rows of split `validation` in the data; or else
+    a tenth of the labels.
+    """
+    found = find(config.data, None, config.label_pattern)
     if config.split is None:
-        entries = [entry for entry in entries if entry.split != "test"]
-    empty = [entry for entry in entries if not entry.text]
+        train = [entry for entry in found if entry.split not in HELD_OUT]
+    else:
+        train = find(config.data, config.split, config.label_pattern)
+    if not train:
+        raise UserError(f"{config.data[0]} has no row to train on: it has {tally(found)}")
+    empty = [entry for entry in train if not entry.text]
     if empty:
         raise UserError(f"{empty[0].name} has an empty label ({len(empty)} have): label it or leave it out")
-    if not entries:
-        raise UserError(f"{config.data[0]} has no row to train on: all are of split test")
-    entries = few(entries, config.labels, config.seed)
-    if config.validation is not None:
-        validation = without(find([config.validation], None, config.label_pattern), entries)
-        # it chooses the checkpoint, so what is to be tested on stays out where anything else is there
-        validation = [entry for entry in validation if entry.split != "test"] or validation
+    train = few(train, config.labels, config.seed)
+    if config.validation is None:
+        validation = without([entry for entry in found if entry.split == "validation"], train)
+        train, validation = (train, validation) if validation else hold_out(train, config.seed)
+    else:
+        others = without(find([config.validation], None, config.label_pattern), train)
+        parts = {split: [entry for entry in others if entry.split == split] for split in HELD_OUT}
+        validation = parts["validation"] or without(others, parts["test"]) or others
         if not validation:
             raise UserError(f"{config.validation} holds nothing but the images that are trained on: give others")
-        return entries, validation
-    shuffled = random.Random(config.seed).sample(entries, len(entries))
-    held = max(1, round(len(entries) * HELD_OUT))
-    train, validation = without(shuffled[held:], shuffled[:held]), shuffled[:held]
-    if not train:
-        raise UserError("one label is not enough: at least two are needed, one to train on and one to validate")
     return train, validation
+
+
+def hold_out(entries: list[Entry], seed: int) -> tuple[list[Entry], list[Entry]]:
+    """The entries without a tenth, and the tenth, drawn by the seed."""
+    if len(entries) < 2:
+        raise UserError("one label is not enough: at least two are needed, one to train on and one to validate")
+    shuffled = random.Random(seed).sample(entries, len(entries))
+    held = max(1, round(len(entries) * VALIDATION))
+    return shuffled[held:], shuffled[:held]
+
+
+def how_validated(config, validation: list[Entry]) -> str:
+    """What chooses the checkpoint, in a sentence."""
+    if config.validation is None:
+        asked = config.split is not None and split_name(config.split) == "validation"
+        tenth = asked or validation[0].split != "validation"
+        return f"validated on {'a tenth of the labels: ' if tenth else ''}{tally(validation)}"
+    told = f"validated on what is not trained on in {config.validation}: {tally(validation)}"
+    return f"{told}; they choose the checkpoint, so test on others" if validation[0].split == "test" else told
 
 
 def find_more(config, validation: list[Entry]) -> list[Entry]:
     """The images to learn from without labels: none that is validated on or, in any of the data, of split `test`."""
     known = [*config.data, *([config.validation] if config.validation else [])]
-    tests = [entry for entry in survey(known, config.label_pattern)[0] if entry.split == "test"]
-    entries = without(find_unlabelled(config.unlabelled), [*validation, *tests])
+    entries = without(find_unlabelled(config.unlabelled, known=known), validation)
     if not entries:
         raise UserError(f"{config.unlabelled[0]} holds nothing but images that are validated or tested on: give others")
     return entries
+
+
+def check_labels(entries: Sequence[Entry]) -> None:
+    """Raises UserError for a label in a script that runs against the frames."""
+    for entry in entries:
+        first = labels.right_to_left(entry.text)
+        if first:
+            raise UserError(
+                f"{entry.name} has right-to-left text, {labels.code_point(first)}: frames are read from left to right, "
+                "so such labels cannot be learned; leave them out"
+            )
+
+
+def warn_of_labels(entries: Sequence[Entry]) -> None:
+    """Says which labels have characters that nobody sees or tells from others."""
+    odd = [(entry, found) for entry in entries if (found := labels.unseen(entry.text))]
+    if odd:
+        entry, found = odd[0]
+        setup.say(f"{len(odd)} label(s) have what nobody sees, as {entry.name}, {found[0]}: `seqclr check` names all")
+    for group in labels.alike(entry.text for entry in entries):
+        setup.say(f"labels have one character in several forms: {', '.join(map(labels.code_point, group))}")
 
 
 def unlabelled_loader(method, fitted: Fitted, config, strategy, place: Place) -> data_loader.Loader:
@@ -160,25 +207,12 @@ def unlabelled_loader(method, fitted: Fitted, config, strategy, place: Place) ->
     return setup.make_loader(fitted, method.unlabelled_recipe(config.views), other, place)
 
 
-def without(entries: list[Entry], others: list[Entry]) -> list[Entry]:
-    """The entries whose image is none of the others', whatever path leads there."""
-    taken = {_image(entry) for entry in others}
-    return [entry for entry in entries if _image(entry) not in taken]
-
-
-def _image(entry: Entry) -> tuple:
-    return (os.path.realpath(entry.store), entry.place, entry.file) if entry.store else (os.path.realpath(entry.file),)
-
-
 def few(entries: list[Entry], labels: int | None, seed: int) -> list[Entry]:
     """At most so many entries of every source, drawn by the seed."""
     if labels is None:
         return entries
-    by_source = defaultdict(list)
-    for entry in entries:
-        by_source[entry.source].append(entry)
     draw = random.Random(seed)
-    return [entry for group in by_source.values() for entry in draw.sample(group, min(labels, len(group)))]
+    return [entry for group in by_source(entries).values() for entry in draw.sample(group, min(labels, len(group)))]
 
 
 def check_teacher(config) -> None:

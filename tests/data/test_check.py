@@ -125,6 +125,21 @@ def test_equal_images_of_one_split_are_told_but_do_not_hurt(tmp_path):
     assert not report.hurts and found(report) == {"duplicates": ["a.png", "d.png", "b.png", "u.png"]}
 
 
+def test_a_picture_is_the_same_in_every_format(tmp_path):
+    """As PNG, as BMP, and compressed anew with another label."""
+    folder = make(tmp_path / "data", [*CLEAN, ("d.bmp", "abc", "test", 1), ("e.png", "abd", "train", 1)])
+    with Image.open(folder / "images" / "a.png") as image:
+        image.convert("RGB").save(folder / "images" / "e.png", compress_level=0)
+    files = [(folder / "images" / name).read_bytes() for name in ("a.png", "d.bmp", "e.png")]
+    assert len(set(files)) == 3
+    assert found(check([folder])) == {"conflicts": ["a.png", "d.bmp", "e.png"], "leaks": ["a.png", "d.bmp", "e.png"]}
+    wide = make(tmp_path / "wide", [("a.png", "abc", "train", None), ("b.png", "abc", "test", None)])
+    (wide / "images").mkdir()
+    for name, size in {"a.png": (60, 20), "b.png": (20, 60)}.items():
+        Image.new("L", size).save(wide / "images" / name)
+    assert found(check([wide])) == {}  # the same bytes of pixels, and another picture
+
+
 def test_equal_images_with_different_labels_hurt(tmp_path):
     folder = make(tmp_path / "data", [*CLEAN, ("d.png", "ABC", "train", 1)])
     report = check([folder])

@@ -87,6 +87,28 @@ def test_what_is_packed_again_stays_as_it_was(packed, sites, tmp_path):
     assert facts(survey([tmp_path / "again"])[0]) == facts(survey(sites)[0])
 
 
+def test_images_without_their_table_keep_its_splits(sites, tmp_path):
+    pack.pack([sites[0] / "images"], tmp_path / "loose")
+    assert [entry.split for entry in find([tmp_path / "loose"])] == [*["train"] * 4, "test"]
+    assert len(find_unlabelled([tmp_path / "loose"])) == 5
+    assert len(find_unlabelled([tmp_path / "loose", shard(tmp_path / "loose", 0)])) == 5
+
+
+@pytest.mark.parametrize("written, split", [(" Test", "test"), ("val", "validation"), ("tset", None)])
+def test_splits_of_older_packs_have_one_name_too(sites, packed, monkeypatch, written, split):
+    rows = shards.rows
+
+    def older(path):
+        return ((shard, at, (*row[:3], written if row[3] == "test" else row[3])) for shard, at, row in rows(path))
+
+    monkeypatch.setattr(shards, "rows", older)
+    if split is None:
+        with pytest.raises(UserError, match="e.png has the split 'tset', which is not known"):
+            find_unlabelled([packed])
+    else:
+        assert len(find_unlabelled([packed])) == 9 and {e.split for e in find([packed])} == {"train", split}
+
+
 def test_a_split_only(packed, sites, tmp_path):
     pack.pack(sites, tmp_path / "test", split="test")
     assert facts(find([tmp_path / "test"])) == facts(find(sites, "test"))
@@ -110,7 +132,8 @@ def test_an_lmdb_is_packed(tmp_path):
 
 
 def test_sources_of_packs_get_names_of_their_own(sites, packed):
-    sources = [entry.source for entry in find([packed, sites[1], shard(packed, 0)])]
+    shutil.copytree(packed, packed.with_name("copy"))
+    sources = [entry.source for entry in find([packed, sites[1], shard(packed.with_name("copy"), 0)])]
     assert list(dict.fromkeys(sources)) == ["one", "two", "two#2", "one#2"]
 
 

@@ -2,13 +2,14 @@
 
 import json
 import os
+import time
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from seqclr.data.images import decode
-from seqclr.data.records import find, find_unlabelled, survey
+from seqclr.data.records import Entry, find, find_images, find_unlabelled, measured, survey, tally
 from seqclr.errors import UserError
 
 
@@ -61,7 +62,7 @@ def test_absolute_paths_in_a_table(folder, tmp_path):
 
 TABLES = {
     "list.csv": 'file,text\na.png,"one, ""two"""\nb.png,three\n',
-    "list.tsv": 'file\ttext\na.png\t"one, ""two"""\nb.png\tthree\n',
+    "list.tsv": 'file\ttext\na.png\tone, "two"\nb.png\tthree\n',
     "list.jsonl": '{"file": "a.png", "text": "one, \\"two\\""}\n\n{"file": "b.png", "text": "three", "split": null}\n',
 }
 
@@ -127,6 +128,105 @@ def test_a_split_that_is_not_there_lists_those_that_are(folder):
         find([folder], split="train")
 
 
+@pytest.mark.parametrize("written", ["test", "Test", "TEST", " test ", "val", "Valid", "VALIDATION\t", "Train", ""])
+def test_splits_have_one_name_however_they_are_written(folder, written):
+    write(folder / "list.jsonl", json.dumps({"file": "d.png", "text": "x", "split": written}))
+    ((entry,), name) = find([folder / "list.jsonl"]), written.strip().lower()
+    assert entry.split == ("validation" if name.startswith("val") else name or None)
+    if name:
+        assert find([folder / "list.jsonl"], written.upper()) == find([folder / "list.jsonl"], f" {name}") == [entry]
+
+
+def test_a_split_that_is_not_known_is_refused_by_its_row(folder):
+    write(folder / "labels.csv", "file,text,split\na.png,one,train\nb.png,two,tset\n")
+    for path in (folder, folder / "images", folder / "images" / "b.png"):
+        with pytest.raises(UserError, match="labels.csv, line 3 has the split 'tset', which is not known: train"):
+            find_unlabelled([path])
+
+
+PATHS = {
+    "the folder": ["."],
+    "its images": ["images"],
+    "one by one": ["images/a.png", "images/b.png", "images/c.png", "images/d.png"],
+    "its table": ["labels.csv", "images"],
+    "twice": [".", "images"],
+    "the other way": ["images", "."],
+    "a link to it": ["../link"],
+    "a link to its images": ["../loose"],
+    "a link to an image": ["../picked"],
+    "around": ["../data/images/../images"],
+    "another table": ["../other.csv", "images"],
+}
+
+
+@pytest.mark.parametrize("case", PATHS)
+@pytest.mark.parametrize("absolute", [True, False])
+def test_an_image_is_one_record_with_one_split_whatever_path_leads_there(folder, monkeypatch, case, absolute):
+    monkeypatch.chdir(folder)
+    (folder.parent / "link").symlink_to(folder)
+    (folder.parent / "loose").symlink_to(folder / "images")
+    (folder.parent / "picked").mkdir()
+    for name in "abcd":
+        (folder.parent / "picked" / f"{name}.png").symlink_to(folder / "images" / f"{name}.png")
+    rows = "".join(f"data/images/{name}.png,{name},\n" for name in "abcd")
+    write(folder.parent / "other.csv", f"file,text,split\n{rows}")
+    paths = [folder / path if absolute else path for path in PATHS[case]]
+    known = [] if case != "a link to an image" else [folder]  # no table lies above these links
+    entries = find_unlabelled(paths, known=known)
+    assert sorted(Path(entry.file).name for entry in entries) == ["a.png", "b.png", "d.png"]
+    if not known:
+        assert [Path(entry.file).name for entry in survey(paths)[0] if entry.split == "test"] == ["c.png"]
+        assert sorted(str(entry.split) for entry in survey(paths)[0]) == ["None", "test", "train", "train"]
+
+
+def test_a_pattern_takes_texts_and_leaves_splits(folder):
+    for path in (folder, folder / "images"):
+        entries = find([path], pattern="{text}.png")
+        assert [(entry.text, entry.split) for entry in entries] == [
+            ("a", "train"), ("b", "train"), ("c", "test"), ("d", None)]  # fmt: skip
+        assert [entry.text for entry in find([path], "test", "{text}.png")] == ["c"]
+
+
+def test_rows_that_say_different_things_of_an_image_are_refused(folder):
+    write(folder / "more.csv", "file,text,split\nb.png,two,\na.png,one,test\n")
+    with pytest.raises(UserError, match="labels.csv, line 2 has the split 'train' for .*a.png, and .*more.csv, line 3"):
+        find_unlabelled([folder / "more.csv"])
+    write(folder / "more.csv", "file,text\na.png,won\n")
+    assert [(entry.text, entry.split) for entry in find([folder / "more.csv"])] == [("won", "train")]
+    with pytest.raises(UserError, match="more.csv, line 2 has the text 'won' for .*a.png, and .*labels.csv, line 2"):
+        find([folder, folder / "more.csv"])
+    write(folder / "labels.csv", "file,text,split\na.png,one,train\n./a.png,one,test\n")
+    with pytest.raises(UserError, match="line 3 has the split 'test'.*line 2 has 'train'"):
+        find([folder])
+
+
+def test_rows_that_cannot_be_read_stop_whoever_asks_for_images_below(folder):
+    write(folder / "labels.csv", "file,text,split\na.png,one, two,test\n")
+    for path in (folder, folder / "images", folder / "images" / "b.png"):
+        with pytest.raises(UserError, match="labels.csv, line 2 has more fields than columns"):
+            find_unlabelled([path])
+
+
+def test_what_is_measured_is_the_test_part_or_else_the_validation_part_or_all():
+    def rows(source, *splits):
+        return [Entry(source, f"{source}{i}.png", "1", split) for i, split in enumerate(splits)]
+
+    a, b = rows("a", "train", "test", "validation"), rows("b", "train", "validation", None)
+    c, d = rows("c", None, "train"), rows("d", None)
+    assert measured([*a, *b, *c, *d]) == [a[1], b[1], *c, *d]
+    assert tally([*a[1:], *c]) == "1 of split test and 1 of split validation and 1 of no split and 1 of split train"
+
+
+def test_thousands_of_images_are_listed_in_less_than_a_second(folder):
+    rows = [f"{i}.png,x,{'test' if i % 3 else 'train'}\n" for i in range(3000)]
+    for i in range(3000):
+        os.link(folder / "images" / "a.png", folder / "images" / f"{i}.png")
+    write(folder / "labels.csv", "".join(["file,text,split\n", *rows]))
+    started = time.process_time()
+    assert len(find_unlabelled([folder / "images"])) == 1004
+    assert time.process_time() - started < 1  # where the table was read for every image, hours
+
+
 # folders
 
 
@@ -187,6 +287,19 @@ def test_paths_that_are_no_data(tmp_path, name):
         find([tmp_path / name])
     with pytest.raises(UserError, match="no data"):
         find([])
+
+
+def test_hidden_folders_are_no_data(tmp_path):
+    for name in ("a/b.png", ".ipynb_checkpoints/c.png", "a/__MACOSX/d.png", "a/@eaDir/e.png", ".git/x/f.png"):
+        draw(tmp_path / ".cache" / name)
+    write(tmp_path / ".cache" / "a" / ".ipynb_checkpoints" / "labels.csv", "file,text\ngone.png,x\n")
+    path = tmp_path / ".cache"  # what is asked for is data, whatever it is called
+    assert [entry.text for entry in find([path], pattern="{text}.png")] == ["b"]
+    assert len(find_unlabelled([path])) == len(find_images([path])[0]) == len(survey([path])[0]) == 1
+
+
+def test_images_of_data_sets_below_a_folder_are_images_of_the_folder(folder):
+    assert [Path(entry.file).name for entry in find_images([folder.parent])[0]] == ["a.png", "b.png", "c.png", "d.png"]
 
 
 # LMDB
@@ -271,6 +384,12 @@ def test_test_rows_are_left_out_however_they_are_named(folder):
     assert sorted(texts(find_unlabelled([folder]))) == ["a.png", "b.png", "d.png"]
 
 
+def test_rows_that_choose_the_checkpoint_are_left_out_as_those_that_test(folder):
+    write(folder / "labels.csv", "file,text,split\na.png,one,val\nb.png,two,\nc.png,three,test\n")
+    assert sorted(texts(find_unlabelled([folder]))) == ["b.png", "d.png"]
+    assert texts(find_unlabelled([folder], "valid")) == {"a.png": "one"}
+
+
 def test_unlabelled_of_a_split_takes_its_rows_only(folder):
     assert texts(find_unlabelled([folder], split="test")) == {"c.png": "three"}
 
@@ -281,7 +400,7 @@ def test_unlabelled_of_a_table_takes_its_rows_only(folder):
 
 def test_nothing_but_test_rows_is_nothing_to_train_on(folder):
     with pytest.raises(UserError, match="no image to train on"):
-        find_unlabelled([write(folder / "t.csv", "file,text,split\na.png,one,test\n")])
+        find_unlabelled([write(folder / "t.csv", "file,text,split\nc.png,three,test\n")])
 
 
 # a survey
@@ -291,10 +410,11 @@ def test_a_survey_goes_on_after_faults(folder):
     rows = [{"file": "gone.png", "text": "x"}, {"text": "y"}, {"file": "a.png", "text": "one", "split": "test"}]
     write(folder / "list.jsonl", "\n".join(map(json.dumps, rows)))
     entries, faults = survey([folder, folder / "list.jsonl"])
-    assert texts(entries[:4]) == {"a.png": "one", "b.png": "two", "c.png": "three", "d.png": None}
-    assert [entry.split for entry in entries] == ["train", "train", "test", None, "test"]
-    assert [fault.missing for fault in faults] == [True, False]
-    assert faults[0].file == str(folder / "gone.png") and "line 1" in faults[0].reason
+    assert texts(entries) == {"b.png": "two", "c.png": "three", "d.png": None}
+    assert [entry.split for entry in entries] == ["train", "test", None]
+    twice, gone, _ = faults
+    assert "list.jsonl, line 3 has the split 'test'" in twice.reason and "line 2 has 'train'" in twice.reason
+    assert gone.missing and gone.file == str(folder / "gone.png") and "line 1" in gone.reason
 
 
 def test_a_survey_does_not_take_a_faulty_file_for_an_unlisted_one(folder):

@@ -99,6 +99,13 @@ def test_rows_of_split_test_are_read_or_else_a_fifth_of_the_source():
     assert (len(train), len(held)) == (8, 2)
 
 
+def test_rows_of_split_validation_are_not_learnt_on_and_read_where_there_are_none_of_split_test():
+    rows = [*entries("a", 9, "train", "validation", "test"), *entries("b", 4, "train", "validation")]
+    train, held = divide(rows, 0)
+    assert {entry.split for entry in train} == {"train"} and len(train) == 5
+    assert [(entry.source, entry.split) for entry in held] == [("a", "test")] * 3 + [("b", "validation")] * 2
+
+
 def test_an_image_named_twice_is_not_learnt_on_and_read():
     rows = entries("a", 10)
     train, held = divide([*rows, *(Entry("again", entry.file, "1") for entry in rows)], 0)

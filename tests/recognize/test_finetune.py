@@ -14,7 +14,7 @@ from seqclr import cli
 from seqclr.config import FinetuneConfig, PretrainConfig, load_yaml, resolve
 from seqclr.data.charset import Charset
 from seqclr.data.pack import pack
-from seqclr.data.records import Entry, find, find_unlabelled
+from seqclr.data.records import Entry, find, find_unlabelled, without
 from seqclr.engine import checkpoints
 from seqclr.engine.run import Run
 from seqclr.engine.trainer import Trainer
@@ -23,7 +23,14 @@ from seqclr.methods import find_method
 from seqclr.methods.ctc import CTC
 from seqclr.methods.self_training import SelfTraining
 from seqclr.nn.encoders import build_encoder
-from seqclr.recognize.finetune import Validation, few, find_more, make_charset, split_off_validation, without
+from seqclr.recognize.finetune import (
+    Validation,
+    few,
+    find_more,
+    how_validated,
+    make_charset,
+    split_off_validation,
+)
 from seqclr.recognize.recognizer import Recognizer
 from tests.engine import tiny
 
@@ -79,6 +86,48 @@ def test_validation_data_never_holds_what_is_trained_on(pages, tmp_path, monkeyp
     (tmp_path / "trained.csv").write_text(f"file,text\n{pages}/images/000003.png,794348\n")
     with pytest.raises(UserError, match="nothing but the images that are trained on"):
         split(data=[str(pages)], validation=str(tmp_path / "trained.csv"))
+
+
+@pytest.fixture
+def parted(pages, tmp_path):
+    """A folder of pages: 12 to train on, 8 to validate on and 4 to test on, as people write that."""
+    shutil.copytree(pages, tmp_path / "parted")
+    rows = (tmp_path / "parted" / "labels.csv").read_text().splitlines()
+    names = ["Train"] * 12 + ["val", "Valid", " validation", "VAL"] * 2 + ["TEST"] * 4
+    parts = [f"{row.rpartition(',')[0]},{name}" for row, name in zip(rows[1:], names, strict=True)]
+    (tmp_path / "parted" / "labels.csv").write_text("\n".join([rows[0], *parts, ""]))
+    return tmp_path / "parted"
+
+
+def names(first: int, end: int) -> set[str]:
+    return {f"{i:06d}.png" for i in range(first, end)}
+
+
+@pytest.mark.parametrize("path", ["", "images", "labels.csv"])
+def test_rows_of_split_validation_are_validated_on(parted, path):
+    data = [str(parted / path)]
+    for asked in ({}, {"split": "Train"}, {"label_pattern": "{text}.png"} if path != "labels.csv" else {}):
+        assert tuple(map(set, split(data=data, **asked))) == (names(0, 12), names(12, 20))
+    assert list(map(len, split(data=data, labels=3))) == [3, 8]
+    assert set().union(*split(data=data, split="valid")) == names(12, 20)
+    assert set().union(*split(data=data, split="test")) >= names(20, 24)
+
+
+def test_what_is_validated_on_is_told(parted, pages):
+    def told(**values):
+        config = config_of(**values)
+        return how_validated(config, split_off_validation(config)[1])
+
+    assert told(data=[str(parted)]) == "validated on 8 of split validation"
+    assert told(data=[str(pages)]) == "validated on a tenth of the labels: 2 of split train"
+    assert told(data=[str(parted)], split="VAL") == "validated on a tenth of the labels: 1 of split validation"
+    same = {"data": [str(pages)], "validation": str(pages)}
+    line = f"validated on what is not trained on in {pages}: "
+    assert told(**same) == line + "4 of split test; they choose the checkpoint, so test on others"
+    assert told(**same, labels=8) == line + "12 of split train"
+    assert told(data=[str(pages)], validation=str(parted)) == (
+        f"validated on what is not trained on in {parted}: 8 of split validation"
+    )
 
 
 # charset, case and unknown characters

@@ -137,13 +137,14 @@ def make_encoder(config, weights_of: str | None) -> keras.Model:
 
 
 def make_critic(folder: str, config) -> Callable:
-    """Of pictures the features of a run's frozen encoder, `[B, T, D]`; UserError where it was not for their size."""
+    """Of pictures the features of a run's frozen encoder, `[B, T, D]`, and their mask. Raises UserError where it
+    was not for their size."""
     built = architecture_of(folder)
     for name in ("height", "width"):
         if built[name] != getattr(config, name):
             raise UserError(f"perceptual {folder} has {name} {built[name]}: set it here too, or take another run")
     encoder = make_encoder(Run.open(folder).config(), folder)
-    return lambda images, widths: encoder(images, widths, training=False, layer="cnn")[0]
+    return lambda images, widths: encoder(images, widths, training=False, layer="cnn")
 
 
 def architecture_of(folder: str | Path) -> dict:

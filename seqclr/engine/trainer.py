@@ -98,7 +98,8 @@ class Trainer:
         if (frozen, count) not in self._functions:
             parts = self.method.parts()
             for name, part in parts.items():
-                part.trainable = name not in frozen
+                if isinstance(part, keras.Layer):  # a variable stays what it was made as: state, or what learns
+                    part.trainable = name not in frozen
             variables = {name: [] for name in self.optimizers}
             for name in (name for name in parts if name not in frozen):
                 side = "opponent_optimizer" if name in self.method.opponents else "optimizer"

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from seqclr.config import key
 from seqclr.methods.reconstruction import Reconstruction
-from seqclr.nn.discriminators import build_discriminator
+from seqclr.nn.discriminators import Discriminator
 
 
 @dataclass
@@ -21,10 +21,10 @@ class Adversarial(Reconstruction):
 
     def build(self, encoder):
         super().build(encoder)
-        self.discriminator = build_discriminator(encoder.height, encoder.width)
+        self.discriminator = Discriminator(encoder.height, encoder.width, encoder.lines)
 
-    def judge(self, true: tf.Tensor, drawn: tf.Tensor, training: bool) -> tuple[tf.Tensor, tf.Tensor]:
+    def judge(self, true: tf.Tensor, drawn: tf.Tensor, widths: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor]:
         """The loss of the drawing side, whose pictures should pass for true, and that of the discriminator."""
-        is_true, is_drawn = (self.discriminator(x, training=training) for x in (true, drawn))
+        is_true, is_drawn = (self.discriminator(x, widths) for x in (true, drawn))
         told = tf.reduce_mean(tf.nn.softplus(-is_true)) + tf.reduce_mean(tf.nn.softplus(is_drawn))
         return tf.reduce_mean(tf.nn.softplus(-is_drawn)), told

@@ -169,6 +169,8 @@ class FrameMethod(Method):
     )
     layer: str = key("transformer", "whose frames are compared: transformer, or cnn, before it", choices=LAYERS)
 
+    filled = None  # of the records, or some of them, the columns that are no padding, for a method that asks; None: all
+
     def __post_init__(self):
         super().__post_init__()
         frames.check_frames(self.frames)
@@ -183,6 +185,10 @@ class FrameMethod(Method):
         """Instances of an image."""
         page = tf.zeros((1, self.encoder.height, self.encoder.width, 3), tf.uint8)
         return len(frames.windows(self.frames, self.encoder(page, layer=self.layer)[0].shape[1]))
+
+    def window_counts(self) -> np.ndarray:
+        """How many windows the records have that `filled` is of, `int [records]`."""
+        return frames.count(self.frames, -(-np.array(self.filled) // self.encoder.STRIDE))
 
     def encode(self, batch: dict[str, tf.Tensor], training: bool):
         """Frame features of all views in one pass, so that batch norm sees all: `[VB, T, D]`, mask `[VB, T]` or None.
@@ -208,7 +214,7 @@ class TwoViewMethod(FrameMethod):
     def embed(self, batch: dict[str, tf.Tensor], training: bool):
         """Features and mask as `encode` gives them, and their projections; a subclass builds the projector."""
         features, mask = self.encode(batch, training)
-        return features, mask, self.projector(features, training=training)
+        return features, mask, self.projector(features, mask, training=training)
 
     def instances(self, x: tf.Tensor, batch: dict[str, tf.Tensor], mask) -> Instances:
         """The instances of both views, those that either view does not show left out."""

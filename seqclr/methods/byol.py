@@ -30,7 +30,7 @@ class BYOL(MomentumMethod):
 
     def loss(self, batch, training):
         _, mask, z = self.embed(batch, training)
-        p = self.predictor(z, training=training)
+        p = self.predictor(z, mask, training=training)
         _, _, target = self.embed_target(batch, training)
         (p1, p2, *_), (t1, t2, *_) = self.instances(p, batch, mask), self.instances(target, batch, mask)
         return {"loss": losses.byol(p1, t2) + losses.byol(p2, t1)}

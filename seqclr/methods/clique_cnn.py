@@ -28,19 +28,19 @@ class CliqueCNN(Relabelled):
 
     def build(self, encoder):
         super().build(encoder)
-        count = self.image_count * self.windows()
+        present = self.present()
+        count = int(present.sum())
         if self.cliques * self.clique_size > count:
             raise UserError(
                 f"{self.cliques} cliques of {self.clique_size} are more than the {count} instances that there are: "
                 "lower cliques or clique_size"
             )
         self.make_head(self.cliques)
-        self.make_labels(np.full((self.image_count, self.windows()), NONE))
+        self.make_labels(np.full(present.shape, NONE))
 
     def relabel(self, batches):
         rounds = int(self.rounds.numpy())
-        features = self.pooled_features(batches)
-        found = clusters.cliques(features.reshape(-1, features.shape[-1]), self.cliques, self.clique_size, rounds)
-        self.labels.assign(found.reshape(self.labels.shape))
+        features, present = self.pooled_features(batches)
+        self.assign_labels(clusters.cliques(features, self.cliques, self.clique_size, rounds), present)
         self.restart_head()
         self.rounds.assign(rounds + 1)

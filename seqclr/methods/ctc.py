@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from seqclr.config import DEEPEST, key
 from seqclr.methods.base import Method
-from seqclr.nn.heads import SLOPE, hidden
+from seqclr.nn.heads import SLOPE, Head, hidden
 from seqclr.nn.momentum import Momentum
 from seqclr.nn.norm import BatchNorm
 from seqclr.recipes.text import Labelled
@@ -65,7 +65,7 @@ class CTC(Method):
 
     def loss(self, batch, training):
         features, mask = self.encoder(batch["image"], batch.get("width"), training=training)
-        logits = self.head(features, training=training)
+        logits = self.head(features, mask, training=training)
         return {"loss": tf.reduce_mean(ctc_loss(batch["label"], logits, mask))}
 
     def after_step(self):
@@ -88,13 +88,13 @@ class CTC(Method):
         return factors
 
 
-def ctc_head(dim: int, classes: int, dropout: float, kept: Sequence[int] = ()) -> keras.Sequential:
+def ctc_head(dim: int, classes: int, dropout: float, kept: Sequence[int] = ()) -> Head:
     """Logits `float32 [B, T, classes]` of features `[B, T, dim]`; kept: sizes of a projector's layers that come first.
 
     The blank starts unlikely: from an even start, CTC on small data falls into answering blank everywhere and may
     stay there for many epochs.
     """
-    head = keras.Sequential(
+    head = Head(
         [
             *hidden(kept),
             keras.layers.Dense(dim, name="dense"),

@@ -9,6 +9,7 @@ import keras
 from seqclr import losses
 from seqclr.config import WIDEST, key
 from seqclr.methods.momentum import MomentumMethod
+from seqclr.nn.heads import Head
 
 
 @dataclass
@@ -30,7 +31,7 @@ class CURL(MomentumMethod):
         super().build(encoder)
         dense = keras.layers.Dense(self.projection_dim, name="dense")
         norm = keras.layers.LayerNormalization(epsilon=1e-5, name="norm")
-        self.projector = keras.Sequential([dense, norm], name="projector")
+        self.projector = Head([dense, norm], name="projector")
         self.projector.build((None, None, encoder.dim))
         start = keras.random.uniform((self.projection_dim, self.projection_dim), dtype="float32")
         self.bilinear = keras.Variable(start, dtype="float32", name="bilinear")

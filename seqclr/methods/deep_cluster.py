@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from seqclr.config import MANY, key
-from seqclr.methods.surrogate import Relabelled, check_classes
+from seqclr.methods.surrogate import NONE, Relabelled, check_classes
 from seqclr.nn import clusters
 
 
@@ -27,25 +27,26 @@ class DeepCluster(Relabelled):
 
     def build(self, encoder):
         super().build(encoder)
-        check_classes("clusters", self.clusters, self.image_count * self.windows())
+        present = self.present()
+        check_classes("clusters", self.clusters, int(present.sum()))
         self.make_head(self.clusters)
-        self.make_labels(np.zeros((self.image_count, self.windows())))
+        self.make_labels(np.where(present, 0, NONE))
         self.shares = keras.Variable(tf.ones(self.clusters), trainable=False, name="shares")
         self.agreement = keras.Variable(0.0, trainable=False, name="agreement")
 
     def relabel(self, batches):
         rounds = int(self.rounds.numpy())
-        features = self.pooled_features(batches)
-        found = clusters.k_means(features.reshape(-1, features.shape[-1]), self.clusters, seed=rounds)
-        self.agreement.assign(clusters.agreement(self.labels.numpy().reshape(-1), found))
-        self.labels.assign(found.reshape(self.labels.shape))
+        features, present = self.pooled_features(batches)
+        found = clusters.k_means(features, self.clusters, seed=rounds)
+        self.agreement.assign(clusters.agreement(self.labels.numpy()[present], found))
+        self.assign_labels(found, present)
         counts = np.bincount(found, minlength=self.clusters)
         self.shares.assign(len(found) / (self.clusters * np.maximum(counts, 1)))
         self.restart_head()
         self.rounds.assign(rounds + 1)
 
     def weights(self, labels):
-        return tf.gather(self.shares.value, labels)
+        return tf.gather(self.shares.value, tf.maximum(labels, 0))  # those of NONE do not count
 
     def loss(self, batch, training):
         return {**super().loss(batch, training), "agreement": self.agreement.value}

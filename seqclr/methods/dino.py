@@ -13,8 +13,9 @@ from seqclr.config import MANY, WIDEST, key
 from seqclr.losses.common import masked_mean, normalize
 from seqclr.methods.momentum import MomentumMethod
 from seqclr.methods.multicrop import MultiCropMethod
+from seqclr.nn.heads import Head
 from seqclr.nn.momentum import Momentum
-from seqclr.nn.norm import batch_norm
+from seqclr.nn.norm import batch_norm, by_batch
 
 
 @dataclass
@@ -50,7 +51,7 @@ class DINO(MultiCropMethod, MomentumMethod):
         dense = [keras.layers.Dense(self.hidden_dim, activation=gelu, name=f"dense{i}") for i in range(2)]
         dense.append(keras.layers.Dense(self.projection_dim, use_bias=False, name="dense2"))
         dense.append(batch_norm(name="bn", center=False, scale=False))
-        self.projector = keras.Sequential(dense, name="projector")
+        self.projector = Head(dense, name="projector")
         self.projector.build((None, None, encoder.dim))
         self.make_prototypes(self.projection_dim)
         self.center = keras.Variable(tf.zeros(self.prototypes), trainable=False, name="center")
@@ -58,8 +59,8 @@ class DINO(MultiCropMethod, MomentumMethod):
 
     def loss(self, batch, training):
         student = self.crops(batch, training)
-        with self.target.weights_in_use():
-            teacher = self.crops(batch, training, small=False)
+        with self.target.weights_in_use(), by_batch(training):  # without dropout, as in inference
+            teacher = self.crops(batch, training=False, small=False)
             answers = [self.answer(crop.rows) for crop in teacher]
         said, shown = [self.answer(crop.rows) for crop in student], [crop.shown for crop in student]
         warmth = self.warm_temperature()

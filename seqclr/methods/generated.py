@@ -65,7 +65,7 @@ class Generated(Method):
     def read(self, features: tf.Tensor, mask: tf.Tensor | None, batch: dict[str, tf.Tensor], training: bool):
         """The CTC loss of the generated pages' frames."""
         labels = stacked(batch["label"])
-        return tf.reduce_mean(ctc_loss(labels, self.head(features, training=training), mask))
+        return tf.reduce_mean(ctc_loss(labels, self.head(features, mask, training=training), mask))
 
     def loss(self, batch, training):
         images = stacked(batch["generated"])

@@ -38,7 +38,7 @@ class GeneratedSimCLR(Generated, SimCLR):
         (cnn, transformer), mask = self.encoder(images, widths, training=training, layer="pair")
         generated, real = (None, None) if mask is None else (mask[:count], mask[count:])
         reading = self.read(transformer[:count], generated, batch, training)
-        z = self.projector((cnn if self.layer == "cnn" else transformer)[count:], training=training)
+        z = self.projector((cnn if self.layer == "cnn" else transformer)[count:], real, training=training)
         contrast = self.compare(self.instances(z, batch, real))
         figures = {"loss": reading + self.contrast * contrast, "reading": reading, "contrast": contrast}
         return self.tell(figures, transformer, mask, batch)

@@ -38,7 +38,7 @@ class Inpainting(Adversarial):
         squares = tf.reduce_mean(tf.square(drawn - target), axis=-1) * tf.where(batch["hidden"], 1.0, RIM)
         content = tf.reduce_mean(masked_mean(squares, batch["block"], axis=(1, 2)))
         block = tf.cast(batch["block"], tf.float32)[..., None]  # the discriminator sees nothing else
-        passing, told = self.judge(block * target, block * drawn, training)
+        passing, told = self.judge(block * target, block * drawn, batch.get("width"))
         loss = (1 - self.adversarial) * content + self.adversarial * passing
         return {"loss": loss, "passing": passing, "opponent_loss": told, **self.errors(drawn, batch)}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from seqclr import losses
@@ -39,15 +40,17 @@ class InstDisc(Surrogate):
     def build(self, encoder):
         super().build(encoder)
         self.projector = mlp((self.projection_dim,), "projector", input_dim=encoder.dim, output_norm=True)
-        self.bank = Bank(self.image_count * self.windows(), self.projection_dim)
+        windows = self.present().sum(axis=1)
+        self.starts = tf.constant(np.cumsum(windows) - windows, tf.int32)  # of each record its first row in the bank
+        self.bank = Bank(int(windows.sum()), self.projection_dim)
         self.partition = keras.Variable(0.0, trainable=False, name="partition")  # Z, of the first batch
         self.steps = keras.Variable(0, trainable=False, dtype="int32", name="steps")
 
     def loss(self, batch, training):
         features, mask = self.encode(batch, training)
-        pooled, valid = self.pool(self.projector(features, training=training), batch, mask)
+        pooled, valid = self.pool(self.projector(features, mask, training=training), batch, mask)
         count = pooled.shape[1]
-        rows = tf.reshape(batch["index"][:, None] * count + tf.range(count), [-1])
+        rows = tf.reshape(tf.gather(self.starts, batch["index"])[:, None] + tf.range(count), [-1])
         vectors = normalize(tf.reshape(pooled, [-1, self.projection_dim]))
         if valid is not None:
             rows, vectors = (tf.boolean_mask(x, tf.reshape(valid, [-1])) for x in (rows, vectors))

@@ -74,7 +74,7 @@ def in_gray(pages: np.ndarray) -> np.ndarray:
 def drawing_loss(
     drawn: tf.Tensor, pages: tf.Tensor, hidden: tf.Tensor, visible: float, widths: tf.Tensor | None = None
 ) -> tf.Tensor:
-    """Mean squared error of drawn pages against standardised ones, over the hidden columns.
+    """Mean squared error of drawn pages against standardised ones, over the hidden columns of each, then over pages.
 
     drawn: `[B, H, W]`. pages: `uint8 [B, H, W]`. hidden: `bool [B, W]`; the other columns count with the weight
     `visible`. widths: `int32 [B]`, columns that are no padding (None: all).
@@ -85,4 +85,4 @@ def drawing_loss(
     pages = (pages - mean) * tf.math.rsqrt(variance + 25.0)  # 5 of 255 gray levels: an empty page stays empty
     weights = tf.where(hidden, 1.0, visible) * inside[:, 0]
     errors = tf.reduce_mean(tf.square(drawn - pages), axis=1)
-    return tf.reduce_sum(errors * weights) / tf.reduce_sum(weights)
+    return tf.reduce_mean(tf.reduce_sum(errors * weights, axis=1) / tf.reduce_sum(weights, axis=1))

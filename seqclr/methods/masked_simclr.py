@@ -26,7 +26,7 @@ class MaskedSimCLR(Drawing, SimCLR):
     def loss(self, batch, training):
         widths = tf.tile(batch["width"], [2]) if "width" in batch else None
         (cnn, transformer), mask = self.encoder(stacked(batch["views"]), widths, training=training, layer="pair")
-        z = self.projector(cnn if self.layer == "cnn" else transformer, training=training)
+        z = self.projector(cnn if self.layer == "cnn" else transformer, mask, training=training)
         contrast = self.compare(self.instances(z, batch, mask))
         drawing = self.draw(transformer, batch, widths)["loss"]
         return {"loss": contrast + self.drawing * drawing, "contrast": contrast, "drawing": drawing}

@@ -33,7 +33,7 @@ class MoCoV3(MomentumMethod):
 
     def loss(self, batch, training):
         _, mask, z = self.embed(batch, training)
-        q = self.predictor(z, training=training)
+        q = self.predictor(z, mask, training=training)
         _, _, target = self.embed_target(batch, training)
         (q1, q2, *_), (k1, k2, *_) = self.instances(q, batch, mask), self.instances(target, batch, mask)
         return {"loss": losses.moco_v3(q1, k2, q2, k1, self.temperature)}

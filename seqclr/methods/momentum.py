@@ -11,6 +11,7 @@ import tensorflow as tf
 from seqclr.config import key
 from seqclr.methods.base import Instances, TwoViewMethod
 from seqclr.nn.momentum import Momentum
+from seqclr.nn.norm import by_batch
 
 
 @dataclass
@@ -31,9 +32,9 @@ class MomentumMethod(TwoViewMethod):
         self.target = Momentum(self.encoder, self.projector, name="target")
 
     def embed_target(self, batch: dict[str, tf.Tensor], training: bool):
-        """`embed` through the copy."""
-        with self.target.weights_in_use():
-            return self.embed(batch, training)
+        """`embed` through the copy, without dropout."""
+        with self.target.weights_in_use(), by_batch(training):
+            return self.embed(batch, training=False)
 
     def query_and_key(self, batch: dict[str, tf.Tensor], training: bool) -> Instances:
         """Of the first view what the network makes of it, of the second what the copy does: for losses of one

@@ -69,18 +69,20 @@ class MultiCropMethod(TwoViewMethod):
         _, mask, z = self.embed(batch, training)
         crops = gathered(*self.pool(z, batch, mask), views=2)
         if small and "small" in batch:
-            crops += self.small_crops(batch, training, page=z.shape[1])
+            crops += self.small_crops(batch, training, z.shape[1], mask)
         return crops
 
-    def small_crops(self, batch: dict[str, tf.Tensor], training: bool, page: int) -> list[Crop]:
-        """page: the frames of a full view."""
+    def small_crops(self, batch: dict[str, tf.Tensor], training: bool, page: int, shown) -> list[Crop]:
+        """page: the frames of a full view. shown: the mask of those of both full views, or None."""
         views = batch["small"].shape[1]
         widths = tf.tile(batch["small_width"], [views]) if "small_width" in batch else None
         features, mask = self.encoder(stacked(batch["small"]), widths, training=training, layer=self.layer)
-        z = tf.cast(self.projector(features, training=training), tf.float32)
+        z = tf.cast(self.projector(features, mask, training=training), tf.float32)
         if self.match == "place":
             return gathered(*frames.pool(z, "all", mask), views)
-        return gathered(*frames.pool(z, self.frames, mask, stacked(batch["small_geometry"]), page), views)
+        filled = None if shown is None else tf.reduce_sum(tf.cast(tf.split(shown, 2)[0], tf.int32), axis=1)
+        filled = None if shown is None else tf.tile(filled, [views])
+        return gathered(*frames.pool(z, self.frames, mask, stacked(batch["small_geometry"]), page, filled), views)
 
 
 def gathered(pooled: tf.Tensor, shown: tf.Tensor | None, views: int) -> list[Crop]:

@@ -43,7 +43,8 @@ class PixelMethod(MomentumMethod):
 
     def positives(self, batch: dict[str, tf.Tensor], mask) -> tf.Tensor:
         """`bool [B, T, T]`: the frames of the two views that show the same place, those of padding left out."""
-        near = same_place(batch["geometry"], self.encoder.grid, self.reach)
+        filled = tf.cast(batch["width"], tf.float32) / self.encoder.width if "width" in batch else None
+        near = same_place(batch["geometry"], self.encoder.grid, self.reach, filled)
         return near if mask is None else near & shown(mask)
 
     def instances(self, x, batch, mask):

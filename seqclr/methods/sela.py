@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from seqclr.config import MANY, key
-from seqclr.methods.surrogate import Relabelled, check_classes
+from seqclr.methods.surrogate import NONE, Relabelled, check_classes
 from seqclr.nn import clusters
 
 
@@ -27,12 +27,15 @@ class SeLa(Relabelled):
 
     def build(self, encoder):
         super().build(encoder)
-        count = self.image_count * self.windows()
+        present = self.present()
+        count = int(present.sum())
         check_classes("clusters", self.clusters, count)
         self.make_head(self.clusters)
-        draw = np.random.default_rng(0)
-        labels = np.stack([draw.permutation(np.arange(count) % self.clusters) for _ in range(self.heads)], axis=-1)
-        self.make_labels(labels.reshape(self.image_count, self.windows(), self.heads))
+        draw, labels = np.random.default_rng(0), np.full((*present.shape, self.heads), NONE)
+        labels[present] = np.stack(
+            [draw.permutation(np.arange(count) % self.clusters) for _ in range(self.heads)], axis=-1
+        )
+        self.make_labels(labels)
 
     def times(self) -> list[int]:
         return [round(self.total_steps * (n / self.relabellings) ** 2) for n in range(1, self.relabellings)]
@@ -44,8 +47,8 @@ class SeLa(Relabelled):
         return self.frozen(step), sum(time <= step for time in self.times())
 
     def relabel(self, batches):
-        scores = self.whole_set(batches, lambda batch: self.classify(batch, training=False)[0])
-        rows = scores.reshape(-1, self.heads, self.clusters)
+        scores, present = self.whole_set(batches, lambda batch: self.classify(batch, training=False))
+        rows = scores[present]
         found = [clusters.equal_classes(rows[:, head], self.sharpness) for head in range(self.heads)]
-        self.labels.assign(np.stack(found, axis=-1).reshape(self.labels.shape))
+        self.assign_labels(np.stack(found, axis=-1), present)
         self.rounds.assign(self.rounds.value + 1)

@@ -33,7 +33,7 @@ class Semisupervised(CTC):
         images = tf.concat([batch["image"], batch["strong"]], axis=0)
         widths = tf.concat([batch["width"], batch["unlabelled_width"]], axis=0) if "width" in batch else None
         features, mask = self.encoder(images, widths, training=training)
-        logits = self.head(features, training=training)
+        logits = self.head(features, mask, training=training)
         rows = tf.shape(batch["image"])[0]
         known, guessed = (None, None) if mask is None else (mask[:rows], mask[rows:])
         return tf.reduce_mean(ctc_loss(batch["label"], logits[:rows], known)), logits[rows:], guessed

@@ -35,6 +35,6 @@ class SimSiam(TwoViewMethod):
 
     def loss(self, batch, training):
         _, mask, z = self.embed(batch, training)
-        p = self.predictor(z, training=training)
+        p = self.predictor(z, mask, training=training)
         (z1, z2, *_), (p1, p2, *_) = self.instances(z, batch, mask), self.instances(p, batch, mask)
         return {"loss": (negative_cosine(p1, z2) + negative_cosine(p2, z1)) / 2}

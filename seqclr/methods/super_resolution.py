@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 from seqclr.config import key
+from seqclr.losses.common import masked_mean
 from seqclr.methods.adversarial import Adversarial
 from seqclr.methods.reconstruction import pixels
 from seqclr.recipes.corrupted import CoarseImage
@@ -24,7 +25,7 @@ class SuperResolution(Adversarial):
 
     recipe = CoarseImage
     bottleneck = False
-    critic = None  # of images and widths the features to compare; in no checkpoint, set before the first step
+    critic = None  # of images and widths features and a mask; in no checkpoint, set before the first step
 
     factor: int = key(
         4, "by what the sides are reduced; small pictures keep more of what they show with 2", least=2, most=64
@@ -49,11 +50,12 @@ class SuperResolution(Adversarial):
         if not self.discriminator.trainable:  # as it is frozen
             return {"loss": errors["error"], "passing": 0.0, "opponent_loss": 0.0, **errors}
         inside = tf.cast(self.scored(batch), tf.float32)[..., None]
-        passing, told = self.judge(inside * target, inside * drawn, training)
+        passing, told = self.judge(inside * target, inside * drawn, batch.get("width"))
         content = self.difference(drawn, target, batch.get("width")) if self.critic else errors["error"]
         return {"loss": content + self.adversarial * passing, "passing": passing, "opponent_loss": told, **errors}
 
     def difference(self, drawn: tf.Tensor, target: tf.Tensor, widths: tf.Tensor | None) -> tf.Tensor:
-        """The mean squared one of features."""
-        found, wanted = (tf.cast(self.critic(255 * x, widths), tf.float32) for x in (drawn, target))
-        return tf.reduce_mean(tf.square(found - wanted))
+        """The mean squared one of features, those of padding left out."""
+        (found, mask), (wanted, _) = (self.critic(255 * x, widths) for x in (drawn, target))
+        each = tf.reduce_mean(tf.square(tf.cast(found, tf.float32) - tf.cast(wanted, tf.float32)), axis=-1)
+        return tf.reduce_mean(each if mask is None else masked_mean(each, mask, axis=1))

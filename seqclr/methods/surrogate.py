@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import keras
@@ -28,7 +28,8 @@ def check_classes(name: str, classes: int, count: int) -> None:
 class Surrogate(FrameMethod):
     """One view of every image; each of its instances is told from those of other classes, by standardised features.
 
-    `labels: int32 [records, windows]`, or `[records, windows, heads]` of several heads, is in the checkpoint.
+    `labels: int32 [records, windows]`, or `[records, windows, heads]` of several heads, is in the checkpoint. Windows
+    that a record does not have, as its line is padded, are no instances and have no class.
     """
 
     repels = "other classes"
@@ -37,8 +38,20 @@ class Surrogate(FrameMethod):
     heads = 1
     image_count = 0
 
+    def records(self, fitted):
+        if fitted.resize == "pad":
+            self.filled = fitted.filled()
+        return fitted
+
     def prepare(self, entries):
         self.image_count = len(entries)
+
+    def present(self) -> np.ndarray:
+        """Which windows each record has, `bool [records, windows]`."""
+        windows = self.windows()
+        if self.filled is None:
+            return np.ones((self.image_count, windows), bool)
+        return np.arange(windows) < self.window_counts()[:, None]
 
     def make_head(self, classes: int) -> None:
         self.classes = classes
@@ -94,23 +107,37 @@ class Relabelled(Surrogate):
         self.head.kernel.assign(draw.normal(0, 0.01, self.head.kernel.shape))
         self.head.bias.assign(np.zeros(self.head.bias.shape))
 
-    def whole_set(self, batches: Iterable[dict], function) -> np.ndarray:
-        """What a function of a batch, as a recipe would have made it, gives for the whole set, in inference mode."""
-        compiled = tf.function(function, reduce_retracing=True)
+    def assign_labels(self, found: np.ndarray, present: np.ndarray) -> None:
+        """found: a class, or one of each head, for every window that there is, which is where `present` holds."""
+        labels = np.full(self.labels.shape, NONE, np.int32)
+        labels[present] = found
+        self.labels.assign(labels)
+
+    def whole_set(self, batches: Iterable[dict], function: Callable) -> tuple[np.ndarray, np.ndarray]:
+        """What a function of a batch, as a recipe would have made it, gives for the windows of the whole set,
+        `[records, windows, ...]`, and which of these there are, `bool [records, windows]`."""
+
+        def both(batch):
+            x, valid = function(batch)
+            return x, tf.ones(tf.shape(x)[:2], tf.bool) if valid is None else valid
+
+        compiled = tf.function(both, reduce_retracing=True)
         rows = []
         for batch in batches:
             example = {name: tf.constant(value) for name, value in batch.items() if name != "image"}
             example["views"] = tf.constant(batch["image"][:, None])
             example["geometry"] = tf.tile(tf.constant([[[1.0, 0.0, 1.0, 0.0]]]), [len(batch["image"]), 1, 1])
-            rows.append(compiled(example).numpy())
-        return np.concatenate(rows)
+            rows.append([x.numpy() for x in compiled(example)])
+        return tuple(map(np.concatenate, zip(*rows)))
 
-    def pooled_features(self, batches: Iterable[dict]) -> np.ndarray:
-        """`float32 [records, windows, D]`, without the mean of each window: the place alone would be a cluster."""
+    def pooled_features(self, batches: Iterable[dict]) -> tuple[np.ndarray, np.ndarray]:
+        """Of all windows that there are `float32 [M, D]`, without the mean of each: the place alone would be a cluster.
+        And which of the set's they are, `bool [records, windows]`."""
 
         def pooled(batch):
             features, mask = self.encode(batch, training=False)
-            return self.pool(features, batch, mask)[0]
+            return self.pool(features, batch, mask)
 
-        features = self.whole_set(batches, pooled)
-        return features - features.mean(axis=0)
+        features, present = self.whole_set(batches, pooled)
+        mean = features.sum(axis=0, where=present[..., None]) / np.maximum(present.sum(axis=0), 1)[:, None]
+        return (features - mean)[present], present

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from seqclr import losses
@@ -14,13 +15,15 @@ from seqclr.errors import UserError
 from seqclr.methods.base import TwoViewMethod
 from seqclr.nn.heads import mlp
 
+LOOKED_AT = 1000  # records whose width is asked
+
 
 @dataclass
 class WMSE(TwoViewMethod):
     """Ermolov et al. 2021, arXiv:2007.06346. Distance of whitened instances, which cannot collapse.
 
     Instances are dealt by chance into slices of `whitening_size`, the same of both views, and whitened there; those
-    left over do not count.
+    left over do not count, and a batch that shows fewer, as its lines are short or views have left them, is `skipped`.
     """
 
     whole_batch = "it is whitened over the batch"
@@ -41,9 +44,15 @@ class WMSE(TwoViewMethod):
                 f"{2 * self.projection_dim}, or lower projection_dim"
             )
 
+    def records(self, fitted):
+        if fitted.resize == "pad":
+            some = np.linspace(0, len(fitted) - 1, min(len(fitted), LOOKED_AT)).astype(int)
+            self.filled = [fitted[int(i)]["width"] for i in some]
+        return fitted
+
     def build(self, encoder):
         super().build(encoder)
-        count = self.batch_size * self.windows()
+        count = int(self.batch_size * (self.windows() if self.filled is None else self.window_counts().mean()))
         if self.batch_size and count < self.whitening_size:
             raise UserError(
                 f"whitening_size {self.whitening_size}: a batch has {count} instances: take a larger batch_size or a "
@@ -55,10 +64,12 @@ class WMSE(TwoViewMethod):
     def loss(self, batch, training):
         _, mask, z = self.embed(batch, training)
         z1, z2, *_ = self.instances(z, batch, mask)
-        loss = losses.w_mse(self.dealt(tf.stack([z1, z2])), self.whitening_size)
+        z = tf.stack([z1, z2])
+        some = tf.shape(z)[1] >= self.whitening_size
+        loss = tf.cond(some, lambda: losses.w_mse(self.dealt(z), self.whitening_size), lambda: 0.0)
         if training:
             self.steps.assign(self.steps.value + 1)
-        return {"loss": loss}
+        return {"loss": loss, "skipped": 1.0 - tf.cast(some, tf.float32)}
 
     def dealt(self, z: tf.Tensor) -> tf.Tensor:
         """Of rows `[2, N, D]` as many as fill slices, in an order drawn from the step's number, so that all replicas

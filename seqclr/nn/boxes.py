@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from seqclr.losses.common import masked_mean
+
 OUTPUTS = 5  # of a frame: a logit of whether there is a character, and the four numbers of its place
 
 
@@ -27,15 +29,15 @@ def box_targets(boxes: tf.Tensor, frames: int, stride: int, height: int) -> tupl
 
 
 def box_loss(said: tf.Tensor, boxes: tf.Tensor, mask: tf.Tensor | None, stride: int, height: int) -> tf.Tensor:
-    """Cross-entropy of whether there is a character, and the mean absolute error of its place where there is one.
+    """Cross-entropy of whether there is a character, and the mean absolute error of its place where there is one; means
+    over the frames of a page, then over pages.
 
     said: `[B, T, 5]`. mask: `bool [B, T]`, frames that are no padding (None: all). The rest as in `box_targets`.
     """
     said = tf.cast(said, tf.float32)
     present, place = box_targets(boxes, said.shape[1], stride, height)
-    shown = tf.ones_like(present) if mask is None else tf.cast(mask, tf.float32)
+    shown = tf.ones_like(present, tf.bool) if mask is None else mask
     unsure = tf.nn.sigmoid_cross_entropy_with_logits(labels=present, logits=said[..., 0])
     errors = tf.reduce_mean(tf.abs(said[..., 1:] - place), axis=-1)
-    presence = tf.reduce_sum(unsure * shown) / tf.reduce_sum(shown)
-    there = present * shown
-    return presence + tf.reduce_sum(errors * there) / tf.maximum(tf.reduce_sum(there), 1.0)
+    each = masked_mean(unsure, shown, axis=1) + masked_mean(errors, shown & (present > 0), axis=1)
+    return tf.reduce_mean(each)

@@ -4,6 +4,8 @@
 `windows:N`  N windows of equal length, however many frames there are
 `all`        one instance, the mean of all frames
 `none`       every frame alone
+
+A padded line has the windows of the line alone: where its padding ends is of no matter.
 """
 
 from __future__ import annotations
@@ -23,59 +25,80 @@ def check_frames(kind: str) -> None:
 
 
 def windows(kind: str, frames: int) -> np.ndarray:
-    """Which frames each window holds, as 0 and 1: `[N, T]`."""
+    """Which frames each window of a line of `frames` holds, as 0 and 1: `[N, T]`."""
+    first, last = _edges(kind, np.array([frames]), count(kind, frames))
+    return _inside(first, last, np.arange(frames)).astype(np.float32)[0]
+
+
+def count(kind: str, frames):
+    """How many windows lines of `frames` have, a number or `int [...]`."""
     check_frames(kind)
     if kind == "none":
-        return np.eye(frames, dtype=np.float32)
+        return frames
     if kind == "all":
-        return np.ones((1, frames), np.float32)
-    unit, count = kind.split(":")
-    place = np.arange(frames)
-    if unit == "frames":
-        size = int(count)
-        number = -(-frames // size)
-        first = np.arange(number) * size - (number * size - frames) // 2
-        last = first + size
-    else:
-        number = int(count)
-        first = np.arange(number) * frames // number
-        last = -(-(np.arange(number) + 1) * frames // number)
-    return ((place >= first[:, None]) & (place < last[:, None])).astype(np.float32)
+        return 0 * frames + 1
+    unit, number = kind.split(":")
+    return -(-frames // int(number)) if unit == "frames" else 0 * frames + int(number)
 
 
-def pool(x, kind: str, mask=None, geometry=None, page: int | None = None):
+def _edges(kind: str, frames, number: int):
+    """The first frame of each of `number` windows and the one behind its last, `int [B, number]`, of lines of
+    `frames: int [B]`; they may lie beyond the line's ends, of windows that it lacks altogether."""
+    n, frames = np.arange(number, dtype=np.int32)[None], frames[:, None]
+    if kind == "none":
+        return n + 0 * frames, n + 1 + 0 * frames
+    if kind == "all":
+        return n * frames, (n + 1) * frames
+    unit, size = kind.split(":")
+    size = int(size)
+    if unit == "windows":
+        return n * frames // size, -(-(n + 1) * frames // size)
+    first = n * size - (-frames % size) // 2
+    return first, first + size
+
+
+def _inside(first, last, place):
+    """Which frames lie in which windows, `bool [B, N, T]`."""
+    return (place >= first[..., None]) & (place < last[..., None])
+
+
+def pool(x, kind: str, mask=None, geometry=None, page: int | None = None, filled=None):
     """Instances of `[B, T, D]`: `[B, N, D]`, and which of them hold any image, `[B, N]` (None: all).
 
-    Padded frames do not count in the mean. `windows:N` divides the frames with their padding.
+    Padded frames do not count in the mean; the windows of a line are those of its frames without them.
     geometry: `[B, 4]`, factor and offset of the way the page went in a view, along x in its widths, then along y, which
     is of no matter here. The windows are then those of the page: a frame counts in a window by how much of it the
     window covers, and a window of which more than half has left the view holds no image. page: how many frames the page
-    has, where a small view has fewer; geometry then counts in widths of the small view.
+    has, where a small view has fewer; geometry then counts in widths of the small view. filled: `int [B]`, how many of
+    them are no padding, where that is not what the mask says.
     """
-    weights = ops.convert_to_tensor(windows(kind, page or x.shape[1]), x.dtype)
-    if geometry is not None:
-        return _pool_strips(x, weights, mask, geometry)
-    if mask is None:
+    page = page or x.shape[1]
+    number = count(kind, page)
+    if mask is None and geometry is None:
+        weights = ops.convert_to_tensor(windows(kind, page), x.dtype)
         return ops.einsum("nt,btd->bnd", weights / ops.sum(weights, axis=1, keepdims=True), x), None
-    weights = weights[None] * ops.cast(mask, x.dtype)[:, None, :]
+    if filled is None:
+        filled = ops.full((1,), page, "int32") if mask is None else ops.sum(ops.cast(mask, "int32"), axis=1)
+    first, last = (ops.clip(edge, 0, filled[:, None]) for edge in _edges(kind, filled, number))
+    if geometry is None:
+        weights = ops.cast(_inside(first, last, ops.arange(page, dtype="int32")), x.dtype)
+        shown = ops.sum(weights, axis=2) > 0
+    else:
+        weights, shown = _strips(x, first, last, mask, geometry, page)
     total = ops.sum(weights, axis=2, keepdims=True)
-    return ops.einsum("bnt,btd->bnd", weights / ops.maximum(total, 1.0), x), total[..., 0] > 0
+    return ops.einsum("bnt,btd->bnd", weights / ops.where(total > 0, total, 1.0), x), shown
 
 
-def _pool_strips(x, weights, mask, geometry):
-    """Windows of the page, wherever a view shows them."""
-    frames, page = x.shape[1], weights.shape[1]
-    place = ops.arange(page, dtype=x.dtype)
-    first = ops.min(ops.where(weights > 0, place, float(page)), axis=1)
-    last = ops.max(ops.where(weights > 0, place, -1.0), axis=1) + 1
+def _strips(x, first, last, mask, geometry, page: int):
+    """How much of each frame of a view the windows of the page cover, `[B, N, T]`, and which are shown, `[B, N]`."""
+    frames = x.shape[1]
     place = ops.arange(frames, dtype=x.dtype)
     factor, offset = geometry[:, :1] * (frames / page), geometry[:, 1:2] * frames
-    first, last = (factor * edge[None] + offset for edge in (first, last))  # [B, N], in frames of the view
+    first, last = (factor * ops.cast(edge, x.dtype) + offset for edge in (first, last))  # in frames of the view
     first, last = ops.minimum(first, last), ops.maximum(first, last)  # a mirrored view has them the other way round
-    shown = ops.minimum(last[..., None], place + 1) - ops.maximum(first[..., None], place)
-    shown = ops.maximum(shown, 0.0)  # [B, N, T]
+    covered = ops.minimum(last[..., None], place + 1) - ops.maximum(first[..., None], place)
+    covered = ops.maximum(covered, 0.0)
     if mask is not None:
-        shown = shown * ops.cast(mask, x.dtype)[:, None, :]
-    total = ops.sum(shown, axis=2)
-    pooled = ops.einsum("bnt,btd->bnd", shown / ops.maximum(total, 1e-6)[..., None], x)
-    return pooled, total > 0.5 * (last - first)
+        covered = covered * ops.cast(mask, x.dtype)[:, None, :]
+    total = ops.sum(covered, axis=2)
+    return covered, (total > 0) & (total >= 0.5 * (last - first) - 1e-3)  # of just a half too, however it is rounded

@@ -8,9 +8,22 @@ import keras
 import numpy as np
 from keras import layers
 
-from seqclr.nn.norm import batch_norm
+from seqclr.nn.norm import BatchNorm, batch_norm
 
 SLOPE = 0.18  # of the article's LeakyReLU
+
+
+class Head(keras.Sequential):
+    """Layers on the last axis of frames `[B, T, D]`. valid: `bool [B, T]`, the frames that are no padding (None: all),
+    which alone count in batch norm."""
+
+    def call(self, x, valid=None, training=None):
+        for layer in self.layers:
+            if isinstance(layer, BatchNorm):
+                x = layer(x, valid, training=training)
+            else:
+                x = layer(x)
+        return x
 
 
 def mlp(
@@ -21,7 +34,7 @@ def mlp(
     output_norm: bool = False,
     output_scale: bool = False,
     l2: float = 0.0,
-) -> keras.Sequential:
+) -> Head:
     """Dense layers on the last axis of `[B, T, input_dim]`, with batch norm and LeakyReLU(0.18) between them.
 
     dims: the sizes of the layers' outputs. Batch norm follows every layer but the last, which then needs no bias.
@@ -34,7 +47,7 @@ def mlp(
     parts.append(layers.Dense(dims[-1], use_bias=not output_norm, kernel_regularizer=regularizer, name=f"dense{last}"))
     if output_norm:
         parts.append(batch_norm(name=f"bn{last}", center=False, scale=output_scale))
-    head = keras.Sequential(parts, name=name)
+    head = Head(parts, name=name)
     head.build((None, None, input_dim))
     return head
 

@@ -2,8 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
+from collections.abc import Iterator
+
 import tensorflow as tf
 from keras import layers, ops
+
+_by_batch = contextvars.ContextVar("by_batch", default=False)  # of a thread: each replica has its own
+
+
+@contextlib.contextmanager
+def by_batch(holds: bool = True) -> Iterator[None]:
+    """Inside, batch norm goes by the statistics of the batch in inference too, which has no dropout."""
+    token = _by_batch.set(holds)
+    try:
+        yield
+    finally:
+        _by_batch.reset(token)
 
 
 def batch_norm(name: str, center: bool = True, scale: bool = True) -> layers.Layer:
@@ -20,7 +36,7 @@ class BatchNorm(layers.BatchNormalization):
     keeps_statistics = False
 
     def call(self, x, valid=None, training=None):
-        training = training and not self.keeps_statistics
+        training = (training or _by_batch.get()) and not self.keeps_statistics
         if training and self.trainable and valid is None and not self.synchronized:
             return self._fused(x)
         if valid is not None:
@@ -44,9 +60,14 @@ class BatchNorm(layers.BatchNormalization):
             return super()._moments(inputs, mask)
         weights = ops.cast(mask, inputs.dtype)[..., None]  # Keras' own does not count over the replicas
         axes = tuple(range(len(inputs.shape) - 1))
-        count = ops.sum(weights * ops.ones_like(inputs[..., :1]))
-        sums = [count, ops.sum(weights * inputs, axes), ops.sum(weights * ops.square(inputs), axes)]
-        if self.synchronized:
-            sums = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, sums)
-        mean, square = sums[1] / sums[0], sums[2] / sums[0]
-        return mean, ops.maximum(square - ops.square(mean), 0.0)
+        count, total = self._summed(ops.sum(weights * ops.ones_like(inputs[..., :1])), ops.sum(weights * inputs, axes))
+        mean = total / count
+        # not the mean square less the squared mean: of frames that are nearly alike rounding would be all that is left
+        (squares,) = self._summed(ops.sum(weights * ops.square(inputs - mean), axes))
+        return mean, squares / count
+
+    def _summed(self, *sums):
+        """Over all replicas."""
+        if not self.synchronized:
+            return sums
+        return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, list(sums))

@@ -14,4 +14,4 @@ def gather(x: tf.Tensor) -> tf.Tensor:
     context = tf.distribute.get_replica_context()
     if context is None or context.num_replicas_in_sync == 1:
         return x
-    return context.all_gather(x, axis=0)
+    return tf.ensure_shape(context.all_gather(x, axis=0), [None, *x.shape[1:]])  # it forgets all sizes

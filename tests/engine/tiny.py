@@ -28,6 +28,17 @@ COMMON = {
     "precision": "float32",
     "views": "none",
 }
+# what suits few and small pages
+SMALL = {
+    "clique_cnn": {"cliques": 4, "clique_size": 4},
+    "deep_cluster": {"clusters": 4},
+    "dino": {"prototypes": 8},
+    "moco": {"queue_size": 64},
+    "moco_v2": {"queue_size": 64},
+    "sela": {"clusters": 4, "relabellings": 2},
+    "swav": {"prototypes": 8},
+    "w_mse": {"projection_dim": 4, "whitening_size": 8},
+}
 LABELS = [[int(c) for c in f"{i:02d}"] for i in range(100)]
 
 
@@ -41,6 +52,11 @@ def pages(count=32, padded=False):
             page[1 + digit : 5 + digit, 6 + 30 * place : 26 + 30 * place] = 25 * digit
         records.append({"image": page, "index": np.int32(i), **({"width": np.int32(40 + i % 24)} if padded else {})})
     return records
+
+
+def lines(method):
+    """Keys with which the method learns from few and small lines."""
+    return {"encoder": "least_lab" if METHODS[method].needs_halves else "least", **SMALL.get(method, {})}
 
 
 def config(method, **keys):

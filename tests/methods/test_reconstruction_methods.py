@@ -122,7 +122,7 @@ def test_the_discriminator_wants_to_tell_and_the_drawing_to_pass():
     method = made("inpainting", encoder_of("resnet9"), adversarial=0.25)
     batch = {name: tf.constant(array) for name, array in batch_of(method, encoder_of("resnet9")).items()}
     said = iter((2.0, 1.0))
-    judge, method.discriminator = method.discriminator, lambda x, training: tf.fill([3, 1], next(said))
+    judge, method.discriminator = method.discriminator, lambda x, widths: tf.fill([3, 1], next(said))
     found = method.loss(batch, training=False)
     sigmoid = 1 / (1 + np.exp(-np.array([2.0, 1.0])))
     assert float(found["opponent_loss"]) == pytest.approx(-np.log(sigmoid[0]) - np.log(1 - sigmoid[1]), rel=1e-5)
@@ -152,7 +152,7 @@ def test_detail_first_has_to_be_right_and_then_to_pass():
     batch = batch_of(method, encoder)
     late = logs(method, batch)
     assert late["loss"] == pytest.approx(late["error"] + 0.5 * late["passing"], rel=1e-5)
-    method.critic = lambda images, widths: images[:, :, ::2] / 51
+    method.critic = lambda images, widths: (images[:, :, ::2] / 51, None)
     by_features = logs(method, batch)
     drawn = method.draw({name: tf.constant(array) for name, array in batch.items()}, training=False).numpy()
     squares = 25 * (drawn - batch["image"] / 255)[:, :, ::2] ** 2

@@ -66,8 +66,8 @@ def test_deep_cluster_names_clusters_starts_its_top_layer_anew_and_weighs_classe
     assert labels.shape == (16, 2) and set(labels.reshape(-1)) == set(range(4))
     assert not np.array_equal(before, kernel) and kernel.std() == pytest.approx(0.01, rel=0.2)
     assert np.bincount(labels.reshape(-1)) * method.shares.numpy() == pytest.approx(np.full(4, 8.0))
-    features = method.pooled_features(records())
-    assert features.shape == (16, 2, 64) and np.abs(features.mean(axis=0)).max() < 1e-4
+    features, present = method.pooled_features(records())
+    assert present.shape == (16, 2) and present.all() and np.abs(features.reshape(16, 2, 64).mean(axis=0)).max() < 1e-4
     method.relabel(records())
     expected = clusters.agreement(labels.reshape(-1), method.labels.numpy().reshape(-1))
     assert float(method.agreement) == pytest.approx(expected, abs=1e-6) and int(method.rounds) == 2

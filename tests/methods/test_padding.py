@@ -1,0 +1,161 @@
+"""Padding counts for nothing: of every method, lines give what they give with more of it."""
+
+import functools
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from seqclr.data.loader import as_batch
+from seqclr.data.records import Entry
+from seqclr.engine import setup
+from seqclr.errors import UserError
+from seqclr.methods import METHODS
+from seqclr.methods.surrogate import NONE, Relabelled
+from seqclr.nn import clusters
+from seqclr.nn.encoders import build_encoder
+from tests.engine import tiny
+
+WIDTHS = [96, 90, 61, 40, 33, 24]
+# what is cut out of a line and brought to a part of the canvas: the batch has neither padding nor widths
+CUT = {"counting", "jigsaw", "jigsaw_clustering", "odd_one_out", "order_verification"}
+PICTURES = {"colorization": "no meaning in lines", "mae": "encoder=vit_tiny", "split_brain": "no meaning in lines"}
+KEYS = {
+    "generated": {"boxes": 1.0, "styles": 1.0, "domain": 0.1},
+    "moco": {"queue_size": 12},
+    "moco_v2": {"queue_size": 12},
+    "inst_disc": {"noise": 16},
+    "inpainting": {"adversarial": 0.5},
+    "super_resolution": {"adversarial": 0.5},
+}
+FOLLOWED = {"views": "roaming", "match": "geometry", "frames": "windows:3", "layer": "cnn"}
+CASES = [(name, {}) for name in METHODS if name not in PICTURES] + [
+    ("cmc", {**FOLLOWED, "frames": "frames:2"}),
+    ("deep_cluster", FOLLOWED),
+    ("dino", {**FOLLOWED, "views": "multicrop"}),
+    ("inst_disc", {**FOLLOWED, "noise": 0}),
+    ("pix_pro", {"views": "roaming"}),
+    ("pix_contrast", {"views": "roaming", "layer": "transformer"}),
+    ("simclr", {**FOLLOWED, "negatives": "place"}),
+    ("simclr", {"frames": "none", "loss_name": "triplet"}),
+]
+
+
+class Lines(list):
+    """Records as of `Fitted`: the same noisy bars on a canvas of any width."""
+
+    resize = "pad"
+
+    def __init__(self, width: int, folder, padding: int = 255):
+        rng = np.random.default_rng(0)
+        self.shape, self.entries = (16, width, 3), []
+        for i, filled in enumerate(WIDTHS):
+            line = rng.integers(150, 256, (16, filled, 3))
+            line[4:12, rng.random(filled) < 0.4] -= 140
+            canvas = np.full(self.shape, padding, np.uint8)
+            canvas[:, :filled] = line
+            self.append({"image": canvas, "index": np.int32(i), "width": np.int32(filled)})
+            self.entries.append(Entry("bars", f"{folder}/{i}.png", str(i % 2)))
+            Image.fromarray(canvas[:, :filled]).save(f"{folder}/{i}.png")
+
+    def filled(self):
+        return WIDTHS
+
+
+@functools.cache
+def encoder(name, width):
+    """One for all methods."""
+    return build_encoder(name, 16, width, "none", dropout=0.0)
+
+
+def made(name, lines, views="article", **keys):
+    """The method, built, with what makes its batches and that of all lines."""
+    keras.utils.set_random_seed(0)
+    method = METHODS[name](**{**tiny.SMALL.get(name, {}), **KEYS.get(name, {}), **keys})
+    recipe = method.make_recipe(METHODS[name].defaults.get("views", views))
+    assert method.records(lines) is lines
+    method.prepare(lines.entries)
+    method.batch_size, method.total_steps = len(lines), 100
+    method.build(encoder(tiny.lines(name)["encoder"], lines.shape[1]))
+    return method, as_batch([recipe(line, np.random.default_rng(i)) for i, line in enumerate(lines)])
+
+
+def seen(method, batch):
+    """What a step measures and where it would go, and what it leaves in the method's variables."""
+    with tf.GradientTape(persistent=True) as tape:
+        logs = method.loss({key: tf.constant(value) for key, value in batch.items()}, training=True)
+    found = {f"log {key}": value for key, value in logs.items()}
+    learning = {"loss": {}, "opponent_loss": {}}
+    for name, part in method.parts().items():
+        for i, variable in enumerate(getattr(part, "variables", [part])):
+            if variable.trainable:
+                side = "opponent_loss" if name in method.opponents else "loss"
+                learning[side][f"gradient {name} {i} {variable.path}"] = variable.value
+            elif name != "labels":
+                found[f"state {name} {i} {variable.path}"] = variable.value
+    for side, variables in learning.items():
+        found |= dict(zip(variables, tape.gradient(logs[side], list(variables.values())))) if variables else {}
+    return {key: None if value is None else np.asarray(value, np.float64) for key, value in found.items()}
+
+
+@pytest.mark.parametrize(("name", "keys"), CASES, ids=str)
+def test_more_of_it_changes_nothing(tmp_path, eagerly, monkeypatch, name, keys):
+    """Loss, figures, gradients, batch statistics, classes, banks, queues, centres."""
+    widths = (144, 208) if "generated" in name else (96, 160)  # generated pages may be long
+    if name in CUT:
+        (_, batch), (_, other) = (made(name, Lines(widths[0], tmp_path, padding), **keys) for padding in (255, 90))
+        assert not [key for key in batch if "width" in key]
+        for key in batch:
+            np.testing.assert_array_equal(batch[key], other[key])
+        return
+    (narrow, batch), (wide, padded) = (made(name, Lines(width, tmp_path), **keys) for width in widths)
+    for part, value in narrow.parts().items():
+        same = wide.parts()[part]
+        if part == "labels":
+            kept = value.shape[1]
+            np.testing.assert_array_equal(value, same[:, :kept])
+            assert (same.numpy()[:, kept:] == NONE).all()
+            continue
+        for a, b in zip(*(getattr(x, "variables", [x]) for x in (value, same)), strict=True):
+            b.assign(a.value)
+    if isinstance(narrow, Relabelled):
+        rows = relabelled(narrow, wide, tmp_path, monkeypatch)
+        np.testing.assert_allclose(*rows, atol=1e-5)
+    one, two = seen(narrow, batch), seen(wide, padded)
+    assert np.isfinite(one["log loss"]) and one["log loss"] != 0
+    for (key, value), other in zip(one.items(), two.values(), strict=True):
+        assert (value is None) == (other is None), key
+        if value is not None:
+            np.testing.assert_allclose(other, value, rtol=2e-3, atol=1e-6 + 1e-4 * np.abs(value).max(), err_msg=key)
+
+
+def relabelled(narrow, wide, folder, monkeypatch):
+    """Gives both methods classes, the same to the same windows, and returns what these were to be found in."""
+    rows = []
+
+    def solve(features, *_, **__):
+        rows.append(features)
+        return np.arange(len(features)) % narrow.classes
+
+    for solver in ("k_means", "cliques", "equal_classes"):
+        monkeypatch.setattr(clusters, solver, solve)
+    for method in (narrow, wide):
+        method.relabel([as_batch(Lines(method.encoder.width, folder))])
+    kept = narrow.labels.shape[1]
+    np.testing.assert_array_equal(narrow.labels, wide.labels[:, :kept])
+    assert (wide.labels.numpy()[:, kept:] == NONE).all()
+    assert len(rows[0]) == (narrow.labels.numpy() != NONE).sum() // narrow.heads
+    return rows
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_what_is_for_pictures_is_refused_with_lines_and_with_padding(name):
+    with pytest.raises(UserError, match=PICTURES[name]):
+        method = METHODS[name]()
+        setup.check(tiny.config(name, encoder="tiny", resize="pad"), METHODS[name])
+        method.build(encoder("least", 96))
+    pictures = "resnet9_lab" if METHODS[name].needs_halves else "resnet9"
+    with pytest.raises(UserError, match="cannot tell padding from image"):
+        setup.check(tiny.config(name, resize="pad", encoder=pictures), METHODS[name])

@@ -18,7 +18,7 @@ from seqclr.data.workers import LoaderFailed
 from seqclr.engine import checkpoints, optimizers
 from seqclr.engine.callbacks import Metrics
 from seqclr.engine.optimizers import WarmupCosine
-from seqclr.engine.trainer import Interrupted, TrainingFailed
+from seqclr.engine.trainer import Interrupted, TrainingFailed, _trainable
 from seqclr.methods import METHODS
 from seqclr.methods.base import Method
 from seqclr.recipes.text import OneView
@@ -352,6 +352,19 @@ def test_half_precision_trains(tmp_path, eagerly, method, precision):
     assert np.isfinite(logs["loss"])
     assert job.method.encoder.columns.kernel.dtype == "float32"
     assert (before != job.method.encoder.columns.kernel.numpy()).any()
+
+
+@pytest.mark.parametrize("method", ["dino", "inst_disc", "deep_cluster", "moco", "generated"])
+def test_state_is_not_what_learns(tmp_path, eagerly, method):
+    """Centres, partitions, labels, shares, steps, queues and banks are no part of the gradient, before and after."""
+    job = tiny.trainer(tmp_path / "run", method, steps=1, **{**tiny.lines(method), "views": "none"})
+    parts = job.method.parts()
+    before = [v.path for part in parts.values() for v in _trainable(part)]
+    state = [name for name, part in parts.items() if not _trainable(part)]
+    job.fit()
+    assert [v.path for part in parts.values() for v in _trainable(part)] == before
+    assert state and all(not _trainable(parts[name]) for name in state) or method == "generated"
+    assert len(before) == len(job.model.optimizer._trainable_variables)
 
 
 def test_stock_callbacks_can_stop_it(tmp_path, eagerly):

@@ -23,11 +23,11 @@ SMALL = {
 FOLLOWED = ["byol", "moco", "moco_v2", "moco_v3"]
 
 
-def made(name, batch_size=0, **keys):
+def made(name, batch_size=0, dropout=0.0, **keys):
     keras.utils.set_random_seed(0)
     method = METHODS[name](frames="windows:4", **SMALL[name], **keys)
     method.batch_size = batch_size
-    method.build(build_encoder("least", 16, 64, "none", dropout=0.0))
+    method.build(build_encoder("least", 16, 64, "none", dropout))
     return method
 
 
@@ -117,11 +117,22 @@ def test_the_target_starts_equal_follows_slowly_and_gets_no_gradient(name):
         np.testing.assert_allclose(copy.numpy(), kept * old + (1 - kept) * new, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("name", FOLLOWED)
+def test_the_target_has_no_dropout_and_goes_by_its_batch(name):
+    method = made(name, dropout=0.5)
+    one, two = (method.embed_target(batch(), training=True)[2].numpy() for _ in range(2))
+    np.testing.assert_array_equal(one, two)
+    other = method.embed_target(batch(), training=False)[2].numpy()
+    assert np.abs(one - other).max() > 0.1  # by the moving statistics, which are those of nothing yet
+    student = [method.embed(batch(), training=True)[2].numpy() for _ in range(2)]
+    assert np.abs(student[0] - student[1]).max() > 0.1
+
+
 @pytest.mark.parametrize("name", ["byol", "moco_v3"])
 def test_nothing_is_learned_from_the_targets(monkeypatch, name):
     """With the prediction cut off, there is no other way for a gradient."""
     method = made(name)
-    monkeypatch.setattr(method, "predictor", lambda z, training: tf.stop_gradient(z))
+    monkeypatch.setattr(method, "predictor", lambda z, mask, training: tf.stop_gradient(z))
     with tf.GradientTape() as tape:
         loss = method.loss(batch(), training=True)["loss"]
     assert all(g is None for g in tape.gradient(loss, method.encoder.trainable_variables))

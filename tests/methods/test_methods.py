@@ -99,7 +99,7 @@ def test_simsiam_stops_the_gradient_of_the_projection(monkeypatch):
     """With the predictor's output cut off, nothing is left to learn: the other way is stopped."""
     method = METHODS["simsiam"]()
     method.build(build_encoder("least", 16, 64, "none", dropout=0.0))
-    monkeypatch.setattr(method, "predictor", lambda z, training: tf.stop_gradient(z))
+    monkeypatch.setattr(method, "predictor", lambda z, mask, training: tf.stop_gradient(z))
     with tf.GradientTape() as tape:
         loss = method.loss({k: tf.constant(v) for k, v in tiny.seeded(4).items()}, training=True)["loss"]
     assert all(g is None for g in tape.gradient(loss, method.encoder.trainable_variables))

@@ -34,7 +34,7 @@ def pretrain(config, output: str, resume: bool = False) -> dict[str, float]:
     records = method.records(fitted)
     method.prepare(records.entries)
     strategy = setup.begin(config, place)
-    with strategy.scope():
+    with setup.building(config, strategy):
         method.dropout, method.batch_size = config.dropout, config.batch_size
         method.build(setup.make_encoder(config, config.init))
         if getattr(method, "perceptual", None):

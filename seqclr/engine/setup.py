@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import math
 import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from seqclr import config as configuration
+from seqclr import memory
 from seqclr.data import images
+from seqclr.data.charset import FRAME_STRIDE
 from seqclr.data.loader import Fitted, Loader
 from seqclr.data.sequences import Sequences
 from seqclr.engine import checkpoints
@@ -26,6 +31,8 @@ from seqclr.nn.encoders import SIZES, build_encoder
 from seqclr.nn.image_encoders import IMAGE_ENCODERS, NO_PADDING
 from seqclr.recipes.readable import check_all
 
+PIXEL = 500  # bytes that a pixel of a batch takes in the training of `tiny`, the smallest of lines, as measured
+PROCESS = 2**27  # bytes of a process that makes views
 ARCHITECTURE = ("encoder", "height", "width", "resize", "positions")
 # what a run may go on with otherwise than it was begun: where files are, how far and fast it learns, how it runs
 RESUMABLE = frozenset(
@@ -61,6 +68,48 @@ def check(config, method: type[Method]) -> None:
         name, why = method.__name__, method.whole_batch
         raise UserError(f"accumulate {config.accumulate}: {name} needs a batch whole, as {why}")
     check_divides("batch_size", config.batch_size, config, replicas=1)
+    check_memory(config)
+
+
+def check_memory(config) -> None:
+    """Raises UserError for batches that this machine cannot hold; what is counted is the least that they can take."""
+    workers = len(config.workers.split(",")) if config.workers else 1
+    pages = getattr(config, "pages", 0)
+    count = config.batch_size // workers * (1 + pages) + (getattr(config, "unlabelled_batch_size", None) or 0)
+    batch = f"batch_size {config.batch_size} of {config.height}x{config.width}{f' and pages {pages}' if pages else ''}"
+    pixels = count * config.height * config.width
+    if not tf.config.list_physical_devices("GPU"):  # which have a memory of their own
+        less = "lower it, height or width, or raise accumulate"
+        memory.check_fits(pixels * PIXEL // config.accumulate, batch, less)
+        if config.encoder in SIZES:
+            size, frames = SIZES[config.encoder], -(-config.width // FRAME_STRIDE)
+            scores = count // config.accumulate * size.depth * size.heads * frames**2 * 8  # before and after softmax
+            memory.check_fits(scores, f"{batch}, whose {frames} frames attend to each other,", less)
+    ready = pixels * 3 * config.steps_per_execution
+    memory.check_fits(ready, f"{batch}, of steps_per_execution {config.steps_per_execution},", "lower them")
+    memory.check_fits((config.processes or 0) * PROCESS, f"processes {config.processes}", "lower it")
+
+
+@contextlib.contextmanager
+def building(config, strategy: tf.distribute.Strategy):
+    """Within it, layers are made for the devices of a strategy; UserError where they would not fit in memory."""
+    taken, shapes = 0, tf.Graph()  # which computes shapes and takes no memory
+
+    def make(next_creator, **kwargs):
+        nonlocal taken
+        value = kwargs["initial_value"]
+        with shapes.as_default():
+            value = value() if callable(value) else value
+        shape, size = tuple(np.shape(value)), tf.as_dtype(kwargs.get("dtype") or value.dtype).size
+        copies = 4 if kwargs.get("trainable") else 1  # its gradient, and two moments of the optimizer
+        taken += math.prod(shape) * size * copies
+        named = [f"{name} {value}" for name, value in vars(config).items() if type(value) is int and value in shape]
+        what = f"a network with {' and '.join(named) or f'weights of {shape}'}"
+        memory.check_fits(taken, what, "lower what is large")
+        return next_creator(**kwargs)
+
+    with strategy.scope(), tf.variable_creator_scope(make):
+        yield
 
 
 def unsuited(encoder: str, method: type[Method]) -> tuple[str, str] | None:

@@ -35,9 +35,9 @@ def show_task(config, output: str, count: int = 8) -> None:
     fitted = Fitted(entries, config.height, config.width, config.resize, skip_bad=True)
     records = method.records(fitted)
     method.prepare(records.entries)
-    setup.begin(config)
     method.batch_size = config.batch_size
-    method.build(setup.make_encoder(config, config.init))
+    with setup.building(config, setup.begin(config)):
+        method.build(setup.make_encoder(config, config.init))
     chosen = np.linspace(0, len(records) - 1, min(count, len(records))).round().astype(int)
     rows = [recipe(records[i], np.random.default_rng([config.seed, i])) for i in chosen]
     sheet(method.shows(as_batch(rows)), output)

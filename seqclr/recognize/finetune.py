@@ -69,7 +69,7 @@ def finetune(config, output: str, resume: bool = False) -> dict[str, float]:
     unlabelled = Fitted(find_more(config, validation), *size, skip_bad=True) if config.unlabelled else None
 
     strategy = setup.begin(config, place)
-    with strategy.scope():
+    with setup.building(config, strategy):
         if config.distill:
             method.teacher = Recognizer.load(config.distill).logits
             set_precision(config.precision)  # a recognizer is loaded in float32

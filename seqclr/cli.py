@@ -55,6 +55,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of a pipe, such as `head`, has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except MemoryError:
+        print(f"seqclr {verb}: there is not enough memory: take smaller images or fewer at a time", file=sys.stderr)
+        return 1
     except OSError as error:  # a full disk
         print(f"seqclr {verb}: {error}", file=sys.stderr)
         return 1

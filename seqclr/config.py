@@ -252,9 +252,8 @@ def typed(name: str, kind: str, value: Any) -> Any:
 
 
 def shown(value: Any) -> str:
-    """A value in a sentence: on one line, and not long."""
+    """A value in a sentence: not long."""
     text = str(value)
-    text = text if text.isprintable() else repr(text)[1:-1]
     return text if len(text) <= 120 else f"{text[:117]}..."
 
 

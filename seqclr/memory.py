@@ -27,5 +27,5 @@ def check_fits(needed: int, what: str, instead: str) -> None:
     """Raises UserError for what takes more bytes than there are; instead: what to do about it."""
     available = total()
     if available is not None and needed > available:
-        sizes = f"at least {needed / 2**30:.3g} GiB of memory, and this machine has {available / 2**30:.3g}"
+        sizes = f"at least {needed / 2**30:.1f} GiB of memory, and this machine has {available / 2**30:.1f}"
         raise UserError(f"{what} takes {sizes}: {instead}")

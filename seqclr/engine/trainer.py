@@ -186,13 +186,17 @@ class Trainer:
         """Trains to the last step and returns the last round's figures.
 
         Raises Interrupted after Ctrl-C or SIGTERM, when all is saved, and TrainingFailed where a loss is not finite, a
-        file cannot be written, the loader has no more batches (all is saved then) or another worker is gone.
+        batch does not fit in memory, a file cannot be written, the loader has no more batches (all is saved then) or
+        another worker is gone.
         """
         try:
             with signals.noted() as seen:
                 self._fit(seen)
         except NotWritten as error:
             raise TrainingFailed(f"{error}; {self._kept()}: make room, and --resume goes on") from None
+        except tf.errors.ResourceExhaustedError:
+            what = f"batches of {self.config.batch_size} do not fit in memory"
+            raise TrainingFailed(f"{what}; {self._kept()}: lower batch_size, or raise accumulate") from None
         except LOST as error:
             if self.place.workers == 1:
                 raise

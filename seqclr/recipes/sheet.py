@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from seqclr import files
+from seqclr import files, memory
 from seqclr.data.loader import Fitted
 from seqclr.data.records import find_unlabelled
 from seqclr.errors import UserError
@@ -70,6 +70,8 @@ def show_views(
         raise UserError(f"{output} exists already: choose another --output")
     if count < 1 or copies < 1:
         raise UserError("images and copies: at least 1 each")
+    pixels = count * (copies + 1) * height * width * 3
+    memory.check_fits(2 * pixels, f"a sheet of images {count} and copies {copies} of {height}x{width}", "lower them")
     augmentations, rng = drawn(views, copies), np.random.default_rng(seed)
     entries = find_unlabelled(data)
     chosen = sorted(rng.choice(len(entries), min(count, len(entries)), replace=False))

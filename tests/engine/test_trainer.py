@@ -378,3 +378,10 @@ def test_accumulating_checkpoints_are_pruned(tmp_path, eagerly):
     tiny.trainer(tmp_path / "run", "simclr", steps=7, checkpoint_every=2).fit()
     names = sorted(path.name for path in (tmp_path / "run" / "checkpoints").iterdir())
     assert len(names) == 2 and names[-1] == "step-00000007.npz"
+
+
+def test_a_batch_that_does_not_fit_in_memory_ends_the_run_with_a_sentence(tmp_path, eagerly):
+    job = tiny.trainer(tmp_path / "run", "simclr", steps=4)
+    job.method.loss = lambda batch, training: {"loss": tf.reduce_sum(tf.fill([2**25, 2**25], 1.0))}
+    with pytest.raises(TrainingFailed, match="batches of 8 do not fit in memory; no checkpoint .*lower batch_size"):
+        job.fit()

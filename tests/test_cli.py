@@ -602,6 +602,15 @@ def test_a_machine_that_is_taken_away_is_no_failure(monkeypatch, capsys, number,
 # the program
 
 
+def test_too_little_memory_is_a_sentence(monkeypatch, capsys):
+    def full(parser, argv):
+        raise MemoryError
+
+    monkeypatch.setitem(cli.VERBS, "check", full)
+    assert cli.main(["check"]) == 1
+    assert capsys.readouterr().err.startswith("seqclr check: there is not enough memory")
+
+
 def test_no_verb_an_unknown_verb_and_the_version(capsys):
     assert cli.main([]) == 0
     shown = capsys.readouterr().out

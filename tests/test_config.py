@@ -201,6 +201,10 @@ def test_a_file_that_cannot_be_opened(tmp_path):
         ("synth --output a --count 1 --seed 4294967296", "seed 4294967296: 0 to 4294967295"),
         ("show-views --data a --output x.png --copies 0", "copies 0: at least 1"),
         ("show-views --data a --output x.png --copies 1000000", "copies 1000000: 1 to 1000"),
+        (
+            "show-views --data a --output x.png --images 1000 --copies 1000 --width 9999 --height 999",
+            "a sheet of images 1000 and copies 1000 of 999x9999 takes at least ",
+        ),
         ("show-views --data a --output x.png --images -3", "images -3: at least 1"),
         ("show-views --data a --output x.png --height 0", "height 0: at least 8"),
     ],

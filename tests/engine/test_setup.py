@@ -59,7 +59,11 @@ def test_a_network_that_the_machine_cannot_hold_is_refused_before_it_is_made(mon
     monkeypatch.setattr("seqclr.memory.total", lambda: 2**30)
     made = []
     for name, values, told in (
-        ("barlow_twins", {"projection_dim": 20_000}, "a network with projection_dim 20000 takes at least 6.0 .* has 1.0:"),
+        (
+            "barlow_twins",
+            {"projection_dim": 20_000},
+            "network with projection_dim 20000 takes at least 6.0 .* has 1.0:",
+        ),
         ("moco", {"queue_size": 64 * 10**6}, "queue_size 64000000 and projection_dim 128 takes at least 30"),
     ):
         cls = find_method(name)

@@ -533,10 +533,16 @@ def synth(parser: Parser, argv: list[str]) -> int:
     _add_number(parser, "--seed", "of what is drawn", **SEED, default=0)
     _add_number(parser, "--test", "how many of them get the split test", default=0)
     _add_number(parser, "--unlabelled", "further images without labels", default=0)
+    parser.add_argument("--characters", help="instead of the style's")
+    parser.add_argument("--length", help="characters on an image, as 4 or 4:6, instead of the style's")
+    parser.add_argument(
+        "--fonts", help="a .ttf or .otf file, a folder of them or a bundled font, instead of the style's"
+    )
     args = parser.parse_args(argv)
     from seqclr.data.synth import generate
 
-    generate(args.output, args.count, args.style, args.seed, args.test, args.unlabelled)
+    own = {name: getattr(args, name) for name in ("characters", "length", "fonts")}
+    generate(args.output, args.count, args.style, args.seed, args.test, args.unlabelled, **own)
     print(args.output)
     return 0
 

@@ -97,6 +97,7 @@ class Charset:
             raise UserError(f"{path} is not a charset ({error}): it is written by finetune beside the model") from None
 
 
-def frames_needed(text: str) -> int:
-    """The least number of frames that CTC can spell a text in: a blank must stand between equal neighbours."""
+def frames_needed(text: Sequence) -> int:
+    """The least number of frames that CTC can spell a text, or its ids, in: a blank must stand between equal
+    neighbours."""
     return len(text) + sum(a == b for a, b in zip(text, text[1:]))

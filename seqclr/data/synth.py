@@ -13,7 +13,7 @@ import os
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -28,12 +28,18 @@ from seqclr.errors import UserError
 
 PRESETS = Path(__file__).parent / "styles"
 LABELLED, UNLABELLED = 0, 1  # the parts of a folder; their pages come from different random streams
+LONGEST = 50  # characters of a text
 Colour = tuple[int, int, int]
 
 
-def span(low: float, high: float):
-    """A dataclass field for a range, both ends included."""
-    return field(default_factory=lambda: [low, high])
+def span(low: float, high: float, least: float, most: float):
+    """A dataclass field for a range, both ends included, that lies within least and most."""
+    return field(default_factory=lambda: [low, high], metadata={"least": least, "most": most})
+
+
+def number(default: float, least: float, most: float):
+    """A dataclass field for a number from least to most."""
+    return field(default=default, metadata={"least": least, "most": most})
 
 
 def names(*values: str):
@@ -51,53 +57,51 @@ class Style:
 
     # the text
     characters: str = "23456789abcdefghkmnpqrstuvwxyz"
-    length: list[int] = span(4, 5)  # characters on a page
+    length: list[int] = span(4, 5, 1, LONGEST)  # characters on a page
     fonts: list[str] = names("DejaVuSans")  # one a page: a bundled font's name or the path of a .ttf file
-    font_sizes: list[int] = span(26, 30)  # one a character
+    font_sizes: list[int] = span(26, 30, 6, 200)  # one a character
     text_colours: list[str] = names("black")
     colour_each: bool = False  # a colour for every character instead of one for the page
     wheels: list[str] = names()  # colours of a rounded wheel under every character, as on a meter; none: no wheels
 
     # the page
-    width: list[int] = span(120, 120)
-    height: list[int] = span(40, 40)
-    margin: int = 3  # the text keeps this far from the edges, and shrinks if it must
+    width: list[int] = span(120, 120, 16, 4096)
+    height: list[int] = span(40, 40, 16, 1024)
+    margin: int = number(3, 0, 512)  # the text keeps this far from the edges, and shrinks if it must
     background: str = "plain"  # plain, gradient, clouds or grid
     background_colours: list[str] = names("white")  # all but `plain` mix two of them
-    colour_jitter: int = 0  # every channel of every colour moves by up to this much
+    colour_jitter: int = number(0, 0, 255)  # every channel of every colour moves by up to this much
 
     # how the characters stand
-    rotation: list[float] = span(0, 0)  # degrees, for every character
-    warp: float = 0.0  # how far a character's corners are pulled, as a share of its size
-    rise: list[int] = span(0, 0)  # how far a character is moved down (negative: up)
-    spacing: list[int] = span(1, 3)  # gap to the next character; negative: they overlap
-    wave: float = 0.0  # height of a wave that runs through the whole text
-    wander: float = 0.5  # share of the free space in which the text is moved about; 0: centred
+    rotation: list[float] = span(0, 0, -180, 180)  # degrees, for every character
+    warp: float = number(0.0, 0, 0.5)  # how far a character's corners are pulled, as a share of its size
+    rise: list[int] = span(0, 0, -200, 200)  # how far a character is moved down (negative: up)
+    spacing: list[int] = span(1, 3, -200, 200)  # gap to the next character; negative: they overlap
+    wave: float = number(0.0, 0, 200)  # height of a wave that runs through the whole text
+    wander: float = number(0.5, 0, 1)  # share of the free space in which the text is moved about; 0: centred
 
     # what is drawn over them
-    curves: list[int] = span(0, 0)  # how many arcs
-    lines: list[int] = span(0, 0)  # how many straight strokes from side to side
-    line_width: int = 1
-    dashes: list[int] = span(0, 0)  # how many short strokes at any place
-    dash_length: int = 8
-    dots: list[int] = span(0, 0)  # how many dots
-    dot_width: int = 2
+    curves: list[int] = span(0, 0, 0, 100)  # how many arcs
+    lines: list[int] = span(0, 0, 0, 100)  # how many straight strokes from side to side
+    line_width: int = number(1, 0, 200)
+    dashes: list[int] = span(0, 0, 0, 1000)  # how many short strokes at any place
+    dash_length: int = number(8, 0, 1000)
+    dots: list[int] = span(0, 0, 0, 10_000)  # how many dots
+    dot_width: int = number(2, 0, 200)
     clutter_colours: list[str] = names()  # of arcs, strokes and dots; none: the text's colour
-    inversions: list[int] = span(0, 0)  # how many bent bands show the page inverted
-    inversion_width: int = 3
-    speckle: float = 0.0  # share of the pixels replaced by a random grey
-    blur: list[float] = span(0, 0)  # radius
+    inversions: list[int] = span(0, 0, 0, 100)  # how many bent bands show the page inverted
+    inversion_width: int = number(3, 0, 200)
+    speckle: float = number(0.0, 0, 1)  # share of the pixels replaced by a random grey
+    blur: list[float] = span(0, 0, 0, 100)  # radius
 
     # the file
     format: str = "png"  # png or jpg
-    palette: int = 0  # colours a png keeps; 2: black and white, 0: all
-    quality: int = 80  # of a jpg, 1 to 95
+    palette: int = number(0, 0, 256)  # colours a png keeps; 2: black and white, 0: all
+    quality: int = number(80, 1, 95)  # of a jpg, 1 to 95
 
 
-LOWEST = {"length": 1, "font_sizes": 6, "width": 16, "height": 16, "curves": 0, "lines": 0, "dashes": 0, "dots": 0,
-          "inversions": 0, "blur": 0}  # fmt: skip
 FORMATS = ("png", "jpg")
-MOST = 4096  # of every number: pixels of a side, strokes, degrees
+FONT_FILES = (".ttf", ".otf")
 
 
 # ---- styles ----
@@ -141,24 +145,18 @@ def _check(style: Style, source: Path) -> None:
         if not right:
             raise UserError(f"{source}: {key} is {getattr(style, key)!r} but must be {must}")
 
-    for key, value in vars(style).items():
-        numbers = [item for item in (value if isinstance(value, list) else [value]) if isinstance(item, int | float)]
-        need(all(abs(number) <= MOST for number in numbers), key, f"at most {MOST}")
-    for key in (f.name for f in fields(Style) if f.type in ("list[int]", "list[float]")):
-        limits, lowest = getattr(style, key), LOWEST.get(key, -math.inf)
-        must = "two numbers, the lower one first" + (f", from {lowest} up" if key in LOWEST else "")
-        need(len(limits) == 2 and lowest <= limits[0] <= limits[1], key, must)
+    for numeric in (f for f in fields(Style) if "least" in f.metadata):
+        value, (least, most) = getattr(style, numeric.name), numeric.metadata.values()
+        if isinstance(value, list):
+            right = len(value) == 2 and least <= value[0] <= value[1] <= most
+            need(right, numeric.name, f"two numbers, the lower one first, from {least} to {most}")
+        else:
+            need(least <= value <= most, numeric.name, f"from {least} to {most}")
     need(style.characters != "", "characters", "a string with at least one sign")
     need(style.background in BACKGROUNDS, "background", f"one of {', '.join(BACKGROUNDS)}")
     need(style.format in FORMATS, "format", f"one of {', '.join(FORMATS)}")
-    need(style.palette == 0 or 2 <= style.palette <= 256, "palette", "0 or from 2 to 256")
-    need(1 <= style.quality <= 95, "quality", "from 1 to 95")
-    need(0 <= style.margin < min(style.width[0], style.height[0]) / 2, "margin", "less than half of the page")
-    need(0 <= style.warp <= 0.5, "warp", "from 0 to 0.5")
-    for key in ("wander", "speckle"):
-        need(0 <= getattr(style, key) <= 1, key, "from 0 to 1")
-    for key in ("colour_jitter", "wave", "line_width", "dash_length", "dot_width", "inversion_width"):
-        need(getattr(style, key) >= 0, key, "0 or more")
+    need(style.palette != 1, "palette", "0 or from 2 to 256")
+    need(style.margin < min(style.width[0], style.height[0]) / 2, "margin", "less than half of the page")
     for key in ("fonts", "text_colours", "background_colours"):
         need(len(getattr(style, key)) > 0, key, "a list with at least one entry")
     for key in ("text_colours", "background_colours", "clutter_colours", "wheels"):
@@ -176,6 +174,16 @@ def _is_colour(value: str) -> bool:
         return False
 
 
+def read_length(length: str) -> tuple[int, int]:
+    """The least and the most characters that "4" or "4:6" means. Raises UserError for what is neither."""
+    parts = length.split(":")
+    if len(parts) <= 2 and all(part.isascii() and part.isdigit() for part in parts):
+        least, most = int(parts[0]), int(parts[-1])
+        if 1 <= least <= most <= LONGEST:
+            return least, most
+    raise UserError(f"length {length}: 1 to {LONGEST}, such as 4, or 4:6 for 4 to 6 (in YAML in quotes)")
+
+
 @lru_cache
 def bundled_fonts() -> dict[str, Path]:
     """The fonts that ship inside captcha and matplotlib, by name."""
@@ -185,6 +193,20 @@ def bundled_fonts() -> dict[str, Path]:
     return {path.stem: path for folder in folders for path in sorted(folder.glob("*.ttf"))}
 
 
+def find_fonts(fonts: str) -> list[str]:
+    """The fonts that a name means: a bundled one, a .ttf or .otf file, or all such files of a folder, at any depth.
+
+    Raises UserError where there are none.
+    """
+    if not Path(fonts).is_dir():
+        _load_font(fonts, 24)
+        return [fonts]
+    found = sorted(str(path) for path in Path(fonts).rglob("*") if path.suffix.lower() in FONT_FILES)
+    if not found:
+        raise UserError(f"fonts {fonts}: the folder holds no {' or '.join(FONT_FILES)} file")
+    return found
+
+
 @lru_cache(maxsize=256)
 def _load_font(name: str, size: int) -> ImageFont.FreeTypeFont:
     path = bundled_fonts().get(name, Path(name))
@@ -192,8 +214,10 @@ def _load_font(name: str, size: int) -> ImageFont.FreeTypeFont:
         # The basic layout is in every build of Pillow; the default differs from machine to machine.
         return ImageFont.truetype(str(path), size, layout_engine=ImageFont.Layout.BASIC)
     except OSError as error:
+        if path.is_file():
+            raise UserError(f"{name} is not a font that can be opened ({error}): give another one") from None
         known = ", ".join(bundled_fonts())
-        raise UserError(f"no font {name!r}: give the path of a .ttf file or one of {known}") from error
+        raise UserError(f"no font {name!r}: give the path of a .ttf or .otf file or one of {known}") from None
 
 
 def lacking(characters: str, name: str) -> str:
@@ -499,6 +523,9 @@ def generate(
     test: int = 0,
     unlabelled: int = 0,
     progress: bool = True,
+    characters: str | None = None,
+    length: str | None = None,
+    fonts: str | None = None,
 ) -> None:
     """Write a folder of pages: `images/`, `labels.csv` (file, text, split) and, if asked for, `unlabelled/`.
 
@@ -512,6 +539,7 @@ def generate(
         seed: 0 or more.
         unlabelled: further pages without a label.
         progress: show a bar on stderr.
+        characters, length, fonts: instead of the style's; a length such as "4" or "4:6", fonts as of `find_fonts`.
 
     Raises:
         UserError: a negative number, more test pages than pages, an unknown style, or an output that is in use.
@@ -522,6 +550,14 @@ def generate(
     if test > count:
         raise UserError(f"test is {test}, more than the {count} labelled images: raise count or lower test")
     look = load_style(style)
+    if characters is not None:
+        look = replace(look, characters=characters)
+    if length is not None:
+        look = replace(look, length=list(read_length(length)))
+    if fonts is not None:
+        look = replace(look, fonts=find_fonts(fonts))
+    if (characters, length, fonts) != (None, None, None):
+        _check(look, style)
     root = _new_folder(output)
 
     with tqdm(total=count + unlabelled, unit="page", disable=not progress) as bar:

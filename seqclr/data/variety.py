@@ -7,6 +7,7 @@ A network that reads them has seen every character in many fonts, sizes, slants 
 from __future__ import annotations
 
 import functools
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -16,28 +17,36 @@ from seqclr.data.synth import Page, Style
 from seqclr.errors import UserError
 
 SYMBOLS = {"LastResortHE-Regular", "cmex10", "cmmi10", "cmsy10"}  # fonts with other shapes in the letters' places
-MIN_LENGTH, MAX_LENGTH = 3, 7
 
 
-def draw(characters: str, rng: np.random.Generator) -> tuple[Image.Image, str]:
+class Texts(NamedTuple):
+    """What pages may show. characters: of which each page draws those that its font has. lengths: least and most, of a
+    page. fonts: as `synth.find_fonts` takes them; None: the bundled ones."""
+
+    characters: str
+    lengths: tuple[int, int] = (3, 7)
+    fonts: str | None = None
+
+
+def draw(texts: Texts, rng: np.random.Generator) -> tuple[Image.Image, str]:
     """One page, RGB of any size, and the text on it; nothing but `rng` decides on it."""
-    page, _ = draw_page(characters, rng)
+    page, _ = draw_page(texts, rng)
     return page.image, page.text
 
 
-def draw_page(characters: str, rng: np.random.Generator) -> tuple[Page, Style]:
+def draw_page(texts: Texts, rng: np.random.Generator) -> tuple[Page, Style]:
     """The same page with all that is known of it, and the style it was drawn in."""
-    style = any_style(characters, rng)
+    style = any_style(texts, rng)
     return synth.draw_page(style, rng), style
 
 
-def any_style(characters: str, rng: np.random.Generator) -> Style:
+def any_style(texts: Texts, rng: np.random.Generator) -> Style:
     """A style of which everything is drawn by chance."""
 
     def chance(probability: float) -> bool:
         return rng.random() < probability
 
-    length = int(rng.integers(MIN_LENGTH, MAX_LENGTH + 1))
+    length = int(rng.integers(*texts.lengths, endpoint=True))
     height = int(rng.integers(26, 61))
     size = max(13.0, height * rng.uniform(0.4, 1.1))
     width = int(0.7 * size * max(length, 4) * rng.uniform(0.9, 1.7))
@@ -46,10 +55,12 @@ def any_style(characters: str, rng: np.random.Generator) -> Style:
     many = chance(0.3)
     inks = [_hex(_ink(paper, rng, faint=many or chance(0.15))) for _ in range(6 if many else 1)]
     turn, rise, gap = rng.uniform(0, 30), int(rng.integers(0, height // 8 + 1)), int(size * rng.uniform(-0.15, 0.2))
+    fonts = text_fonts(texts.characters, texts.fonts)
+    font = str(rng.choice(list(fonts)))
     return Style(
-        characters=characters,
+        characters=fonts[font],
         length=[length, length],
-        fonts=[str(rng.choice(text_fonts(characters)))],
+        fonts=[font],
         font_sizes=[int(size * rng.uniform(0.75, 1.0)), int(size)],
         text_colours=inks,
         colour_each=many or chance(0.2),
@@ -94,9 +105,28 @@ def _hex(colour: np.ndarray) -> str:
 
 
 @functools.lru_cache
-def text_fonts(characters: str) -> tuple[str, ...]:
-    """The bundled fonts that have all these characters, but for those that have other shapes in their places."""
-    fonts = [name for name in synth.bundled_fonts() if name not in SYMBOLS and not synth.lacking(characters, name)]
-    if not fonts:
-        raise UserError(f"no bundled font has all of the characters '{characters}': leave some out")
-    return tuple(fonts)
+def text_fonts(characters: str, fonts: str | None = None) -> dict[str, str]:
+    """The fonts that have all of the characters, each with what it draws; where none has, each with those that it has.
+
+    Of the bundled ones those are left out that have other shapes in the letters' places. Raises UserError for a
+    character that no font has.
+    """
+    if fonts is None:
+        names = [name for name in synth.bundled_fonts() if name not in SYMBOLS]
+    else:
+        names = synth.find_fonts(fonts)
+    drawn = {}
+    for name in names:
+        lacking = set(synth.lacking(characters, name))
+        drawn[name] = "".join(character for character in characters if character not in lacking)
+    known = set().union(*drawn.values())
+    for character in characters:
+        if character not in known:
+            which = "bundled font" if fonts is None else f"font of {fonts}"
+            raise UserError(
+                f"no {which} has the character {character!r} (U+{ord(character):04X}): leave it out of characters, or "
+                "name in fonts a font that has it"
+            )
+    return {name: has for name, has in drawn.items() if has == characters} or {
+        n: has for n, has in drawn.items() if has
+    }

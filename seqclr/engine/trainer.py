@@ -301,10 +301,13 @@ class Trainer:
             row.update({name: float(value) for name, value in row.items()})
             bad = [name for name, value in row.items() if not np.isfinite(value)]
             if bad:
-                raise TrainingFailed(self._diagnosis(step, bad))
+                raise TrainingFailed(self._diagnosis(step, bad, row))
         return recent[-1]["loss"]
 
-    def _diagnosis(self, step: int, bad: list[str]) -> str:
+    def _diagnosis(self, step: int, bad: list[str], row: dict[str, float]) -> str:
+        if self.method.infinite and all(row[name] == np.inf for name in bad):
+            what = " and ".join(bad)
+            return f"{what} is infinite at step {step} of {self.total}: {self.method.infinite}; {self._kept()}"
         broken = [
             name
             for name, variable in checkpoints.names(self.method.parts()).items()

@@ -46,6 +46,7 @@ class Method(abc.ABC):
     needs_pictures: ClassVar[str | None] = None  # why it needs one of pictures, where it does
     animated: ClassVar[bool] = False  # whether every frame of an animation is an image, not the first alone
     needs_halves: ClassVar[str | None] = None  # why it needs one of two halves, where it does
+    infinite: ClassVar[str | None] = None  # what an infinite loss says of its data, where it does
     repels: ClassVar[str] = ""  # what its instances are told from, for the table of methods
     stores: ClassVar[str] = ""  # what it keeps beside networks, for the same
     charset: ClassVar[Charset | None] = None  # what it reads, where it does: such a run can be evaluated and read with

@@ -15,6 +15,8 @@ from seqclr.nn.momentum import Momentum
 from seqclr.nn.norm import BatchNorm
 from seqclr.recipes.text import Labelled
 
+IMPOSSIBLE = "a text needs more frames than its image has, so raise width, or leave such texts out"
+
 
 @dataclass
 class CTC(Method):
@@ -26,6 +28,7 @@ class CTC(Method):
 
     recipe = Labelled
     needs_lines = "CTC spells a text over the frames of a line"
+    infinite = IMPOSSIBLE
     head_steps: int = key(0, "steps, at most a third of the run, in which a pretrained encoder is frozen", least=0)
     encoder_rate: float = key(1.0, "what part of the learning rate a pretrained encoder gets afterwards", least=0)
     rate_decay: float = key(

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 from seqclr.config import key
-from seqclr.data.charset import CASES, Charset
-from seqclr.data.variety import text_fonts
+from seqclr.data.charset import CASES, FRAME_STRIDE, Charset
+from seqclr.data.synth import read_length
+from seqclr.data.variety import Texts, text_fonts
+from seqclr.errors import UserError
 from seqclr.methods.base import Method, stacked
-from seqclr.methods.ctc import ctc_head, ctc_loss
+from seqclr.methods.ctc import IMPOSSIBLE, ctc_head, ctc_loss
 from seqclr.nn.page_heads import PageHeads
 from seqclr.recipes.text import BACKGROUNDS, FACTS, GeneratedPages, OneView
 
@@ -27,11 +29,18 @@ class Generated(Method):
 
     recipe = GeneratedPages
     needs_lines = "CTC spells a text over the frames of a line"
+    infinite = IMPOSSIBLE
     characters: str = key(string.digits + string.ascii_letters, "what the generated pages show", free=True)
     case: str = key(
         "lower",
         "keep, lower or upper: how they are read; few captchas ask which of c and C it was",
         choices=tuple(CASES),
+    )
+    length: str = key("3:7", "characters on a generated image: 4, or 4:6 for 4 to 6", free=True)
+    fonts: str | None = key(
+        None,
+        "of the generated images: a .ttf or .otf file, a folder of them or a bundled font; by default all bundled",
+        free=True,
     )
     pages: int = key(1, "generated pages for every image of a batch", least=1, most=100)
     boxes: float = key(0.0, "weight of where characters lie, told by the frames", least=0)
@@ -45,22 +54,32 @@ class Generated(Method):
     def __post_init__(self):
         super().__post_init__()
         self.charset = Charset(self.characters, self.case)
+        self.texts = Texts(self.characters, read_length(self.length), self.fonts)
 
     def make_recipe(self, views):
         return self.page_recipe(views, OneView(views) if self.domain else None)
 
     def page_recipe(self, views: str, beside):
         """Pages in these views, beside what another recipe makes."""
-        return GeneratedPages(views, self.characters, self.charset, self.pages, beside, any(self.weights().values()))
+        return GeneratedPages(views, self.texts, self.charset, self.pages, beside, any(self.weights().values()))
 
     def weights(self) -> dict[str, float]:
         return {name: getattr(self, name) for name in ("boxes", "styles", "domain")}
 
     def build(self, encoder):
+        longest, frames = self.texts.lengths[1], -(-encoder.width // FRAME_STRIDE)
+        needed = longest if len(self.charset) > 1 else 2 * longest - 1
+        if needed > frames:
+            raise UserError(
+                f"length {self.length} needs {needed} frames, of which width {encoder.width} gives {frames}: raise "
+                f"width to {FRAME_STRIDE * needed}, or give a shorter length"
+            )
         super().build(encoder)
         self.head = ctc_head(encoder.dim, len(self.charset) + 1, self.dropout)
         if any(self.weights().values()):
-            self.more = PageHeads(self.weights(), (len(text_fonts(self.characters)), len(BACKGROUNDS)), encoder)
+            self.more = PageHeads(
+                self.weights(), (len(text_fonts(self.characters, self.fonts)), len(BACKGROUNDS)), encoder
+            )
 
     def read(self, features: tf.Tensor, mask: tf.Tensor | None, batch: dict[str, tf.Tensor], training: bool):
         """The CTC loss of the generated pages' frames."""

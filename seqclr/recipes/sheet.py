@@ -12,10 +12,12 @@ from seqclr import files, memory
 from seqclr.data.loader import Fitted
 from seqclr.data.records import find_unlabelled
 from seqclr.errors import UserError
+from seqclr.recipes.readable import check_views
 from seqclr.recipes.text import augment, part
 from seqclr.recipes.views import Views, drawn
 
 GAP, LINE, LETTER = 4, 14, 6  # pixels between cells, of a line of words, and of a letter's width
+MOST_PIXELS = 10**8  # of a sheet of views
 SMALL = 256  # pixels of width up to which pictures are drawn at twice their size
 
 
@@ -73,6 +75,9 @@ def show_views(
     pixels = count * (copies + 1) * height * width * 3
     memory.check_fits(2 * pixels, f"a sheet of images {count} and copies {copies} of {height}x{width}", "lower them")
     augmentations, rng = drawn(views, copies), np.random.default_rng(seed)
+    check_views(views, height, width)
+    if (pixels := 4 * count * (1 + len(augmentations)) * height * width) > MOST_PIXELS:
+        raise UserError(f"the sheet would have {pixels / 1e6:.0f} million pixels: take fewer images or copies")
     entries = find_unlabelled(data)
     chosen = sorted(rng.choice(len(entries), min(count, len(entries)), replace=False))
     fitted = Fitted([entries[i] for i in chosen], height, width, resize, skip_bad=True)

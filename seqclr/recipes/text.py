@@ -6,13 +6,13 @@ An example keeps the record's `index` and, where lines are padded, its `width`, 
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from seqclr.data import images, synth, variety
-from seqclr.data.charset import Charset
+from seqclr.data.charset import FRAME_STRIDE, Charset, frames_needed
+from seqclr.data.kept import Kept
 from seqclr.errors import UserError
 from seqclr.recipes.readable import check_readable
 from seqclr.recipes.views import Views, single, split
@@ -20,6 +20,7 @@ from seqclr.recipes.views import Views, single, split
 FACTS = ("boxes", "font", "background", "colour")  # of a generated page
 BACKGROUNDS = tuple(synth.BACKGROUNDS)
 PAGES = 20_000  # different generated ones, kept once drawn: drawing a page takes ten times as long as changing it
+REDRAWN = 1000  # times that a text is drawn anew that does not fit
 
 
 class TwoViews:
@@ -99,40 +100,78 @@ class GeneratedPages:
     """Pages that the generator draws, `generated: uint8 [G, H, W, 3]`, and their texts, `label: int32 [G, L]` filled
     with -1, beside what another recipe makes of the record; `generated_width: int32 [G]` where lines are padded.
 
-    views: augmentation of the pages. characters: what they may show. charset: of the labels. count: how many (G).
+    views: augmentation of the pages. texts: what they may show. charset: of the labels. count: how many (G).
     beside: the other recipe; without one nothing of the record is kept. facts: whether an example tells more of each
-    page: `boxes: float32 [G, 7, 4]`, left, top, right, bottom of each character in pixels of the view, -1 where there
+    page: `boxes: float32 [G, L', 4]`, left, top, right, bottom of each character in pixels of the view, -1 where there
     is none; `font` and `background: int32 [G]`; `colour: float32 [G, 3]`, of the text as it was drawn, 0 to 1.
-    Raises UserError for views that may cut off a part of the text, or characters of no bundled font.
+    Raises UserError for views that may cut off a part of the text, or characters of no font.
     """
 
     def __init__(
-        self, views: str, characters: str, charset: Charset, count: int, beside: Callable | None = None,
+        self, views: str, texts: variety.Texts, charset: Charset, count: int, beside: Callable | None = None,
         facts: bool = False,
     ):  # fmt: skip
-        self.views, self.characters, self.count, self.beside = whole(views), characters, count, beside
+        self.views, self.texts, self.count, self.beside = whole(views), texts, count, beside
         self.facts = facts
-        self.ids = {character: charset.encode(charset.normalize(character)) for character in characters}
-        self.longest = variety.MAX_LENGTH * max(map(len, self.ids.values()))
-        variety.text_fonts(characters)
+        self.ids = {character: charset.encode(charset.normalize(character)) for character in texts.characters}
+        self.longest = texts.lengths[1] * max(map(len, self.ids.values()))
+        variety.text_fonts(texts.characters, texts.fonts)
+        self.kept = Kept()
 
     def __call__(self, record: dict, rng: np.random.Generator) -> dict:
         resize = "pad" if "width" in record else "stretch"
-        pages = [generated_page(self.characters, int(rng.integers(PAGES)), *record["image"].shape[:2], resize)
-                 for _ in range(self.count)]  # fmt: skip
-        labels = np.full((self.count, self.longest), -1, np.int32)
-        for label, (_, text) in zip(labels, pages):
-            ids = [i for character in text for i in self.ids[character]]
-            label[: len(ids)] = ids
+        pages = [self.page(int(rng.integers(PAGES)), *record["image"].shape[:2], resize) for _ in range(self.count)]
         if self.facts:
-            views, facts = zip(*(self._told(page, rng) for page, _ in pages))
+            views, facts = zip(*(self._told(page, rng) for page in pages))
             example = {name: np.stack([page[name] for page in facts]) for name in FACTS}
         else:
-            views, example = [augment(self.views, page, rng) for page, _ in pages], {}
-        example |= {"generated": np.stack(views), "label": labels}
+            views, example = [augment(self.views, page, rng) for page in pages], {}
+        example |= {"generated": np.stack(views), "label": np.stack([page["label"] for page in pages])}
         if resize == "pad":
-            example["generated_width"] = np.stack([page["width"] for page, _ in pages])
+            example["generated_width"] = np.stack([page["width"] for page in pages])
         return {**(self.beside(record, rng) if self.beside else {}), **example}
+
+    def page(self, seed: int, height: int, width: int, resize: str) -> dict:
+        """A fitted page as a record, with its label and the facts of it."""
+        fields = [("image", np.uint8, (height, width, 3)), ("width", np.int32), ("label", np.int32, (self.longest,)),
+                  ("boxes", np.float32, (self.texts.lengths[1], 4)), ("font", np.int32), ("background", np.int32),
+                  ("colour", np.float32, (3,))]  # fmt: skip
+        dtype = np.dtype(fields)
+        row = self.kept.get(seed, dtype)
+        if row is None:
+            row = np.zeros((), dtype)
+            for name, value in self._draw(seed, height, width, resize).items():
+                row[name] = value
+            row = row[()]
+            self.kept.put(seed, row)
+        return {name: row[name] for name in dtype.names if name != "width" or resize == "pad"}
+
+    def _draw(self, seed: int, height: int, width: int, resize: str) -> dict:
+        rng = np.random.default_rng(seed)
+        for _ in range(REDRAWN):
+            page, style = variety.draw_page(self.texts, rng)
+            ids = [i for character in page.text for i in self.ids[character]]
+            shown = images.fitted_width(page.image.height, page.image.width, height, width, resize)
+            if frames_needed(ids) <= -(-shown // FRAME_STRIDE):
+                break
+        else:
+            least, most = self.texts.lengths
+            raise UserError(
+                f"no text of {least} to {most} characters fits the frames of generated images of {height}x{width}: "
+                "raise width or give a shorter length"
+            )
+        label, boxes = np.full(self.longest, -1, np.int32), np.full((self.texts.lengths[1], 4), -1, np.float32)
+        label[: len(ids)] = ids
+        boxes[: len(page.boxes)] = page.boxes * (2 * [shown / page.image.width, height / page.image.height])
+        return {
+            "image": images.fit(np.asarray(page.image), height, width, resize)[0],
+            "width": shown,
+            "label": label,
+            "boxes": boxes,
+            "font": list(variety.text_fonts(self.texts.characters, self.texts.fonts)).index(style.fonts[0]),
+            "background": BACKGROUNDS.index(style.background),
+            "colour": page.colour / 255,
+        }
 
     def _told(self, page: dict, rng: np.random.Generator) -> tuple[np.ndarray, dict]:
         """A view, and the facts of the page with the boxes where they are in it."""
@@ -141,22 +180,6 @@ class GeneratedPages:
         moved = page["boxes"] * np.float32([across, along] * 2) + np.float32([right * width, down * height] * 2)
         moved = moved.clip(0, np.float32([width, height] * 2))
         return view, {**page, "boxes": np.where(page["boxes"] < 0, page["boxes"], moved)}
-
-
-@functools.lru_cache(maxsize=PAGES)
-def generated_page(characters: str, seed: int, height: int, width: int, resize: str) -> tuple[dict, str]:
-    """A fitted page as a record, with the facts of it, and its text."""
-    page, style = variety.draw_page(characters, np.random.default_rng(seed))
-    image, shown = images.fit(np.asarray(page.image), height, width, resize)
-    boxes = np.full((variety.MAX_LENGTH, 4), -1, np.float32)
-    boxes[: len(page.boxes)] = page.boxes * (2 * [shown / page.image.width, height / page.image.height])
-    facts = {
-        "boxes": boxes,
-        "font": np.int32(variety.text_fonts(characters).index(style.fonts[0])),
-        "background": np.int32(BACKGROUNDS.index(style.background)),
-        "colour": np.float32(page.colour / 255),
-    }
-    return {"image": image, **facts, **({"width": np.int32(shown)} if resize == "pad" else {})}, page.text
 
 
 class Labelled:

@@ -134,7 +134,7 @@ def groups(preset: str) -> list[Group]:
     if path.suffix != ".yaml" or not path.is_file():
         raise UserError(f"views '{preset}' is neither a preset ({', '.join(presets())}, none) nor a YAML file")
     read = read_yaml(path)
-    if isinstance(read, dict) and list(read) == ["groups"] and isinstance(read["groups"], list):
+    if isinstance(read, dict) and list(read) == ["groups"] and isinstance(read["groups"], list) and read["groups"]:
         return [_group(path, group) for group in read["groups"]]
     return [Group(_steps(path, read))]
 
@@ -143,7 +143,7 @@ def _group(path: Path, group) -> Group:
     if not isinstance(group, dict) or not {"count", "steps"} <= set(group) <= {"count", "steps", "size"}:
         raise UserError(f"{path}: a group has count and steps, and a size where its views are small; this is '{group}'")
     count, steps, size = group["count"], _steps(path, group["steps"]), group.get("size")
-    if not isinstance(count, int) or not 1 <= count <= MOST:
+    if type(count) is not int or not 1 <= count <= MOST:
         raise UserError(f"{path}: count {count} of a group: at least 1, at most {MOST}")
     if size is None:
         return Group(steps, count)
@@ -158,7 +158,7 @@ def _group(path: Path, group) -> Group:
 
 
 def _steps(path: Path, steps) -> list:
-    if not isinstance(steps, list) or not all(isinstance(step, dict) and "name" in step for step in steps):
+    if not isinstance(steps, list) or not all(isinstance(s, dict) and isinstance(s.get("name"), str) for s in steps):
         raise UserError(f"{path} is not a list of augmentation steps, such as '- {{name: GaussianBlur, p: 0.5}}'")
     return [_transform(path, dict(step)) for step in steps]
 

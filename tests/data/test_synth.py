@@ -5,7 +5,7 @@ import random
 import secrets
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import captcha.image
@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from seqclr import cli
 from seqclr.data import variety
 from seqclr.data.synth import LABELLED, UNLABELLED, Style, draw, draw_page, generate, load_style, save, style_names
 from seqclr.errors import UserError
@@ -181,6 +182,23 @@ def test_another_process_makes_the_same_folder(tmp_path):
     assert files(tmp_path / "here") == files(tmp_path / "there")
 
 
+def test_characters_lengths_and_fonts_can_be_ones_own(tmp_path, capsys):
+    words = ["synth", "--output", tmp_path / "out", "--count", 6, "--characters", "xyz", "--length", "2:3"]
+    assert cli.main([*map(str, words), "--fonts", captcha.image.DEFAULT_FONTS[0]]) == 0
+    texts = [row["text"] for row in rows(tmp_path / "out")]
+    assert {len(text) for text in texts} == {2, 3} and set("".join(texts)) <= set("xyz")
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "word"),
+    [("--length", "4-6", "length 4-6"), ("--characters", "中", "中"), ("--fonts", "nothing.ttf", "nothing.ttf"),
+     ("--characters", "", "characters")],
+)  # fmt: skip
+def test_what_cannot_be_drawn_is_refused_before_a_folder_is_made(tmp_path, capsys, option, value, word):
+    assert cli.main(["synth", "--output", str(tmp_path / "out"), "--count", "1", option, value]) == 2
+    assert word in capsys.readouterr().err and not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize(("arguments", "word"), [({"count": -1}, "count"), ({"count": 1, "test": 2}, "test"),
                                                  ({"count": 1, "unlabelled": -1}, "unlabelled"),
                                                  ({"count": 1, "seed": -1}, "seed")])  # fmt: skip
@@ -235,7 +253,7 @@ def test_a_font_may_be_a_path(tmp_path):
         ("format: gif", ["format", "gif", "png"]),
         ("margin: 60", ["margin"]),
         ("speckle: 2", ["speckle", "from 0 to 1"]),
-        ("colour_jitter: -1", ["colour_jitter", "0 or more"]),
+        ("colour_jitter: -1", ["colour_jitter", "from 0 to 255"]),
         ("- a list", ["no keys"]),
         ("a: [", ["not a YAML file"]),
     ],
@@ -248,6 +266,32 @@ def test_a_wrong_style_file_is_refused_by_name(tmp_path, text, words):
     assert "\n" not in message
     assert all(word in message for word in words)
     assert str(path) in message or "font" in message
+
+
+NUMBERS = [field for field in fields(Style) if field.type in ("int", "float", "list[int]", "list[float]")]
+
+
+@pytest.mark.parametrize("field", NUMBERS, ids=lambda field: field.name)
+def test_every_number_of_a_style_has_a_range(tmp_path, field):
+    """From the dataclass, so that a new key cannot be without."""
+    least, most = field.metadata["least"], field.metadata["most"]
+    for wrong in (least - 1, most + 1, 10**5, -(10**9), ".nan", ".inf"):
+        if "int" in field.type and isinstance(wrong, str):
+            continue
+        value = f"[{wrong}, {wrong}]" if field.type.startswith("list") else wrong
+        with pytest.raises(UserError, match=f"mine.yaml: {field.name} is .* but must be .*from {least} to {most}"):
+            load_style(write_style(tmp_path, f"{field.name}: {value}"))
+
+
+def test_the_largest_of_everything_is_drawn():
+    """Slowly, but within memory."""
+    largest = {field.name: field.metadata["most"] for field in NUMBERS}
+    largest = {
+        name: [most, most] if isinstance(getattr(Style(), name), list) else most for name, most in largest.items()
+    }
+    few = {"dots": [9, 9], "dashes": [9, 9], "curves": [1, 1], "inversions": [1, 1], "width": [600, 600]}
+    page, text = draw(Style(**largest | few | {"margin": 5, "height": [64, 64]}), np.random.default_rng(0))
+    assert len(text) == 50 and page.size == (600, 64)
 
 
 def test_an_unknown_style_lists_the_known_ones(tmp_path):
@@ -299,7 +343,7 @@ def test_all_ink_is_in_the_boxes_of_the_characters():
     bent = 0
     for seed in range(40):
         rng = np.random.default_rng(seed)
-        style = replace(variety.any_style("0123ABCxyz", rng), **PLAIN)
+        style = replace(variety.any_style(variety.Texts("0123ABCxyz"), rng), **PLAIN)
         page = draw_page(style, rng)
         ink = np.asarray(page.image)[..., 0] < 215  # shrinking leaves fainter traces
         assert len(page.boxes) == len(page.text)

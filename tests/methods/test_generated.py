@@ -1,5 +1,7 @@
 """Reading generated pages, alone and beside contrast, and what fine-tuning makes of the head."""
 
+import pickle
+
 import keras
 import numpy as np
 import pytest
@@ -8,7 +10,9 @@ from conftest import SMALL, run
 
 from seqclr import cli
 from seqclr.data import variety
-from seqclr.data.charset import Charset
+from seqclr.data.charset import Charset, frames_needed
+from seqclr.engine.trainer import TrainingFailed
+from seqclr.errors import UserError
 from seqclr.methods import METHODS
 from seqclr.methods.ctc import ctc_loss
 from seqclr.nn.encoders import build_encoder
@@ -18,12 +22,12 @@ from seqclr.recognize.finetune import inherited_head
 from seqclr.recognize.recognizer import Recognizer
 from tests.engine import tiny
 
+DIGITS = variety.Texts("0123456789")
+
 
 def example(**record):
     record = {"image": np.full((16, 64, 3), 255, np.uint8), "index": np.int32(0), **record}
-    return GeneratedPages("none", "0123456789", Charset("0123456789"), 3, TwoViews("none"))(
-        record, np.random.default_rng(0)
-    )
+    return GeneratedPages("none", DIGITS, Charset("0123456789"), 3, TwoViews("none"))(record, np.random.default_rng(0))
 
 
 def test_an_example_has_pages_with_their_texts_beside_the_views_of_the_image():
@@ -116,13 +120,84 @@ def test_views_that_cut_are_refused_for_generated_pages(pages, tmp_path, capsys)
 
 
 def test_letters_are_read_in_one_case():
-    recipe = GeneratedPages("none", "aA1", Charset("aA1", "lower"), 40)
+    texts = variety.Texts("aA1")
+    recipe = GeneratedPages("none", texts, Charset("aA1", "lower"), 40)
     labels = recipe({"image": np.zeros((16, 64, 3), np.uint8)}, np.random.default_rng(0))["label"]
     seeds = np.random.default_rng(0).integers(text.PAGES, size=40)
     for label, seed in zip(labels, seeds):
-        _, shown = text.generated_page("aA1", int(seed), 16, 64, "stretch")
+        _, shown = variety.draw(texts, np.random.default_rng(int(seed)))
         assert "".join("a1"[i] for i in label if i >= 0) == shown.lower()
     assert labels.max() == 1
+
+
+@pytest.mark.parametrize("resize", ["pad", "stretch"])
+def test_every_text_fits_its_frames(resize):
+    """Of two characters many repeat; a page that fits is the one that it was."""
+    texts, redrawn = variety.Texts("01", (3, 6)), 0
+    recipe = GeneratedPages("none", texts, Charset("01"), 1)
+    for seed in range(60):
+        page = recipe.page(seed, 16, 32, resize)
+        ids = page["label"][page["label"] >= 0]
+        assert frames_needed(ids) <= -(-int(page.get("width", 32)) // 4), seed
+        first = [int(c) for c in variety.draw(texts, np.random.default_rng(seed))[1]]
+        redrawn += first != ids.tolist()
+        assert first == ids.tolist() or frames_needed(first) > 8 or resize == "pad"
+    assert 0 < redrawn < 30
+
+
+def test_one_case_makes_neighbours_of_two(monkeypatch):
+    monkeypatch.setattr(text, "REDRAWN", 20)
+    recipe = GeneratedPages("none", variety.Texts("aA", (4, 4)), Charset("aA", "lower"), 1)
+    with pytest.raises(UserError, match="4 to 4 characters.*16x24.*raise width"):
+        recipe.page(0, 16, 24, "stretch")  # 7 frames are needed, there are 6
+    assert recipe.page(0, 16, 28, "stretch")["label"].tolist() == [0, 0, 0, 0]
+
+
+@pytest.mark.parametrize(("keys", "needed"), [({"length": "5:9"}, 9), ({"characters": "aA", "length": "5"}, 9)])
+def test_lengths_that_no_frames_can_spell_are_refused(keys, needed):
+    method = METHODS["generated"](**keys)
+    with pytest.raises(
+        UserError, match=f"length {keys['length']} needs {needed} frames.*width 32 gives 8.*{4 * needed}"
+    ):
+        method.build(build_encoder("least", 16, 32, "none", dropout=0.0))
+
+
+@pytest.mark.parametrize("length", ["", "0", "4:", "6:4", "a", "4-6", "-1", "246", "1:2:3", "²"])
+def test_what_is_no_length_is_refused(length):
+    with pytest.raises(UserError, match=f"length {length}: 1 to 50"):
+        METHODS["generated"](length=length)
+
+
+def test_the_lengths_and_fonts_are_those_that_were_asked_for():
+    recipe = METHODS["generated"](length="4:5", fonts="DejaVuSans", characters="ab1", styles=1.0).make_recipe("none")
+    made = [recipe({"image": np.zeros((16, 64, 3), np.uint8)}, np.random.default_rng(seed)) for seed in range(10)]
+    assert {int((each["label"] >= 0).sum()) for each in made} == {4, 5}
+    assert all(each["font"] == 0 and each["boxes"].shape == (1, 5, 4) for each in made)
+    with pytest.raises(UserError, match=r"'中' \(U\+4E2D\)"):
+        METHODS["generated"](fonts="DejaVuSans", characters="a中").make_recipe("none")
+
+
+def test_a_page_is_drawn_once_for_all_processes(monkeypatch):
+    recipe = GeneratedPages("none", DIGITS, Charset("0123456789"), 1, facts=True)
+    first = [recipe.page(seed, 16, 64, "pad") for seed in range(5)]
+    copy = pickle.loads(pickle.dumps(recipe))
+    monkeypatch.setattr(variety, "draw_page", None)
+    for seed, page in enumerate(first):
+        again = copy.page(seed, 16, 64, "pad")
+        assert again.keys() == page.keys() and all((again[name] == page[name]).all() for name in page)
+    with pytest.raises(TypeError):
+        copy.page(5, 16, 64, "pad")
+
+
+def test_an_infinite_loss_is_not_blamed_on_the_learning_rate(tmp_path, eagerly, monkeypatch):
+    """Sixteen equal characters in as many frames."""
+    job = tiny.trainer(tmp_path / "run", "generated", steps=1, length="16")
+    page = {"image": 0, "width": 64, "label": [0] * 16, "boxes": -1, "font": 0, "background": 0, "colour": 0}
+    monkeypatch.setattr(GeneratedPages, "_draw", lambda *_: page)
+    with pytest.raises(TrainingFailed) as failed:
+        job.fit()
+    assert "infinite" in str(failed.value) and "more frames" in str(failed.value)
+    assert "learning" not in str(failed.value)
 
 
 TOLD = {"boxes": 2.0, "styles": 0.5, "domain": 0.1}
@@ -142,11 +217,11 @@ def told(padded, **keys):
 def test_boxes_are_where_the_view_shows_the_characters():
     """A page moved and squeezed: within its boxes the view is darker than around them."""
     recipe, rng = (
-        GeneratedPages("article", "0123456789", Charset("0123456789"), 12, facts=True),
+        GeneratedPages("article", DIGITS, Charset("0123456789"), 12, facts=True),
         np.random.default_rng(2),
     )
     made = recipe({"image": np.zeros((32, 128, 3), np.uint8), "index": 0}, rng)
-    still = GeneratedPages("none", "0123456789", Charset("0123456789"), 12, facts=True)
+    still = GeneratedPages("none", DIGITS, Charset("0123456789"), 12, facts=True)
     plain = still({"image": np.zeros((32, 128, 3), np.uint8), "index": 0}, np.random.default_rng(2))
     assert made["boxes"].shape == (12, 7, 4)
     np.testing.assert_array_equal((made["boxes"] >= 0).all(2).sum(1), (made["label"] >= 0).sum(1))

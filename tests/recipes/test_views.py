@@ -5,6 +5,7 @@ import pickle
 import numpy as np
 import pytest
 
+from seqclr import cli
 from seqclr.engine import setup
 from seqclr.errors import UserError
 from seqclr.methods import METHODS
@@ -186,6 +187,36 @@ def test_a_bad_file_is_named(tmp_path, text, word):
     file.write_text(text)
     with pytest.raises(UserError, match=f"(?s){file.name}.*{word}"):
         Views(str(file))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"\xff\xfe- {name: Strip}", b"- {name: GaussianBlur", b"- !!python/object/apply:os.system [ls]", b"groups: []",
+     b"- {name: [a]}", b"- {name: 5}", b"- {name: !mine x}", b"- {1: 2, name: GaussNoise}", b"groups: 5", b"",
+     b"- &a {name: ToGray}\n- *a", b"- {name: GaussNoise, p: .nan}",
+     b"- {name: '${oc.env:HOME}'}", b"groups: [{count: true, steps: []}]", b"groups: [{count: 100000, steps: []}]",
+     b"[" * 5000],
+)  # fmt: skip
+@pytest.mark.parametrize("verb", ["show-views", "pretrain"])
+def test_a_file_of_anything_else_ends_a_verb_in_one_sentence(tmp_path, pages, capsys, verb, content):
+    file, output = tmp_path / "mine.yaml", tmp_path / "out.png"
+    file.write_bytes(content)
+    assert cli.main([verb, "--data", str(pages), "--views", str(file), "--output", str(output)]) == 2
+    message = capsys.readouterr().err.strip()
+    assert "mine.yaml" in message and len(message.splitlines()) == 1 and not output.exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [(["--views", "mine.yaml"], "RandomScale changes the size"), (["--copies", "900", "--images", "900"], "fewer"),
+     (["--width", "100000"], "width"), (["--images", "0"], "images"), (["--views", "nothing"], "nothing")],
+)  # fmt: skip
+def test_what_cannot_be_shown_is_refused_in_one_sentence(tmp_path, monkeypatch, pages, capsys, words, why):
+    (tmp_path / "mine.yaml").write_text("- {name: RandomScale}")
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["show-views", "--data", str(pages), "--output", "out.png", *words]) == 2
+    message = capsys.readouterr().err.strip()
+    assert why in message and len(message.splitlines()) == 1 and not (tmp_path / "out.png").exists()
 
 
 def test_an_unknown_preset_lists_the_known():

@@ -19,7 +19,7 @@ class Kept:
     """Rows of one NumPy type by their number, in a temporary file, which is removed with the object that made it.
 
     A copy that was sent to another process reads and writes the same file, without locks: a row carries its checksum,
-    so one that is half written is as one that is not there.
+    so one that is half written is as one that is not there. `close()` removes the file before.
 
     limit: bytes of the file; rows beyond are not kept, nor are any where the disk is full.
     """
@@ -28,7 +28,7 @@ class Kept:
         handle, self.path = tempfile.mkstemp(prefix="seqclr-", suffix=".rows")
         os.close(handle)
         self.limit = limit
-        weakref.finalize(self, _remove, self.path)
+        self.close = weakref.finalize(self, _remove, self.path)
 
     def get(self, number: int, dtype: np.dtype) -> np.void | None:
         """The row of this number, a copy; None where it is not kept."""

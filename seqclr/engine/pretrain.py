@@ -66,6 +66,8 @@ def pretrain(config, output: str, resume: bool = False) -> dict[str, float]:
     finally:
         loader.close()
         fitted.close()
+        if hasattr(recipe, "close"):
+            recipe.close()
         if fitted.skipped:
             setup.say(f"{len(fitted.skipped)} image(s) that cannot be read were skipped")
     for probe in probing:

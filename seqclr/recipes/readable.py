@@ -18,6 +18,7 @@ BANDS = 8  # strips of the height, an eighth each; strips of the width are as br
 UNSEEN = 0.25  # the part of a strip that a view may leave out
 TRIALS = 4  # of images and their type
 DRAWS = 100  # of a page of 32x128; of a larger one fewer, as they take longer
+LARGEST = 2**18  # pixels of such a page
 MARK, NEAR = 128, 8  # the third channel where a view shows the page, and how far it may be from it
 
 
@@ -25,7 +26,10 @@ def check_all(preset: str, height: int, width: int, resize: str, lines: bool) ->
     """Raises UserError for views that images of this size, which are lines or not, cannot have."""
     shorter = {min(width, height * times) for times in (2, 8)} if resize == "pad" else set()
     for columns in sorted({width} | shorter):
-        (check_readable if lines else check_views)(preset, height, columns)
+        if lines:  # in float64, of a large page a smaller one
+            scale = min(1, (LARGEST / (height * columns)) ** 0.5)
+            check_readable(preset, max(1, round(height * scale)), max(1, round(columns * scale)))
+        check_views(preset, height, columns)
 
 
 @functools.cache

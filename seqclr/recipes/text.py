@@ -131,6 +131,10 @@ class GeneratedPages:
             example["generated_width"] = np.stack([page["width"] for page in pages])
         return {**(self.beside(record, rng) if self.beside else {}), **example}
 
+    def close(self) -> None:
+        """Drops the pages that are kept."""
+        self.kept.close()
+
     def page(self, seed: int, height: int, width: int, resize: str) -> dict:
         """A fitted page as a record, with its label and the facts of it."""
         fields = [("image", np.uint8, (height, width, 3)), ("width", np.int32), ("label", np.int32, (self.longest,)),

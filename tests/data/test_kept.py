@@ -43,6 +43,9 @@ def test_the_file_goes_with_its_maker_and_not_with_a_copy():
     del kept
     gc.collect()
     assert not os.path.exists(path)
+    kept = Kept()
+    kept.close()
+    assert not os.path.exists(kept.path)
 
 
 def test_half_a_row_is_none():

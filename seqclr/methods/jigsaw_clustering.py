@@ -66,11 +66,15 @@ class JigsawClustering(Method):
         _, _, height, width, channels = batch["tiles"].shape
         rows, columns = self.tiling
         tiles = tf.reshape(batch["tiles"], [-1, height, width, channels])
-        seed = tf.stack([tf.reduce_sum(batch["index"]), batch["index"][0]])
-        order = tf.argsort(tf.random.stateless_uniform([tf.shape(tiles)[0]], seed))
+        order = self.order(batch["index"])
         laid = tf.reshape(tf.gather(tiles, order), [-1, rows, columns, height, width, channels])
         montages = tf.reshape(tf.transpose(laid, (0, 1, 3, 2, 4, 5)), [-1, rows * height, columns * width, channels])
         return montages, tf.gather(batch["index"], order // 4), order % 4
+
+    def order(self, index: tf.Tensor) -> tf.Tensor:
+        """Of the tiles of images of these numbers, `int32 [B]`, one after the other, the new order, `int32 [4B]`."""
+        seed = tf.stack([tf.reduce_sum(index), index[0]])
+        return tf.argsort(tf.random.stateless_uniform([4 * tf.shape(index)[0]], seed))
 
     def split(self, montages: tf.Tensor, training: bool) -> tf.Tensor:
         """The mean feature of each tile, `float32 [B, 4, D]`."""

@@ -54,6 +54,18 @@ def pages(count=32, padded=False):
     return records
 
 
+class Pages(list):
+    """The same as records of `Fitted`."""
+
+    def __init__(self, settings):
+        self.resize = settings.resize
+        super().__init__(pages(padded=self.resize == "pad"))
+        self.shape = self[0]["image"].shape
+
+    def filled(self):
+        return [page.get("width", 64) for page in self]
+
+
 def lines(method):
     """Keys with which the method learns from few and small lines."""
     return {"encoder": "least_lab" if METHODS[method].needs_halves else "least", **SMALL.get(method, {})}
@@ -72,12 +84,13 @@ def trainer(folder, method, callbacks=(), **keys):
     cls = CTC if method == "ctc" else METHODS[method]
     built = cls(**{field.name: getattr(settings, field.name) for field in dataclasses.fields(cls)})
     if method == "ctc":
-        built.classes, built.dropout = 11, settings.dropout
+        built.classes = 11
         built.pretrained = keys.get("pretrained") is not None
         recipe = cls.recipe(settings.views, LABELS)
     else:
         recipe = built.make_recipe(settings.views)
-    built.batch_size = settings.batch_size
+    built.batch_size, built.dropout = settings.batch_size, settings.dropout
+    records = built.records(Pages(settings))
     Path(folder).parent.mkdir(exist_ok=True)
     for i, page in enumerate(pages()):
         Image.fromarray(page["image"]).save(f"{folder}-{i}.png")
@@ -86,9 +99,7 @@ def trainer(folder, method, callbacks=(), **keys):
         built.build(setup.make_encoder(settings, None))
     run = Run(folder)
     run.create(settings)
-    loader = Loader(
-        pages(padded=settings.resize == "pad"), recipe, settings.batch_size, settings.seed, settings.processes
-    )
+    loader = Loader(records, recipe, settings.batch_size, settings.seed, settings.processes)
     return Trainer(built, loader, settings, run, strategy, callbacks)
 
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 from seqclr.methods import METHODS
 from seqclr.nn.blocks import ConvNorm
 from seqclr.nn.encoders import build_encoder
-from seqclr.nn.image_encoders import IMAGE_ENCODERS
+from seqclr.nn.image_encoders import IMAGE_ENCODERS, Transformer
 
 SIDE = 16
 
@@ -19,6 +19,12 @@ def least_picture(small, dropout, share=1):
     return [ConvNorm(32 // share, 3, 2, name="conv0"), ConvNorm(32 // share, 3, name="conv1")], 32 // share
 
 
+def least_vit(small, dropout):
+    """One block of vit_tiny, and an eighth of its width."""
+    return [keras.layers.Conv2D(24, 4, 4, "same"), Transformer(1, 3, dropout)], 24
+
+
+IMAGE_ENCODERS["least_vit"] = least_vit
 IMAGE_ENCODERS["least_picture"] = least_picture
 IMAGE_ENCODERS["least_picture_lab"] = functools.partial(least_picture, share=2)
 

@@ -13,6 +13,7 @@ from seqclr.data.records import Entry
 from seqclr.engine import setup
 from seqclr.errors import UserError
 from seqclr.methods import METHODS
+from seqclr.methods.ctc import CTC
 from seqclr.methods.surrogate import NONE, Relabelled
 from seqclr.nn import clusters
 from seqclr.nn.encoders import build_encoder
@@ -151,6 +152,54 @@ def relabelled(narrow, wide, folder, monkeypatch):
     assert (wide.labels.numpy()[:, kept:] == NONE).all()
     assert len(rows[0]) == (narrow.labels.numpy() != NONE).sum() // narrow.heads
     return rows
+
+
+def test_a_projector_that_stays_below_a_reading_head_does_not_count_it(tmp_path, eagerly):
+    """Fine-tuning with keep_head has batch norm in its head."""
+    lines, methods = [as_batch(Lines(width, tmp_path)) for width in (96, 160)], []
+    for width in (96, 160):
+        keras.utils.set_random_seed(0)
+        method = CTC()
+        method.classes, method.dropout, method.kept = 4, 0.0, (32,)
+        method.build(encoder("least", width))
+        methods.append(method)
+    for part in ("encoder", "head"):
+        getattr(methods[1], part).set_weights(getattr(methods[0], part).get_weights())
+    label = np.tile(np.int32([1, 2]), (len(WIDTHS), 1))
+    found = [seen(method, {**batch, "label": label}) for method, batch in zip(methods, lines)]
+    for (key, value), other in zip(found[0].items(), found[1].values(), strict=True):
+        np.testing.assert_allclose(other, value, rtol=2e-3, atol=1e-6 + 1e-4 * np.abs(value).max(), err_msg=key)
+
+
+@pytest.mark.parametrize("name", ["dino", "byol"])
+def test_the_teacher_has_no_dropout(tmp_path, eagerly, name):
+    """Two draws of one batch give the same targets."""
+    keras.utils.set_random_seed(0)
+    method = METHODS[name](**tiny.SMALL.get(name, {}))
+    recipe = method.make_recipe("article")
+    method.build(build_encoder("least", 16, 96, "none", dropout=0.5))
+    batch = as_batch([recipe(line, np.random.default_rng(i)) for i, line in enumerate(Lines(96, tmp_path))])
+    batch = {key: tf.constant(value) for key, value in batch.items()}
+    one, two = (method.embed_target(batch, training=True)[2] for _ in range(2))
+    np.testing.assert_array_equal(one, two)
+
+
+def test_no_row_of_a_bank_is_of_padding(tmp_path):
+    method, _ = made("inst_disc", Lines(160, tmp_path))
+    frames = -(-np.array(WIDTHS) // 4)
+    assert len(method.bank.vectors) == (-(-frames // 5)).sum()
+
+
+def test_w_mse_is_refused_or_skips_where_lines_show_too_little(tmp_path, eagerly):
+    """By what they show, not by the columns of the canvas: never a loss that is no number."""
+    keys = {"projection_dim": 4, "whitening_size": 24}
+    with pytest.raises(UserError, match="whitening_size 24: a batch has 20 instances: take a larger batch_size"):
+        made("w_mse", Lines(160, tmp_path), **keys)
+    method, batch = made("w_mse", Lines(160, tmp_path), projection_dim=4, whitening_size=20)
+    assert seen(method, batch)["log skipped"] == 0
+    few = seen(method, {**batch, "width": np.minimum(batch["width"], 40)})
+    assert few["log loss"] == 0 and few["log skipped"] == 1
+    assert all(np.isfinite(value).all() for value in few.values() if value is not None)
 
 
 @pytest.mark.parametrize("name", PICTURES)

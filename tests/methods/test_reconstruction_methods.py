@@ -11,23 +11,11 @@ from seqclr.engine import setup
 from seqclr.errors import UserError
 from seqclr.methods import METHODS
 from seqclr.nn.encoders import build_encoder
-from seqclr.nn.image_encoders import IMAGE_ENCODERS, Transformer
 from tests.engine import tiny
+from tests.methods import pictures  # noqa: F401 - registers least_vit
 
 rng = np.random.default_rng(0)
 SIZES = {"least": (16, 64), "resnet9": (16, 16), "least_vit": (16, 16)}
-
-
-def least_vit(small, dropout):
-    """One block of vit_tiny, and an eighth of its width."""
-    return [keras.layers.Conv2D(24, 4, 4, "same"), Transformer(1, 3, dropout)], 24
-
-
-@pytest.fixture(scope="module", autouse=True)
-def known():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(IMAGE_ENCODERS, "least_vit", least_vit)
-        yield
 
 
 @functools.cache

@@ -66,7 +66,7 @@ class WMSE(TwoViewMethod):
         z1, z2, *_ = self.instances(z, batch, mask)
         z = tf.stack([z1, z2])
         some = tf.shape(z)[1] >= self.whitening_size
-        loss = tf.cond(some, lambda: losses.w_mse(self.dealt(z), self.whitening_size), lambda: 0.0)
+        loss = tf.cond(some, lambda: losses.w_mse(self.dealt(z), self.whitening_size), lambda: tf.zeros(()))
         if training:
             self.steps.assign(self.steps.value + 1)
         return {"loss": loss, "skipped": 1.0 - tf.cast(some, tf.float32)}

@@ -48,7 +48,7 @@ def unseen(text: str) -> list[str]:
 
 
 def alike(texts: Iterable[str]) -> list[tuple[str, ...]]:
-    """The characters of some texts that are one character in several widths or typefaces, as `7` and `７`."""
+    """The characters of some texts that are one character in several widths or typefaces, such as a full-width 7."""
     groups = defaultdict(list)
     for c in sorted({c for text in texts for c in text}):
         plain = unicodedata.decomposition(c).startswith(ALIKE)

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import shutil
 from types import SimpleNamespace
 
@@ -175,6 +176,31 @@ def test_unknown_characters_are_dropped_where_that_is_asked_for(learned):
     charset, taught = learned(TEXTS, "charset=abcdefé", "case=lower", "unknown=drop")
     assert charset == {"characters": "abcdefé", "case": "lower", "unknown": "drop"}
     assert taught == {"ab", "ba", "café", "bb"}
+
+
+def test_a_validation_counts_what_is_never_read(learned, monkeypatch):
+    truths, original = [], Validation.__init__
+
+    def noted(self, recognizer, fitted, texts, *rest):
+        truths.extend(texts)
+        original(self, recognizer, fitted, texts, *rest)
+
+    monkeypatch.setattr(Validation, "__init__", noted)
+    _, taught = learned(["b-B"] * 16, "charset=ab", "case=lower", "unknown=drop")
+    assert taught == {"bb"} and truths == ["b-b"] * 2
+
+
+def test_labels_that_a_reader_cannot_learn_or_nobody_sees(learned, pages, tmp_path, capsys):
+    learned(["ab", "a\u200bb", "ab", "\uff42a"] * 4)
+    told = capsys.readouterr().err
+    assert re.search(r"4 label\(s\) have what nobody sees, as .*\.png, U\+200B \(zero width space\)", told)
+    assert (
+        "one character in several forms: U+0062 (latin small letter b), U+FF42 (fullwidth latin small letter b)" in told
+    )
+    (tmp_path / "labels.csv").write_text(f"file,text\n{pages}/images/000000.png,אב\n{pages}/images/000001.png,ab\n")
+    words = ["finetune", "--data", str(tmp_path / "labels.csv"), "--output", str(tmp_path / "new"), *SMALL]
+    assert cli.main(words) == 2 and not (tmp_path / "new").exists()
+    assert "000000.png has right-to-left text, U+05D0 (hebrew letter alef)" in capsys.readouterr().err
 
 
 # images without labels

@@ -234,8 +234,8 @@ def typed(name: str, kind: str, value: Any) -> Any:
     if plain == "str":
         if not isinstance(value, str | os.PathLike):
             raise UserError(f"{wrong}it is a text, so put it in quotes")
-        if "\0" in os.fspath(value):
-            raise UserError(f"{wrong}no text has a NUL character")
+        if not os.fspath(value) or "\0" in os.fspath(value):
+            raise UserError(f"{wrong}no text is empty or has a NUL character")
         return os.fspath(value)
     if plain == "bool":
         if str(value).lower() not in ("true", "false"):
@@ -253,7 +253,10 @@ def typed(name: str, kind: str, value: Any) -> Any:
 
 def shown(value: Any) -> str:
     """A value in a sentence: not long."""
-    text = str(value)
+    try:
+        text = str(value)
+    except ValueError:  # Python writes no number of thousands of digits
+        text = "..."
     return text if len(text) <= 120 else f"{text[:117]}..."
 
 

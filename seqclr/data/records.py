@@ -330,6 +330,8 @@ def _named(paths: Sequence[str | Path], disk: _Disk) -> list[tuple[list[str], Pa
     """Each path with the name of its source, its last part, or those in a pack; numbered where a name comes again."""
     taken: set[str] = set()
     named = []
+    if "" in paths:
+        raise UserError("a path of the data is empty: name a file or a folder, '.' for the one that you are in")
     for path in (source for given in paths for source in _sources(Path(given), disk)):
         folder = path.resolve() if path.is_dir() else path.resolve().parent
         names = shards.sources(path) if shards.is_pack(path) else [folder.name]

@@ -279,6 +279,12 @@ def test_images_without_texts_are_named_with_the_ways_to_label_them(tmp_path):
         find([tmp_path])
 
 
+def test_an_empty_path_is_not_the_folder_that_one_is_in():
+    for paths in ([""], ["a", ""]):
+        with pytest.raises(UserError, match="a path of the data is empty"):
+            find(paths)
+
+
 @pytest.mark.parametrize("name", ["gone", "empty", "notes.txt"])
 def test_paths_that_are_no_data(tmp_path, name):
     (tmp_path / "empty").mkdir()

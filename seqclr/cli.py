@@ -12,12 +12,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from seqclr import __version__
+from seqclr import __version__, files
 from seqclr.engine import signals
 from seqclr.errors import UserError
 
 LISTS = {"data", "unlabelled"}  # keys of many paths
 MEASURED = "of every source the test rows, or else the validation rows"
+FIGURES = b'{\n "seqclr": '  # how a file of figures begins
 
 
 class Parser(argparse.ArgumentParser):
@@ -138,7 +139,7 @@ def _training_arguments(parser: Parser, argv: list[str], base: type, method_of: 
     parser.add_argument("--output", required=True, help="the run's folder; it must not exist, but for --resume")
     parser.add_argument("--resume", action="store_true", help="go on from the run's last checkpoint")
     parser.add_argument("--config", help="a YAML file of keys")
-    parser.add_argument("--json", type=_writable, help="write the last figures to this file")
+    parser.add_argument("--json", type=_figures_file, help="write the last figures to this file")
     parser.usage = f"{parser.prog} --data PATH... --output RUN [options] [key=value ...]"
     for field in dataclasses.fields(base):
         _add_key(parser, field)
@@ -286,14 +287,27 @@ def _writable(file: str) -> str:
     return file
 
 
+def _figures_file(file: str) -> str:
+    """The file, refused too where there is one that `_report` has not written."""
+    path = Path(_writable(file))
+    if path.is_file():
+        with open(path, "rb") as stream:
+            if stream.read(len(FIGURES)) != FIGURES:
+                raise UserError(f"{file} exists already and holds no figures of seqclr: choose another --json")
+    return file
+
+
 def _report(figures: dict, file: str | None) -> None:
+    """Writes the figures; raises OSError where they cannot be written."""
     if file is None:
         return
-    try:
-        text = json.dumps(figures, indent=1, ensure_ascii=False) + "\n"
-        Path(file).write_bytes(text.encode("utf-8", "backslashreplace"))  # \\udcff of a name is an escape of JSON too
-    except OSError as error:
-        raise UserError(f"{file} cannot be written ({error.strerror}): check the path") from None
+    text = json.dumps({"seqclr": __version__, **figures}, indent=1, ensure_ascii=False) + "\n"
+    content = text.encode("utf-8", "backslashreplace")  # \\udcff of a name is an escape of JSON too
+    if Path(file).exists() and not Path(file).is_file():  # such as /dev/stdout
+        Path(file).write_bytes(content)
+        return
+    with files.whole(Path(file), binary=True) as stream:
+        stream.write(content)
 
 
 def launch(parser: Parser, argv: list[str]) -> int:
@@ -343,7 +357,7 @@ def evaluate(parser: Parser, argv: list[str]) -> int:
     parser.add_argument("--label-pattern", help="labels in file names, as '{text}_{any}.png'")
     _add_number(parser, "--beam", "beam search of this width, 1 is greedy", least=1, most=1000, default=1, metavar="N")
     parser.add_argument("--plots", metavar="DIR", help="write predictions, confusions and the worst errors there")
-    parser.add_argument("--json", type=_writable, help="write the figures to this file")
+    parser.add_argument("--json", type=_figures_file, help="write the figures to this file")
     args = _parse_with_limits(parser, argv)
     _import_tensorflow()
     from seqclr.recognize.evaluate import evaluate
@@ -375,7 +389,7 @@ def probe(parser: Parser, argv: list[str]) -> int:
     _add_number(parser, "--temperature", "of the votes of knn (default: 0.07)", "float", least=1e-3)
     _add_number(parser, "--seed", "of rows, head and new weights", **SEED, default=0)
     parser.add_argument("--untrained", action="store_true", help="with new weights instead of those of the run")
-    parser.add_argument("--json", type=_writable, help="write the figures to this file")
+    parser.add_argument("--json", type=_figures_file, help="write the figures to this file")
     args = _parse_with_limits(parser, argv)
     _import_tensorflow()
     from seqclr.probe.probing import probe
@@ -454,7 +468,7 @@ def predict(parser: Parser, argv: list[str]) -> int:
     """reads images: one line each, of file, text and confidence, between tabs"""
     parser.add_argument("--model", required=True, help="a fine-tuning run or an export")
     _add_number(parser, "--beam", "beam search of this width, 1 is greedy", least=1, most=1000, default=1, metavar="N")
-    parser.add_argument("--json", type=_writable, help="write the predictions to this file")
+    parser.add_argument("--json", type=_figures_file, help="write the predictions to this file")
     parser.add_argument("images", nargs="+", metavar="IMAGE", help="files or folders")
     args = _parse_with_limits(parser, argv)
     _import_tensorflow()
@@ -496,7 +510,7 @@ def check(parser: Parser, argv: list[str]) -> int:
     parser.add_argument("--resize", choices=["stretch", "pad"], default="stretch")
     parser.add_argument("--label-pattern", help="labels in file names, as '{text}_{any}.png'")
     parser.add_argument("--fix", metavar="OUT.csv", help="write the list without what would hurt")
-    parser.add_argument("--json", type=_writable, help="write the findings to this file")
+    parser.add_argument("--json", type=_figures_file, help="write the findings to this file")
     args = _parse_with_limits(parser, argv)
     from seqclr.data.check import check
 

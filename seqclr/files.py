@@ -1,12 +1,23 @@
-"""Files that appear whole or not at all."""
+"""Files and folders that appear whole or not at all, and locks."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import shutil
+import sys
 from pathlib import Path
 
+from seqclr.errors import UserError
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
+
 PARTIAL = ".partial"  # the suffix of what is being written
+HELD = (errno.EAGAIN, errno.EACCES, errno.EDEADLK)
 
 
 class NotWritten(OSError):
@@ -32,3 +43,78 @@ def whole(path: Path, binary: bool = False):
     except OSError as error:
         beside.unlink(missing_ok=True)
         raise NotWritten(f"{path} cannot be written ({error.strerror or error})") from None
+
+
+def check_can_make(path: Path) -> None:
+    """Raises UserError if a file or folder cannot be made at the path; makes nothing."""
+    above = next(folder for folder in path.absolute().parents if folder.exists())
+    if not above.is_dir():
+        raise UserError(f"{path} cannot be made: {above} is a file")
+    if not os.access(above, os.W_OK):
+        raise UserError(f"{path} cannot be made: {above} is not writable")
+
+
+def check_new(path: Path) -> None:
+    """Raises UserError if there is something at the path, or nothing can be made there; makes nothing."""
+    if path.exists():
+        raise UserError(f"{path} exists already: choose another --output")
+    check_can_make(path)
+
+
+@contextlib.contextmanager
+def whole_folder(path: Path):
+    """`with whole_folder(path) as beside:` fills a folder beside, which is renamed at the end.
+
+    Raises UserError if there is something at the path, or another process fills it.
+    """
+    check_new(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.closing(Lock(path.with_name(f"{path.name}.lock"), path)):
+        check_new(path)  # it may have been filled while the lock was another's
+        beside = path.with_name(path.name + PARTIAL)
+        shutil.rmtree(beside, ignore_errors=True)
+        try:
+            beside.mkdir()
+            yield beside
+            os.replace(beside, path)
+        finally:
+            shutil.rmtree(beside, ignore_errors=True)
+
+
+class Lock:
+    """A file that one process holds until `close`, or until its end, whatever that is.
+
+    file: made, and removed at the end. of: what it stands for. Raises UserError where another process holds it. Some
+    network disks have no locks, which is said, or, where it is needed, a UserError.
+    """
+
+    def __init__(self, file: Path, of: Path, needed: bool = False):
+        self.file = file
+        while True:
+            self._stream = open(file, "ab")
+            try:
+                self._take()
+            except OSError as error:
+                if needed or error.errno in HELD:
+                    self._stream.close()
+                    raise UserError(f"{of} is being written by another process: wait for its end, or stop it") from None
+                print(f"{of} is on a disk without locks: let no other process write there", file=sys.stderr)
+            with contextlib.suppress(FileNotFoundError):  # one that held it may have removed it since it was opened
+                if os.path.samestat(os.fstat(self._stream.fileno()), os.stat(file)):
+                    return
+            self._stream.close()
+
+    def _take(self) -> None:
+        if sys.platform == "win32":
+            msvcrt.locking(self._stream.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            fcntl.flock(self._stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def close(self) -> None:
+        if sys.platform == "win32":  # where it cannot be removed while it is open
+            self._stream.close()
+            with contextlib.suppress(OSError):
+                self.file.unlink()
+        else:  # while nobody else can lock it
+            self.file.unlink(missing_ok=True)
+            self._stream.close()

@@ -3,19 +3,21 @@
 import csv
 import io
 import json
+import os
 import re
 import runpy
 import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from conftest import SMALL
 from PIL import Image
 
-from seqclr import cli
+from seqclr import cli, files
 from seqclr.engine.trainer import Interrupted
 from seqclr.recognize import metrics
 
@@ -281,6 +283,36 @@ def test_a_run_with_a_damaged_file(refused, reader, pages, tmp_path, name):
     shutil.copytree(reader, tmp_path / "run")
     (tmp_path / "run" / name).write_bytes((reader / name).read_bytes()[:20])
     refused("predict", "--model", tmp_path / "run", pages, told=name)
+
+
+@pytest.mark.parametrize("file", ["labels.csv", "labels.jsonl", "figures.json"])
+def test_figures_replace_nothing_but_figures(refused, pages, tmp_path, capsys, file):
+    (tmp_path / file).write_text('{"file": "a.png", "text": "a"}\n')
+    refused("check", pages, "--json", tmp_path / file, told=f"{file} exists already and holds no figures of seqclr")
+    for _ in range(2):
+        assert cli.main(["check", str(pages), "--json", str(tmp_path / "ours.json")]) == 0
+        assert json.loads((tmp_path / "ours.json").read_text())["seqclr"]
+
+
+@pytest.mark.parametrize(
+    "file, old, new, told",
+    [
+        ("charset.json", "0123456789", "1234567890", "of another charset: it was trained with charset 0123456789"),
+        (
+            "config.yaml",
+            "resize: stretch",
+            "resize: pad",
+            "another architecture: it was trained with resize stretch",
+        ),
+    ],
+)
+def test_a_checkpoint_of_other_facts_than_its_folder(refused, reader, pages, tmp_path, file, old, new, told):
+    shutil.copytree(reader, tmp_path / "run")
+    path = tmp_path / "run" / file
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+    refused("predict", "--model", tmp_path / "run", pages, told=told)
+    refused("finetune", "--resume", "--output", tmp_path / "run", told="another" if "charset" in told else "resize")
 
 
 def test_a_damaged_export(refused, exported, pages, tmp_path):
@@ -597,6 +629,18 @@ def test_a_machine_that_is_taken_away_is_no_failure(monkeypatch, capsys, number,
     monkeypatch.setattr("seqclr.engine.pretrain.pretrain", stopped)
     assert cli.main(["pretrain", "--data", "pages", "--output", "run"]) == status
     assert capsys.readouterr() == ("", "stopped at step 3 of 6 and saved; the same command with --resume goes on\n")
+
+
+@pytest.mark.parametrize("number, status, said", [(2, 130, "interrupted"), (15, 143, "stopped by SIGTERM")])
+def test_a_verb_that_is_stopped_clears_up_and_says_so(monkeypatch, capsys, tmp_path, number, status, said):
+    def verb(*_):
+        with files.whole_folder(tmp_path / "new"):
+            os.kill(os.getpid(), number)
+            time.sleep(10)
+
+    monkeypatch.setitem(cli.VERBS, "pack", verb)
+    assert cli.main(["pack"]) == status
+    assert capsys.readouterr().err == f"seqclr pack: {said}\n" and not list(tmp_path.iterdir())
 
 
 # the program

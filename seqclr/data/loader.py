@@ -7,6 +7,7 @@ the number of workers: every example gets its own random generator from its plac
 from __future__ import annotations
 
 import atexit
+import contextlib
 import functools
 import os
 import sys
@@ -20,6 +21,7 @@ import grain.python as grain
 import numpy as np
 from tqdm import tqdm
 
+from seqclr import files
 from seqclr.data import images
 from seqclr.data.order import Grouped
 from seqclr.data.records import Entry
@@ -46,6 +48,7 @@ class Fitted(Sequence):
         self.skipped: list[str] = []
         self.limits = images.get_limits()
         self.cache: Path | None = None
+        self._lock: files.Lock | None = None
         self.widths: np.ndarray | None = None
         if len(self.entries) * height * width * 3 <= CACHE_BYTES:
             self._decode_all(skip_bad)
@@ -87,13 +90,13 @@ class Fitted(Sequence):
 
     def close(self) -> None:
         """Drops the file of pixels; nothing can be read after it."""
-        if self.cache is not None:
+        if self.cache is not None and self._lock is not None:
             self.cache.unlink(missing_ok=True)
+            self._lock.close()
+            self._lock = None
 
     def _decode_all(self, skip_bad: bool) -> None:
-        handle, name = tempfile.mkstemp(prefix="seqclr-", suffix=".pixels")
-        os.close(handle)
-        self.cache = Path(name)
+        self.cache, self._lock = _new_cache()
         atexit.register(self.close)
         kept, widths = [], []
         with open(self.cache, "wb") as pixels:
@@ -137,11 +140,23 @@ class Fitted(Sequence):
         return np.memmap(self.cache, np.uint8, "r", shape=(len(self), *self.shape))
 
     def __getstate__(self) -> dict:  # a worker maps the file again instead of being sent its content
-        return {key: value for key, value in vars(self).items() if key != "_pixels"}
+        return {**{key: value for key, value in vars(self).items() if key != "_pixels"}, "_lock": None}
 
     def __setstate__(self, state: dict) -> None:
         vars(self).update(state)
         images.set_limits(self.limits)
+
+
+def _new_cache() -> tuple[Path, files.Lock]:
+    """An empty file, and the lock that tells it from those of processes that were killed, which are dropped."""
+    for left in Path(tempfile.gettempdir()).glob("seqclr-*.lock"):
+        with contextlib.suppress(OSError, UserError), contextlib.closing(files.Lock(left, left, needed=True)):
+            left.with_suffix(".pixels").unlink(missing_ok=True)
+    while True:
+        handle, name = tempfile.mkstemp(prefix="seqclr-", suffix=".pixels")
+        os.close(handle)
+        with contextlib.suppress(UserError):  # another process took the lock for one that was left
+            return Path(name), files.Lock(Path(name).with_suffix(".lock"), Path(name))
 
 
 class Drawn(Sequence):

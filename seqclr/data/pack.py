@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from tqdm import tqdm
 from seqclr.data import images, shards
 from seqclr.data.records import Entry, find, survey
 from seqclr.errors import UserError
+from seqclr.files import check_new, whole_folder
 
 
 def pack(
@@ -27,25 +27,18 @@ def pack(
     Raises UserError for an output that exists, for rows that are wrong, and where there is no image.
     """
     target = Path(output)
-    if target.exists():
-        raise UserError(f"{output} exists already: choose another --output")
+    check_new(target)
     if shard_size < 1:
         raise UserError(f"shard_size is {shard_size}: give 1 or more")
     entries = _entries(paths, split, label_pattern)
     sources = list(dict.fromkeys(entry.source for entry in entries))
     skipped: list[str] = []
-    beside = target.with_name(target.name + ".partial")
-    shutil.rmtree(beside, ignore_errors=True)
-    try:
-        _make(beside)
+    with whole_folder(target) as beside:
         count = shards.write(beside, _readable(entries, sources, skipped), sources, shard_size)
         for message in skipped:
             print(f"skipped: {message}", file=sys.stderr)
         if not count:
             raise UserError("no image can be opened, so nothing was packed: `seqclr check` says more")
-        beside.rename(target)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
     left_out = f", {len(skipped)} that cannot be opened were skipped" if skipped else ""
     print(f"{count} images packed{left_out}", file=sys.stderr)
 
@@ -57,13 +50,6 @@ def _entries(paths: Sequence[str | Path], split: str | None, label_pattern: str 
     if faults:
         raise UserError(faults[0].reason)
     return entries
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True)
-    except OSError as error:
-        raise UserError(f"{folder} cannot be made ({error.strerror}): choose another --output") from None
 
 
 def _readable(entries: list[Entry], sources: list[str], skipped: list[str]) -> Iterator[tuple[shards.Row, bytes]]:

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 import captcha.image
 import numpy as np
@@ -562,7 +562,7 @@ def generate(
 
     with tqdm(total=count + unlabelled, unit="page", disable=not progress) as bar:
         partial = root / "labels.csv.partial"
-        with partial.open("w", encoding="utf-8", newline="") as file:
+        with _opened(partial) as file:
             rows = csv.writer(file, lineterminator="\n")
             rows.writerow(["file", "text", "split"])
             for index, (name, text) in enumerate(_write_pages(root / "images", look, seed, LABELLED, count)):
@@ -583,6 +583,13 @@ def _new_folder(output: str | os.PathLike) -> Path:
     except OSError as error:
         raise UserError(f"{root} cannot be made a folder ({error.strerror}): name another one") from error
     return root
+
+
+def _opened(file: Path) -> IO[str]:
+    try:
+        return file.open("x", encoding="utf-8", newline="")
+    except FileExistsError:  # by another process, since it was looked at
+        raise UserError(f"{file.parent} is not empty: name another folder, nothing is overwritten") from None
 
 
 def _write_pages(folder: Path, style: Style, seed: int, part: int, count: int) -> Iterator[tuple[str, str]]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-import zipfile
 from pathlib import Path
+from typing import Any
 
+import keras
 import numpy as np
 
 from seqclr import files
@@ -22,14 +23,45 @@ def save(path: Path, variables: dict[str, np.ndarray], state: dict) -> None:
         np.savez(stream, **variables, **{STATE: np.frombuffer(json.dumps(state).encode(), np.uint8)})
 
 
+class Damaged(UserError):
+    """A file that is no checkpoint, or not one to go on from, and why."""
+
+    def __init__(self, path: Path, reason: str):
+        super().__init__(f"{path} is damaged or not a checkpoint ({reason}): remove it, and another is taken")
+        self.reason = reason
+
+
 def load(path: Path) -> tuple[dict[str, np.ndarray], dict]:
-    """What `save` wrote; a damaged file is a UserError (the format carries checksums)."""
+    """What `save` wrote; raises Damaged (the format carries checksums), for numbers that are not finite too."""
     try:
         with np.load(path) as archive:
             arrays = {name: archive[name] for name in archive.files}
-        return arrays, json.loads(arrays.pop(STATE).tobytes())
-    except (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path} is damaged or not a checkpoint ({error}): remove it, and another is taken") from None
+        state = json.loads(arrays.pop(STATE).tobytes())
+    except Exception as error:  # whatever readers of archives and of headers stumble over
+        raise Damaged(path, " ".join(str(error).split()) or type(error).__name__) from None
+    reason = _fault(arrays, state)
+    if reason:
+        raise Damaged(path, reason)
+    return arrays, state
+
+
+def _fault(arrays: dict[str, np.ndarray], state: Any) -> str | None:
+    kinds = {"step": int, "loader": dict, "callbacks": dict}
+    for name, kind in kinds.items():
+        if not isinstance(state, dict) or not isinstance(state.get(name), kind):
+            return f"its state has no {name}"
+    if state["step"] < 0:
+        return f"its step is {state['step']}"
+    lost = [name for pair in state.get("result", {}).items() for name in pair if name not in arrays]
+    if lost:
+        return f"it has no {lost[0]}"
+    broken = not_finite(arrays)
+    return f"{broken[0]} is not finite" if broken else None
+
+
+def not_finite(arrays: dict[str, np.ndarray]) -> list[str]:
+    """The names of those with an infinite number or none."""
+    return [name for name, array in arrays.items() if array.dtype.kind == "f" and not np.isfinite(array).all()]
 
 
 def load_newest(folder: Path) -> tuple[Path, dict[str, np.ndarray], dict] | None:
@@ -37,18 +69,18 @@ def load_newest(folder: Path) -> tuple[Path, dict[str, np.ndarray], dict] | None
 
     Newer ones that are damaged are named on stderr. Raises UserError where all are damaged.
     """
-    damaged: list[Path] = []
+    damaged: list[tuple[Path, str]] = []
     for path in reversed(steps(folder)):
         try:
             loaded = load(path)
-        except UserError:
-            damaged.append(path)
+        except Damaged as error:
+            damaged.append((path, error.reason))
             continue
-        for other in damaged:
-            print(f"{other} is damaged: {path} is taken instead", file=sys.stderr)
+        for other, reason in damaged:
+            print(f"{other} is damaged ({reason}): {path} is taken instead", file=sys.stderr)
         return path, *loaded
     if damaged:
-        named = ", ".join(map(str, damaged))
+        named = ", ".join(str(path) for path, _ in damaged)
         raise UserError(f"all checkpoints are damaged ({named}): remove them, and --resume starts from the first step")
     return None
 
@@ -69,7 +101,7 @@ def snapshot(parts: dict) -> dict[str, np.ndarray]:
 
 
 def restore(parts: dict, arrays: dict[str, np.ndarray], origin: Path) -> None:
-    """Sets all variables of the parts; raises UserError, before any is set, where names or shapes differ."""
+    """Sets all variables of the parts; raises UserError, before any is set, where names, shapes or types differ."""
     wanted = {_key(name): variable for name, variable in names(parts).items()}
     held = {_key(name): array for name, array in arrays.items() if name.split("/")[0] in parts}
     for name, variable in wanted.items():
@@ -78,6 +110,11 @@ def restore(parts: dict, arrays: dict[str, np.ndarray], origin: Path) -> None:
             raise UserError(
                 f"{origin} is of another architecture: for {'/'.join(map(str, name))} it has {has}, wanted is "
                 f"{tuple(variable.shape)}; use the encoder, height, width, positions and head it was trained with"
+            )
+        dtype = keras.backend.standardize_dtype(variable.dtype)
+        if held[name].dtype != dtype:
+            raise UserError(
+                f"{origin} was not written by seqclr: {'/'.join(map(str, name))} is of {held[name].dtype}, not {dtype}"
             )
     if len(held) != len(wanted):
         extra = next(name for name in held if name not in wanted)

@@ -82,7 +82,7 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
-def work(argv: Sequence[str]) -> NoReturn:
+def work() -> NoReturn:
     """The program, told to stop when its launcher, who holds the other end of its stdin, is gone."""
 
     def follow():
@@ -93,8 +93,8 @@ def work(argv: Sequence[str]) -> NoReturn:
     threading.Thread(target=follow, daemon=True).start()
     from seqclr.cli import program
 
-    program(*argv)
+    program()
 
 
 if __name__ == "__main__":
-    work(sys.argv[1:])
+    work()

@@ -48,6 +48,8 @@ def pretrain(config, output: str, resume: bool = False) -> dict[str, float]:
         trainer = Trainer(method, loader, config, run, strategy, watching if place.chief else [], place)
         for probe in probing:
             probe.trainer = trainer
+        if place.chief:
+            run.claim(new=not resume)
         if resume:
             trainer.resume()
         if place.chief:
@@ -64,6 +66,7 @@ def pretrain(config, output: str, resume: bool = False) -> dict[str, float]:
             run.discard()
         raise
     finally:
+        run.release()
         loader.close()
         fitted.close()
         if hasattr(recipe, "close"):

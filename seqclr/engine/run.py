@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-import os
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,14 +12,18 @@ import numpy as np
 
 from seqclr import config as configuration
 from seqclr import files
+from seqclr.data.charset import Charset
 from seqclr.engine import checkpoints
 from seqclr.errors import UserError
+
+ARCHITECTURE = ("encoder", "height", "width", "resize", "positions")
 
 
 class Run:
     """The folder of one training.
 
-    `Run.check_free` takes one that is yet to be made, `Run.open` one that exists.
+    `Run.check_free` takes one that is yet to be made, `Run.open` one that exists. Who writes there holds a lock, from
+    `claim` to `release`.
     """
 
     def __init__(self, folder: str | Path):
@@ -29,16 +33,18 @@ class Run:
         self.metrics_file = self.folder / "metrics.csv"
         self.checkpoints = self.folder / "checkpoints"
         self.plots = self.folder / "plots"
+        self._lock_file, self._lock = self.folder / ".lock", None
 
     @classmethod
     def check_free(cls, folder: str | Path) -> Run:
         """Raises UserError if there is something in the folder but what was left half written; makes nothing."""
         run = cls(folder)
         if run.folder.exists() and not (
-            run.folder.is_dir() and all(path.suffix == files.PARTIAL for path in run.folder.iterdir())
+            run.folder.is_dir()
+            and all(path.suffix == files.PARTIAL or path == run._lock_file for path in run.folder.iterdir())
         ):
             raise UserError(f"{folder} exists already: continue it with --resume, or choose another --output")
-        check_can_make(run.folder)
+        files.check_can_make(run.folder)
         return run
 
     @classmethod
@@ -50,9 +56,38 @@ class Run:
             raise UserError(f"{folder} is not a run: it has no config.yaml")
         return run
 
+    def check_unclaimed(self) -> Run:
+        """Raises UserError where another process trains there."""
+        if self._lock_file.exists():
+            files.Lock(self._lock_file, self.folder).close()
+        return self
+
+    def claim(self, new: bool) -> None:
+        """Takes the folder for this process, and makes it where it is new, before `create`.
+
+        Raises UserError where another process trains there, or has made it since `check_free`.
+        """
+        files.check_can_make(self.folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._lock = files.Lock(self._lock_file, self.folder)
+        if new:
+            try:
+                self.check_free(self.folder)
+            except UserError:
+                self.release()
+                raise
+
+    def release(self) -> None:
+        """Lets go of a folder that was claimed, and drops one that nothing was written to."""
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+            with contextlib.suppress(OSError):
+                self.folder.rmdir()
+
     def create(self, config) -> None:
         """Makes the folder, config.yaml first: a run that is killed here can be made anew before it, resumed after."""
-        check_can_make(self.folder)
+        files.check_can_make(self.folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         for left in self.folder.rglob(f"*{files.PARTIAL}"):
             left.unlink()
@@ -62,9 +97,9 @@ class Run:
         self.plots.mkdir(exist_ok=True)
 
     def discard(self) -> None:
-        """Removes what `create` made, if nothing was learned yet: what a first step refuses can be begun anew."""
-        if self.config_file.is_file() and not any(self.checkpoints.iterdir()):
-            shutil.rmtree(self.folder)
+        """Removes what was claimed, if nothing was learned yet: what a first step refuses can be begun anew."""
+        if self._lock is not None and self.config_file.is_file() and not any(self.checkpoints.iterdir()):
+            shutil.rmtree(self.folder, ignore_errors=True)  # but for the lock, where an open file stays
 
     def config(self) -> SimpleNamespace:
         """The resolved configuration, as written; what every training has is there and of the right type."""
@@ -78,6 +113,23 @@ class Run:
             raise UserError(f"{self.config_file}: {error}") from None
         return SimpleNamespace(**{**values, **dataclasses.asdict(typed)})
 
+    def facts(self) -> dict:
+        """What weights must be read with: how the encoder was built, and the characters in their order."""
+        config = self.config()
+        facts = {key: getattr(config, key) for key in ARCHITECTURE}
+        return facts | ({"charset": Charset.load(self.charset_file).characters} if self.charset_file.is_file() else {})
+
+    def check_own(self, path: Path, state: dict) -> None:
+        """Raises UserError for a checkpoint that was written with other facts than the folder has now."""
+        facts = self.facts()
+        for name, value in state.get("facts", {}).items():
+            if facts.get(name) != value:
+                of = f"of another {'charset' if name == 'charset' else 'architecture'}"
+                raise UserError(
+                    f"{path} is {of}: it was trained with {name} {value}, and its run has {facts.get(name)} now: "
+                    "put back what was there, or take another run"
+                )
+
     def best(self) -> tuple[Path, dict[str, np.ndarray]]:
         """The checkpoint that validated best, or the newest where nothing was validated: its path and arrays.
 
@@ -88,13 +140,5 @@ class Run:
         if found is None:
             raise UserError(f"{self.folder} has no checkpoint yet: train it first, or again from the start elsewhere")
         path, arrays, state = found
+        self.check_own(path, state)
         return path, {**arrays, **{name: arrays[copy] for name, copy in state.get("result", {}).items()}}
-
-
-def check_can_make(path: Path) -> None:
-    """Raises UserError if a file or folder cannot be made at the path; makes nothing."""
-    above = next(folder for folder in path.absolute().parents if folder.exists())
-    if not above.is_dir():
-        raise UserError(f"{path} cannot be made: {above} is a file")
-    if not os.access(above, os.W_OK):
-        raise UserError(f"{path} cannot be made: {above} is not writable")

@@ -23,7 +23,7 @@ from seqclr.data.sequences import Sequences
 from seqclr.engine import checkpoints
 from seqclr.engine.cluster import ALONE, Place, choose_strategy, find_place
 from seqclr.engine.precision import set_precision
-from seqclr.engine.run import Run
+from seqclr.engine.run import ARCHITECTURE, Run
 from seqclr.errors import UserError
 from seqclr.methods.base import Method
 from seqclr.nn.blocks import LAB
@@ -33,7 +33,6 @@ from seqclr.recipes.readable import check_all
 
 PIXEL = 500  # bytes that a pixel of a batch takes in the training of `tiny`, the smallest of lines, as measured
 PROCESS = 2**27  # bytes of a process that makes views
-ARCHITECTURE = ("encoder", "height", "width", "resize", "positions")
 # what a run may go on with otherwise than it was begun: where files are, how far and fast it learns, how it runs
 RESUMABLE = frozenset(
     """data unlabelled validation pretrained init distill perceptual probe probe_kind probe_every probe_labels
@@ -132,8 +131,8 @@ def find_run(config, output: str, resume: bool) -> tuple[Run, Place]:
     if resume:
         run = Run.open(output)
         check_resumable(run, config)
-        return run, place
-    return Run.check_free(output) if place.chief else Run(output), place
+        return run.check_unclaimed() if place.chief else run, place
+    return Run.check_free(output).check_unclaimed() if place.chief else Run(output), place
 
 
 def check_resumable(run: Run, config) -> None:

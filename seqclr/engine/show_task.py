@@ -11,7 +11,7 @@ from seqclr.data.loader import Fitted, as_batch
 from seqclr.data.records import find_unlabelled
 from seqclr.data.sequences import expand
 from seqclr.engine import setup
-from seqclr.errors import UserError
+from seqclr.files import check_new
 from seqclr.methods import find_method
 from seqclr.recipes.sheet import sheet
 
@@ -23,8 +23,7 @@ def show_task(config, output: str, count: int = 8) -> None:
 
     Writes a PNG. Raises UserError if an argument or the data are wrong, or the output is there already.
     """
-    if Path(output).exists():
-        raise UserError(f"{output} exists already: choose another --output")
+    check_new(Path(output))
     configuration.check_range("images", count, least=1)
     cls = find_method(config.method)
     setup.check(config, cls)

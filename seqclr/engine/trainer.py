@@ -270,6 +270,8 @@ class Trainer:
         try:
             return [next(self.loader) for _ in range(count)]
         except (LoaderFailed, UserError) as error:
+            if isinstance(error, UserError) and not self.step:
+                raise
             if self.pending:
                 self._check(len(self.pending))
             if self.step:
@@ -334,7 +336,11 @@ class Trainer:
     def state(self) -> dict:
         stateful = {type(c).__name__: c.get_state() for c in self.callbacks if hasattr(c, "get_state")}
         own = {"step": self.step, "pending": self.pending, "logs": self.logs, "result": self._result()}
-        return {**own, "loader": self._position, "callbacks": stateful}
+        return {**own, "loader": self._position, "callbacks": stateful, "facts": self._facts}
+
+    @functools.cached_property
+    def _facts(self) -> dict:
+        return self.run.facts()
 
     def _result(self) -> dict[str, str]:
         """By the name of a variable that of its copy, where copies are the run's result."""
@@ -349,7 +355,11 @@ class Trainer:
         if not self.place.chief:
             return
         path = self.run.checkpoints / f"{name or f'step-{self.step:08d}'}.npz"
-        checkpoints.save(path, checkpoints.snapshot(self.parts()), self.state())
+        arrays = checkpoints.snapshot(self.parts())
+        broken = checkpoints.not_finite(arrays)
+        if broken:
+            raise TrainingFailed(self._diagnosis(self.step, broken[:1], {broken[0]: np.nan}))
+        checkpoints.save(path, arrays, self.state())
         if name is None:
             self.last = path
             checkpoints.prune(path, KEEP)
@@ -360,13 +370,21 @@ class Trainer:
         if newest is None:
             return
         self.last, arrays, state = newest
+        self.run.check_own(self.last, state)
         checkpoints.restore(self.parts(), arrays, self.last)
         self.step, self.pending, self.logs = state["step"], state.get("pending", []), state.get("logs", {})
         self.loader.set_state(state["loader"])
         self._position = state["loader"]
         for callback in self.callbacks:
             if type(callback).__name__ in state["callbacks"]:  # one that is new to the run starts from nothing
-                callback.set_state(state["callbacks"][type(callback).__name__])
+                self._set_state(callback, state["callbacks"][type(callback).__name__])
+
+    def _set_state(self, callback, state) -> None:
+        try:
+            callback.set_state(state)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            name = type(callback).__name__
+            raise checkpoints.Damaged(self.last, f"its state of {name}: {error!r}") from None
 
 
 class _Parts(keras.Model):

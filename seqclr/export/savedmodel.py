@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
-import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -16,8 +14,8 @@ from seqclr import __version__, files
 from seqclr.data import images
 from seqclr.data.charset import Charset
 from seqclr.data.records import Entry
-from seqclr.engine.run import check_can_make
 from seqclr.errors import UserError
+from seqclr.files import check_new, whole_folder
 from seqclr.nn import decode
 from seqclr.recognize.recognizer import Recognizer
 
@@ -135,25 +133,18 @@ def export(model: str, output: str) -> None:
     Raises UserError if `output` exists or `model` is no run that reads.
     """
     target = Path(output)
-    if target.exists():
-        raise UserError(f"{output} exists already: choose another --output")
     check_name(target)
-    check_can_make(target)
+    check_new(target)
     recognizer = Recognizer.load(model)
     service = Service(recognizer)
-    beside = target.with_name(target.name + ".partial")
-    shutil.rmtree(beside, ignore_errors=True)
     signatures = {"serving_default": service.serve, "predict_image": service.predict_image}
-    try:
+    with whole_folder(target) as beside:
         tf.saved_model.save(service, str(beside), signatures=signatures)
         recognizer.charset.save(beside / "charset.json")
         (beside / "model_card.md").write_text(card(model, recognizer), encoding="utf-8")
         blank = io.BytesIO()
         Image.new("RGB", (recognizer.width, recognizer.height), "white").save(blank, "PNG")
         tf.saved_model.load(str(beside)).signatures["serving_default"](image_bytes=tf.constant([blank.getvalue()]))
-        os.replace(beside, target)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)  # of an export that failed
 
 
 def card(model: str, recognizer: Recognizer) -> str:

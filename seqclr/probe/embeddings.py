@@ -17,8 +17,9 @@ from seqclr.data.charset import Charset
 from seqclr.data.loader import Fitted
 from seqclr.data.records import Entry, find
 from seqclr.engine import setup
-from seqclr.engine.run import Run, check_can_make
+from seqclr.engine.run import Run
 from seqclr.errors import UserError
+from seqclr.files import check_new
 from seqclr.nn.image_encoders import IMAGE_ENCODERS
 from seqclr.probe.ctc import CTCProbe
 from seqclr.probe.rows import Frames, divide, frames_of, means_of
@@ -45,9 +46,7 @@ def embed(
     left out. The points of a linear head are of images that it did not learn on, as in a probe.
     Raises UserError if an argument, the run or the data are wrong.
     """
-    if Path(output).exists():
-        raise UserError(f"{output} exists already: choose another --output")
-    check_can_make(Path(output))
+    check_new(Path(output))
     check_range("count", count, least=1)
     check_range("seed", seed, least=0)
     run = Run.open(model)

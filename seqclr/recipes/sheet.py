@@ -12,6 +12,7 @@ from seqclr import files, memory
 from seqclr.data.loader import Fitted
 from seqclr.data.records import find_unlabelled
 from seqclr.errors import UserError
+from seqclr.files import check_new
 from seqclr.recipes.readable import check_views
 from seqclr.recipes.text import augment, part
 from seqclr.recipes.views import Views, drawn
@@ -68,8 +69,7 @@ def show_views(
 
     Raises UserError if an argument or the data are wrong, or the output is there already.
     """
-    if Path(output).exists():
-        raise UserError(f"{output} exists already: choose another --output")
+    check_new(Path(output))
     if count < 1 or copies < 1:
         raise UserError("images and copies: at least 1 each")
     pixels = count * (copies + 1) * height * width * 3

@@ -13,9 +13,10 @@ from tqdm import tqdm
 
 from seqclr.data.charset import Charset
 from seqclr.data.records import Entry, find, find_images, measured, tally, without
-from seqclr.engine.run import Run, check_can_make
+from seqclr.engine.run import Run
 from seqclr.engine.setup import say
 from seqclr.errors import UserError
+from seqclr.files import check_can_make
 from seqclr.recognize import metrics, sheets
 from seqclr.recognize.finetune import split_off_validation
 from seqclr.recognize.recognizer import Recognizer

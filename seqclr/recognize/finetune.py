@@ -91,6 +91,8 @@ def finetune(config, output: str, resume: bool = False) -> dict[str, float]:
         watching = [validate, *callbacks.standard(run, config)] if place.chief else []
         trainer = Trainer(method, loader, config, run, strategy, watching, place)
         validate.trainer = trainer
+        if place.chief:
+            run.claim(new=not resume)
         if resume:
             trainer.resume()
         if place.chief:
@@ -109,6 +111,7 @@ def finetune(config, output: str, resume: bool = False) -> dict[str, float]:
             run.discard()
         raise
     finally:
+        run.release()
         loader.close()
         for pixels in (fitted, fitted_validation, unlabelled):
             if pixels is not None:

@@ -190,6 +190,19 @@ def test_a_streamed_image_that_turns_out_damaged_is_replaced_by_the_next(entries
     np.testing.assert_array_equal(record["image"], fitted[0]["image"])
 
 
+def test_pixels_of_a_process_that_was_killed_are_dropped_and_no_others(entries, tmp_path, monkeypatch):
+    (temporary := tmp_path / "temporary").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    for name in ("seqclr-killed.pixels", "seqclr-killed.lock"):
+        (temporary / name).touch()
+    first, second = (Fitted(entries, 32, 64, "stretch") for _ in range(2))
+    assert {path.stem for path in temporary.iterdir()} == {first.cache.stem, second.cache.stem}
+    np.testing.assert_array_equal(first[1]["image"], second[1]["image"])
+    first.close()
+    second.close()
+    assert not list(temporary.iterdir())
+
+
 def test_workers_read_the_cache(entries):
     fitted = Fitted(entries, 32, 64, "stretch")
     loader = Loader(fitted, noisy, 2, 0, processes=2)

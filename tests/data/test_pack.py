@@ -365,7 +365,7 @@ def test_the_command(sites, tmp_path, capsys):
         ("a.png,x\n", [], "no image can be opened"),
         ("gone.png,x\n", [], "names gone.png"),
         ("a.png,x\n", ["--split", "test"], "no rows of split 'test'"),
-        ("a.png,x\n", ["--shard-size", "0"], "give 1 or more"),
+        ("a.png,x\n", ["--shard-size", "0"], "at least 1"),
     ],
 )
 def test_mistakes_are_one_sentence_and_write_nothing(tmp_path, capsys, rows, words, told):

@@ -1,11 +1,16 @@
 """Checkpoints appear whole or not at all, and only fit what they were made of."""
 
+import io
+import zipfile
+
 import keras
 import numpy as np
 import pytest
 
 from seqclr.engine import checkpoints
 from seqclr.errors import UserError
+
+STATE = {"step": 7, "loader": {"batches": 7}, "callbacks": {}}
 
 
 def parts(units=3):
@@ -16,10 +21,10 @@ def parts(units=3):
 
 def test_what_is_saved_comes_back(tmp_path):
     path, saved, other = tmp_path / "step-1.npz", parts(), parts()
-    checkpoints.save(path, checkpoints.snapshot(saved), {"step": 7, "loader": {"batches": 7}})
+    checkpoints.save(path, checkpoints.snapshot(saved), STATE)
     arrays, state = checkpoints.load(path)
     checkpoints.restore(other, arrays, path)
-    assert state == {"step": 7, "loader": {"batches": 7}}
+    assert state == STATE
     for a, b in zip(checkpoints.snapshot(saved).values(), checkpoints.snapshot(other).values()):
         np.testing.assert_array_equal(a, b)
     assert [file.name for file in tmp_path.iterdir()] == ["step-1.npz"]
@@ -28,7 +33,7 @@ def test_what_is_saved_comes_back(tmp_path):
 @pytest.mark.parametrize("damage", ["cut", "flip", "empty"])
 def test_a_damaged_file_is_named(tmp_path, damage):
     path = tmp_path / "step-1.npz"
-    checkpoints.save(path, checkpoints.snapshot(parts()), {})
+    checkpoints.save(path, checkpoints.snapshot(parts()), STATE)
     data = bytearray(path.read_bytes())
     data = data[: len(data) // 2] if damage == "cut" else data[:0] if damage == "empty" else data
     if damage == "flip":
@@ -36,6 +41,52 @@ def test_a_damaged_file_is_named(tmp_path, damage):
     path.write_bytes(data)
     with pytest.raises(UserError, match="step-1.npz is damaged"):
         checkpoints.load(path)
+
+
+def header(name, value):
+    """The bytes of an archive with one array whose header is as it is given."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr(f"{name}.npy", b"\x93NUMPY\x01\x00" + len(value).to_bytes(2, "little") + value)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    "written, reason",
+    [
+        ({"state": {**STATE, "step": -1}}, "its step is -1"),
+        ({"state": {**STATE, "step": "7"}}, "its state has no step"),
+        ({"state": {"step": 7, "loader": {}}}, "its state has no callbacks"),
+        ({"state": {**STATE, "result": {"head/000/kernel": "gone"}}}, "it has no "),
+        ({"state": []}, "its state has no step"),
+        ({"kernel": np.float32([1, np.nan])}, "kernel is not finite"),
+        ({"kernel": np.float32([1, -np.inf])}, "kernel is not finite"),
+        ({"kernel": np.array([{}], object)}, "Object arrays cannot be loaded"),
+        ({"bytes": header("kernel", b"{'descr': '<f4', 'shape': (((((")}, ""),
+        ({"bytes": header("kernel", b"{'descr': 7, 'fortran_order': False, 'shape': (2,)}\n")}, ""),
+        ({"bytes": header("kernel", b"{'descr': '<f4', 'fortran_order': False, 'shape': (9999999999999,)}\n")}, ""),
+    ],
+)
+def test_what_cannot_be_gone_on_from_is_named_and_the_one_before_taken(tmp_path, capsys, written, reason):
+    before, path = tmp_path / "step-00000004.npz", tmp_path / "step-00000007.npz"
+    checkpoints.save(before, {"kernel": np.float32([1, 2])}, {**STATE, "step": 4})
+    if "bytes" in written:
+        path.write_bytes(written["bytes"])
+    else:
+        checkpoints.save(path, {"kernel": written.get("kernel", np.float32([1]))}, written.get("state", STATE))
+    with pytest.raises(UserError, match="step-00000007.npz is damaged or not a checkpoint") as refused:
+        checkpoints.load(path)
+    assert reason in str(refused.value) and "\n" not in str(refused.value)
+    assert checkpoints.load_newest(tmp_path)[0] == before
+    told = capsys.readouterr().err
+    assert told.startswith(f"{path} is damaged (") and reason in told and told.endswith(f"{before} is taken instead\n")
+
+
+def test_weights_of_another_type_are_refused(tmp_path):
+    arrays = checkpoints.snapshot(parts())
+    name = next(iter(arrays))
+    with pytest.raises(UserError, match="x.npz was not written by seqclr: head/000 is of float64, not float32"):
+        checkpoints.restore(parts(), {**arrays, name: arrays[name].astype(np.float64)}, tmp_path / "x.npz")
 
 
 def test_another_architecture_is_refused_before_anything_is_set(tmp_path):

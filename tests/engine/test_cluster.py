@@ -62,6 +62,18 @@ def test_a_broken_tf_config_is_refused(monkeypatch):
         find_place(None, 0)
 
 
+def test_a_worker_stops_when_its_launcher_is_gone(tmp_path):
+    """And with it the pipe to its stdin."""
+    words = ["synth", "--output", str(tmp_path / "pages"), "--count", "100000"]
+    command = [sys.executable, "-m", "seqclr.engine.launch", *words]
+    worker = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while not (tmp_path / "pages" / "images").exists():
+        assert worker.poll() is None
+        time.sleep(0.1)
+    told = worker.communicate(timeout=60)[1]
+    assert worker.returncode == 143 and told.endswith("seqclr synth: stopped by SIGTERM\n") and "Trace" not in told
+
+
 def test_only_what_trains_is_launched():
     with pytest.raises(UserError, match="a verb that trains"):
         launch(2, ["evaluate"])

@@ -1,5 +1,8 @@
 """A run's folder."""
 
+import multiprocessing
+import os
+
 import numpy as np
 import pytest
 
@@ -56,3 +59,45 @@ def test_a_run_keeps_the_encoder_that_its_paper_keeps(tmp_path, eagerly, name, c
         for a, b in zip(found, copies if copied else weights):
             np.testing.assert_array_equal(a, b)
     assert (job.run.checkpoints / "best.npz").is_file() == probed
+
+
+def claims(folder, new, connection):
+    """In a process of its own: claims a run, says so, waits to be told and ends without letting go."""
+    run = Run(folder)
+    run.claim(new)
+    connection.send("claimed")
+    connection.recv()
+    os._exit(0)
+
+
+@pytest.mark.parametrize("new", [True, False])
+def test_of_two_that_would_write_the_second_is_refused_until_the_first_is_gone(tmp_path, new):
+    folder = tmp_path / "run"
+    if not new:
+        Run(folder).create(tiny.config("simclr"))
+    before = sorted(tmp_path.rglob("*"))
+    ours, theirs = multiprocessing.Pipe()
+    other = multiprocessing.get_context("fork").Process(target=claims, args=(folder, new, theirs))
+    other.start()
+    ours.recv()
+    for attempt in (lambda: Run(folder).claim(new), Run(folder).check_unclaimed):
+        with pytest.raises(UserError, match="run is being written by another process: wait for its end, or stop it"):
+            attempt()
+    ours.send("end")
+    other.join()
+    run = Run(folder).check_unclaimed()
+    run.claim(new)
+    run.release()
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_folder_that_another_made_in_the_meantime_is_refused_and_left(tmp_path):
+    first, second = Run.check_free(tmp_path / "run"), Run.check_free(tmp_path / "run")
+    first.claim(new=True)
+    first.create(tiny.config("simclr"))
+    first.release()
+    with pytest.raises(UserError, match="exists already"):
+        second.claim(new=True)
+    second.discard()
+    second.release()
+    assert {path.name for path in first.folder.iterdir()} == {"config.yaml", "checkpoints", "plots"}

@@ -19,6 +19,7 @@ from seqclr.engine import checkpoints, optimizers
 from seqclr.engine.callbacks import Metrics
 from seqclr.engine.optimizers import WarmupCosine
 from seqclr.engine.trainer import Interrupted, TrainingFailed, _trainable
+from seqclr.errors import UserError
 from seqclr.methods import METHODS
 from seqclr.methods.base import Method
 from seqclr.recipes.text import OneView
@@ -114,7 +115,9 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_taken(tmp_path, eagerl
     capsys.readouterr()
     second = measured(tmp_path / "parts", "simclr", **keys)
     second.resume()
-    assert capsys.readouterr().err == f"{six} is damaged: {four} is taken instead\n" and second.step == 4
+    told = capsys.readouterr().err
+    assert told.startswith(f"{six} is damaged (") and told.endswith(f"): {four} is taken instead\n")
+    assert second.step == 4
     second.fit()
     assert_equal(whole, second)
 
@@ -354,6 +357,37 @@ def test_a_non_finite_loss_stops_and_says_where(tmp_path, eagerly):
     with pytest.raises(TrainingFailed, match=r"loss is not a finite number at step 5 of 30.*learning_rate"):
         job.fit()
     assert not list((tmp_path / "run" / "checkpoints").glob("step-00000010*"))
+
+
+def test_weights_that_are_not_finite_replace_nothing_that_was_saved(tmp_path, eagerly):
+    job = tiny.trainer(tmp_path / "run", "simclr", steps=6, checkpoint_every=2)
+    kernel = job.method.encoder.columns.kernel
+
+    class Breaks(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if batch == 3:
+                kernel.assign(kernel * np.float32(np.nan))
+
+    job.callbacks.append(Breaks())
+    with pytest.raises(TrainingFailed, match="1 weights are not finite.*step-00000002.npz is still good"):
+        job.fit()
+    assert checkpoints.load_newest(job.run.checkpoints)[2]["step"] == 2
+
+
+def test_the_state_of_a_callback_that_is_damaged_is_named(tmp_path, eagerly):
+    job = tiny.trainer(tmp_path / "run", "simclr", steps=1)
+    job.fit()
+    path = job.last
+    arrays, state = checkpoints.load(path)
+
+    class Counts(keras.callbacks.Callback):
+        def set_state(self, state):
+            self.count = state["count"]
+
+    checkpoints.save(path, arrays, {**state, "callbacks": {"Counts": {}}})
+    job.callbacks.append(Counts())
+    with pytest.raises(UserError, match=r"step-00000001.npz is damaged .*its state of Counts: KeyError\('count'\)"):
+        job.resume()
 
 
 def test_the_encoder_stays_frozen_as_long_as_it_is_said(tmp_path):

@@ -276,12 +276,12 @@ def test_charset_and_model_card_are_beside_it(exported, reader):
     assert load_reader(str(exported)).charset == Recognizer.load(reader).charset
 
 
-@pytest.mark.parametrize("broken", ["card", "os.replace"])
+@pytest.mark.parametrize("broken", ["export.savedmodel.card", "files.os.replace"])
 def test_an_export_that_fails_says_so_and_leaves_nothing(reader, tmp_path, monkeypatch, capsys, broken):
     def fail(*_):
         raise OSError("no space left")
 
-    monkeypatch.setattr(f"seqclr.export.savedmodel.{broken}", fail)
+    monkeypatch.setattr(f"seqclr.{broken}", fail)
     assert cli.main(["export", "--model", str(reader), "--output", str(tmp_path / "export")]) == 1
     told = capsys.readouterr().err.splitlines()[-1]
     assert told.startswith("seqclr export: ") and "no space left" in told

@@ -1,0 +1,60 @@
+"""Folders that appear whole, made by one process at a time."""
+
+import os
+
+import pytest
+
+from seqclr import files
+from seqclr.errors import UserError
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_folder_appears_when_it_is_whole(tmp_path):
+    (tmp_path / "new.partial").mkdir()  # of one that was killed
+    (tmp_path / "new.partial" / "old.txt").touch()
+    (tmp_path / "new.lock").touch()
+    with files.whole_folder(tmp_path / "new") as beside:
+        (beside / "a.txt").write_text("a")
+        assert not (tmp_path / "new").exists()
+    assert names(tmp_path) == ["new"] and names(tmp_path / "new") == ["a.txt"]
+
+
+def test_the_second_of_two_is_refused_and_harms_nothing(tmp_path):
+    with files.whole_folder(tmp_path / "new") as beside:
+        (beside / "a.txt").write_text("a")
+        with (
+            pytest.raises(UserError, match="new is being written by another process"),
+            files.whole_folder(tmp_path / "new"),
+        ):
+            pass
+    with pytest.raises(UserError, match="new exists already"), files.whole_folder(tmp_path / "new"):
+        pass
+    assert names(tmp_path) == ["new"] and names(tmp_path / "new") == ["a.txt"]
+
+
+def test_nothing_is_left_of_one_that_failed(tmp_path):
+    with pytest.raises(ZeroDivisionError), files.whole_folder(tmp_path / "deep" / "new") as beside:
+        (beside / "a.txt").write_text("a")
+        raise ZeroDivisionError
+    assert names(tmp_path / "deep") == []
+
+
+def test_a_lock_file_that_was_removed_meanwhile_is_not_held(tmp_path, monkeypatch):
+    """Opened before the holder removes it, locked after: another may hold a file of that name by now."""
+    file, opened = tmp_path / "x.lock", []
+
+    def removes(path, mode):
+        stream = open(path, mode)
+        if not opened:
+            os.unlink(path)
+        opened.append(stream)
+        return stream
+
+    monkeypatch.setattr(files, "open", removes, raising=False)
+    lock = files.Lock(file, tmp_path)
+    assert len(opened) == 2 and opened[0].closed and file.exists()
+    lock.close()
+    assert not file.exists()

@@ -29,6 +29,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -216,6 +217,34 @@ def fuzz_styles(draw: Draw, folder: Path) -> None:
         synth.load_style(str(folder / "style.yaml"))
 
 
+STEPS = ["GaussianBlur", "Affine", "ToGray", "HueSaturationValue", "ToFloat", "Normalize", "CoarseDropout", "Resize",
+         "RandomCrop", "MixUp", "Compose", "Lambda", "TextImage", "Lines", "Strip", "GridDistortion"]  # fmt: skip
+ARGUMENTS = ["p", "blur_limit", "scale", "rotate", "height", "width", "num_steps", "distort_limit", "reference_data"]
+
+
+def fuzz_views(draw: Draw, folder: Path) -> None:
+    from seqclr.recipes import readable
+    from seqclr.recipes.views import Views, groups
+
+    numbers = st.lists(INTEGERS | st.floats(), max_size=2) | st.floats(0, 1) | VALUES
+    step = st.builds(
+        lambda name, more: {"name": name, **more},
+        st.sampled_from(STEPS) | VALUES,
+        st.dictionaries(st.sampled_from(ARGUMENTS) | TEXTS, numbers, max_size=2),
+    )
+    steps = draw(st.lists(step, max_size=2) | VALUES)
+    if draw(st.booleans()):
+        steps = {"groups": [{"count": draw(VALUES), "steps": steps, "size": draw(numbers)}]}
+    (folder / "views.yaml").write_bytes(dumped(draw, steps))
+    groups.cache_clear()
+    readable.check_views.cache_clear()
+    readable.check_readable.cache_clear()
+    with tolerated():
+        readable.check_all(str(folder / "views.yaml"), 16, 32, "stretch", draw(st.booleans()))
+        view = Views(str(folder / "views.yaml"))(np.full((16, 32, 3), 200, np.uint8), np.random.default_rng(0))
+        assert view.dtype == "uint8" and view.ndim == 3 and view.shape[2] == 3
+
+
 def fuzz_charsets(draw: Draw, folder: Path) -> None:
     known = {name: draw(VALUES) for name in ("characters", "case", "unknown")}
     data = {**known, **draw(st.dictionaries(TEXTS, VALUES, max_size=1))}
@@ -299,7 +328,16 @@ def _encoded(text: str) -> bytes:
 
 TARGETS = {
     function.__name__.removeprefix("fuzz_"): function
-    for function in (fuzz_images, fuzz_tables, fuzz_configs, fuzz_styles, fuzz_charsets, fuzz_packs, fuzz_lmdbs)
+    for function in (
+        fuzz_images,
+        fuzz_tables,
+        fuzz_configs,
+        fuzz_styles,
+        fuzz_views,
+        fuzz_charsets,
+        fuzz_packs,
+        fuzz_lmdbs,
+    )
 }
 
 

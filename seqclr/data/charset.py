@@ -93,7 +93,7 @@ class Charset:
     def load(cls, path: str | Path) -> Charset:
         try:
             return cls(**json.loads(Path(path).read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError, TypeError, RecursionError) as error:
             raise UserError(f"{path} is not a charset ({error}): it is written by finetune beside the model") from None
 
 

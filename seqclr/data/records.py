@@ -23,6 +23,7 @@ from seqclr.data import images, labels, lmdbs, shards
 from seqclr.errors import UserError
 
 TABLES = {".csv": ",", ".tsv": "\t", ".jsonl": None}
+LONGEST = 2**20  # characters of a line
 TABLE = "labels.csv"  # in a folder: of the images beside it, in its folder `images` and below
 SPLITS = {"train": "train", "test": "test", **dict.fromkeys(("validation", "valid", "val"), "validation")}
 HELD_OUT = ("test", "validation")  # not trained on unless they are asked for
@@ -452,18 +453,26 @@ def _opened(path: Path):
     """The lines of a file as they stand, without the byte order mark that spreadsheets write."""
     try:
         with open(path, newline="", encoding="utf-8-sig") as stream:
-            yield stream
+            yield _lines(path, stream)
     except UnicodeDecodeError:
         raise UserError(f"{path} is not UTF-8 text: save it as UTF-8") from None
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}): check the file and who may read it") from None
 
 
+def _lines(path: Path, stream) -> Iterator[str]:
+    """What has no line breaks, as a file with a hole, would fill the memory as one line."""
+    while line := stream.readline(LONGEST + 1):
+        if len(line) > LONGEST:
+            raise UserError(f"{path} has a line of more than {LONGEST} characters: it is no table and no text")
+        yield line
+
+
 def _csv_rows(path: Path, delimiter: str):
     """A CSV file quotes fields as RFC 4180 says; in a TSV file every character stands for itself."""
     how = {"quoting": csv.QUOTE_NONE} if delimiter == "\t" else {"strict": True}
-    with _opened(path) as stream:
-        reader = csv.DictReader(stream, delimiter=delimiter, **how)
+    with _opened(path) as lines:
+        reader = csv.DictReader(lines, delimiter=delimiter, **how)
         try:
             double = _twice(reader.fieldnames or ())
             if double:
@@ -480,8 +489,8 @@ def _twice(names: Iterable[str]) -> str | None:
 
 
 def _jsonl_rows(path: Path):
-    with _opened(path) as stream:
-        for number, line in enumerate(stream, 1):
+    with _opened(path) as lines:
+        for number, line in enumerate(lines, 1):
             if line.strip():
                 yield f"{path}, line {number}", _json_row(line)
 
@@ -536,8 +545,9 @@ def _folder(name: str, files: list[Path], pattern: str | None, disk: _Disk) -> I
                 yield Fault(str(file), reason)
         elif truth.is_file() and not disk.above(said):
             try:
-                with _opened(truth) as stream:
-                    text = stream.read().strip("\r\n")
+                images.check_bytes(truth.stat().st_size, str(truth))
+                with _opened(truth) as lines:
+                    text = "".join(lines).strip("\r\n")
                 yield _Said(said.image, dataclasses.replace(said.entry, text=text), str(truth))
             except UserError as error:
                 yield Fault(str(file), str(error))

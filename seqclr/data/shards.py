@@ -187,7 +187,7 @@ def _is_count(value: object) -> bool:
 
 
 def _are_names(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(name, str) for name in value)
+    return isinstance(value, list) and value != [] and all(isinstance(name, str) for name in value)
 
 
 def _are_facts(value: dict) -> bool:

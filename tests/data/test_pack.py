@@ -254,7 +254,7 @@ def test_a_shard_that_has_changed_is_found_by_check(packed, capsys):
 @pytest.mark.parametrize(
     "wrong",
     [{"shards": count} for count in (-1, 0, "3", 3.0, True, None, [], 10**9)]
-    + [{"sources": names} for names in ("one", ["one", 2], None, {"one": 1}, 7)]
+    + [{"sources": names} for names in ("one", ["one", 2], None, {"one": 1}, 7, [])]
     + [
         {"files": files}
         for files in (7, "abc", [{}] * 3, [None] * 3, [], [{"bytes": "1", "index": "", "digest": ""}] * 3)

@@ -308,6 +308,15 @@ def test_images_of_data_sets_below_a_folder_are_images_of_the_folder(folder):
     assert [Path(entry.file).name for entry in find_images([folder.parent])[0]] == ["a.png", "b.png", "c.png", "d.png"]
 
 
+@pytest.mark.parametrize("name", ["labels.csv", "list.tsv", "list.jsonl", "a.gt.txt"])
+def test_a_file_with_a_hole_does_not_fill_the_memory(tmp_path, name):
+    draw(tmp_path / "a.png")
+    write(tmp_path / name, "file,text\n")
+    os.truncate(tmp_path / name, 30 * 2**30)
+    with pytest.raises(UserError, match=f"{name} has (a line of more than 1048576 characters|32212254720 bytes)"):
+        find([tmp_path / name if name.startswith("list") else tmp_path])
+
+
 # LMDB
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import throughput_parts as parts
 
+from seqclr import cli
 from seqclr.config import PretrainConfig, resolve
 from seqclr.data import loader
 from seqclr.data.records import find_unlabelled
@@ -17,6 +18,7 @@ from seqclr.data.records import find_unlabelled
 
 def trainer(method: str, data: list[str], batch_size: int, steps: int, folder: str, clock):
     """A Trainer of the job, which ticks the clock after every step."""
+    cli.set_up()
     import keras
 
     from seqclr.engine import setup

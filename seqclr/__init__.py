@@ -1,12 +1,52 @@
-"""Self-supervised pretraining for text recognition, on TensorFlow and Keras 3."""
+"""Self-supervised pretraining for text recognition, on TensorFlow and Keras 3.
+
+    run = seqclr.pretrain("images/", method="simclr")
+    reader = seqclr.finetune("labelled/", pretrained=run)
+    reader.predict(["a.png"])
+
+The import is light: TensorFlow is imported when one of these names is first used.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from seqclr.api import (
+        Interrupted,
+        Prediction,
+        Reader,
+        Run,
+        TrainingFailed,
+        UserError,
+        finetune,
+        load,
+        load_encoder,
+        pretrain,
+        register,
+    )
 
 __version__ = "0.1.0"
+__all__ = [
+    "Interrupted",
+    "Prediction",
+    "Reader",
+    "Run",
+    "TrainingFailed",
+    "UserError",
+    "finetune",
+    "load",
+    "load_encoder",
+    "pretrain",
+    "register",
+]
 
-import logging
-import os
 
-# Said by every process that imports grain or TensorFlow, and nothing that a user could act on.
-logging.getLogger("absl").setLevel(logging.ERROR)
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-# Up to 1.4 times as fast on processors where TensorFlow would leave it off: those without instructions for networks.
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'seqclr' has no attribute '{name}'")
+    from seqclr import api
+
+    return getattr(api, name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import logging
 import os
 import signal
 import sys
@@ -12,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from seqclr import __version__, files
+from seqclr import __version__, files, messages
 from seqclr.engine import signals
 from seqclr.errors import UserError
 
@@ -44,8 +45,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if verb not in VERBS:
         print(f"seqclr: there is no verb '{verb}': {', '.join(VERBS)}", file=sys.stderr)
         return 2
+    set_up()
     try:
-        with signals.raising():
+        with signals.raising(), messages.on_console():
             return VERBS[verb](Parser(prog=f"seqclr {verb}", description=VERBS[verb].__doc__), argv[1:]) or 0
     except UserError as error:
         print(f"seqclr {verb}: {error}", file=sys.stderr)
@@ -62,6 +64,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:  # a full disk
         print(f"seqclr {verb}: {error}", file=sys.stderr)
         return 1
+
+
+def set_up() -> None:
+    """What a program sets for its whole process, before TensorFlow is imported."""
+    # Said by every process that imports grain or TensorFlow, and nothing that a user could act on.
+    logging.getLogger("absl").setLevel(logging.ERROR)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    # Up to 1.4 times as fast on processors where TensorFlow would leave it off: those without instructions for networks
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 
 def program(*argv: str) -> NoReturn:
@@ -96,18 +107,10 @@ def pretrain(parser: Parser, argv: list[str]) -> int:
     from seqclr.config import PretrainConfig
 
     with signals.leaving():
-        from seqclr.engine.pretrain import pretrain
+        from seqclr import api
+        from seqclr.engine.pretrain import method_of
 
-    args, values = _training_arguments(parser, argv, PretrainConfig, _method_of)
-    return _train(lambda: pretrain(_resolve(PretrainConfig, _method_of, values), args.output, args.resume), args)
-
-
-def _method_of(values: dict):
-    """The class of method that the values of a pretraining ask for."""
-    from seqclr.config import typed
-    from seqclr.methods import find_method
-
-    return find_method(typed("method", "str | None", values.get("method")) or "simclr")
+    return _train(api.pretrain, *_training_arguments(parser, argv, PretrainConfig, method_of))
 
 
 def finetune(parser: Parser, argv: list[str]) -> int:
@@ -116,25 +119,15 @@ def finetune(parser: Parser, argv: list[str]) -> int:
     from seqclr.config import FinetuneConfig
 
     with signals.leaving():
-        from seqclr.engine.setup import architecture_of
-        from seqclr.recognize import finetune as tuning
+        from seqclr import api
+        from seqclr.recognize.finetune import method_of
 
-    def method_of(values: dict):
-        return tuning.method_of(values.get("unlabelled"), values.get("distill"))
-
-    args, values = _training_arguments(parser, argv, FinetuneConfig, method_of)
-
-    def run():
-        pretrained = _resolve(FinetuneConfig, method_of, values).pretrained
-        built = architecture_of(pretrained) if pretrained else {}
-        return tuning.finetune(_resolve(FinetuneConfig, method_of, [built, *values]), args.output, args.resume)
-
-    return _train(run, args)
+    return _train(api.finetune, *_training_arguments(parser, argv, FinetuneConfig, method_of))
 
 
 def _training_arguments(parser: Parser, argv: list[str], base: type, method_of: Callable) -> tuple:
-    """Parsed arguments, and the configuration's values: of files, of flags, of `key=value` words, in this order."""
-    from seqclr.config import hint, load_yaml
+    """Parsed arguments, and the keys of the configuration: of flags, then of `key=value` words."""
+    from seqclr.config import hint, merged, settings
 
     parser.add_argument("--output", required=True, help="the run's folder; it must not exist, but for --resume")
     parser.add_argument("--resume", action="store_true", help="go on from the run's last checkpoint")
@@ -146,11 +139,10 @@ def _training_arguments(parser: Parser, argv: list[str], base: type, method_of: 
     # the method's own keys are options too, so the method must be known before all options are
     plain = [word for word in argv if word not in ("-h", "--help")]
     early, rest = parser.parse_known_args(["--output", "", *plain])  # required, but not for --help
-    saved = Path(early.output) / "config.yaml"
-    files = [_portable(load_yaml(saved))] if early.resume and saved.is_file() else []
-    files += [load_yaml(early.config)] if early.config else []
     words = [word for word in _words(early, rest) if "=" in word and not word.startswith("-")]
-    for field in dataclasses.fields(method_of(_merged([*files, _given(early), _pairs(words)]))):
+    keys = {**_given(early), **_pairs(words)}
+    values = settings(early.output if early.resume else None, early.config, keys)
+    for field in dataclasses.fields(method_of(merged(values))):
         _add_key(parser, field)
     args, rest = parser.parse_known_args(argv)
     words = _words(args, rest)
@@ -161,28 +153,15 @@ def _training_arguments(parser: Parser, argv: list[str], base: type, method_of: 
         if "=" not in word:
             parser.error(f"'{word}' is neither an option nor key=value")
     flags = _given(args)
-    for name in ("output", "resume", "config", "json"):
-        flags.pop(name, None)
     for name in LISTS & flags.keys():
         flags[name] = [word for word in flags[name] if word not in words]
-    values = [*files, flags, _pairs(words)]
-    if args.resume and saved.is_file():
-        _check_method(method_of, files[0], _merged(values), args.output)
-    return args, values
-
-
-def _check_method(method_of: Callable, past: dict, now: dict, output: str) -> None:
-    """Refuses another method for a run that is resumed before its keys are taken for those of that method."""
-    from seqclr.config import check_unchanged
-
-    if method_of(past) is not method_of(now):
-        for name in ("method", "unlabelled", "distill"):
-            check_unchanged(name, now.get(name), past.get(name), output)
-
-
-def _portable(saved: dict) -> dict:
-    """A saved configuration without the machines that it ran on: a run goes on wherever it is resumed."""
-    return {key: value for key, value in saved.items() if key not in ("workers", "worker")}
+    pairs = _pairs(words)
+    for name in ("output", "resume", "config", "callbacks"):
+        flags.pop(name, None)
+        if name in pairs:
+            raise UserError(f"the key '{name}' does not exist: {hint(name, flags)}")
+    flags.pop("json", None)
+    return args, {**flags, **pairs}
 
 
 def _words(args, rest: list[str]) -> list[str]:
@@ -202,10 +181,6 @@ def _pairs(words: list[str]) -> dict[str, str | None]:
 def _value(word):
     """What is given for a key: `null` takes away what a file or a default says."""
     return None if word == "null" else word
-
-
-def _merged(values: list[dict]) -> dict:
-    return {key: value for settings in values for key, value in settings.items()}
 
 
 def _add_key(parser: Parser, field: dataclasses.Field) -> None:
@@ -234,32 +209,26 @@ def _add_number(parser: Parser, flag: str, help: str, kind: str = "int", least=0
     parser.add_argument(flag, type=read, help=help + default, **form)
 
 
-def _resolve(base: type, method_of: Callable, values: list[dict]):
-    from seqclr.config import resolve
-
-    return resolve(base, method_of(_merged(values)), values)
-
-
-def _train(run: Callable, args) -> int:
+def _train(train: Callable, args, keys: dict) -> int:
     from seqclr.engine.cluster import leave
 
-    status = _trained(run, args)
+    status = _trained(lambda: train(output=args.output, resume=args.resume, config=args.config, **keys), args)
     leave(status)
     return status
 
 
-def _trained(run: Callable, args) -> int:
+def _trained(train: Callable, args) -> int:
     from seqclr.engine.trainer import Interrupted, TrainingFailed
 
     try:
-        logs = run()
+        run = train()
     except Interrupted as stopped:
         print(f"{stopped}; the same command with --resume goes on", file=sys.stderr)
         return 0 if stopped.number == signal.SIGTERM else 130
     except TrainingFailed as error:
         print(f"seqclr: {error}", file=sys.stderr)
         return 1
-    _report(logs, args.json)
+    _report(run.figures, args.json)
     print(args.output)
     return 0
 
@@ -323,7 +292,7 @@ def launch(parser: Parser, argv: list[str]) -> int:
 
 def show_task(parser: Parser, argv: list[str]) -> int:
     """draws what a method shows the network, and what it must answer"""
-    from seqclr.config import PretrainConfig, load_yaml
+    from seqclr.config import settings
 
     parser.add_argument("--method", help="as `seqclr methods` lists them (default: simclr)")
     parser.add_argument("--data", nargs="+", required=True, metavar="PATH", help="images, as for pretrain")
@@ -336,12 +305,12 @@ def show_task(parser: Parser, argv: list[str]) -> int:
         if "=" not in word or word.startswith("-"):
             parser.error(f"'{word}' is neither an option nor key=value")
     _import_tensorflow()
+    from seqclr.engine.pretrain import configure
     from seqclr.engine.show_task import show_task
 
-    values = [load_yaml(args.config)] if args.config else []
-    values += [{"data": [path for path in args.data if path not in words]}, _pairs(words)]
-    values += [{"method": args.method}] if args.method else []
-    show_task(_resolve(PretrainConfig, _method_of, values), args.output, args.images)
+    keys = {"data": [path for path in args.data if path not in words], **_pairs(words)}
+    keys |= {"method": args.method} if args.method else {}
+    show_task(configure(settings(None, args.config, keys)), args.output, args.images)
     print(args.output)
     return 0
 
@@ -360,9 +329,12 @@ def evaluate(parser: Parser, argv: list[str]) -> int:
     parser.add_argument("--json", type=_figures_file, help="write the figures to this file")
     args = _parse_with_limits(parser, argv)
     _import_tensorflow()
-    from seqclr.recognize.evaluate import evaluate
+    from seqclr import api
+    from seqclr.recognize.evaluate import table
 
-    figures = evaluate(args.model, args.data, args.split, args.label_pattern, args.beam, args.plots)
+    reader = api.load(args.model)
+    figures = reader.evaluate(args.data, args.split, args.label_pattern, args.beam, args.plots)
+    print(table(figures))
     _report(figures, args.json)
     return 0
 
@@ -474,7 +446,13 @@ def predict(parser: Parser, argv: list[str]) -> int:
     _import_tensorflow()
     from seqclr.recognize.evaluate import predict
 
-    rows, unread = predict(args.model, args.images, args.beam)
+    rows, unread = [], []
+    for found in predict(args.model, args.images, args.beam):
+        if isinstance(found, UserError):
+            unread.append(str(found))
+            continue
+        rows.append(found)
+        print(f"{found['file']}\t{found['text']}\t{found['confidence']:.4f}", flush=True)
     _report({"predictions": rows, "unread": unread}, args.json)
     for message in unread:
         print(f"seqclr predict: {message}", file=sys.stderr)
@@ -488,9 +466,9 @@ def export(parser: Parser, argv: list[str]) -> int:
     parser.add_argument("--format", choices=["savedmodel"], default="savedmodel")
     args = parser.parse_args(argv)
     _import_tensorflow()
-    from seqclr.export.savedmodel import export
+    from seqclr import api
 
-    export(args.model, args.output)
+    api.Reader(args.model).export(args.output)
     print(args.output)
     return 0
 

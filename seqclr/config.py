@@ -218,6 +218,19 @@ def resolve(base: type, method: type | None, values: Sequence[dict[str, Any]] = 
     return resolved
 
 
+def settings(resumed: str | Path | None, file: str | Path | None, keys: dict) -> list[dict]:
+    """The values of a run as `resolve` takes them: of the run that is resumed, less the machines that it ran on, of a
+    YAML file, and keys."""
+    saved = None if resumed is None else Path(resumed) / "config.yaml"
+    past = load_yaml(saved) if saved is not None and saved.is_file() else {}
+    here = {key: value for key, value in past.items() if key not in ("workers", "worker")}
+    return [here, {} if file is None else load_yaml(file), keys]
+
+
+def merged(values: Sequence[dict]) -> dict:
+    return {key: value for setting in values for key, value in setting.items()}
+
+
 def typed(name: str, kind: str, value: Any) -> Any:
     """The value of a key of a kind, as dataclasses write it: bool, int, float, str, `list[...]` of these, `... | None`.
 

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from seqclr.errors import UserError
+from seqclr.messages import warn
 
 if sys.platform == "win32":
     import msvcrt
@@ -98,7 +99,7 @@ class Lock:
                 if needed or error.errno in HELD:
                     self._stream.close()
                     raise UserError(f"{of} is being written by another process: wait for its end, or stop it") from None
-                print(f"{of} is on a disk without locks: let no other process write there", file=sys.stderr)
+                warn(f"{of} is on a disk without locks: let no other process write there")
             with contextlib.suppress(FileNotFoundError):  # one that held it may have removed it since it was opened
                 if os.path.samestat(os.fstat(self._stream.fileno()), os.stat(file)):
                     return

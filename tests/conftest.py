@@ -8,6 +8,7 @@ import pytest
 from seqclr import cli
 from seqclr.data import images, synth
 
+cli.set_up()  # before a test imports TensorFlow
 SMALL = ["--batch-size", "16", "--processes", "0", "--precision", "float32", "height=16", "width=64", "views=none"]
 
 

@@ -15,12 +15,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from seqclr.data import images, labels, lists, shards
 from seqclr.data.charset import FRAME_STRIDE, Charset, frames_needed, normalize
 from seqclr.data.records import HELD_OUT, Entry, survey
 from seqclr.errors import UserError
+from seqclr.messages import bar
 
 # kind of finding -> (what a report calls it, whether it hurts)
 KINDS = {
@@ -148,7 +148,7 @@ def _look_at_all(entries: list[Entry]) -> list[Look]:
     with warnings.catch_warnings(), ThreadPoolExecutor(os.cpu_count()) as pool:
         warnings.simplefilter("ignore")  # Pillow's, of odd EXIF tags and the like
         looks = pool.map(_look_at, entries)
-        return list(tqdm(looks, "check", len(entries), unit="img", leave=False, disable=len(entries) < 2000))
+        return list(bar(looks, "check", len(entries), unit="img", leave=False, disable=len(entries) < 2000))
 
 
 def _look_at(entry: Entry) -> Look:

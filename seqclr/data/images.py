@@ -87,12 +87,15 @@ def open_image(data: bytes, name: str) -> Image.Image:
         raise UserError(f"{name} is empty (0 bytes): remove it or fetch it again")
     with _decoding(name):
         image = Image.open(io.BytesIO(data), formats=FORMATS)
-    width, height = image.size
+    _check_sides(*image.size, name)
+    return image
+
+
+def _check_sides(width: int, height: int, name: str) -> None:
     if min(width, height) < MIN_SIDE or max(width, height) > MAX_SIDE:
         raise UserError(
             f"{name} is {width}x{height} pixels: what can be read has sides of {MIN_SIDE} to {MAX_SIDE}, so crop it"
         )
-    return image
 
 
 @contextlib.contextmanager
@@ -119,7 +122,10 @@ def decode(data: bytes, name: str = "image") -> np.ndarray:
     The first frame of an animation, turned as its EXIF says, transparency laid on white, 16 bits cut to 8.
     Raises UserError, naming `name`, for what is damaged, empty, no image, or of an absurd size.
     """
-    image = open_image(data, name)
+    return _decoded(open_image(data, name), name)
+
+
+def _decoded(image: Image.Image, name: str) -> np.ndarray:
     with _decoding(name):
         image.load()
         turn = TURNS.get(orientation(image))
@@ -150,6 +156,29 @@ def to_rgb(image: Image.Image) -> np.ndarray:
 def read(path: str | Path) -> np.ndarray:
     """`decode` of a file; a missing file is a UserError."""
     return decode(read_bytes(path), str(path))
+
+
+def as_pixels(image: str | os.PathLike | bytes | Image.Image | np.ndarray, name: str) -> np.ndarray:
+    """An image in any form as `uint8 [H, W, 3]`, RGB.
+
+    image: a path, the bytes of a file, a PIL image, or an array `uint8 [H, W]` or `[H, W, C]` of 1 (gray), 3 (RGB) or 4
+    (RGBA) channels. Raises UserError, naming the path or else `name`, for what is none of these or cannot be read.
+    """
+    if isinstance(image, str | os.PathLike):
+        return read(os.fspath(image))
+    if isinstance(image, bytes | bytearray | memoryview):
+        check_bytes(len(image), name)
+        return decode(bytes(image), name)
+    if isinstance(image, Image.Image):
+        _check_sides(*image.size, name)
+        return _decoded(image, name)
+    if not isinstance(image, np.ndarray):
+        raise UserError(f"{name} is of type {type(image).__name__}: give a path, bytes, a PIL image or an array")
+    if image.dtype != np.uint8 or image.ndim not in (2, 3) or image.shape[2:] not in ((), (1,), (3,), (4,)):
+        shape = f"{image.dtype} {list(image.shape)}"
+        raise UserError(f"{name} is an array {shape}: give uint8 [H, W] or [H, W, C], C of 1, 3 or 4, values 0 to 255")
+    _check_sides(image.shape[1], image.shape[0], name)
+    return to_rgb(Image.fromarray(image[..., 0] if image.shape[2:] == (1,) else image))
 
 
 def read_bytes(path: str | Path) -> bytes:

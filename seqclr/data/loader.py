@@ -10,7 +10,6 @@ import atexit
 import contextlib
 import functools
 import os
-import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Sequence
@@ -19,7 +18,6 @@ from pathlib import Path
 
 import grain.python as grain
 import numpy as np
-from tqdm import tqdm
 
 from seqclr import files
 from seqclr.data import images
@@ -27,6 +25,7 @@ from seqclr.data.order import Grouped
 from seqclr.data.records import Entry
 from seqclr.data.workers import Workers, told
 from seqclr.errors import UserError
+from seqclr.messages import bar, warn
 
 CACHE_BYTES = 2**30
 AHEAD = 1000  # entries that wait for the threads that read them: of a great heap all at once would fill the memory
@@ -57,7 +56,7 @@ class Fitted(Sequence):
         if not self.entries:
             raise UserError(f"no image can be read; the first: {self.skipped[0]}")
         for message in self.skipped:
-            print(f"skipped: {message}", file=sys.stderr)
+            warn(f"skipped: {message}")
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -127,7 +126,7 @@ class Fitted(Sequence):
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             parts = (entries[start : start + AHEAD] for start in range(0, len(entries), AHEAD))
             results = ((entry, *done) for part in parts for entry, done in zip(part, pool.map(attempt, part)))
-            for entry, result, error in tqdm(results, what, len(entries), unit="img", leave=False, disable=quiet):
+            for entry, result, error in bar(results, what, len(entries), unit="img", leave=False, disable=quiet):
                 if error is None:
                     yield entry, result
                 elif skip_bad:

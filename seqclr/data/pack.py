@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-
-from tqdm import tqdm
 
 from seqclr.data import images, shards
 from seqclr.data.records import Entry, find, survey
 from seqclr.errors import UserError
 from seqclr.files import check_new, whole_folder
+from seqclr.messages import bar, say, warn
 
 
 def pack(
@@ -36,11 +34,11 @@ def pack(
     with whole_folder(target) as beside:
         count = shards.write(beside, _readable(entries, sources, skipped), sources, shard_size)
         for message in skipped:
-            print(f"skipped: {message}", file=sys.stderr)
+            warn(f"skipped: {message}")
         if not count:
             raise UserError("no image can be opened, so nothing was packed: `seqclr check` says more")
     left_out = f", {len(skipped)} that cannot be opened were skipped" if skipped else ""
-    print(f"{count} images packed{left_out}", file=sys.stderr)
+    say(f"{count} images packed{left_out}")
 
 
 def _entries(paths: Sequence[str | Path], split: str | None, label_pattern: str | None) -> list[Entry]:
@@ -55,7 +53,7 @@ def _entries(paths: Sequence[str | Path], split: str | None, label_pattern: str 
 def _readable(entries: list[Entry], sources: list[str], skipped: list[str]) -> Iterator[tuple[shards.Row, bytes]]:
     """Rows and bytes of the images that can be opened; of each other one a message goes to `skipped`."""
     numbers = {source: number for number, source in enumerate(sources)}
-    for entry in tqdm(entries, "pack", unit="img", leave=False, disable=len(entries) < 2000):
+    for entry in bar(entries, "pack", unit="img", leave=False, disable=len(entries) < 2000):
         try:
             data = entry.read_bytes()
             images.open_image(data, entry.name)

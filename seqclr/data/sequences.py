@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from seqclr.data import images
 from seqclr.data.loader import Fitted
 from seqclr.data.records import Entry
 from seqclr.errors import UserError
+from seqclr.messages import warn
 
 
 def expand(entries: Sequence[Entry]) -> list[Entry]:
@@ -33,7 +33,7 @@ def expand(entries: Sequence[Entry]) -> list[Entry]:
     if skipped and not frames:
         raise UserError(f"no image can be read; the first: {skipped[0]}")
     for message in skipped:
-        print(f"skipped: {message}", file=sys.stderr)
+        warn(f"skipped: {message}")
     return frames
 
 
@@ -59,7 +59,7 @@ class Sequences(Sequence):
             )
         if len(self.places) < len(groups):
             few = len(groups) - len(self.places)
-            print(f"left out: {few} sequence(s) of fewer than {shortest} frames", file=sys.stderr)
+            warn(f"left out: {few} sequence(s) of fewer than {shortest} frames")
         self.entries = [fitted.entries[places[0]] for places in self.places]
 
     def __len__(self) -> int:

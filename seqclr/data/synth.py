@@ -21,10 +21,10 @@ from typing import IO, NamedTuple
 import captcha.image
 import numpy as np
 from PIL import Image, ImageColor, ImageDraw, ImageFilter, ImageFont, ImageOps
-from tqdm import tqdm
 
 from seqclr.config import read_yaml, typed
 from seqclr.errors import UserError
+from seqclr.messages import bar
 
 PRESETS = Path(__file__).parent / "styles"
 LABELLED, UNLABELLED = 0, 1  # the parts of a folder; their pages come from different random streams
@@ -560,18 +560,18 @@ def generate(
         _check(look, style)
     root = _new_folder(output)
 
-    with tqdm(total=count + unlabelled, unit="page", disable=not progress) as bar:
+    with bar(total=count + unlabelled, unit="image", disable=not progress) as drawn:
         partial = root / "labels.csv.partial"
         with _opened(partial) as file:
             rows = csv.writer(file, lineterminator="\n")
             rows.writerow(["file", "text", "split"])
             for index, (name, text) in enumerate(_write_pages(root / "images", look, seed, LABELLED, count)):
                 rows.writerow([name, text, "train" if index < count - test else "test"])
-                bar.update()
+                drawn.update()
         partial.replace(root / "labels.csv")
         if unlabelled:
             for _ in _write_pages(root / "unlabelled", look, seed, UNLABELLED, unlabelled):
-                bar.update()
+                drawn.update()
 
 
 def _new_folder(output: str | os.PathLike) -> Path:

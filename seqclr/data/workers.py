@@ -16,6 +16,7 @@ import signal
 import sys
 import threading
 import traceback
+import types
 import weakref
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -106,11 +107,25 @@ def _block() -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
 
 
+@contextlib.contextmanager
+def _without_main() -> Iterator[None]:
+    """A process that starts within it does not import the program again: that may be a script that trains as soon as it
+    is imported, and would import TensorFlow."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+
+
 def _start(lines: list[Line], content: bytes, first: int, step: int) -> None:
     context = multiprocessing.get_context("spawn")  # a fork would inherit locks of threads that it lacks
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(target=_work, args=(theirs, content, first, step), daemon=True)
-    process.start()
+    needs_main = b"__main__" in content  # a transform that is defined there
+    with contextlib.nullcontext() if needs_main else _without_main():
+        process.start()
     theirs.close()  # or our end would never see theirs close
     batches: queue.Queue = queue.Queue(AHEAD)
     reader = threading.Thread(target=_read, args=(ours, batches), daemon=True)

@@ -9,12 +9,12 @@ from pathlib import Path
 import keras
 import numpy as np
 import tensorflow as tf
-from tqdm import tqdm
 
 from seqclr import files
 from seqclr.data.loader import as_batch
 from seqclr.engine.run import Run
 from seqclr.errors import UserError
+from seqclr.messages import FIGURES
 from seqclr.methods.base import Method
 from seqclr.recipes.sheet import sheet
 
@@ -56,7 +56,7 @@ class Report(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         logs = ordered(logs)
-        tqdm.write("  ".join(f"{name} {logs[name]:.4g}" for name in grouped(logs)["metrics"]))
+        FIGURES.info("  ".join(f"{name} {logs[name]:.4g}" for name in grouped(logs)["metrics"]))
 
 
 class Metrics(keras.callbacks.Callback):

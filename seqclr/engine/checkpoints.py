@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy as np
 
 from seqclr import files
 from seqclr.errors import UserError
+from seqclr.messages import warn
 
 STATE = "state.json"
 
@@ -67,7 +67,7 @@ def not_finite(arrays: dict[str, np.ndarray]) -> list[str]:
 def load_newest(folder: Path) -> tuple[Path, dict[str, np.ndarray], dict] | None:
     """The newest checkpoint by step that is whole: its path, arrays and state; None where there is none.
 
-    Newer ones that are damaged are named on stderr. Raises UserError where all are damaged.
+    Newer ones that are damaged are named in a warning. Raises UserError where all are damaged.
     """
     damaged: list[tuple[Path, str]] = []
     for path in reversed(steps(folder)):
@@ -77,7 +77,7 @@ def load_newest(folder: Path) -> tuple[Path, dict[str, np.ndarray], dict] | None
             damaged.append((path, error.reason))
             continue
         for other, reason in damaged:
-            print(f"{other} is damaged ({reason}): {path} is taken instead", file=sys.stderr)
+            warn(f"{other} is damaged ({reason}): {path} is taken instead")
         return path, *loaded
     if damaged:
         named = ", ".join(str(path) for path, _ in damaged)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
-from tqdm import tqdm
 
 from seqclr.data.loader import as_batch
+from seqclr.messages import warn
 from seqclr.methods.base import Instances, Method, TwoViewMethod, stacked
 from seqclr.recipes.text import MultiCrop
 
@@ -114,7 +113,7 @@ class Monitors(keras.callbacks.Callback):
         for name in names:
             if name not in self.told:
                 self.told.append(name)
-                tqdm.write(f"{name}: {FAULTS[name].text.format(**now)}", file=sys.stderr)
+                warn(f"{name}: {FAULTS[name].text.format(**now)}")
         return names
 
     def get_state(self) -> dict:

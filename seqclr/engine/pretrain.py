@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import keras
+
 from seqclr import config as configuration
+from seqclr.config import PretrainConfig
 from seqclr.data.loader import Fitted
 from seqclr.data.records import find_unlabelled
 from seqclr.data.sequences import expand
@@ -10,17 +15,32 @@ from seqclr.engine import callbacks, setup
 from seqclr.engine.monitors import Monitors
 from seqclr.engine.trainer import Trainer
 from seqclr.errors import UserError
+from seqclr.messages import say, warn
 from seqclr.methods import find_method
 from seqclr.methods.base import Method
+from seqclr.nn.policy import kept_policy
 from seqclr.probe.probing import Probing, find_rows
 
 
-def pretrain(config, output: str, resume: bool = False) -> dict[str, float]:
+def method_of(values: dict) -> type[Method]:
+    """The class of method that the values of a pretraining ask for."""
+    return find_method(configuration.typed("method", "str | None", values.get("method")) or "simclr")
+
+
+def configure(values: Sequence[dict]):
+    """The resolved PretrainConfig of some values, a later one over an earlier."""
+    return configuration.resolve(PretrainConfig, method_of(configuration.merged(values)), values)
+
+
+@kept_policy()
+def pretrain(
+    config, output: str, resume: bool = False, watching: Sequence[keras.callbacks.Callback] = ()
+) -> dict[str, float]:
     """Trains the method that `config` (a resolved PretrainConfig) names, and returns the last figures.
 
     Rows of split `test` and `validation` are left out. With `probe`, labelled data, the checkpoint whose frozen encoder
     is probed best is kept as the best. An image that cannot be read is reported, skipped and counted at the end.
-    Raises UserError before anything is written if an argument or the data are wrong.
+    watching: more callbacks. Raises UserError before anything is written if an argument or the data are wrong.
     """
     cls = find_method(config.method)
     setup.check(config, cls)
@@ -41,7 +61,8 @@ def pretrain(config, output: str, resume: bool = False) -> dict[str, float]:
             method.critic = setup.make_critic(method.perceptual, config)
     loader = setup.make_loader(records, recipe, config, place, config.same_source)
     probing = [Probing(rows, method, config.probe_every)] if rows and place.chief else []
-    watching = [Monitors(method, fitted, config.views, config.seed), *probing, *callbacks.standard(run, config)]
+    first = [Monitors(method, fitted, config.views, config.seed), *probing, *callbacks.standard(run, config)]
+    watching = [*first, *watching]
     if cls.answers is not Method.answers:
         watching.append(callbacks.Drawings(run, method, records, config.views))
     try:
@@ -57,9 +78,9 @@ def pretrain(config, output: str, resume: bool = False) -> dict[str, float]:
             if method.charset is not None:
                 method.charset.save(run.charset_file)
             sources = len({entry.source for entry in fitted.entries})
-            setup.say(f"{len(fitted)} images, {sources} source(s); {setup.devices(strategy)}")
+            say(f"{len(fitted)} images, {sources} source(s); {setup.devices(strategy)}")
             if method.chance is not None:
-                setup.say(f"guessing has an accuracy of {method.chance:.3g}")
+                say(f"guessing has an accuracy of {method.chance:.3g}")
         logs = trainer.fit()
     except UserError:  # that only a step has shown
         if place.chief and not resume:
@@ -72,10 +93,10 @@ def pretrain(config, output: str, resume: bool = False) -> dict[str, float]:
         if hasattr(recipe, "close"):
             recipe.close()
         if fitted.skipped:
-            setup.say(f"{len(fitted.skipped)} image(s) that cannot be read were skipped")
+            warn(f"{len(fitted.skipped)} image(s) that cannot be read were skipped")
     for probe in probing:
         if probe.best_step:  # 0 where a run that was at its end is resumed with a probe
             measure = rows.measures[0]
-            setup.say(f"best probe ({rows.kind}): {measure} {probe.best:.4f} at step {probe.best_step}")
+            say(f"best probe ({rows.kind}): {measure} {probe.best:.4f} at step {probe.best_step}")
             logs |= {f"best_probe_{measure}": probe.best, "best_probe_step": probe.best_step}
     return logs

@@ -6,8 +6,7 @@ import contextlib
 import dataclasses
 import math
 import os
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import keras
@@ -25,10 +24,12 @@ from seqclr.engine.cluster import ALONE, Place, choose_strategy, find_place
 from seqclr.engine.precision import set_precision
 from seqclr.engine.run import ARCHITECTURE, Run
 from seqclr.errors import UserError
+from seqclr.messages import say, warn
 from seqclr.methods.base import Method
 from seqclr.nn.blocks import LAB
 from seqclr.nn.encoders import SIZES, build_encoder
 from seqclr.nn.image_encoders import IMAGE_ENCODERS, NO_PADDING
+from seqclr.nn.policy import kept_policy
 from seqclr.recipes.readable import check_all
 
 PIXEL = 500  # bytes that a pixel of a batch takes in the training of `tiny`, the smallest of lines, as measured
@@ -40,10 +41,6 @@ RESUMABLE = frozenset(
     precision deterministic processes workers worker steps_per_execution checkpoint_every profile tensorboard
     max_bytes max_pixels max_frames""".split()
 )
-
-
-def say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 def check(config, method: type[Method]) -> None:
@@ -135,6 +132,15 @@ def find_run(config, output: str, resume: bool) -> tuple[Run, Place]:
     return Run.check_free(output).check_unclaimed() if place.chief else Run(output), place
 
 
+def check_method(method_of: Callable[[dict], type[Method]], values: Sequence[dict], folder: str | Path) -> None:
+    """Raises UserError where a run that is resumed, whose values come first, is given another method, before its keys
+    are taken for those of that method."""
+    past, now = values[0], configuration.merged(values)
+    if method_of(past) is not method_of(now):
+        for name in ("method", "unlabelled", "distill"):
+            configuration.check_unchanged(name, now.get(name), past.get(name), folder)
+
+
 def check_resumable(run: Run, config) -> None:
     """Raises UserError for a key in which a run cannot go on otherwise than it was begun: of what its weights are, what
     they learn, and from which rows in which order."""
@@ -146,7 +152,7 @@ def check_resumable(run: Run, config) -> None:
         elif field.name not in RESUMABLE:
             configuration.check_unchanged(field.name, now, getattr(past, field.name), run.folder)
     if newer:
-        say(f"{run.folder} is older than {', '.join(f'{name}={now}' for name, now in newer.items())}")
+        warn(f"{run.folder} is older than {', '.join(f'{name}={now}' for name, now in newer.items())}")
 
 
 def begin(config, place: Place = ALONE) -> tf.distribute.Strategy:
@@ -174,7 +180,7 @@ def devices(strategy: tf.distribute.Strategy) -> str:
     return f"{strategy.num_replicas_in_sync} {kind} device(s), {keras.mixed_precision.dtype_policy().name}"
 
 
-def make_encoder(config, weights_of: str | None) -> keras.Model:
+def make_encoder(config, weights_of: str | Path | None) -> keras.Model:
     """The encoder of a configuration, with the weights of another run where one is named."""
     encoder = build_encoder(config.encoder, config.height, config.width, config.positions, config.dropout)
     if weights_of is not None:
@@ -182,6 +188,14 @@ def make_encoder(config, weights_of: str | None) -> keras.Model:
         checkpoints.restore({"encoder": encoder}, arrays, path)
         say(f"encoder from {path}")
     return encoder
+
+
+@kept_policy()
+def load_encoder(folder: str | Path) -> keras.Model:
+    """The encoder of a run, in float32."""
+    config = Run.open(folder).config()
+    set_precision("float32")
+    return make_encoder(config, folder)
 
 
 def make_critic(folder: str, config) -> Callable:

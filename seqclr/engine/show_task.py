@@ -13,11 +13,13 @@ from seqclr.data.sequences import expand
 from seqclr.engine import setup
 from seqclr.files import check_new
 from seqclr.methods import find_method
+from seqclr.nn.policy import kept_policy
 from seqclr.recipes.sheet import sheet
 
 LOOKED_AT = 500  # images, of a set that has no sequences: read in a moment, and enough for a method to go by
 
 
+@kept_policy()
 def show_task(config, output: str, count: int = 8) -> None:
     """Draws a row for each of so many examples as the recipe of `config`, a resolved PretrainConfig, makes them.
 

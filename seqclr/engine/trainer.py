@@ -9,7 +9,6 @@ from pathlib import Path
 import keras
 import numpy as np
 import tensorflow as tf
-from tqdm import tqdm
 
 from seqclr.data.loader import in_order
 from seqclr.data.workers import LoaderFailed
@@ -18,6 +17,7 @@ from seqclr.engine.cluster import ALONE, LOST, Agreement, Place
 from seqclr.engine.run import Run
 from seqclr.errors import UserError
 from seqclr.files import NotWritten
+from seqclr.messages import bar
 from seqclr.methods.base import Method
 
 KEEP = 2  # checkpoints of the last steps
@@ -210,7 +210,7 @@ class Trainer:
         callbacks.on_train_begin()
         if stop := self._stop(seen, False):
             raise Interrupted(f"stopped at step {self.step} of {self.total}: nothing was new", stop)
-        bar = tqdm(
+        progress = bar(
             total=self.total * self.config.batch_size,
             initial=self.step * self.config.batch_size,
             unit="img",
@@ -219,7 +219,7 @@ class Trainer:
             mininterval=1.0,
             disable=not self.place.chief,
         )
-        with bar:
+        with progress:
             while self.step < self.total and not self.model.stop_training:
                 if self.step % self.round == 0:
                     callbacks.on_epoch_begin(self.step // self.round)
@@ -236,8 +236,8 @@ class Trainer:
                 save = end or stop or self.step % self._every == 0
                 if save or tenth:
                     loss = self._check(max(10, self.step - before))
-                    bar.set_description(f"step {self.step}/{self.total}, loss {loss:.3f}", refresh=False)
-                bar.update((self.step - before) * self.config.batch_size)
+                    progress.set_description(f"step {self.step}/{self.total}, loss {loss:.3f}", refresh=False)
+                progress.update((self.step - before) * self.config.batch_size)
                 if end:
                     self.logs, self.pending = self._mean(), []
                     callbacks.on_epoch_end((self.step - 1) // self.round, self.logs)

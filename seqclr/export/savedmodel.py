@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -193,6 +194,7 @@ class Exported:
         if not (folder / "charset.json").is_file():
             raise UserError(f"{folder} has no charset.json: it is not an export of ours")
         check_name(folder)
+        self.folder = folder
         self.charset = Charset.load(folder / "charset.json")
         try:
             self._model = tf.saved_model.load(str(folder))  # kept: the signature does not hold its variables
@@ -204,10 +206,17 @@ class Exported:
 
     def read(self, entries: Sequence[Entry], beam: int = 1, batch_size: int = 64) -> Iterator[tuple[str, float]]:
         """Text and confidence of each image, in order. Raises UserError for one that cannot be read."""
-        for start in range(0, len(entries), batch_size):
-            chunk = entries[start : start + batch_size]
-            data = [as_bmp(images.decode(entry.read_bytes(), entry.name)) for entry in chunk]
-            result = self._serve(image_bytes=tf.constant(data))
+        return self.read_pixels((images.decode(entry.read_bytes(), entry.name) for entry in entries), beam, batch_size)
+
+    def read_pixels(
+        self, pictures: Iterable[np.ndarray], beam: int = 1, batch_size: int = 64
+    ) -> Iterator[tuple[str, float]]:
+        """Text and confidence of each of some images `uint8 [H, W, 3]`."""
+        if beam != 1:
+            raise UserError(f"beam {beam}: {self.folder} is an export and decodes greedily: take the run")
+        data = map(as_bmp, pictures)
+        while chunk := list(itertools.islice(data, batch_size)):
+            result = self._serve(image_bytes=tf.constant(chunk))
             for text, confidence in zip(result["text"].numpy(), result["confidence"].numpy()):
                 yield text.decode(), float(confidence)
 

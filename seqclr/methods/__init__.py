@@ -1,4 +1,7 @@
-"""The methods by name. A new one is a file here and a line below."""
+"""The methods by name. A new one is a file here and a line below, or a class anywhere that is registered."""
+
+from collections.abc import Callable
+from typing import TypeVar
 
 from seqclr.errors import UserError
 from seqclr.methods.autoencoder import Autoencoder
@@ -44,6 +47,7 @@ from seqclr.methods.swav import SwAV
 from seqclr.methods.vicreg import VICReg
 from seqclr.methods.w_mse import WMSE
 
+Registered = TypeVar("Registered", bound=Method)
 METHODS: dict[str, type[Method]] = {
     "autoencoder": Autoencoder,
     "barlow_twins": BarlowTwins,
@@ -88,6 +92,27 @@ METHODS: dict[str, type[Method]] = {
     "vicreg": VICReg,
     "w_mse": WMSE,
 }
+
+
+def register(
+    name: str, *, paper: str = "", negatives: str = "", stores: str = ""
+) -> Callable[[type[Registered]], type[Registered]]:
+    """A decorator that adds a class of method to those that `method=NAME` finds.
+
+    paper: authors, year and arXiv number, as "Chen et al. 2020, arXiv:2002.05709". negatives: what an instance is
+    contrasted with. stores: what is kept beside networks, such as "a queue"; all three are shown in the table of
+    methods. Raises UserError for a name that is taken by another class.
+    """
+
+    def add(cls: type[Registered]) -> type[Registered]:
+        held = METHODS.get(name)
+        if held is not None and (held.__module__, held.__qualname__) != (cls.__module__, cls.__qualname__):
+            raise UserError(f"method '{name}' is registered already, as {held.__name__}: choose another name")
+        cls.paper, cls.repels, cls.stores = paper, negatives, stores
+        METHODS[name] = cls
+        return cls
+
+    return add
 
 
 def find_method(name: str) -> type[Method]:

@@ -47,6 +47,7 @@ class Method(abc.ABC):
     animated: ClassVar[bool] = False  # whether every frame of an animation is an image, not the first alone
     needs_halves: ClassVar[str | None] = None  # why it needs one of two halves, where it does
     infinite: ClassVar[str | None] = None  # what an infinite loss says of its data, where it does
+    paper: ClassVar[str] = ""  # authors, year and arXiv number, where the docstring does not begin with them
     repels: ClassVar[str] = ""  # what its instances are told from, for the table of methods
     stores: ClassVar[str] = ""  # what it keeps beside networks, for the same
     charset: ClassVar[Charset | None] = None  # what it reads, where it does: such a run can be evaluated and read with

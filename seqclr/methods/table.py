@@ -33,8 +33,10 @@ def table() -> str:
 
 
 def paper(cls: type[Method]) -> str:
-    """The first of its docstring: authors, year and arXiv number, which an old paper may be without."""
-    name, text = r"((?:van den )?[A-Z]\w+(?: et al\.| & \w+) \d{4})", " ".join(inspect.getdoc(cls).split())
+    """That of its registration, or the first of its docstring: authors, year and arXiv number, which an old paper may
+    be without."""
+    name = r"((?:van den )?[A-Z]\w+(?: et al\.| & \w+) \d{4})"
+    text = " ".join((cls.paper or inspect.getdoc(cls) or "").split())
     if plain := re.match(name + r"\.", text):
         return plain[1]
     found = re.search(name + r"\b[^:]*?arXiv:(\d{4}\.\d{4,5})", text)

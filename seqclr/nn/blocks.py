@@ -3,13 +3,52 @@
 from __future__ import annotations
 
 import keras
+import tensorflow as tf
 from keras import layers, ops
 
 from seqclr.nn.norm import batch_norm
+from seqclr.nn.policy import kept_policy
 
 LAB = "_lab"  # ends the names of encoders of two halves
+serializable = keras.saving.register_keras_serializable(package="seqclr")
 
 
+class Encoder(keras.Model):
+    """Images of one size to frames; Keras saves it (`encoder.save("encoder.keras")`) and loads it.
+
+    Call: images `uint8 [B, height, width, 3]`, RGB, to features `[B, T, dim]` and a mask `bool [B, T]` or None.
+    `keras.saving.load_model` finds the class once `seqclr.nn.encoders` is imported.
+
+    lines: whether it is of text lines. grid: rows and columns of an image that the CNN's frames stand for.
+    """
+
+    lines = False
+
+    def __init__(self, height: int, width: int, **kwargs):
+        super().__init__(**kwargs)
+        self.height, self.width = height, width
+
+    def make_weights(self) -> None:
+        """Makes all variables; sets `grid`."""
+        image = tf.zeros((1, self.height, self.width, 3), tf.uint8)
+        frames, _ = self(image)
+        self.grid = (1, frames.shape[1]) if self.lines else tuple(self.map(image).shape[1:3])
+
+    @classmethod
+    def from_config(cls, config):
+        """Of the configuration's dtype policy in all parts, whatever that of the process is."""
+        config = keras.saving.deserialize_keras_object(config)
+        with kept_policy():
+            keras.mixed_precision.set_dtype_policy(config["dtype"])
+            encoder = cls(**config)
+            encoder.make_weights()
+        return encoder
+
+    def build_from_config(self, config):
+        """Nothing is left to build."""
+
+
+@serializable
 def scaled(images):
     """Images `uint8 [B, H, W, 3]` as floats of -1 to 1."""
     return ops.cast(images, "float32") / 127.5 - 1.0
@@ -28,6 +67,7 @@ def hide(x, valid):
     return x if valid is None else x * ops.cast(valid, x.dtype)[:, None, :, None]
 
 
+@serializable
 class ConvNorm(layers.Layer):
     """Convolution without bias and batch norm, both blind to padding; ReLU unless told otherwise."""
 
@@ -44,6 +84,7 @@ class ConvNorm(layers.Layer):
         return ops.relu(x) if self.activation else x
 
 
+@serializable
 class Residual(layers.Layer):
     """Two 3x3 convolutions and a shortcut."""
 
@@ -71,6 +112,7 @@ class Residual(layers.Layer):
         return column_mask(widths, columns, stride), after
 
 
+@serializable
 class Positions(layers.Layer):
     """What tells a frame its place: nothing, a convolution over its neighbours, sines, or a learned table."""
 
@@ -105,6 +147,7 @@ def sines(frames: int, dim: int):
     return ops.concatenate([ops.sin(angle), ops.cos(angle)], axis=1)
 
 
+@serializable
 class Dropout(layers.Layer):
     """As Keras', with a random state at a rate of 0 too, so that weights fit a network of any rate."""
 
@@ -116,6 +159,7 @@ class Dropout(layers.Layer):
         return keras.random.dropout(x, self.rate, seed=self.random) if training and self.rate else x
 
 
+@serializable
 class TransformerBlock(layers.Layer):
     """Pre-norm self-attention and MLP. GELU is the tanh form: the exact one cannot be exported to ONNX."""
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -54,11 +55,13 @@ def tint(images) -> tf.Tensor:
     return rgb(lab(images) * [0, 1, 1] + [65, 0, 0])
 
 
+@keras.saving.register_keras_serializable(package="seqclr")
 def lightness(images) -> tf.Tensor:
     """L of images alone, of -1 to 1, `[..., 1]`."""
     return lab(images)[..., :1] / 50 - 1
 
 
+@keras.saving.register_keras_serializable(package="seqclr")
 def colour(images) -> tf.Tensor:
     """a and b of images alone, of about -1 to 1, `[..., 2]`."""
     return lab(images)[..., 1:] / 110

@@ -10,11 +10,20 @@ import dataclasses
 import functools
 
 import keras
-import tensorflow as tf
 from keras import layers, ops
 
 from seqclr.errors import UserError
-from seqclr.nn.blocks import LAB, ConvNorm, Positions, Residual, TransformerBlock, column_mask, scaled
+from seqclr.nn.blocks import (
+    LAB,
+    ConvNorm,
+    Encoder,
+    Positions,
+    Residual,
+    TransformerBlock,
+    column_mask,
+    scaled,
+    serializable,
+)
 from seqclr.nn.colours import colour, lightness
 from seqclr.nn.image_encoders import IMAGE_ENCODERS, ImageEncoder
 
@@ -45,9 +54,8 @@ SIZES = {
 SIZES |= {f"{name}{LAB}": size.half() for name, size in SIZES.items()}  # a half
 
 
-def build_encoder(name: str, height: int, width: int, positions: str, dropout: float = 0.1) -> keras.Model:
-    """The encoder of that name, built; `lines` tells whether it is of lines, `grid` the rows and columns of the page
-    that the CNN's frames stand for.
+def build_encoder(name: str, height: int, width: int, positions: str, dropout: float = 0.1) -> Encoder:
+    """The encoder of that name, built, of images of this size.
 
     positions: of text encoders. Raises UserError for an unknown name or a size that leaves no frame.
     """
@@ -57,23 +65,20 @@ def build_encoder(name: str, height: int, width: int, positions: str, dropout: f
         raise UserError(f"positions '{positions}' is not known: {', '.join(POSITIONS)}")
     if height < 8 or width < 8:
         raise UserError(f"height {height} and width {width}: at least 8 each, or nothing is left after the CNN")
-    page = tf.zeros((1, height, width, 3), tf.uint8)
     if name in SIZES:
-        make = functools.partial(TextEncoder, SIZES[name], positions, dropout)
+        make = functools.partial(TextEncoder, SIZES[name], positions, dropout, height, width)
     else:
         make = functools.partial(ImageEncoder, name, height, width, dropout)
     if name.endswith(LAB):
         encoder = Halves(make(sees=lightness, name="light"), make(sees=colour, name="colour"), name="encoder")
     else:
         encoder = make(name="encoder")
-    frames, _ = encoder(page)
-    encoder.lines = name in SIZES
-    encoder.grid = (1, frames.shape[1]) if encoder.lines else tuple(encoder.map(page).shape[1:3])
-    encoder.height, encoder.width = height, width
+    encoder.make_weights()
     return encoder
 
 
-class TextEncoder(keras.Model):
+@serializable
+class TextEncoder(Encoder):
     """CNN over the page, columns to frames, Transformer over the frames.
 
     Call: images `uint8 [B, H, W, 3]`, `widths int32 [B]` (filled columns; None: all) to features `[B, ceil(W/4), D]`
@@ -83,10 +88,12 @@ class TextEncoder(keras.Model):
     """
 
     STRIDE = 4  # columns of the page that one frame stands for
+    lines = True
 
-    def __init__(self, size: Size, positions: str, dropout: float, sees=scaled, **kwargs):
-        super().__init__(**kwargs)
-        self.sees = sees
+    def __init__(self, size: Size, positions: str, dropout: float, height: int, width: int, sees=scaled, **kwargs):
+        super().__init__(height, width, **kwargs)
+        size = Size(**size) if isinstance(size, dict) else size  # as `get_config` gives it
+        self.size, self.kind, self.dropout, self.sees = size, positions, dropout, sees
         stem, first, second = size.channels
         self.stem = ConvNorm(stem, 3, strides=2, name="stem")
         self.blocks = [
@@ -101,6 +108,11 @@ class TextEncoder(keras.Model):
         self.transformer = [TransformerBlock(size.heads, dropout, name=f"transformer{i}") for i in range(size.depth)]
         self.norm = layers.LayerNormalization(epsilon=1e-6, name="norm")
         self.dim = size.dim
+
+    def get_config(self):
+        sees = keras.saving.serialize_keras_object(self.sees)
+        own = {"size": dataclasses.asdict(self.size), "positions": self.kind, "dropout": self.dropout, "sees": sees}
+        return {**super().get_config(), **own, "height": self.height, "width": self.width}
 
     def call(self, images, widths=None, training=False, layer="transformer"):
         x = ops.cast(self.sees(images), self.compute_dtype)
@@ -121,7 +133,8 @@ class TextEncoder(keras.Model):
         return ((columns, x) if layer == "pair" else x), mask
 
 
-class Halves(keras.Model):
+@serializable
+class Halves(Encoder):
     """Two encoders of half the width, the one of lightness, the other of colour, a and b of CIE Lab; their features
     side by side. Zhang et al. 2017 (split-brain autoencoders), arXiv:1611.09842.
 
@@ -130,9 +143,13 @@ class Halves(keras.Model):
 
     STRIDE = TextEncoder.STRIDE  # of lines
 
-    def __init__(self, light: keras.Model, colour: keras.Model, **kwargs):
-        super().__init__(**kwargs)
-        self.halves, self.dim = [light, colour], light.dim + colour.dim
+    def __init__(self, light: Encoder, colour: Encoder, **kwargs):
+        super().__init__(light.height, light.width, **kwargs)
+        self.halves, self.dim, self.lines = [light, colour], light.dim + colour.dim, light.lines
+
+    def get_config(self):
+        light, colour = map(keras.saving.serialize_keras_object, self.halves)
+        return {**super().get_config(), "light": light, "colour": colour}
 
     def call(self, images, widths=None, training=False, layer="transformer"):
         (light, mask), (colour, _) = (half(images, widths, training=training, layer=layer) for half in self.halves)

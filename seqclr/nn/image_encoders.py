@@ -9,25 +9,31 @@ import tensorflow as tf
 from keras import layers, ops
 
 from seqclr.errors import UserError
-from seqclr.nn.blocks import LAB, ConvNorm, Positions, Residual, TransformerBlock, scaled
+from seqclr.nn.blocks import LAB, ConvNorm, Encoder, Positions, Residual, TransformerBlock, scaled, serializable
 
 SMALL = 64  # pixels: up to such a side a network starts gently, as those for CIFAR do
 NO_PADDING = "resize=pad: an image encoder cannot tell padding from image, so set resize=stretch"
 
 
-class ImageEncoder(keras.Model):
+@serializable
+class ImageEncoder(Encoder):
     """The parts of a network of IMAGE_ENCODERS, one after the other: images to a map of features.
 
     Call: images `uint8 [B, H, W, 3]` to features and no mask, as TextEncoder gives them. `layer`: of the `transformer`,
     whatever the network is made of, the mean of the map as the image's one frame, `[B, 1, D]`; of the `cnn` the
-    positions of the map, row by row, `[B, h * w, D]`; or the `pair` of both. `grid`, set where it is built: `(h, w)`.
+    positions of the map, row by row, `[B, h * w, D]`; or the `pair` of both.
     sees: what of the images, floats of about -1 to 1.
     """
 
     def __init__(self, network: str, height: int, width: int, dropout: float, sees=scaled, **kwargs):
-        super().__init__(**kwargs)
-        self.sees = sees
+        super().__init__(height, width, **kwargs)
+        self.network, self.dropout, self.sees = network, dropout, sees
         self.parts, self.dim = IMAGE_ENCODERS[network](max(height, width) <= SMALL, dropout)
+
+    def get_config(self):
+        sees = keras.saving.serialize_keras_object(self.sees)
+        own = {"network": self.network, "dropout": self.dropout, "sees": sees}
+        return {**super().get_config(), **own, "height": self.height, "width": self.width}
 
     def call(self, images, widths=None, training=False, layer="transformer"):
         if widths is not None:
@@ -108,6 +114,7 @@ def _resnet(channels: int, small: bool, block: type[layers.Layer], counts: tuple
     ]
 
 
+@serializable
 class Pooled(ConvNorm):
     """Its convolution, then 3x3 max pooling that halves the size."""
 
@@ -115,6 +122,7 @@ class Pooled(ConvNorm):
         return ops.max_pool(super().call(x, training=training), 3, 2, "same")
 
 
+@serializable
 class Bottleneck(layers.Layer):
     """A 3x3 convolution between two of 1x1, the last with four times the channels, and a shortcut."""
 
@@ -139,6 +147,7 @@ class Bottleneck(layers.Layer):
         return ops.relu(y + (x if self.shortcut is None else self.shortcut(x, training=training)))
 
 
+@serializable
 class Transformer(layers.Layer):
     """Learned positions and Transformer blocks on the positions of a map, which keeps its form."""
 

@@ -6,6 +6,7 @@ import contextlib
 import contextvars
 from collections.abc import Iterator
 
+import keras
 import tensorflow as tf
 from keras import layers, ops
 
@@ -27,6 +28,7 @@ def batch_norm(name: str, center: bool = True, scale: bool = True) -> layers.Lay
     return BatchNorm(momentum=0.9, epsilon=1e-5, center=center, scale=scale, synchronized=replicas > 1, name=name)
 
 
+@keras.saving.register_keras_serializable(package="seqclr")
 class BatchNorm(layers.BatchNormalization):
     """Keras' layer; with `valid: bool [B, W]` the padding of `[B, H, W, C]` or `[B, W, C]` does not count.
 

@@ -21,6 +21,7 @@ from seqclr.engine.run import Run
 from seqclr.errors import UserError
 from seqclr.files import check_new
 from seqclr.nn.image_encoders import IMAGE_ENCODERS
+from seqclr.nn.policy import kept_policy
 from seqclr.probe.ctc import CTCProbe
 from seqclr.probe.rows import Frames, divide, frames_of, means_of
 from seqclr.recognize import sheets
@@ -29,6 +30,7 @@ from seqclr.recognize.recognizer import Recognizer
 LEAST = 10  # points that a picture is worth
 
 
+@kept_policy()
 def embed(
     model: str,
     data: Sequence[str],

@@ -15,6 +15,7 @@ from seqclr.errors import UserError
 from seqclr.methods.base import Method
 from seqclr.nn.image_encoders import IMAGE_ENCODERS
 from seqclr.nn.momentum import in_place
+from seqclr.nn.policy import kept_policy
 from seqclr.probe.ctc import CTCProbe
 from seqclr.probe.knn import KNNProbe
 from seqclr.probe.linear import LinearProbe
@@ -37,6 +38,7 @@ def find_kind(kind: str | None, encoder: str) -> type[Probe]:
     return PROBES[kind]
 
 
+@kept_policy()
 def probe(
     model: str,
     data: Sequence[str],

@@ -17,11 +17,13 @@ from seqclr.engine import setup
 from seqclr.engine.run import Run
 from seqclr.errors import UserError
 from seqclr.nn import clusters
+from seqclr.nn.policy import kept_policy
 from seqclr.probe.rows import means_of
 
 LABELS = "labels/"  # how a checkpoint calls the classes that a method gives its records
 
 
+@kept_policy()
 def pseudo_labels(model: str, output: str, data: Sequence[str] = (), count: int | None = None, seed: int = 0) -> int:
     """Writes a CSV file of images and the number of each one's cluster as its text; returns how many clusters.
 

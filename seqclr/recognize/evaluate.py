@@ -5,18 +5,18 @@ from __future__ import annotations
 import csv
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from tqdm import tqdm
+import numpy as np
 
 from seqclr.data.charset import Charset
 from seqclr.data.records import Entry, find, find_images, measured, tally, without
 from seqclr.engine.run import Run
-from seqclr.engine.setup import say
 from seqclr.errors import UserError
 from seqclr.files import check_can_make
+from seqclr.messages import bar, say, warn
 from seqclr.recognize import metrics, sheets
 from seqclr.recognize.finetune import split_off_validation
 from seqclr.recognize.recognizer import Recognizer
@@ -29,17 +29,17 @@ class Reader(Protocol):
 
     charset: Charset
 
-    def read(self, entries: Sequence[Entry], beam: int = 1) -> Iterator[tuple[str, float]]: ...
+    def read(self, entries: Sequence[Entry], beam: int = 1, batch_size: int = 64) -> Iterator[tuple[str, float]]: ...
+
+    def read_pixels(
+        self, pictures: Iterable[np.ndarray], beam: int = 1, batch_size: int = 64
+    ) -> Iterator[tuple[str, float]]: ...
 
 
-def load_reader(model: str, beam: int = 1) -> Reader:
+def load_reader(model: str | Path) -> Reader:
     """The recognizer of a run, or an export. UserError for anything else."""
-    if beam < 1:
-        raise UserError(f"beam {beam}: at least 1")
     folder = Path(model)
     if (folder / "saved_model.pb").is_file():
-        if beam > 1:
-            raise UserError(f"{model} is an export and decodes greedily: give the run for a beam search")
         from seqclr.export.savedmodel import Exported
 
         return Exported(folder)
@@ -47,16 +47,18 @@ def load_reader(model: str, beam: int = 1) -> Reader:
 
 
 def evaluate(
-    model: str,
+    reader: Reader,
+    model: str | Path,
     data: Sequence[str],
     split: str | None = None,
     label_pattern: str | None = None,
     beam: int = 1,
     plots: str | None = None,
 ) -> dict:
-    """All measures over labelled images, in all and per source; printed, and returned.
+    """All measures over labelled images, in all and per source.
 
-    split: by default of every source what `measured` says. A text counts in full, also what the reader never reads.
+    model: the run or export that the reader is of. split: by default of every source what `measured` says. A text
+    counts in full, also what the reader never reads.
     plots: a new folder for predictions.csv, confusions.csv, pictures of both and of the worst errors, and the
     reliability diagram.
     """
@@ -66,27 +68,25 @@ def evaluate(
         check_can_make(Path(plots))
     found = find(data, split, label_pattern)
     entries = measured(found) if split is None else found
-    reader = load_reader(model, beam)
     charset = reader.charset
     next(iter(reader.read(entries[:1], beam)))  # so that the speed told is not that of the first call
     start = time.perf_counter()
-    reads, confidences = zip(*tqdm(reader.read(entries, beam), "read", len(entries), unit="img", leave=False))
+    reads, confidences = zip(*bar(reader.read(entries, beam), "read", len(entries), unit="img", leave=False))
     seconds = time.perf_counter() - start
 
     texts = [charset.normalize(entry.text) for entry in entries]
     figures = measure(entries, texts, reads, confidences) | seen(model, entries)
     figures["images_per_second"] = len(entries) / seconds
-    print(table(figures))
     say(f"measured on {tally(entries)}" + (f", of {tally(found)}" if len(entries) < len(found) else ""))
     for what in SEEN:
         if figures.get(what):
-            say(f"{figures[what]} of these {len(entries)} were {what.replace('_', ' ')} by {model}, which flatters it")
+            warn(f"{figures[what]} of these {len(entries)} were {what.replace('_', ' ')} by {model}, which flatters it")
     if plots is not None:
         draw(Path(plots), entries, texts, reads, confidences)
     return figures
 
 
-def seen(model: str, entries: Sequence[Entry]) -> dict[str, int]:
+def seen(model: str | Path, entries: Sequence[Entry]) -> dict[str, int]:
     """How many of some entries a run learned from with their labels, and how many chose its checkpoint; nothing where
     it is no fine-tuning run or its data is not there any more."""
     config = Run.open(model).config() if Run(model).config_file.is_file() else None
@@ -172,21 +172,20 @@ def draw(folder: Path, entries, texts, reads, confidences) -> None:
     sheets.predictions(rows[:40], folder / "predictions.png")
 
 
-def predict(model: str, images: Sequence[str], beam: int = 1) -> tuple[list[dict], list[str]]:
-    """Prints file, text and confidence of each image as it is read; returns the rows and what could not be read."""
-    entries, unread = [], []
+def predict(model: str, images: Sequence[str], beam: int = 1) -> Iterator[dict | UserError]:
+    """File, text and confidence of each image as it is read, or why it cannot be read."""
+    entries = []
     for path in images:
         found, messages = find_images([path])
         entries += found
-        unread += messages if found or messages else [f"{path} holds no image: give images or a folder of them"]
-    reader = load_reader(model, beam)
-    rows = []
+        yield from map(UserError, messages)
+        if not found and not messages:
+            yield UserError(f"{path} holds no image: give images or a folder of them")
+    reader = load_reader(model)
     for entry in entries:
         try:
             text, confidence = next(iter(reader.read([entry], beam)))
         except UserError as error:
-            unread.append(str(error))
-            continue
-        rows.append({"file": entry.file, "text": text, "confidence": round(confidence, 4)})
-        print(f"{entry.file}\t{text}\t{confidence:.4f}", flush=True)
-    return rows, unread
+            yield error
+        else:
+            yield {"file": entry.file, "text": text, "confidence": round(confidence, 4)}

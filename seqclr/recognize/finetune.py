@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from seqclr import config as configuration
+from seqclr.config import FinetuneConfig
 from seqclr.data import labels
 from seqclr.data import loader as data_loader
 from seqclr.data.charset import FRAME_STRIDE, Charset, frames_needed
@@ -19,34 +20,48 @@ from seqclr.data.loader import Fitted, Joined
 from seqclr.data.records import HELD_OUT, Entry, by_source, find, find_unlabelled, split_name, tally, without
 from seqclr.engine import callbacks, checkpoints, setup
 from seqclr.engine.cluster import Place
-from seqclr.engine.precision import set_precision
 from seqclr.engine.run import Run
 from seqclr.engine.trainer import Trainer
 from seqclr.errors import UserError
+from seqclr.messages import say, warn
 from seqclr.methods.ctc import CTC, ctc_head
 from seqclr.methods.distillation import Distillation
 from seqclr.methods.self_training import SelfTraining
 from seqclr.nn.heads import hidden_weights
 from seqclr.nn.momentum import Momentum, in_place
+from seqclr.nn.policy import kept_policy
 from seqclr.recognize import metrics
 from seqclr.recognize.recognizer import Recognizer
 
 VALIDATION = 0.1  # of the labels, where there is no validation data
 
 
-def method_of(unlabelled: Sequence[str] | None, distill: str | None = None) -> type[CTC]:
-    """The method of a fine-tuning, whose keys its configuration has."""
-    return Distillation if distill else SelfTraining if unlabelled else CTC
+def method_of(values: dict) -> type[CTC]:
+    """The method of a fine-tuning with these values, whose keys its configuration has."""
+    return Distillation if values.get("distill") else SelfTraining if values.get("unlabelled") else CTC
 
 
-def finetune(config, output: str, resume: bool = False) -> dict[str, float]:
-    """Trains a recognizer as `config` (a resolved FinetuneConfig) says, and returns the last figures.
+def configure(values: Sequence[dict]):
+    """The resolved FinetuneConfig of some values, a later one over an earlier; those that a pretrained encoder was
+    built with come first."""
+    method = method_of(configuration.merged(values))
+    pretrained = configuration.resolve(FinetuneConfig, method, values).pretrained
+    built = [setup.architecture_of(pretrained)] if pretrained else []
+    return configuration.resolve(FinetuneConfig, method, [*built, *values])
+
+
+@kept_policy()
+def finetune(
+    config, output: str, resume: bool = False, watching: Sequence[keras.callbacks.Callback] = ()
+) -> dict[str, float]:
+    """Trains a recognizer as `config` (a resolved FinetuneConfig) says, and returns the last figures. watching: more
+    callbacks.
 
     An image without a label that cannot be read is reported, skipped and counted at the end.
 
     Raises UserError before anything is written if an argument or the data are wrong.
     """
-    cls = method_of(config.unlabelled, config.distill)
+    cls = method_of(vars(config))
     setup.check(config, cls)
     if config.distill:
         check_teacher(config)
@@ -72,7 +87,6 @@ def finetune(config, output: str, resume: bool = False) -> dict[str, float]:
     with setup.building(config, strategy):
         if config.distill:
             method.teacher = Recognizer.load(config.distill).logits
-            set_precision(config.precision)  # a recognizer is loaded in float32
         method.classes, method.dropout = len(charset) + 1, config.dropout
         method.pretrained = config.pretrained is not None
         encoder = setup.make_encoder(config, config.pretrained)
@@ -88,7 +102,7 @@ def finetune(config, output: str, resume: bool = False) -> dict[str, float]:
     recognizer = Recognizer(method.encoder, method.head, charset, *size)
     validate = Validation(recognizer, fitted_validation, truths, config.patience, method.result())
     try:
-        watching = [validate, *callbacks.standard(run, config)] if place.chief else []
+        watching = [validate, *callbacks.standard(run, config), *watching] if place.chief else []
         trainer = Trainer(method, loader, config, run, strategy, watching, place)
         validate.trainer = trainer
         if place.chief:
@@ -99,11 +113,11 @@ def finetune(config, output: str, resume: bool = False) -> dict[str, float]:
             run.create(config)
             charset.save(run.charset_file)
             more = f"{len(unlabelled)} without labels, " if unlabelled is not None else ""
-            setup.say(
+            say(
                 f"{len(train)} labelled images, {len(validation)} for validation, {more}charset {charset.characters}; "
                 f"{setup.devices(strategy)}"
             )
-            setup.say(how_validated(config, validation))
+            say(how_validated(config, validation))
             warn_of_labels(train + validation)
         logs = trainer.fit()
     except UserError:  # that only a step has shown
@@ -117,9 +131,9 @@ def finetune(config, output: str, resume: bool = False) -> dict[str, float]:
             if pixels is not None:
                 pixels.close()
         if unlabelled is not None and unlabelled.skipped:
-            setup.say(f"{len(unlabelled.skipped)} image(s) that cannot be read were skipped")
+            warn(f"{len(unlabelled.skipped)} image(s) that cannot be read were skipped")
     if place.chief:
-        setup.say(f"best validation edit-distance accuracy {validate.best:.4f} at step {validate.best_step}")
+        say(f"best validation edit-distance accuracy {validate.best:.4f} at step {validate.best_step}")
     return logs
 
 
@@ -197,9 +211,9 @@ def warn_of_labels(entries: Sequence[Entry]) -> None:
     odd = [(entry, found) for entry in entries if (found := labels.unseen(entry.text))]
     if odd:
         entry, found = odd[0]
-        setup.say(f"{len(odd)} label(s) have what nobody sees, as {entry.name}, {found[0]}: `seqclr check` names all")
+        warn(f"{len(odd)} label(s) have what nobody sees, as {entry.name}, {found[0]}: `seqclr check` names all")
     for group in labels.alike(entry.text for entry in entries):
-        setup.say(f"labels have one character in several forms: {', '.join(map(labels.code_point, group))}")
+        warn(f"labels have one character in several forms: {', '.join(map(labels.code_point, group))}")
 
 
 def unlabelled_loader(method, fitted: Fitted, config, strategy, place: Place) -> data_loader.Loader:
@@ -306,7 +320,7 @@ def inherited_head(folder: str, dim: int, charset: Charset, kept: Sequence[int] 
     found = [place.get(c, place.get(c.swapcase())) for c in charset.characters]
     new = "".join(character for character, i in zip(charset.characters, found) if i is None)
     knows = f"{len(found) - len(new)} of {len(found)} characters{f', new: {new}' if new else ''}"
-    setup.say(f"head from {path}: it knows {knows}")
+    say(f"head from {path}: it knows {knows}")
 
     def chosen(rows):
         mean = rows[:-1].mean(0)
@@ -386,7 +400,7 @@ class Validation(keras.callbacks.Callback):
         common, times = Counter(reads).most_common(1)[0]
         self.blank_rounds = self.blank_rounds + 1 if common == "" and times > 0.9 * len(reads) else 0
         if self.blank_rounds == 8:
-            setup.say(
+            warn(
                 "stuck at blank: eight rounds without a character read; start again with another seed, a higher "
                 "learning_rate, weaker views, or more steps"
             )

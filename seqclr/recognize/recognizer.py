@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from seqclr.config import check_range
 from seqclr.data import images
 from seqclr.data.charset import Charset
 from seqclr.data.records import Entry
@@ -20,6 +22,7 @@ from seqclr.nn import decode
 from seqclr.nn.encoders import build_encoder
 from seqclr.nn.heads import hidden_weights
 from seqclr.nn.image_encoders import IMAGE_ENCODERS
+from seqclr.nn.policy import kept_policy
 
 
 class Recognizer:
@@ -31,6 +34,7 @@ class Recognizer:
         self._read = tf.function(self._read_batch, reduce_retracing=True)
 
     @classmethod
+    @kept_policy()
     def load(cls, folder: str | Path) -> Recognizer:
         """The best checkpoint of a fine-tuning run; UserError if the folder is something else."""
         run = Run.open(folder)
@@ -71,11 +75,14 @@ class Recognizer:
 
     def read(self, entries: Sequence[Entry], beam: int = 1, batch_size: int = 64) -> Iterator[tuple[str, float]]:
         """Text and confidence of each image, in order. Raises UserError for one that cannot be read."""
-        for start in range(0, len(entries), batch_size):
-            chunk = entries[start : start + batch_size]
-            fitted = [
-                images.fit(images.decode(entry.read_bytes(), entry.name), self.height, self.width, self.resize)
-                for entry in chunk
-            ]
-            pixels, widths = zip(*fitted)
+        return self.read_pixels((images.decode(entry.read_bytes(), entry.name) for entry in entries), beam, batch_size)
+
+    def read_pixels(
+        self, pictures: Iterable[np.ndarray], beam: int = 1, batch_size: int = 64
+    ) -> Iterator[tuple[str, float]]:
+        """Text and confidence of each of some images `uint8 [H, W, 3]`."""
+        check_range("beam", beam, least=1)
+        fitted = (images.fit(pixels, self.height, self.width, self.resize) for pixels in pictures)
+        while chunk := list(itertools.islice(fitted, batch_size)):
+            pixels, widths = zip(*chunk)
             yield from self.read_fitted(np.stack(pixels), np.array(widths, np.int32), beam)

@@ -81,21 +81,21 @@ def test_a_folder_of_animations_has_a_sequence_for_each(tmp_path):
     assert [len(record["frames"]) for record in found] == [7, 7]
 
 
-def test_short_sequences_are_left_out_and_counted(tmp_path, capsys):
+def test_short_sequences_are_left_out_and_counted(tmp_path, caplog):
     folder(tmp_path / "long", range(6))
     for name in "ab":
         folder(tmp_path / name, range(4))
     assert len(sequences(tmp_path)) == 1
-    assert "left out: 2 sequence(s) of fewer than 5 frames" in capsys.readouterr().err
+    assert "left out: 2 sequence(s) of fewer than 5 frames" in caplog.text
 
 
-def test_a_broken_frame_is_missing_from_its_sequence(tmp_path, capsys):
+def test_a_broken_frame_is_missing_from_its_sequence(tmp_path, caplog):
     (folder(tmp_path / "a", range(7)) / "3.png").write_bytes(b"no image")
     assert grays(sequences(tmp_path)[0]) == [0, 10, 20, 40, 50, 60]
-    assert "3.png" in capsys.readouterr().err
+    assert "3.png" in caplog.text
 
 
-def test_of_an_animation_that_is_cut_off_the_whole_frames_are_read(tmp_path, capsys):
+def test_of_an_animation_that_is_cut_off_the_whole_frames_are_read(tmp_path, caplog):
     path = animation(tmp_path / "a.gif", disposal=2)
     whole = decode(expand(find_unlabelled([path]))[2].read_bytes())
     cut = tmp_path / "cut" / "b.gif"
@@ -106,12 +106,12 @@ def test_of_an_animation_that_is_cut_off_the_whole_frames_are_read(tmp_path, cap
     np.testing.assert_array_equal(frames[2], whole)
 
 
-def test_an_animation_with_too_many_frames_is_left_out_and_named(tmp_path, capsys):
+def test_an_animation_with_too_many_frames_is_left_out_and_named(tmp_path, caplog):
     long = animation(tmp_path / "long.gif", 9)
     short = animation(tmp_path / "short.gif")
     images.set_limits(images.Limits(max_frames=8))
     assert {entry.file for entry in expand(find_unlabelled([tmp_path]))} == {str(short)}
-    assert capsys.readouterr().err.startswith(f"skipped: {long} has more frames than max_frames 8")
+    assert caplog.messages[0].startswith(f"skipped: {long} has more frames than max_frames 8")
     short.unlink()
     with pytest.raises(UserError, match="no image can be read; the first: .*long.gif has more"):
         expand(find_unlabelled([tmp_path]))

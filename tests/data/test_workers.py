@@ -116,15 +116,15 @@ import os, signal, sys, time
 from tests.data.test_workers import Squares, processes
 from seqclr.data.workers import Workers
 
-if __name__ == "__main__":
-    pool = Workers(Squares(), 2, 0)
-    if sys.argv[1] == "working":
-        next(pool)
-    print(*[process.pid for process in processes(pool)], flush=True)
-    if sys.argv[2] == "killed":
-        os.kill(os.getpid(), signal.SIGKILL)
-    if sys.argv[2] == "raises":
-        raise SystemExit(3)
+# at the top level: the workers do not import the script again
+pool = Workers(Squares(), 2, 0)
+if sys.argv[1] == "working":
+    next(pool)
+print(*[process.pid for process in processes(pool)], flush=True)
+if sys.argv[2] == "killed":
+    os.kill(os.getpid(), signal.SIGKILL)
+if sys.argv[2] == "raises":
+    raise SystemExit(3)
 """
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from seqclr import messages
 from seqclr.data.loader import Fitted, Loader
 from seqclr.data.records import find_unlabelled
 from seqclr.engine.callbacks import standard
@@ -157,8 +158,10 @@ def test_a_look_changes_nothing(tmp_path, eagerly):
 
 def test_the_screen_shows_the_plain_figures_and_the_curves_have_a_picture_a_group(tmp_path, capsys, eagerly):
     job, _ = watched(tmp_path / "run", "simclr", tiny.pages(), steps=2)
-    job.fit()
-    assert "monitor" not in capsys.readouterr().out
+    with messages.on_console():
+        job.fit()
+    out = capsys.readouterr().out
+    assert out.startswith("step 1  passes") and "monitor" not in out
     assert {path.name for path in job.run.plots.iterdir()} == {"metrics.png", "monitor.png"}
 
 
@@ -178,29 +181,29 @@ def test_a_method_without_projections(tmp_path, eagerly):
 
 
 @pytest.mark.slow
-def test_simsiam_without_its_stop_gradient_is_called_collapsed(tmp_path, monkeypatch, capsys):
+def test_simsiam_without_its_stop_gradient_is_called_collapsed(tmp_path, monkeypatch, caplog):
     """At step 50 of 100, once; with it nothing is said."""
     entries = find_unlabelled([str(Path(__file__).parents[2] / "data_samples")])
     records = Fitted(entries, 32, 128, "stretch")
     keys = {"half": True, "steps": 100, "batch_size": 16, "height": 32, "width": 128}
     job, monitors = watched(tmp_path / "stopped", "simsiam", records, **keys)
     job.fit()
-    assert monitors.told == [] and "collapsed" not in capsys.readouterr().err
+    assert monitors.told == [] and "collapsed" not in caplog.text
     monkeypatch.setattr(simsiam, "negative_cosine", lambda p, z: tf.reduce_mean(keras.losses.cosine_similarity(p, z)))
     job, monitors = watched(tmp_path / "not stopped", "simsiam", records, **keys)
     job.fit()
-    assert capsys.readouterr().err.count("collapsed: every image") == 1
+    assert caplog.text.count("collapsed: every image") == 1
     assert "collapsed" in read(job)[-1]["warning"].split()
 
 
-def test_where_nothing_can_be_read_the_position_is_learned_unless_the_negatives_share_it(tmp_path, capsys):
+def test_where_nothing_can_be_read_the_position_is_learned_unless_the_negatives_share_it(tmp_path, caplog):
     """Pages of noise alone: where a frame stands is all that its two views have in common."""
     rng = np.random.default_rng(0)
     noise = [{"image": rng.integers(200, 256, (16, 64, 3)).astype(np.uint8), "index": np.int32(i)} for i in range(32)]
     keys = {"half": True, "steps": 100, "views": "seqclr", "learning_rate": 2e-3}
     job, monitors = watched(tmp_path / "learned", "simclr", noise, positions="learned", **keys)
     job.fit()
-    assert "position-bound" in monitors.told and "of the variance" in capsys.readouterr().err
+    assert "position-bound" in monitors.told and "of the variance" in caplog.text
     job, monitors = watched(tmp_path / "place", "simclr", noise, negatives="place", **keys)
     job.fit()
     assert "position-bound" not in monitors.told

@@ -105,18 +105,17 @@ def test_resumed_is_uninterrupted(tmp_path, monkeypatch, method, number, keys):
     assert_equal(whole, second)
 
 
-def test_a_damaged_checkpoint_is_named_and_the_one_before_taken(tmp_path, eagerly, capsys):
+def test_a_damaged_checkpoint_is_named_and_the_one_before_taken(tmp_path, eagerly, caplog):
     keys = {"steps": 6, "checkpoint_every": 2}
     whole = measured(tmp_path / "whole", "simclr", **keys)
     whole.fit()
     shutil.copytree(tmp_path / "whole", tmp_path / "parts")
     four, six = checkpoints.steps(tmp_path / "parts" / "checkpoints")
     six.write_bytes(six.read_bytes()[:-100])
-    capsys.readouterr()
     second = measured(tmp_path / "parts", "simclr", **keys)
     second.resume()
-    told = capsys.readouterr().err
-    assert told.startswith(f"{six} is damaged (") and told.endswith(f"): {four} is taken instead\n")
+    (told,) = caplog.messages
+    assert told.startswith(f"{six} is damaged (") and told.endswith(f"): {four} is taken instead")
     assert second.step == 4
     second.fit()
     assert_equal(whole, second)

@@ -190,7 +190,7 @@ def test_nothing_predicted_has_no_confidence(reader, exported, tmp_path, eagerly
         Image.new("RGB", (64, 16), (shade,) * 3).save(tmp_path / f"{shade}.png")
     blank = entries([tmp_path / f"{shade}.png" for shade in shades])
     for model, beam in ((reader, 1), (reader, 5), (exported, 1)):
-        for text, confidence in load_reader(str(model), beam).read(blank, beam):
+        for text, confidence in load_reader(str(model)).read(blank, beam):
             assert (confidence == 0) if text == "" else (0 < confidence < 1)
 
 

@@ -1,0 +1,278 @@
+"""The Python interface; `seqclr.NAME` is `seqclr.api.NAME`. The command line stands on these functions.
+
+Messages and figures go to the logger "seqclr" (INFO; what needs attention, WARNING), progress bars to stderr:
+`logging.getLogger("seqclr").setLevel("ERROR")` silences all, "WARNING" leaves the warnings.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import itertools
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import PIL.Image
+
+from seqclr import config as configuration
+from seqclr.data.images import as_pixels
+from seqclr.engine import pretrain as pretraining
+from seqclr.engine import setup
+from seqclr.engine.run import Run as RunFolder
+from seqclr.engine.trainer import Interrupted, TrainingFailed
+from seqclr.errors import UserError
+from seqclr.export import savedmodel
+from seqclr.files import check_can_make
+from seqclr.methods import register
+from seqclr.recognize import evaluate as evaluation
+from seqclr.recognize import finetune as finetuning
+
+__all__ = [
+    "Interrupted",
+    "Prediction",
+    "Reader",
+    "Run",
+    "TrainingFailed",
+    "UserError",
+    "finetune",
+    "load",
+    "load_encoder",
+    "pretrain",
+    "register",
+]
+
+AnyPath = str | os.PathLike[str]
+Paths = AnyPath | Sequence[AnyPath]
+Image = AnyPath | bytes | PIL.Image.Image | np.ndarray
+
+
+class Prediction(NamedTuple):
+    """What a reader predicts for one image.
+
+    text: the characters, without blanks. confidence: 0 to 1, the probability of the text over all paths of frames that
+    spell it (Graves et al. 2006, connectionist temporal classification); 0 where the text is empty.
+    """
+
+    text: str
+    confidence: float
+
+
+class Run:
+    """A training run: its folder, a path wherever one is asked for, and its last figures.
+
+    folder: holds config.yaml, metrics.csv, checkpoints/ and plots/. figures: of the last round, by name, as in
+    metrics.csv; empty for a run that was not trained here.
+    """
+
+    def __init__(self, folder: AnyPath, figures: dict[str, float] | None = None):
+        self.folder, self.figures = Path(folder), figures or {}
+
+    def encoder(self) -> keras.Model:
+        """The trained encoder, as `load_encoder` returns it."""
+        return load_encoder(self.folder)
+
+    def __fspath__(self) -> str:
+        return str(self.folder)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}('{self.folder}')"
+
+
+class Reader(Run):
+    """A recognizer of text lines: a fine-tuning run, or an export of one. It is loaded when it is first used."""
+
+    @functools.cached_property
+    def _model(self) -> evaluation.Reader:
+        return evaluation.load_reader(self.folder)
+
+    @property
+    def characters(self) -> str:
+        """Those that it can predict."""
+        return self._model.charset.characters
+
+    def predict(self, images: Iterable[Image], beam: int = 1, batch_size: int = 64) -> list[Prediction]:
+        """The text in each image, in order.
+
+        Args:
+            images: paths, bytes of image files, PIL images, and arrays `uint8 [H, W]` or `[H, W, C]` of 1 (gray),
+                3 (RGB) or 4 (RGBA) channels, in any mixture. Each is resized to the reader's height and width.
+            beam: width of a beam search; 1 decodes greedily. An export takes 1 only.
+            batch_size: images that go through the network together.
+
+        Raises:
+            UserError: an image that cannot be read, by its path, or by its index from 0; nothing is returned then.
+        """
+        if isinstance(images, str | bytes | os.PathLike | PIL.Image.Image):
+            raise UserError("predict takes a list of images: write [image] for a single one")
+        configuration.check_range("batch_size", batch_size, least=1)
+        pixels = (as_pixels(image, f"image {index}") for index, image in enumerate(images))
+        return [Prediction(*read) for read in self._model.read_pixels(pixels, beam, batch_size)]
+
+    def evaluate(
+        self,
+        data: Paths,
+        split: str | None = None,
+        label_pattern: str | None = None,
+        beam: int = 1,
+        plots: AnyPath | None = None,
+    ) -> dict[str, Any]:
+        """Measures of the predictions on labelled images.
+
+        Args:
+            data: folders, tables, LMDBs or packs.
+            split: rows of this split only; by default of every source the test rows, or else the validation rows, or
+                else all.
+            label_pattern: labels in file names, as `{text}_{any}.png`.
+            beam: width of a beam search; 1 decodes greedily.
+            plots: a new folder for tables and pictures of the predictions and errors.
+
+        Returns:
+            `samples`, `edit_distance_accuracy` (mean of `max(0, 1 - distance / length)`), `exact_match`, `cer` (edit
+            distance over characters) and others, each from 0 to 1; `images_per_second`; `sources`, the same for each;
+            `confusions`.
+
+        Raises:
+            UserError: the data are wrong, or `plots` exists.
+        """
+        paths = [os.fspath(path) for path in _list(data)]
+        folder = None if plots is None else os.fspath(plots)
+        return evaluation.evaluate(self._model, self.folder, paths, split, label_pattern, beam, folder)
+
+    def export(self, folder: AnyPath) -> Path:
+        """Writes a SavedModel, which needs TensorFlow alone, into a folder that does not exist yet; returns the folder.
+
+        Its signature `serving_default` takes `image_bytes`, string `[B]`, and gives `text` and `confidence`, `[B]`.
+        Raises UserError where the folder exists, or this reader is an export itself.
+        """
+        savedmodel.export(os.fspath(self.folder), os.fspath(folder))
+        return Path(folder)
+
+
+def pretrain(
+    data: Paths | None = None,
+    method: str | None = None,
+    output: AnyPath | None = None,
+    *,
+    resume: bool = False,
+    config: AnyPath | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    **keys: Any,
+) -> Run:
+    """Self-supervised pretraining of an encoder on images without labels.
+
+    Args:
+        data: folders of images, tables, LMDBs or packs. Rows of split `test` and `validation` are left out.
+        method: a name that `seqclr methods` lists, or of a registered method; by default `simclr`.
+        output: the run's folder, which must not exist; by default a new one, `runs/METHOD-1`, `runs/METHOD-2`, ...
+        resume: go on from the last checkpoint of the run in `output`, with its settings and data unless others are
+            given.
+        config: a YAML file of keys; those given here come after it.
+        callbacks: Keras callbacks; an epoch is a round, one or more passes over the data.
+        **keys: as `seqclr pretrain --help` lists them, such as `steps=1000` (batches), `height=32` and `width=128`
+            (pixels), `encoder="small"`, `views="strong"`.
+
+    Raises:
+        UserError: an argument or the data are wrong; nothing is written.
+        TrainingFailed: the work failed, as by a loss that is not finite or a full disk.
+        Interrupted: Ctrl-C or SIGTERM came, and all was saved.
+    """
+    given = {"data": data, "method": method}
+    values = _settings(output, resume, config, given, keys)
+    if resume:
+        setup.check_method(pretraining.method_of, values, os.fspath(output or ""))
+    chosen = pretraining.configure(values)
+    with _folder(output, chosen.method) as folder:
+        return Run(folder, pretraining.pretrain(chosen, os.fspath(folder), resume, callbacks))
+
+
+def finetune(
+    data: Paths | None = None,
+    pretrained: AnyPath | Run | None = None,
+    output: AnyPath | None = None,
+    *,
+    resume: bool = False,
+    config: AnyPath | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    **keys: Any,
+) -> Reader:
+    """Training of a reader, an encoder with a CTC head, on labelled images (Graves et al. 2006).
+
+    Args:
+        data: folders with `labels.csv`, tables, LMDBs or packs.
+        pretrained: a run whose encoder to start from, with its architecture, size and positions; by default training
+            starts from scratch.
+        output: the run's folder, which must not exist; by default a new one, `runs/reader-1`, `runs/reader-2`, ...
+        resume, config, callbacks: as of `pretrain`.
+        **keys: as `seqclr finetune --help` lists them, such as `split="train"`, `labels=100`, `steps=1000`.
+
+    Raises:
+        UserError, TrainingFailed, Interrupted: as `pretrain`.
+    """
+    given = {"data": data, "pretrained": pretrained}
+    values = _settings(output, resume, config, given, keys)
+    if resume:
+        setup.check_method(finetuning.method_of, values, os.fspath(output or ""))
+    chosen = finetuning.configure(values)
+    with _folder(output, "reader") as folder:
+        return Reader(folder, finetuning.finetune(chosen, os.fspath(folder), resume, callbacks))
+
+
+def load(path: AnyPath) -> Reader:
+    """The reader of a fine-tuning run, its best checkpoint in float32, or of an export. UserError for anything else."""
+    reader = Reader(path)
+    _ = reader._model
+    return reader
+
+
+def load_encoder(path: AnyPath) -> keras.Model:
+    """The encoder of a run of any kind, its best checkpoint in float32. UserError where the path is no run.
+
+    Call: `encoder(images, widths=None, training=False, layer="transformer")` of images `uint8 [B, height, width, 3]`,
+    RGB, gives features `float32 [B, T, encoder.dim]` and a mask `bool [B, T]`, None without widths. widths: `int32
+    [B]`, the columns that show image; the others are padding on the right. T is `ceil(width / 4)` frames for an encoder
+    of lines, one for an encoder of images. layer: `transformer`, `cnn` (before it) or `pair`.
+
+    `encoder.save("encoder.keras")` writes a file that `keras.saving.load_model` loads after `import
+    seqclr.nn.encoders`, which registers the classes; `import seqclr` alone registers nothing.
+    """
+    return setup.load_encoder(Path(path))
+
+
+def _list(paths: Paths) -> list[AnyPath]:
+    return [paths] if isinstance(paths, str | os.PathLike) else list(paths)
+
+
+def _settings(
+    output: AnyPath | None, resume: bool, config: AnyPath | None, given: dict[str, Any], keys: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """Values by key, a later one over an earlier. given: those that have arguments of their own, None for not given."""
+    if resume:
+        if output is None:
+            raise UserError("resume: name the run to go on with as output")
+        RunFolder.open(Path(output))
+    given = {name: value for name, value in given.items() if value is not None}
+    past = Path(output) if resume and output is not None else None
+    return configuration.settings(past, None if config is None else Path(config), {**given, **keys})
+
+
+@contextlib.contextmanager
+def _folder(output: AnyPath | None, name: str) -> Iterator[Path]:
+    """The folder of a run: as it is given, or else a new one of that name under runs/, gone if nothing is written."""
+    if output is not None:
+        yield Path(output)
+        return
+    for number in itertools.count(1):
+        folder = Path("runs", f"{name}-{number}")
+        check_can_make(folder)
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir(parents=True)  # taken: another process that looks for a name finds the next one
+            break
+    try:
+        yield folder
+    finally:
+        with contextlib.suppress(OSError):  # it holds a run
+            folder.rmdir()

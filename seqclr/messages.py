@@ -1,0 +1,51 @@
+"""Messages and progress bars, through the logger "seqclr".
+
+Information is of level INFO, what needs attention WARNING. Figures of a training, a line a round, come from the logger
+"seqclr.figures". Bars are shown unless the level of the logger "seqclr" is set above INFO.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from tqdm import tqdm
+
+LOGGER = logging.getLogger("seqclr")
+FIGURES = LOGGER.getChild("figures")
+say, warn = LOGGER.info, LOGGER.warning
+
+
+def bar(*args: Any, disable: bool = False, **kwargs: Any) -> tqdm:
+    """A progress bar, as tqdm takes it."""
+    return tqdm(*args, disable=disable or LOGGER.level > logging.INFO, **kwargs)
+
+
+class Console(logging.Handler):
+    """Writes figures to stdout and other messages to stderr, above the progress bar."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            stream = sys.stdout if record.name == FIGURES.name else sys.stderr
+            tqdm.write(self.format(record), file=stream)
+            stream.flush()
+        except Exception:
+            self.handleError(record)
+
+
+@contextlib.contextmanager
+def on_console() -> Iterator[None]:
+    """Within it, all messages go to the console, as those of a program, and to no other handler."""
+    before, handler = (LOGGER.level, LOGGER.propagate), Console()
+    LOGGER.addHandler(handler)
+    LOGGER.setLevel(logging.INFO)
+    LOGGER.propagate = False
+    try:
+        yield
+    finally:
+        LOGGER.removeHandler(handler)
+        LOGGER.setLevel(before[0])
+        LOGGER.propagate = before[1]

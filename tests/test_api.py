@@ -1,0 +1,287 @@
+"""The Python interface."""
+
+import logging
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+import seqclr
+from seqclr import cli
+from seqclr.methods import METHODS, table
+from seqclr.methods.simclr import SimCLR
+from seqclr.nn.encoders import build_encoder
+from tests.engine import tiny
+
+KEYS = {"batch_size": 8, "processes": 0, "precision": "float32", "views": "none", "steps": 1}
+SMALL = {**KEYS, "encoder": "least", "height": 16, "width": 64}
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def own(shared, pages):
+    """A run of an encoder that is not the default's size."""
+    return seqclr.pretrain(pages, output=shared / "api" / "pretrained", **SMALL)
+
+
+# the import
+
+
+def test_the_import_is_light_and_leaves_the_process_alone():
+    code = """
+import logging, os, sys
+before = dict(os.environ), logging.root.level, list(logging.root.handlers), set(logging.root.manager.loggerDict)
+import seqclr
+assert before == (dict(os.environ), logging.root.level, list(logging.root.handlers),
+                  set(logging.root.manager.loggerDict))
+heavy = {"tensorflow", "keras", "numpy", "PIL", "absl", "grain", "tqdm", "seqclr.api"} & set(sys.modules)
+assert not heavy, heavy
+assert set(seqclr.__all__) <= set(dir(seqclr))
+try:
+    seqclr.nothing
+except AttributeError:
+    pass
+else:
+    sys.exit("it has an attribute that it does not have")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
+def test_everything_public_is_there_and_documented():
+    for name in seqclr.__all__:
+        assert getattr(seqclr, name).__doc__
+    assert seqclr.__all__ == seqclr.api.__all__
+    assert (Path(seqclr.__file__).parent / "py.typed").is_file()
+
+
+# training
+
+
+def test_a_run_without_an_output_gets_a_new_folder_each_time(here, pages, eagerly):
+    keras.mixed_precision.set_dtype_policy("mixed_bfloat16")
+    runs = [seqclr.pretrain(pages, method="simsiam", **SMALL) for _ in range(2)]
+    assert [run.folder for run in runs] == [Path("runs/simsiam-1"), Path("runs/simsiam-2")]
+    assert runs[0].figures["step"] == 1 and (runs[0].folder / "config.yaml").is_file()
+    assert keras.mixed_precision.dtype_policy().name == "mixed_bfloat16"
+
+
+def test_what_is_refused_leaves_no_folder(here, pages):
+    for keys, why in (
+        ({"steps": 0}, "steps 0: at least 1"),
+        ({"hight": 16}, "did you mean height"),
+        ({"data": "nowhere"}, "nowhere does not exist"),
+        ({"method": "simclrr"}, "method 'simclrr' is not known"),
+        ({"resume": True}, "resume: name the run to go on with as output"),
+        ({"resume": True, "output": "nowhere"}, "nowhere is not a run"),
+    ):
+        with pytest.raises(seqclr.UserError, match=why):
+            seqclr.pretrain(**{"data": pages, **SMALL, **keys})
+    assert not list(here.glob("runs/*"))
+
+
+def test_nothing_is_overwritten(own, pages):
+    with pytest.raises(seqclr.UserError, match="exists already"):
+        seqclr.pretrain(pages, output=own, **SMALL)
+
+
+def test_a_run_goes_on_with_its_own_settings(here, pages, eagerly):
+    run = seqclr.pretrain(pages, "simsiam", "run", **SMALL)
+    more = seqclr.pretrain(output=run, resume=True, steps=2)
+    assert more.folder == run.folder and more.figures["step"] == 2
+    with pytest.raises(seqclr.UserError, match="method byol: run was begun with simsiam"):
+        seqclr.pretrain(output=run, resume=True, method="byol")
+
+
+def test_a_file_of_keys_comes_before_those_given(here, pages, eagerly):
+    Path("keys.yaml").write_text(yaml.safe_dump({**SMALL, "method": "simsiam", "steps": 7}))
+    run = seqclr.pretrain(pages, output="run", config="keys.yaml", steps=1)
+    assert run.figures["step"] == 1
+    assert yaml.safe_load(Path("run/config.yaml").read_text())["method"] == "simsiam"
+
+
+def test_finetuning_takes_the_architecture_of_the_pretrained_run(own, pages, here, eagerly):
+    seen = []
+
+    class Watching(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            seen.append(logs["loss"])
+
+    reader = seqclr.finetune(pages, pretrained=own, callbacks=[Watching()], **KEYS)
+    assert reader.folder == Path("runs/reader-1") and len(seen) == 1
+    config = yaml.safe_load((reader.folder / "config.yaml").read_text())
+    assert (config["encoder"], config["height"], config["width"]) == ("least", 16, 64)
+    assert config["pretrained"] == str(own.folder)
+    assert "edit_distance_accuracy" in reader.evaluate([pages], split="test")
+
+
+# messages
+
+
+def test_a_library_user_can_silence_it(own, pages, here, capfd, caplog, eagerly):
+    logger = logging.getLogger("seqclr")
+    capfd.readouterr()
+    seqclr.pretrain(pages, **SMALL)
+    out, err = capfd.readouterr()
+    assert out == "" and "step 1/1" in err  # the bar; messages are of level INFO
+    with caplog.at_level(logging.INFO, "seqclr"):
+        seqclr.pretrain(pages, **SMALL)
+    told = {record.name: record.getMessage() for record in caplog.records}
+    assert told["seqclr.figures"].startswith("step 1  passes")
+    assert any("images, 1 source(s)" in record.getMessage() for record in caplog.records)
+    capfd.readouterr()
+    logger.setLevel(logging.WARNING)
+    try:
+        seqclr.pretrain(pages, **SMALL)
+    finally:
+        logger.setLevel(logging.NOTSET)
+    assert capfd.readouterr() == ("", "")
+
+
+# readers
+
+
+def test_every_form_of_an_image_is_read_alike(reader, pages):
+    file = sorted((pages / "images").iterdir())[0]
+    array = np.asarray(Image.open(file).convert("RGB"))
+    opaque = np.dstack([array, np.full(array.shape[:2], 255, np.uint8)])
+    loaded = seqclr.load(reader)
+    forms = [str(file), file, file.read_bytes(), Image.open(file), array, opaque]
+    first, *others = loaded.predict(forms, batch_size=4)
+    assert first.text and 0 < first.confidence <= 1 and set(first.text) <= set(loaded.characters)
+    for other in others:
+        assert other.text == first.text and other.confidence == pytest.approx(first.confidence, abs=1e-5)
+    gray = array.mean(-1).astype(np.uint8)
+    plain, channel, rgb = loaded.predict([gray, gray[..., None], np.repeat(gray[..., None], 3, 2)])
+    assert plain == channel and plain.text == rgb.text
+
+
+@pytest.mark.parametrize(
+    "image, why",
+    [
+        ("nowhere.png", "nowhere.png cannot be opened"),
+        (b"no image", "image 1 is not an image that can be read"),
+        (b"", "image 1 is empty"),
+        (np.zeros((16, 64, 3), np.float32), r"image 1 is an array float32 \[16, 64, 3\]: give uint8"),
+        (np.zeros((16, 64, 2), np.uint8), r"image 1 is an array uint8 \[16, 64, 2\]"),
+        (np.zeros(64, np.uint8), r"image 1 is an array uint8 \[64\]"),
+        (np.zeros((2, 64), np.uint8), "image 1 is 64x2 pixels"),
+        (Image.new("RGB", (64, 1)), "image 1 is 64x1 pixels"),
+        (3, "image 1 is of type int"),
+    ],
+)
+def test_an_image_that_cannot_be_read_is_named(reader, image, why):
+    with pytest.raises(seqclr.UserError, match=why):
+        seqclr.load(reader).predict([np.zeros((16, 64), np.uint8), image])
+
+
+def test_one_image_is_no_list(reader):
+    with pytest.raises(seqclr.UserError, match="a list of images"):
+        seqclr.load(reader).predict("a.png")
+
+
+def test_loading_leaves_the_dtype_policy_alone(reader):
+    keras.mixed_precision.set_dtype_policy("mixed_bfloat16")
+    loaded = seqclr.load(reader)
+    encoder = seqclr.load_encoder(reader)
+    assert keras.mixed_precision.dtype_policy().name == "mixed_bfloat16"
+    image = np.zeros((1, 16, 64, 3), np.uint8)
+    assert encoder(image)[0].dtype == "float32"
+    mixed = loaded.predict(image)
+    keras.mixed_precision.set_dtype_policy("float32")
+    assert mixed == seqclr.load(reader).predict(image)
+
+
+def test_an_export_reads_as_the_run(reader, exported, pages, tmp_path):
+    files = sorted((pages / "images").iterdir())[:3]
+    run, other = seqclr.load(reader), seqclr.load(exported)
+    assert [p.text for p in run.predict(files)] == [p.text for p in other.predict(files)]
+    with pytest.raises(seqclr.UserError, match="an export and decodes greedily"):
+        other.predict(files, beam=3)
+    with pytest.raises(seqclr.UserError, match="is not a run"):
+        other.export(tmp_path / "again")
+
+
+def test_what_does_not_read_is_refused(own):
+    with pytest.raises(seqclr.UserError, match="was pretrained only and cannot read"):
+        seqclr.load(own)
+    with pytest.raises(seqclr.UserError, match="is not a run"):
+        seqclr.load_encoder(own.folder / "checkpoints")
+
+
+# encoders
+
+
+@pytest.mark.parametrize("layer", ["cnn", "transformer"])
+def test_keras_saves_and_loads_an_encoder(own, tmp_path, layer):
+    encoder = own.encoder()
+    encoder.save(tmp_path / "encoder.keras")
+    keras.mixed_precision.set_dtype_policy("mixed_bfloat16")  # the file has its own
+    loaded = keras.saving.load_model(tmp_path / "encoder.keras")
+    images = np.random.default_rng(0).integers(0, 256, (3, 16, 64, 3)).astype(np.uint8)
+    for widths in (None, np.array([64, 40, 5], np.int32)):
+        for a, b in zip(encoder(images, widths, layer=layer), loaded(images, widths, layer=layer)):
+            assert (a is None and b is None) or np.array_equal(a, b)
+    assert (loaded.dim, loaded.grid, loaded.height, loaded.width) == (64, (1, 16), 16, 64)
+
+
+@pytest.mark.parametrize(
+    "name, positions",
+    [
+        ("tiny", "learned"),
+        ("least_lab", "sinusoidal"),
+        ("resnet9", "none"),
+        ("resnet9_lab", "none"),
+        ("vit_tiny", "none"),
+    ],
+)
+def test_every_kind_of_encoder_is_saved(tmp_path, name, positions):
+    keras.utils.set_random_seed(0)
+    encoder = build_encoder(name, 16, 32, positions)
+    images = np.random.default_rng(0).integers(0, 256, (2, 16, 32, 3)).astype(np.uint8)
+    encoder(images, training=True)  # statistics that are not those of new ones
+    encoder.save(tmp_path / "encoder.keras")
+    loaded = keras.saving.load_model(tmp_path / "encoder.keras")
+    for a, b in zip(encoder(images, layer="pair")[0], loaded(images, layer="pair")[0]):
+        np.testing.assert_array_equal(a, b)
+    assert loaded.grid == encoder.grid and loaded.lines == encoder.lines
+
+
+# methods of one's own
+
+
+@pytest.fixture
+def registry(monkeypatch):
+    monkeypatch.setattr("seqclr.methods.METHODS", held := dict(METHODS))
+    monkeypatch.setattr("seqclr.methods.table.METHODS", held)
+    return held
+
+
+def test_a_method_of_ones_own_is_trained_by_its_name(registry, here, pages, eagerly):
+    @seqclr.register("plain", paper="Doe & Roe 2020, arXiv:2001.00001", negatives="none", stores="nothing")
+    class Plain(SimCLR):
+        """SimCLR under another name."""
+
+    run = seqclr.pretrain(pages, method="plain", projection_dim=16, **SMALL)
+    assert run.folder == Path("runs/plain-1") and run.encoder().dim == 64
+    row = next(line for line in table.table().splitlines() if line.startswith("| `plain`"))
+    assert "[Doe & Roe 2020](https://arxiv.org/abs/2001.00001) | two views | none |  | nothing |" in row
+    with pytest.raises(seqclr.UserError, match="'simclr' is registered already, as SimCLR"):
+        seqclr.register("simclr")(Plain)
+    assert "plain" in registry and tiny.SIZES["least"]
+
+
+def test_the_command_line_leaves_logging_as_it_was(capsys):
+    logger = logging.getLogger("seqclr")
+    assert cli.main(["check", "nowhere"]) == 2
+    assert (logger.level, logger.propagate, logger.handlers) == (logging.NOTSET, True, [])

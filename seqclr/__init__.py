@@ -7,7 +7,7 @@
 The import is light: TensorFlow is imported when one of these names is first used.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from seqclr.api import (
@@ -40,12 +40,14 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module 'seqclr' has no attribute '{name}'")
-    from seqclr import api
+if not TYPE_CHECKING:  # to a type checker no other name is there
 
-    return getattr(api, name)
+    def __getattr__(name):
+        if name not in __all__:
+            raise AttributeError(f"module 'seqclr' has no attribute '{name}'")
+        from seqclr import api
+
+        return getattr(api, name)
 
 
 def __dir__() -> list[str]:

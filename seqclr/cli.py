@@ -127,7 +127,7 @@ def finetune(parser: Parser, argv: list[str]) -> int:
 
 def _training_arguments(parser: Parser, argv: list[str], base: type, method_of: Callable) -> tuple:
     """Parsed arguments, and the keys of the configuration: of flags, then of `key=value` words."""
-    from seqclr.config import hint, merged, settings
+    from seqclr.config import hint, kind, merged, settings, typed
 
     parser.add_argument("--output", required=True, help="the run's folder; it must not exist, but for --resume")
     parser.add_argument("--resume", action="store_true", help="go on from the run's last checkpoint")
@@ -142,7 +142,8 @@ def _training_arguments(parser: Parser, argv: list[str], base: type, method_of: 
     words = [word for word in _words(early, rest) if "=" in word and not word.startswith("-")]
     keys = {**_given(early), **_pairs(words)}
     values = settings(early.output if early.resume else None, early.config, keys)
-    for field in dataclasses.fields(method_of(merged(values))):
+    own = dataclasses.fields(method_of(merged(values)))
+    for field in own:
         _add_key(parser, field)
     args, rest = parser.parse_known_args(argv)
     words = _words(args, rest)
@@ -156,12 +157,13 @@ def _training_arguments(parser: Parser, argv: list[str], base: type, method_of: 
     for name in LISTS & flags.keys():
         flags[name] = [word for word in flags[name] if word not in words]
     pairs = _pairs(words)
-    for name in ("output", "resume", "config", "callbacks"):
-        flags.pop(name, None)
-        if name in pairs:
-            raise UserError(f"the key '{name}' does not exist: {hint(name, flags)}")
-    flags.pop("json", None)
-    return args, {**flags, **pairs}
+    kinds = {field.name: kind(field) for field in (*dataclasses.fields(base), *own)}
+    for name in {"output", "resume", "config", "callbacks"} & pairs.keys():
+        raise UserError(f"the key '{name}' does not exist: {hint(name, kinds)}")
+    keys = {name: value for name, value in flags.items() if name in kinds}
+    for name, value in keys.items():  # also where a word comes after it
+        typed(name, kinds[name], value)
+    return args, {**keys, **pairs}
 
 
 def _words(args, rest: list[str]) -> list[str]:
@@ -184,8 +186,10 @@ def _value(word):
 
 
 def _add_key(parser: Parser, field: dataclasses.Field) -> None:
+    from seqclr.config import kind
+
     default = "" if field.default in (None, dataclasses.MISSING) else f" (default: {field.default})"
-    if field.type == "bool":
+    if kind(field) == "bool":
         form = {"action": argparse.BooleanOptionalAction}
     elif field.name in LISTS:
         form = {"nargs": "+", "metavar": "PATH"}

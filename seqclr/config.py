@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import importlib
+import inspect
 import os
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -71,7 +72,7 @@ def check_range(name: str, value: float | None, least: float, most: float = LARG
 def check_keys(settings: Any) -> None:
     """Raises UserError for the first key of a dataclass that is not in its range or none of its choices."""
     for field in dataclasses.fields(settings):
-        value, limits = getattr(settings, field.name), field.metadata
+        value, limits = getattr(settings, field.name), {"choices": (), "least": None, "most": LARGEST, **field.metadata}
         choices = limits["choices"]() if callable(limits["choices"]) else limits["choices"]
         if value is not None and choices and value not in choices:
             told = f"'{shown(value)}'" if isinstance(value, str) else shown(value)
@@ -204,7 +205,7 @@ def resolve(base: type, method: type | None, values: Sequence[dict[str, Any]] = 
     own = dataclasses.fields(method) if method else ()
     fields = [(f.name, f.type, dataclasses.field(default=f.default, metadata=f.metadata)) for f in own]
     schema = dataclasses.make_dataclass(base.__name__, fields, bases=(base,), namespace={"__module__": __name__})
-    types = {field.name: field.type for field in dataclasses.fields(schema)}
+    types = {field.name: kind(field) for field in dataclasses.fields(schema)}
     chosen: dict[str, Any] = {}
     for setting in [method.defaults if method else {}, *values]:
         for name, value in setting.items():
@@ -229,6 +230,11 @@ def settings(resumed: str | Path | None, file: str | Path | None, keys: dict) ->
 
 def merged(values: Sequence[dict]) -> dict:
     return {key: value for setting in values for key, value in setting.items()}
+
+
+def kind(field: dataclasses.Field) -> str:
+    """The type of a field as it is written, for `typed`; Python gives it so only where annotations are postponed."""
+    return field.type if isinstance(field.type, str) else inspect.formatannotation(field.type)
 
 
 def typed(name: str, kind: str, value: Any) -> Any:

@@ -1,5 +1,6 @@
 """The Python interface."""
 
+import dataclasses
 import logging
 import subprocess
 import sys
@@ -266,10 +267,16 @@ def registry(monkeypatch):
 
 def test_a_method_of_ones_own_is_trained_by_its_name(registry, here, pages, eagerly):
     @seqclr.register("plain", paper="Doe & Roe 2020, arXiv:2001.00001", negatives="none", stores="nothing")
+    @dataclasses.dataclass
     class Plain(SimCLR):
-        """SimCLR under another name."""
+        """SimCLR with a key of its own, of a type that is no text here, and without a range."""
 
-    run = seqclr.pretrain(pages, method="plain", projection_dim=16, **SMALL)
+        scale: float | None = 1.0
+
+    with pytest.raises(seqclr.UserError, match="scale=much does not fit: a number"):
+        seqclr.pretrain(pages, method="plain", scale="much", **SMALL)
+    run = seqclr.pretrain(pages, method="plain", projection_dim=16, scale=2, **SMALL)
+    assert yaml.safe_load((run.folder / "config.yaml").read_text())["scale"] == 2
     assert run.folder == Path("runs/plain-1") and run.encoder().dim == 64
     row = next(line for line in table.table().splitlines() if line.startswith("| `plain`"))
     assert "[Doe & Roe 2020](https://arxiv.org/abs/2001.00001) | two views | none |  | nothing |" in row

@@ -197,10 +197,12 @@ def test_simsiam_without_its_stop_gradient_is_called_collapsed(tmp_path, monkeyp
 
 
 def test_where_nothing_can_be_read_the_position_is_learned_unless_the_negatives_share_it(tmp_path, caplog):
-    """Pages of noise alone: where a frame stands is all that its two views have in common."""
+    """Images of noise, in views that add more: the position of a frame is all that its two views have in common."""
     rng = np.random.default_rng(0)
     noise = [{"image": rng.integers(200, 256, (16, 64, 3)).astype(np.uint8), "index": np.int32(i)} for i in range(32)]
-    keys = {"half": True, "steps": 100, "views": "seqclr", "learning_rate": 2e-3}
+    views = tmp_path / "views.yaml"
+    views.write_text("- {name: GaussNoise, std_range: [0.3, 0.3], p: 1}\n")
+    keys = {"half": True, "steps": 100, "views": str(views), "learning_rate": 2e-3}
     job, monitors = watched(tmp_path / "learned", "simclr", noise, positions="learned", **keys)
     job.fit()
     assert "position-bound" in monitors.told and "of the variance" in caplog.text

@@ -26,12 +26,13 @@ from commands import write
 from pretext import TASKS
 from runs import pretrained, probe
 
-from seqclr.config import load_yaml
+from seqclr.config import load_config
 from seqclr.methods import METHODS
 
 IMAGES, SITES = "img_cifar10", ("cap_lzu", "cap_zf_old")
 LINES = {"encoder": "tiny", "batch_size": 64}
-CURES = load_yaml(Path(__file__).parent.parent / "configs" / "pretrain_lines.yaml")
+BY_PLACE = {"match": "place", "layer": "transformer", "frames": "frames:5"}
+CURES = load_config("lines")
 LEARNS_LABELS = {"classifier"}  # so it is no match for the others
 
 
@@ -60,8 +61,11 @@ def measure(method: str, what: str, data: Path, folder: Path, steps: int, untrai
     part, run = PARTS[what], folder / what.replace(" ", "_")
     if "match" in part.keys and "match" not in {field.name for field in dataclasses.fields(METHODS[method])}:
         return None
+    keys = part.keys
+    if what == "lines":  # of methods that match frames, the other kind than the default
+        keys = {**keys, **{name: BY_PLACE[name] for name in METHODS[method].line_defaults.keys() & BY_PLACE.keys()}}
     paths, flags = [data / name for name in part.data], ["--untrained"] if untrained else []
-    seen = pretrained(method, run, paths, steps, part.keys)
+    seen = pretrained(method, run, paths, steps, keys)
     if seen is None:
         return None
     return seen | {kind: probe(run, kind, paths, run.with_suffix(f".{kind}.json"), *flags) for kind in part.probes}

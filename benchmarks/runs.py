@@ -8,7 +8,7 @@ from pathlib import Path
 
 from commands import measured, seqclr
 
-from seqclr.config import PretrainConfig
+from seqclr.config import PretrainConfig, load_yaml
 from seqclr.methods import METHODS
 from seqclr.nn.blocks import LAB
 
@@ -21,7 +21,7 @@ def pretrained(method: str, folder: Path, data: list[Path], steps: int, keys: di
     cls = METHODS[method]
     known = {field.name for base in (PretrainConfig, cls) for field in dataclasses.fields(base)}
     known -= {"method", "steps"}
-    keys = {**keys, "encoder": f"{keys['encoder']}{LAB}"} if cls.needs_halves else keys
+    keys = {**keys, "encoder": f"{keys.get('encoder', PretrainConfig.encoder)}{LAB}"} if cls.needs_halves else keys
     words = [f"{name}={value}" for name, value in keys.items() if name in known and name not in cls.defaults]
     resume = ["--resume"] if (folder / "config.yaml").is_file() else []
     seen = measured("pretrain", "--method", method, "--data", *data, "--output", folder, "--steps", steps, *words,
@@ -33,7 +33,7 @@ def pretrained(method: str, folder: Path, data: list[Path], steps: int, keys: di
     with open(folder / "metrics.csv", newline="") as stream:
         rows = list(csv.DictReader(stream))
     return {
-        "images_per_second": steps * cls.defaults.get("batch_size", keys["batch_size"]) / seen.seconds,
+        "images_per_second": steps * load_yaml(folder / "config.yaml")["batch_size"] / seen.seconds,
         "memory_mib": seen.mib,
         "warnings": sorted({name for row in rows for name in row["warning"].split()}),
         "last": rows[-1],

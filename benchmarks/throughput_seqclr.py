@@ -32,7 +32,8 @@ def trainer(method: str, data: list[str], batch_size: int, steps: int, folder: s
 
     keys = {"height": parts.HEIGHT, "width": parts.WIDTH, "views": parts.VIEWS, "processes": parts.PROCESSES}
     keys |= {"learning_rate": parts.LEARNING_RATE, "weight_decay": parts.WEIGHT_DECAY, "clip": parts.CLIP}
-    keys |= {"warmup": parts.SMOOTH, "batch_size": batch_size, "steps": steps, "match": "geometry"}
+    keys |= {"warmup": parts.SMOOTH, "batch_size": batch_size, "steps": steps}
+    keys |= {"match": "geometry", "frames": "frames:5", "layer": "transformer"}
     keys |= {"encoder": "tiny", "precision": "float32"}
     config = resolve(PretrainConfig, cls := find_method(method), [keys])
     strategy = setup.begin(config)

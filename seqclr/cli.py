@@ -18,6 +18,7 @@ from seqclr.engine import signals
 from seqclr.errors import UserError
 
 LISTS = {"data", "unlabelled"}  # keys of many paths
+CONFIG = "a configuration of `seqclr configs`, or a YAML file of keys"
 MEASURED = "of every source the test rows, or else the validation rows"
 FIGURES = b'{\n "seqclr": '  # how a file of figures begins
 
@@ -127,11 +128,11 @@ def finetune(parser: Parser, argv: list[str]) -> int:
 
 def _training_arguments(parser: Parser, argv: list[str], base: type, method_of: Callable) -> tuple:
     """Parsed arguments, and the keys of the configuration: of flags, then of `key=value` words."""
-    from seqclr.config import hint, kind, merged, settings, typed
+    from seqclr.config import defaults_of, hint, kind, merged, settings, typed
 
     parser.add_argument("--output", required=True, help="the run's folder; it must not exist, but for --resume")
     parser.add_argument("--resume", action="store_true", help="go on from the run's last checkpoint")
-    parser.add_argument("--config", help="a YAML file of keys")
+    parser.add_argument("--config", help=CONFIG)
     parser.add_argument("--json", type=_figures_file, help="write the last figures to this file")
     parser.usage = f"{parser.prog} --data PATH... --output RUN [options] [key=value ...]"
     for field in dataclasses.fields(base):
@@ -142,9 +143,12 @@ def _training_arguments(parser: Parser, argv: list[str], base: type, method_of: 
     words = [word for word in _words(early, rest) if "=" in word and not word.startswith("-")]
     keys = {**_given(early), **_pairs(words)}
     values = settings(early.output if early.resume else None, early.config, keys)
-    own = dataclasses.fields(method_of(merged(values)))
+    method = method_of(merged(values))
+    own = dataclasses.fields(method)
     for field in own:
         _add_key(parser, field)
+    defaults = {field.name: field.default for field in (*dataclasses.fields(base), *own)}
+    _add_defaults(parser, defaults | defaults_of(base, method, values))
     args, rest = parser.parse_known_args(argv)
     words = _words(args, rest)
     for word in words:
@@ -188,15 +192,22 @@ def _value(word):
 def _add_key(parser: Parser, field: dataclasses.Field) -> None:
     from seqclr.config import kind
 
-    default = "" if field.default in (None, dataclasses.MISSING) else f" (default: {field.default})"
     if kind(field) == "bool":
         form = {"action": argparse.BooleanOptionalAction}
     elif field.name in LISTS:
         form = {"nargs": "+", "metavar": "PATH"}
     else:
         form = {"metavar": field.name.rsplit("_")[-1].upper()}
-    help = field.metadata.get("help", f"of {field.name}").replace("%", "%%") + default
+    help = field.metadata.get("help", f"of {field.name}").replace("%", "%%")
     parser.add_argument(f"--{field.name.replace('_', '-')}", dest=field.name, help=help, **form)
+
+
+def _add_defaults(parser: Parser, defaults: dict) -> None:
+    """Adds to the help of every key what it is by default, which depends on the method and the encoder."""
+    for action in parser._actions:
+        default = defaults.get(action.dest)
+        if default not in (None, dataclasses.MISSING):
+            action.help += f" (default: {default})".replace("%", "%%")
 
 
 def _add_number(parser: Parser, flag: str, help: str, kind: str = "int", least=0, most=None, **form) -> None:
@@ -301,7 +312,7 @@ def show_task(parser: Parser, argv: list[str]) -> int:
     parser.add_argument("--method", help="as `seqclr methods` lists them (default: simclr)")
     parser.add_argument("--data", nargs="+", required=True, metavar="PATH", help="images, as for pretrain")
     parser.add_argument("--output", type=_writable, required=True, metavar="OUT.png")
-    parser.add_argument("--config", help="a YAML file of keys, as for pretrain; words key=value come after it")
+    parser.add_argument("--config", help=f"{CONFIG}; words key=value come after it")
     _add_number(parser, "--images", "rows of the sheet", least=1, most=1000, default=8)
     args, rest = parser.parse_known_args(argv)
     words = _words(args, rest)
@@ -440,6 +451,17 @@ def methods(parser: Parser, argv: list[str]) -> int:
     return 0
 
 
+def configs(parser: Parser, argv: list[str]) -> int:
+    """the configurations that --config takes by name"""
+    parser.parse_args(argv)
+    from seqclr.config import named_configs
+
+    for name, file in named_configs().items():
+        title = file.read_text(encoding="utf-8").splitlines()[0]
+        print(f"{name:17} {title.removeprefix('# ')}")
+    return 0
+
+
 def predict(parser: Parser, argv: list[str]) -> int:
     """reads images: one line each, of file, text and confidence, between tabs"""
     parser.add_argument("--model", required=True, help="a fine-tuning run or an export")
@@ -573,6 +595,7 @@ VERBS = {
         finetune,
         launch,
         methods,
+        configs,
         show_task,
         probe,
         embed,

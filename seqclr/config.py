@@ -1,4 +1,4 @@
-"""A run as typed keys: dataclass defaults, then the method's, then a YAML file, then flags and `key=value`.
+"""A run as typed keys: dataclass defaults, then those of the method, then a YAML file, then flags and `key=value`.
 
 The keys are flat: those of the run and those of the method (its dataclass fields) stand side by side. Values are data:
 a text is taken as it is written, whatever it looks like.
@@ -28,6 +28,9 @@ SEED = {"least": 0, "most": 2**32 - 1}
 SIDE = {"least": 8, "most": MAX_SIDE}  # of an image, in pixels: of a smaller one the CNN leaves nothing
 WIDEST, DEEPEST, MANY = 2**16, 32, 2**17  # units of a layer, layers of a head, classes or prototypes
 LONGEST = 2**18  # characters of a YAML file
+CONFIGS = Path(__file__).parent / "configs"  # the configurations that have a name: in an installation
+if not CONFIGS.is_dir():
+    CONFIGS = CONFIGS.parents[1] / "configs"  # in a clone
 
 
 def key(
@@ -207,7 +210,7 @@ def resolve(base: type, method: type | None, values: Sequence[dict[str, Any]] = 
     schema = dataclasses.make_dataclass(base.__name__, fields, bases=(base,), namespace={"__module__": __name__})
     types = {field.name: kind(field) for field in dataclasses.fields(schema)}
     chosen: dict[str, Any] = {}
-    for setting in [method.defaults if method else {}, *values]:
+    for setting in [defaults_of(base, method, values) if method else {}, *values]:
         for name, value in setting.items():
             if name not in types:
                 raise UserError(f"the key '{shown(name)}' does not exist: {hint(name, types)}")
@@ -219,13 +222,19 @@ def resolve(base: type, method: type | None, values: Sequence[dict[str, Any]] = 
     return resolved
 
 
+def defaults_of(base: type, method: type, values: Sequence[dict]) -> dict[str, Any]:
+    """The defaults of a method that are not those of the dataclasses; values: they say which encoder there is."""
+    images = str(merged(values).get("encoder", base.encoder)) in names_in("seqclr.nn.image_encoders.IMAGE_ENCODERS")()
+    return {**(method.image_defaults if images else method.line_defaults), **method.defaults}
+
+
 def settings(resumed: str | Path | None, file: str | Path | None, keys: dict) -> list[dict]:
     """The values of a run as `resolve` takes them: of the run that is resumed, less the machines that it ran on, of a
-    YAML file, and keys."""
+    configuration as `load_config` finds it, and keys."""
     saved = None if resumed is None else Path(resumed) / "config.yaml"
     past = load_yaml(saved) if saved is not None and saved.is_file() else {}
     here = {key: value for key, value in past.items() if key not in ("workers", "worker")}
-    return [here, {} if file is None else load_yaml(file), keys]
+    return [here, {} if file is None else load_config(file), keys]
 
 
 def merged(values: Sequence[dict]) -> dict:
@@ -349,6 +358,19 @@ def load_yaml(file: str | Path) -> dict:
         if not isinstance(name, str):
             raise UserError(f"{file}: the key '{shown(name)}' does not exist, as keys are words")
     return values
+
+
+def named_configs() -> dict[str, Path]:
+    """The files of the configurations that have a name, by name."""
+    return {file.stem: file for file in sorted(CONFIGS.glob("*.yaml"))}
+
+
+def load_config(name: str | Path) -> dict:
+    """The keys and values of a configuration: by its name, or else of a YAML file. Raises UserError as `load_yaml`."""
+    known = named_configs()
+    if str(name) not in known and not Path(name).exists():
+        raise UserError(f"config '{shown(name)}' is neither a file nor one of {', '.join(known)}")
+    return load_yaml(known.get(str(name), name))
 
 
 def save(config: Any, stream: IO[str]) -> None:

@@ -2,7 +2,7 @@
 
     python tools/quickstart.py [--output runs/quickstart]
 
-It pretrains on the pages without their labels, as configs/pretrain_captcha.yaml says, but for a short time; fine-tunes
+It pretrains on the pages without their labels, as configs/captcha.yaml says, but for a short time; fine-tunes
 that encoder on 50 labels, trains the same network on the same labels from scratch for as many steps, evaluates both on
 the sample's test part, exports the first and reads some pages with the export. Some minutes on 2 cores; every command
 that it runs is printed and can be run by hand.
@@ -18,7 +18,7 @@ from pathlib import Path
 from seqclr.cli import main
 
 ROOT = Path(__file__).resolve().parent.parent
-SAMPLES, RECIPE = ROOT / "data_samples", ROOT / "configs" / "pretrain_captcha.yaml"
+SAMPLES = ROOT / "data_samples"
 PRETRAIN_STEPS, FINETUNE_STEPS, LABELS = 500, 400, 50
 
 
@@ -38,7 +38,7 @@ def quickstart(output: Path) -> None:
     output.mkdir(parents=True)
     verb("show-views", "--data", SAMPLES, "--views", "roaming", "--output", output / "views.png")
     pretrained = output / "pretrained"
-    verb("pretrain", "--config", RECIPE, "--data", SAMPLES, "--output", pretrained, "--steps", PRETRAIN_STEPS)
+    verb("pretrain", "--config", "captcha", "--data", SAMPLES, "--output", pretrained, "--steps", PRETRAIN_STEPS)
     common = ["--data", SAMPLES, "--split", "train", "--labels", LABELS, "--steps", FINETUNE_STEPS]
     gently = ["--learning-rate", 0.001]  # or it forgets what it was pretrained for
     verb("finetune", *common, *gently, "--pretrained", pretrained, "--output", output / "finetuned")

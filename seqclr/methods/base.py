@@ -35,6 +35,8 @@ class Method(abc.ABC):
 
     recipe: ClassVar[type]
     defaults: ClassVar[dict[str, Any]] = {}  # what this method wants other than the common configuration
+    line_defaults: ClassVar[dict[str, Any]] = {}  # the same with an encoder of lines only; `defaults` count before it
+    image_defaults: ClassVar[dict[str, Any]] = {"views": "images"}  # with one of images only
     total_steps: ClassVar[int] = 0  # of the run; the trainer sets it, and what is in a pass over the data
     steps_per_epoch: ClassVar[int] = 1
     dropout: ClassVar[float] = 0.1  # of the run, in a CTC head; set before `build`
@@ -160,6 +162,10 @@ class Instances(NamedTuple):
 @dataclasses.dataclass
 class FrameMethod(Method):
     """Views of every image, their frames pooled into instances."""
+
+    # what was measured to work (docs/pretraining.md); the defaults of the fields are the article's
+    line_defaults = {"views": "roaming", "match": "geometry", "layer": "cnn", "frames": "frames:2"}
+    image_defaults = {"views": "images", "frames": "all"}
 
     frames: str = key(
         "frames:5", "what is compared: frames:5 (windows of 5), windows:4 (4 windows), all, none", free=True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -18,6 +19,8 @@ class Classifier(Surrogate):
     With the classes that another method found (`seqclr pseudo-labels`) it is the label transfer of SeLa (Asano et al.
     2020, arXiv:1911.05371): an encoder of any architecture learns from what another discovered.
     """
+
+    line_defaults: ClassVar[dict] = {}  # the image is one instance
 
     frames: str = key("all", "what is classified: all, the image", free=True)
 

@@ -30,6 +30,7 @@ class Colorization(Method):
     """
 
     recipe = OneView
+    defaults = {"views": "none"}  # changed colours are no answer
     layer = "cnn"
     needs_pictures = "colour carries no meaning in lines of text"
 

@@ -24,6 +24,7 @@ class Exemplar(Surrogate):
     """
 
     defaults: ClassVar[dict] = {"views": "none"}  # the patch has distortions of its own
+    line_defaults: ClassVar[dict] = {}  # the patch is one instance
 
     frames: str = key("all", "what is classified: all, the patch", choices=("all",))
     patch: int = key(32, "side of a patch in pixels, at most that of an image", **SIDE)

@@ -28,6 +28,8 @@ class PixelMethod(MomentumMethod):
 
     frames: ClassVar[str] = "none"
     match: ClassVar[str] = "geometry"
+    line_defaults: ClassVar[dict] = {}  # frames are matched by geometry as it is; PixPro learns more of gentle views
+    image_defaults: ClassVar[dict] = {"views": "images"}
 
     layer: str = key("cnn", "whose frames are compared: transformer, or cnn, before it", choices=LAYERS)
     reach: float = key(0.7, "frames are of the same place up to so much of a frame's diagonal", least=0)

@@ -24,6 +24,7 @@ class Rotation(Method):
     """
 
     recipe = OneView
+    image_defaults = {"views": "none"}  # a small crop does not say which way is up
 
     turns: int = key(
         0, "4: quarter turns, 2: half turns; 0: 4 where height and width are equal and 2 where not", choices=(0, 2, 4)

@@ -29,6 +29,7 @@ class SplitBrain(Method):
     """
 
     recipe = OneView
+    defaults = {"views": "none"}  # changed colours are no answer
     layer = "cnn"
     needs_pictures = "colour carries no meaning in lines of text"
     needs_halves = "lightness and colour are told from each other"

@@ -28,6 +28,7 @@ COMMON = {
     "precision": "float32",
     "views": "none",
 }
+ARTICLE = {"match": "place", "layer": "transformer", "frames": "frames:5"}  # less work for a test than the defaults
 # what suits few and small pages
 SMALL = {
     "clique_cnn": {"cliques": 4, "clique_size": 4},
@@ -74,7 +75,8 @@ def lines(method):
 def config(method, **keys):
     base = FinetuneConfig if method == "ctc" else PretrainConfig
     cls = CTC if method == "ctc" else METHODS[method]
-    return resolve(base, cls, [COMMON, {"views": "article"} if method != "ctc" else {}, keys])
+    plain = {name: ARTICLE[name] for name in cls.line_defaults.keys() & ARTICLE.keys()}
+    return resolve(base, cls, [COMMON, plain, {"views": "article"} if method != "ctc" else {}, keys])
 
 
 def trainer(folder, method, callbacks=(), **keys):

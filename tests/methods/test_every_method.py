@@ -1,4 +1,4 @@
-"""Every method trains on lines in every precision without a number that is not finite."""
+"""Every method trains on lines, with its default settings, in every precision without a number that is not finite."""
 
 import numpy as np
 import pytest
@@ -13,9 +13,8 @@ ON_LINES = [name for name, cls in METHODS.items() if not cls.needs_pictures and 
 @pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
 @pytest.mark.parametrize("name", ON_LINES)
 def test_all_stays_finite(tmp_path, eagerly, name, precision):
-    job = tiny.trainer(
-        tmp_path / "run", name, precision=precision, steps=3, encoder=tiny.encoder(name), **tiny.SMALL.get(name, {})
-    )
+    keys = {**METHODS[name].line_defaults, **tiny.lines(name), "precision": precision, "steps": 3}
+    job = tiny.trainer(tmp_path / "run", name, **keys)
     figures = job.fit()  # TrainingFailed at the first that is not finite
     assert figures["loss"] != 0
     for weight, array in tiny.weights(job).items():

@@ -170,7 +170,8 @@ def pretrain(
         output: the run's folder, which must not exist; by default a new one, `runs/METHOD-1`, `runs/METHOD-2`, ...
         resume: go on from the last checkpoint of the run in `output`, with its settings and data unless others are
             given.
-        config: the name of a configuration that `seqclr configs` lists, or a YAML file of keys; those given here come after it.
+        config: a configuration that `seqclr configs` lists, by its name, or a YAML file of keys; those given here come
+            after it.
         callbacks: Keras callbacks; an epoch is a round, one or more passes over the data.
         **keys: as `seqclr pretrain --help` lists them, such as `steps=1000` (batches), `height=32` and `width=128`
             (pixels), `encoder="small"`, `views="strong"`.

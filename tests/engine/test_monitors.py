@@ -161,7 +161,7 @@ def test_the_screen_shows_the_plain_figures_and_the_curves_have_a_picture_a_grou
     with messages.on_console():
         job.fit()
     out = capsys.readouterr().out
-    assert out.startswith("step 1  passes") and "monitor" not in out
+    assert out.startswith("step 2  passes") and "monitor" not in out
     assert {path.name for path in job.run.plots.iterdir()} == {"metrics.png", "monitor.png"}
 
 

@@ -16,6 +16,7 @@ from PIL import Image
 from seqclr import cli
 from seqclr.data import images
 from seqclr.data.records import Entry
+from seqclr.engine import checkpoints
 from seqclr.export import savedmodel
 from seqclr.recognize.evaluate import SEEN, load_reader
 from seqclr.recognize.recognizer import Recognizer
@@ -75,6 +76,9 @@ def padded(reader, tmp_path_factory) -> tuple[Path, Path]:
     shutil.copytree(reader, run)
     config = (run / "config.yaml").read_text()
     (run / "config.yaml").write_text(config.replace("resize: stretch", "resize: pad"))
+    for path in (run / "checkpoints").iterdir():
+        arrays, state = checkpoints.load(path)
+        checkpoints.save(path, arrays, {**state, "facts": {**state["facts"], "resize": "pad"}})
     savedmodel.export(str(run), str(run.with_name("export")))
     return run, run.with_name("export")
 

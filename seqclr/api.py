@@ -106,9 +106,13 @@ class Reader(Run):
         Raises:
             UserError: an image that cannot be read, by its path, or by its index from 0; nothing is returned then.
         """
-        if isinstance(images, str | bytes | os.PathLike | PIL.Image.Image):
+        if isinstance(images, np.ndarray):
+            single = images.ndim < 4 and images.shape[2:] in ((), (1,), (3,), (4,))
+        else:
+            single = isinstance(images, str | bytes | os.PathLike | PIL.Image.Image) or not isinstance(images, Iterable)
+        if single:
             raise UserError("predict takes a list of images: write [image] for a single one")
-        configuration.check_range("batch_size", batch_size, least=1)
+        beam, batch_size = (_count(name, value) for name, value in (("beam", beam), ("batch_size", batch_size)))
         pixels = (as_pixels(image, f"image {index}") for index, image in enumerate(images))
         return [Prediction(*read) for read in self._model.read_pixels(pixels, beam, batch_size)]
 
@@ -140,7 +144,9 @@ class Reader(Run):
         """
         paths = [os.fspath(path) for path in _list(data)]
         folder = None if plots is None else os.fspath(plots)
-        return evaluation.evaluate(self._model, self.folder, paths, split, label_pattern, beam, folder)
+        texts = (("split", split), ("label_pattern", label_pattern))
+        split, label_pattern = (configuration.typed(name, "str | None", value) for name, value in texts)
+        return evaluation.evaluate(self._model, self.folder, paths, split, label_pattern, _count("beam", beam), folder)
 
     def export(self, folder: AnyPath) -> Path:
         """Writes a SavedModel, which needs TensorFlow alone, into a folder that does not exist yet; returns the folder.
@@ -244,7 +250,18 @@ def load_encoder(path: AnyPath) -> keras.Model:
 
 
 def _list(paths: Paths) -> list[AnyPath]:
-    return [paths] if isinstance(paths, str | os.PathLike) else list(paths)
+    if isinstance(paths, str | os.PathLike):
+        return [paths]
+    if not isinstance(paths, Iterable):
+        raise UserError(f"data {configuration.shown(paths)}: give a path or a list of paths")
+    return list(paths)
+
+
+def _count(name: str, value: int) -> int:
+    """The value of an argument that is at least 1."""
+    value = configuration.typed(name, "int", value)
+    configuration.check_range(name, value, least=1)
+    return value
 
 
 def _settings(

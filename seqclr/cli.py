@@ -15,7 +15,7 @@ from typing import NoReturn
 
 from seqclr import __version__, files, messages
 from seqclr.engine import signals
-from seqclr.errors import UserError
+from seqclr.errors import UserError, printable
 
 LISTS = {"data", "unlabelled"}  # keys of many paths
 CONFIG = "a configuration of `seqclr configs`, or a YAML file of keys"
@@ -478,7 +478,7 @@ def predict(parser: Parser, argv: list[str]) -> int:
             unread.append(str(found))
             continue
         rows.append(found)
-        print(f"{found['file']}\t{found['text']}\t{found['confidence']:.4f}", flush=True)
+        print(f"{printable(found['file'])}\t{printable(found['text'])}\t{found['confidence']:.4f}", flush=True)
     _report({"predictions": rows, "unread": unread}, args.json)
     for message in unread:
         print(f"seqclr predict: {message}", file=sys.stderr)

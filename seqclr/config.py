@@ -10,6 +10,7 @@ import dataclasses
 import difflib
 import importlib
 import inspect
+import numbers
 import os
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -270,7 +271,7 @@ def typed(name: str, kind: str, value: Any) -> Any:
             raise UserError(f"{wrong}true or false")
         return str(value).lower() == "true"
     number = {"int": int, "float": float}[plain]
-    taken = (int, str) if number is int else (int, float, str)
+    taken = (numbers.Integral, str) if number is int else (numbers.Real, str)  # NumPy's too
     try:
         if isinstance(value, bool) or not isinstance(value, taken):
             raise ValueError

@@ -9,9 +9,10 @@ class UserError(Exception):
     """
 
     def __init__(self, message: str):
-        super().__init__("".join(map(_printable, message)))
+        super().__init__(printable(message))
 
 
-def _printable(character: str) -> str:
-    """What a file's name or content brings along may break the line, or cannot be written at all."""
-    return character if character.isprintable() else ascii(character)[1:-1]
+def printable(text: str) -> str:
+    """A text for a line of the screen: what a file's name or content brings along may break it, be a command to the
+    terminal, or cannot be written at all."""
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)

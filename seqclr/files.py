@@ -33,7 +33,7 @@ def is_utf8(name: str) -> bool:
 @contextlib.contextmanager
 def whole(path: Path, binary: bool = False):
     """`with whole(path) as stream:` writes the file beside and renames it at the end. Raises NotWritten."""
-    beside = path.with_suffix(PARTIAL)
+    beside = path.with_name(path.name + PARTIAL)
     how = {"mode": "wb"} if binary else {"mode": "w", "encoding": "utf-8", "newline": ""}
     try:
         with open(beside, **how) as stream:
@@ -64,15 +64,15 @@ def check_new(path: Path) -> None:
 
 @contextlib.contextmanager
 def whole_folder(path: Path):
-    """`with whole_folder(path) as beside:` fills a folder beside, which is renamed at the end.
+    """`with whole_folder(path) as beside:` fills a hidden folder beside, which is renamed at the end.
 
     Raises UserError if there is something at the path, or another process fills it.
     """
     check_new(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with contextlib.closing(Lock(path.with_name(f"{path.name}.lock"), path)):
+    with contextlib.closing(Lock(path.with_name(f".{path.name}.lock"), path)):
         check_new(path)  # it may have been filled while the lock was another's
-        beside = path.with_name(path.name + PARTIAL)
+        beside = path.with_name(f".{path.name}{PARTIAL}")
         shutil.rmtree(beside, ignore_errors=True)
         try:
             beside.mkdir()

@@ -265,3 +265,23 @@ def test_the_command_line_leaves_logging_as_it_was(capsys):
     logger = logging.getLogger("seqclr")
     assert cli.main(["check", "nowhere"]) == 2
     assert (logger.level, logger.propagate, logger.handlers) == (logging.NOTSET, True, [])
+
+
+@pytest.mark.parametrize("shape", [(16, 64), (16, 64, 3), (16, 64, 4), (16, 64, 1)])
+def test_a_single_array_is_no_list_of_its_rows(tmp_path, shape):
+    with pytest.raises(seqclr.UserError, match=r"write \[image\] for a single one"):
+        seqclr.Reader(tmp_path).predict(np.zeros(shape, np.uint8))
+
+
+def test_arguments_of_other_types_are_refused(tmp_path, pages):
+    reader = seqclr.Reader(tmp_path)
+    for call, why in (
+        (lambda: reader.predict(None), "takes a list of images"),
+        (lambda: reader.predict([], beam=2.5), "beam=2.5 does not fit: a whole number"),
+        (lambda: reader.predict([], batch_size=None), "batch_size=None does not fit"),
+        (lambda: reader.predict([], batch_size=0), "batch_size 0: at least 1"),
+        (lambda: reader.evaluate(3), "data 3: give a path or a list of paths"),
+        (lambda: reader.evaluate(pages, split=3), "split=3 does not fit"),
+    ):
+        with pytest.raises(seqclr.UserError, match=why):
+            call()

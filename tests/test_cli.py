@@ -581,6 +581,21 @@ def test_predict_reads_the_good_ones_and_names_the_bad_one(reader, pages, tmp_pa
     assert len(report["unread"]) == 1
 
 
+def test_a_name_is_one_field_of_one_line(reader, pages, tmp_path, capsys):
+    (tmp_path / "data").mkdir()
+    name = "a\tb\nc\x1b[2J.png"
+    for copy in (name, "d.png"):
+        shutil.copy(next((pages / "images").iterdir()), tmp_path / "data" / copy)
+    shown = "a\\tb\\nc\\x1b[2J.png"
+    assert cli.main(["predict", "--model", str(reader), str(tmp_path / "data" / name)]) == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.split("\t")[0] == str(tmp_path / "data" / shown)
+    assert cli.main(["check", str(tmp_path / "data")]) == 0
+    assert any(
+        line.endswith(f"{shown}, {tmp_path / 'data' / 'd.png'}") for line in capsys.readouterr().out.splitlines()
+    )
+
+
 def test_a_name_that_cannot_be_printed_ends_nothing(reader, pages, tmp_path, monkeypatch, eagerly):
     folder = tmp_path / "data"
     folder.mkdir()

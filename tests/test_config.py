@@ -4,6 +4,7 @@ import dataclasses
 import io
 import math
 
+import numpy as np
 import pytest
 
 from seqclr import cli
@@ -117,6 +118,14 @@ def resolved(tmp_path, text: str | bytes):
     file = tmp_path / "config.yaml"
     file.write_bytes(text if isinstance(text, bytes) else text.encode())
     return resolve(FinetuneConfig, CTC, [load_yaml(file)])
+
+
+def test_numbers_of_numpy_are_numbers():
+    keys = {"steps": np.int64(3), "learning_rate": np.float32(0.5), "batch_size": np.uint8(4)}
+    config = resolve(FinetuneConfig, CTC, [keys])
+    assert (config.steps, config.learning_rate, config.batch_size) == (3, 0.5, 4) and type(config.steps) is int
+    with pytest.raises(UserError, match="steps=2.5 does not fit: a whole number"):
+        resolve(FinetuneConfig, CTC, [{"steps": np.float32(2.5)}])
 
 
 @pytest.mark.parametrize(

@@ -13,13 +13,34 @@ def names(folder):
 
 
 def test_a_folder_appears_when_it_is_whole(tmp_path):
-    (tmp_path / "new.partial").mkdir()  # of one that was killed
-    (tmp_path / "new.partial" / "old.txt").touch()
-    (tmp_path / "new.lock").touch()
+    (tmp_path / ".new.partial").mkdir()  # of one that was killed
+    (tmp_path / ".new.partial" / "old.txt").touch()
+    (tmp_path / ".new.lock").touch()
     with files.whole_folder(tmp_path / "new") as beside:
         (beside / "a.txt").write_text("a")
         assert not (tmp_path / "new").exists()
     assert names(tmp_path) == ["new"] and names(tmp_path / "new") == ["a.txt"]
+
+
+def test_what_others_keep_beside_is_left_alone(tmp_path):
+    for name in ("poetry.lock", "figures.partial"):
+        (tmp_path / name).write_text("kept")
+    (tmp_path / "poetry.partial").mkdir()
+    with files.whole_folder(tmp_path / "poetry"):
+        pass
+    with files.whole(tmp_path / "figures.json") as stream, files.whole(tmp_path / "figures.csv") as other:
+        stream.write("{}")
+        other.write("a,b")
+    assert names(tmp_path) == [
+        "figures.csv",
+        "figures.json",
+        "figures.partial",
+        "poetry",
+        "poetry.lock",
+        "poetry.partial",
+    ]
+    assert (tmp_path / "poetry.lock").read_text() == (tmp_path / "figures.partial").read_text() == "kept"
+    assert (tmp_path / "figures.json").read_text() == "{}" and (tmp_path / "figures.csv").read_text() == "a,b"
 
 
 def test_the_second_of_two_is_refused_and_harms_nothing(tmp_path):

@@ -47,9 +47,9 @@ def test_killed_is_not_killed(pages, tmp_path):
 
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     kills = {  # and what is there of checkpoints then
-        "step-00000003.npz": ["step-00000003.partial"],
-        "step-00000008.npz": ["best.npz", "step-00000004.npz", "step-00000006.npz", "step-00000008.partial"],
-        "step-00000009.npz": ["best.npz", "step-00000006.npz", "step-00000008.npz", "step-00000009.partial"],
+        "step-00000003.npz": ["step-00000003.npz.partial"],
+        "step-00000008.npz": ["best.npz", "step-00000004.npz", "step-00000006.npz", "step-00000008.npz.partial"],
+        "step-00000009.npz": ["best.npz", "step-00000006.npz", "step-00000008.npz", "step-00000009.npz.partial"],
     }
     with ThreadPoolExecutor() as pool:
         undisturbed = pool.submit(train, whole)

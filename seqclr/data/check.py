@@ -19,7 +19,7 @@ import numpy as np
 from seqclr.data import images, labels, lists, shards
 from seqclr.data.charset import FRAME_STRIDE, Charset, frames_needed, normalize
 from seqclr.data.records import HELD_OUT, Entry, survey
-from seqclr.errors import UserError
+from seqclr.errors import UserError, printable
 from seqclr.messages import bar
 
 # kind of finding -> (what a report calls it, whether it hurts)
@@ -86,7 +86,7 @@ class Report:
             messages = [finding.message for finding in self.findings if finding.kind == kind]
             if messages:
                 lines.append(f"{'WRONG' if hurts else 'note'}: {len(messages)} {title}")
-                lines += [f"  {message}" for message in messages[:NAMED]]
+                lines += [f"  {printable(message)}" for message in messages[:NAMED]]
             if len(messages) > NAMED:
                 lines.append(f"  and {len(messages) - NAMED} more")
         if not self.hurts:

@@ -189,6 +189,8 @@ def read_bytes(path: str | Path) -> bytes:
             return file.readall()
     except OSError as error:
         raise UserError(f"{path} cannot be opened ({error.strerror}): check the path") from None
+    except ValueError:  # a NUL character
+        raise UserError(f"{path} is no path: check it") from None
 
 
 # animations

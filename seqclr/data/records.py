@@ -124,7 +124,9 @@ def find_images(paths: Sequence[str | Path]) -> tuple[list[Entry], list[str]]:
         elif path.is_file():
             entries.append(Entry(path.parent.name, str(path)))
         else:
-            messages.append(f"{path} does not exist: check the path")
+            messages.append(
+                f"{path} {'is neither a file nor a folder' if path.exists() else 'does not exist'}: check the path"
+            )
     return entries, messages
 
 
@@ -230,11 +232,13 @@ class _Disk:
         return self._rows[path]
 
     def above(self, said: _Said) -> list[_Said]:
-        """The rows that list an image in its own folder and the folders above, nearest first."""
+        """The rows that list an image in its own folder and the folders above, nearest first; then, where the file is a
+        link, in those where it leads."""
         if said.entry.store is not None:
             return []
-        indices = self._over(os.path.dirname(said.entry.file))
-        return [row for index in indices for row in index.get(said.image, ())]
+        folders = dict.fromkeys(os.path.dirname(path) for path in (said.entry.file, said.image))
+        indices = {id(index): index for folder in folders for index in self._over(folder)}
+        return [row for index in indices.values() for row in index.get(said.image, ())]
 
     def _indices_over(self, folder: str) -> list[dict[str | tuple, list[_Said]]]:
         """Of tables above a folder and, as it may be a link, above where it leads."""
@@ -442,7 +446,7 @@ def _row(table: Path, where: str, row: dict | str) -> tuple[Entry, str] | Fault:
         return Fault(where, f"{where} has more fields than columns: put a text with a delimiter in double quotes")
     file = _beside(table, row["file"])
     if file is None:
-        named = row["file"] if row["file"].isprintable() else repr(row["file"])
+        named = row["file"] if row["file"] and row["file"].isprintable() else repr(row["file"])
         reason = f"{where} names {named}, which is not in {table.parent} nor in its images folder"
         return Fault(str(table.parent / row["file"]), reason, missing=True)
     return Entry("", file, row["text"], row.get("split")), where
@@ -498,7 +502,8 @@ def _jsonl_rows(path: Path):
 def _json_row(line: str) -> dict | str:
     """The row of a line, or what is wrong with it."""
     try:
-        pairs = json.loads(line, object_pairs_hook=tuple)  # so that arrays alone are lists
+        # arrays alone are lists, and numbers are the text that stands there: 0.10 is no 0.1
+        pairs = json.loads(line, object_pairs_hook=tuple, parse_int=str, parse_float=str, parse_constant=str)
     except RecursionError:
         return "is not a JSON object with the keys file and text: it is nested too deeply"
     except ValueError as error:

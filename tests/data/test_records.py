@@ -171,12 +171,16 @@ def test_an_image_is_one_record_with_one_split_whatever_path_leads_there(folder,
     rows = "".join(f"data/images/{name}.png,{name},\n" for name in "abcd")
     write(folder.parent / "other.csv", f"file,text,split\n{rows}")
     paths = [folder / path if absolute else path for path in PATHS[case]]
-    known = [] if case != "a link to an image" else [folder]  # no table lies above these links
-    entries = find_unlabelled(paths, known=known)
+    entries = find_unlabelled(paths)
     assert sorted(Path(entry.file).name for entry in entries) == ["a.png", "b.png", "d.png"]
-    if not known:
-        assert [Path(entry.file).name for entry in survey(paths)[0] if entry.split == "test"] == ["c.png"]
-        assert sorted(str(entry.split) for entry in survey(paths)[0]) == ["None", "test", "train", "train"]
+    assert [Path(entry.file).name for entry in survey(paths)[0] if entry.split == "test"] == ["c.png"]
+    assert sorted(str(entry.split) for entry in survey(paths)[0]) == ["None", "test", "train", "train"]
+
+
+@pytest.mark.parametrize("number", ["0.10", "1e5", "12345678901234567890.0", "-0", "7"])
+def test_numbers_of_json_are_the_text_that_stands_there(folder, number):
+    write(folder / "list.jsonl", f'{{"file": "a.png", "text": {number}}}')
+    assert texts(find([folder / "list.jsonl"])) == {"a.png": number}
 
 
 def test_a_pattern_takes_texts_and_leaves_splits(folder):

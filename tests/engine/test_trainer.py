@@ -127,7 +127,7 @@ def test_a_full_disk_is_told_and_costs_nothing_that_was_saved(tmp_path, eagerly,
     fsync = os.fsync
 
     def no_room(descriptor):
-        if (tmp_path / full).with_suffix(".partial").exists():
+        if (tmp_path / f"{full}.partial").exists():
             raise OSError(errno.ENOSPC, "No space left on device")
         fsync(descriptor)
 

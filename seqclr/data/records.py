@@ -9,6 +9,7 @@ import contextlib
 import csv
 import dataclasses
 import functools
+import hashlib
 import itertools
 import json
 import os
@@ -165,10 +166,29 @@ def tally(entries: Iterable[Entry]) -> str:
 
 
 def without(entries: Sequence[Entry], others: Iterable[Entry]) -> list[Entry]:
-    """The entries whose image is none of the others', whatever path leads there."""
-    disk = _Disk()
+    """The entries whose image is none of the others', whatever path leads there.
+
+    A pack or an LMDB holds copies: where not all is in one of them, or all outside, files of equal bytes are one image.
+    """
+    disk, others = _Disk(), list(others)
     taken = {disk.image(entry) for entry in others}
-    return [entry for entry in entries if disk.image(entry) not in taken]
+    left = [entry for entry in entries if disk.image(entry) not in taken]
+    if left and len({_store(entry) for entry in (*left, *others)}) > 1:
+        copies = {_digest(entry) for entry in others} - {None}
+        left = [entry for entry in left if _digest(entry) not in copies]
+    return left
+
+
+def _store(entry: Entry) -> str | None:
+    """The pack or LMDB that an entry is in."""
+    return os.path.dirname(entry.store) if entry.store and entry.place is not None else entry.store
+
+
+def _digest(entry: Entry) -> bytes | None:
+    try:
+        return hashlib.blake2b(entry.read_bytes(), digest_size=16).digest()
+    except UserError:  # whoever needs the image says so
+        return None
 
 
 def _faultless(items: Iterable[Entry | Fault]) -> list[Entry]:

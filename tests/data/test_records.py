@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from seqclr.data.images import decode
-from seqclr.data.records import Entry, find, find_images, find_unlabelled, measured, survey, tally
+from seqclr.data.pack import pack
+from seqclr.data.records import Entry, find, find_images, find_unlabelled, measured, survey, tally, without
 from seqclr.errors import UserError
 
 
@@ -175,6 +176,16 @@ def test_an_image_is_one_record_with_one_split_whatever_path_leads_there(folder,
     assert sorted(Path(entry.file).name for entry in entries) == ["a.png", "b.png", "d.png"]
     assert [Path(entry.file).name for entry in survey(paths)[0] if entry.split == "test"] == ["c.png"]
     assert sorted(str(entry.split) for entry in survey(paths)[0]) == ["None", "test", "train", "train"]
+
+
+def test_a_copy_in_a_pack_is_the_same_image(folder):
+    for gray, image in enumerate(sorted((folder / "images").iterdir())):
+        draw(image, gray)
+    pack([folder], folder / "pack")
+    files, packed = find([folder]), find([folder / "pack"])
+    for some, others in ((packed, files), (files, packed)):
+        assert some and without(some, others) == []
+        assert [entry.text for entry in without(some, others[1:])] == [some[0].text]
 
 
 @pytest.mark.parametrize("number", ["0.10", "1e5", "12345678901234567890.0", "-0", "7"])

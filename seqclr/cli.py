@@ -227,6 +227,7 @@ def _add_number(parser: Parser, flag: str, help: str, kind: str = "int", least=0
 def _train(train: Callable, args, keys: dict) -> int:
     from seqclr.engine.cluster import leave
 
+    _check_apart(args.json, "output", args.output)
     status = _trained(lambda: train(output=args.output, resume=args.resume, config=args.config, **keys), args)
     leave(status)
     return status
@@ -279,6 +280,12 @@ def _figures_file(file: str) -> str:
             if stream.read(len(FIGURES)) != FIGURES:
                 raise UserError(f"{file} exists already and holds no figures of seqclr: choose another --json")
     return file
+
+
+def _check_apart(file: str | None, name: str, folder: str | None) -> None:
+    """Raises UserError where the figures would go to the path that becomes a folder."""
+    if file is not None and folder is not None and os.path.abspath(file) == os.path.abspath(folder):
+        raise UserError(f"--json {file} is the folder of --{name}: choose another --json")
 
 
 def _report(figures: dict, file: str | None) -> None:
@@ -343,6 +350,7 @@ def evaluate(parser: Parser, argv: list[str]) -> int:
     parser.add_argument("--plots", metavar="DIR", help="write predictions, confusions and the worst errors there")
     parser.add_argument("--json", type=_figures_file, help="write the figures to this file")
     args = _parse_with_limits(parser, argv)
+    _check_apart(args.json, "plots", args.plots)
     _import_tensorflow()
     from seqclr import api
     from seqclr.recognize.evaluate import table

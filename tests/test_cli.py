@@ -236,6 +236,8 @@ def test_outputs_that_cannot_be_are_refused_before_the_training(refused, pages, 
     json_file = tmp_path / "nowhere" / "figures.json"
     refused(*words(verb, pages, tmp_path / "run", Path()), "--json", json_file, told=f"{json_file} cannot be written")
     refused(*words(verb, pages, tmp_path / "run", Path()), "--resume", told=f"{tmp_path / 'run'} is not a run")
+    same = tmp_path / "run"
+    refused(*words(verb, pages, same, Path()), "--json", same, told=f"--json {same} is the folder of --output")
     refused(verb, "--data", pages, told="--output")
 
 
@@ -243,6 +245,17 @@ def test_outputs_that_cannot_be_are_refused_before_the_training(refused, pages, 
 def test_figures_that_cannot_be_written_are_refused_before_the_work(refused, pages, tmp_path, verb):
     told = f"{tmp_path / 'nowhere' / 'figures.json'} cannot be written"
     refused(*words(verb, pages, tmp_path, Path("no model")), "--json", tmp_path / "nowhere" / "figures.json", told=told)
+
+
+def test_figures_and_plots_have_paths_of_their_own(refused, pages, tmp_path):
+    same = tmp_path / "figures"
+    refused(*words("evaluate", pages, tmp_path, Path("no model")), "--json", same, "--plots", same, told="of --plots")
+
+
+def test_a_run_without_its_characters_is_named(refused, reader, pages, tmp_path):
+    shutil.copytree(reader, tmp_path / "copy")
+    (tmp_path / "copy" / "charset.json").unlink()
+    refused(*words("evaluate", pages, tmp_path, tmp_path / "copy"), told="charset.json is missing: copy the whole run")
 
 
 @pytest.mark.parametrize("verb", ["evaluate", "predict", "export"])

@@ -41,6 +41,8 @@ class Recognizer:
         config = run.config()
         if config.encoder in IMAGE_ENCODERS:
             raise UserError(f"{folder} encodes pictures ({config.encoder}) and cannot read: probe or embed it")
+        if not run.charset_file.is_file() and not hasattr(config, "method"):
+            raise UserError(f"{run.charset_file} is missing: copy the whole run again")
         if not run.charset_file.is_file():
             raise UserError(f"{folder} was pretrained only and cannot read: finetune --pretrained {folder} first")
         charset = Charset.load(run.charset_file)

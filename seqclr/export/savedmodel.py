@@ -140,7 +140,11 @@ def export(model: str, output: str) -> None:
     service = Service(recognizer)
     signatures = {"serving_default": service.serve, "predict_image": service.predict_image}
     with whole_folder(target) as beside:
-        tf.saved_model.save(service, str(beside), signatures=signatures)
+        try:
+            tf.saved_model.save(service, str(beside), signatures=signatures)
+        except tf.errors.OpError as error:
+            reason = "No space left on device" if isinstance(error, tf.errors.ResourceExhaustedError) else error.message
+            raise files.NotWritten(f"{target} cannot be written ({' '.join(reason.split())})") from None
         recognizer.charset.save(beside / "charset.json")
         (beside / "model_card.md").write_text(card(model, recognizer), encoding="utf-8")
         blank = io.BytesIO()

@@ -290,3 +290,14 @@ def test_an_export_that_fails_says_so_and_leaves_nothing(reader, tmp_path, monke
     told = capsys.readouterr().err.splitlines()[-1]
     assert told.startswith("seqclr export: ") and "no space left" in told
     assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_is_one_sentence_and_leaves_nothing(reader, tmp_path, monkeypatch, capsys):
+    def full(*args, **keys):
+        raise tf.errors.ResourceExhaustedError(None, None, "x.tempstate1; No space left on device [Op:SaveV2]")
+
+    monkeypatch.setattr(tf.saved_model, "save", full)
+    assert cli.main(["export", "--model", str(reader), "--output", str(tmp_path / "out")]) == 1
+    told = f"seqclr export: {tmp_path / 'out'} cannot be written (No space left on device)"
+    assert capsys.readouterr().err.splitlines()[-1] == told
+    assert list(tmp_path.iterdir()) == []

@@ -95,6 +95,6 @@ def leave(status: int) -> None:
         return
     sys.stdout.flush()
     sys.stderr.flush()
-    if place.chief and status == 0:
-        time.sleep(2)  # the last step's sum may still be on its way to the others
+    if status != 1:  # the last sum that all made may still be on its way to another
+        time.sleep(2)
     os._exit(status)

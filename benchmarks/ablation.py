@@ -47,7 +47,7 @@ def probes(run: Path, sites: list[Path], folder: Path, labels: int, *flags: str)
 
 
 def table(results: dict[str, dict]) -> str:
-    figures = ("loss", "monitor/place_share", "monitor/image_share", "monitor/rank")
+    figures = ("loss", "monitor/position_share", "monitor/image_share", "monitor/rank")
     head = ["pretraining", "probe, CNN", "probe, Transformer", "loss", "place share", "image share", "rank", "warnings"]
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     for name, row in results.items():

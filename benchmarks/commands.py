@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 def seqclr(*words: object) -> None:
     """Runs a verb; subprocess.CalledProcessError where it fails."""
-    subprocess.run([sys.executable, "-m", "seqclr.cli", *map(str, words)], check=True)
+    subprocess.run([sys.executable, "-m", "seqclr", *map(str, words)], check=True)
 
 
 class Measured(NamedTuple):
@@ -23,7 +23,7 @@ class Measured(NamedTuple):
 def measured(*words: object) -> Measured:
     """Runs a verb, whatever comes of it."""
     start = time.perf_counter()
-    process = subprocess.Popen([sys.executable, "-m", "seqclr.cli", *map(str, words)])
+    process = subprocess.Popen([sys.executable, "-m", "seqclr", *map(str, words)])
     _, status, usage = os.wait4(process.pid, 0)
     return Measured(os.waitstatus_to_exitcode(status), time.perf_counter() - start, usage.ru_maxrss // 1024)
 

@@ -35,12 +35,14 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from seqclr.config import FinetuneConfig, PretrainConfig, load_yaml, resolve
-from seqclr.data import images, lmdbs, pack, shards, synth
+from seqclr.curation import pack
+from seqclr.curation.check import check
+from seqclr.data import images, lmdbs, shards
 from seqclr.data.charset import Charset
-from seqclr.data.check import check
-from seqclr.data.records import Entry, find, find_images, find_unlabelled, survey
+from seqclr.data.records import Sample, find, find_images, find_unlabelled, survey
 from seqclr.data.sequences import expand
 from seqclr.errors import UserError
+from seqclr.synthesis import styles
 
 SECONDS = 10  # that one input may take
 ROUND = 200  # inputs of a target before the next has its turn
@@ -133,9 +135,9 @@ def fuzz_images(draw: Draw, folder: Path) -> None:
         pixels = images.decode(data, "x.png")
         assert pixels.dtype == "uint8" and pixels.ndim == 3 and pixels.shape[2] == 3
     with tolerated():
-        frames = expand([Entry("x", str(path))])
-        for entry in frames:
-            images.decode(entry.read_bytes(), entry.name)
+        frames = expand([Sample("x", str(path))])
+        for sample in frames:
+            images.decode(sample.read_bytes(), sample.name)
 
 
 # tables and folders
@@ -211,10 +213,10 @@ def fuzz_configs(draw: Draw, folder: Path) -> None:
 
 
 def fuzz_styles(draw: Draw, folder: Path) -> None:
-    keys = st.sampled_from(list(synth.Style.__dataclass_fields__)) | TEXTS
+    keys = st.sampled_from(list(styles.Style.__dataclass_fields__)) | TEXTS
     (folder / "style.yaml").write_bytes(dumped(draw, draw(st.dictionaries(keys, VALUES, max_size=4) | VALUES)))
     with tolerated():
-        synth.load_style(str(folder / "style.yaml"))
+        styles.load_style(str(folder / "style.yaml"))
 
 
 STEPS = ["GaussianBlur", "Affine", "ToGray", "HueSaturationValue", "ToFloat", "Normalize", "CoarseDropout", "Resize",
@@ -223,8 +225,8 @@ ARGUMENTS = ["p", "blur_limit", "scale", "rotate", "height", "width", "num_steps
 
 
 def fuzz_views(draw: Draw, folder: Path) -> None:
-    from seqclr.recipes import readable
-    from seqclr.recipes.views import Views, groups
+    from seqclr.transforms import readable
+    from seqclr.transforms.views import Views, groups
 
     numbers = st.lists(INTEGERS | st.floats(), max_size=2) | st.floats(0, 1) | VALUES
     step = st.builds(
@@ -272,9 +274,9 @@ def valid_pack() -> dict[str, bytes]:
 def look_and_read(path: Path) -> None:
     look(path)
     with tolerated():
-        for entry in survey([path])[0]:
+        for sample in survey([path])[0]:
             with tolerated():
-                entry.read_bytes()
+                sample.read_bytes()
 
 
 def fuzz_packs(draw: Draw, folder: Path) -> None:
@@ -300,7 +302,7 @@ def fuzz_packs(draw: Draw, folder: Path) -> None:
 
 
 def fuzz_lmdbs(draw: Draw, folder: Path) -> None:
-    """Of any keys and values, or cut short. Pages of other content may kill the process: the library trusts them."""
+    """Of any keys and values, or cut short. Images of other content may kill the process: the library trusts them."""
     import lmdb
 
     keys = [b"num-samples"] + [f"{kind}-{number:09d}".encode() for kind in ("image", "label") for number in range(1, 4)]

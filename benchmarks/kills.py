@@ -33,7 +33,7 @@ class Training:
     def run(self, run: Path, kill_after: float | None = None) -> float | None:
         """The seconds that it trained for to its end; None if it was killed, so many seconds into its training."""
         config, log = run / "config.yaml", self.folder / "log.txt"
-        command = [sys.executable, "-m", "seqclr.cli", *self.words, "--output", str(run)]
+        command = [sys.executable, "-m", "seqclr", *self.words, "--output", str(run)]
         command += ["--resume"] if config.is_file() else []
         before = written(config)
         with open(log, "w") as stream:

@@ -3,7 +3,7 @@
     python benchmarks/memory.py --count 100000
     python benchmarks/memory.py --data PACK
 
-Packs 1,000 generated pages again and again, `--count` records in all, into a temporary folder, or takes any data of
+Packs 1,000 generated images again and again, `--count` records in all, into a temporary folder, or takes any data of
 yours. The loader makes two views of every record once, in batches of 96 of 32x128, and decodes at every access, as it
 does of more than 1 GiB. Counts this process and its workers, on Linux.
 """
@@ -18,18 +18,19 @@ from pathlib import Path
 import numpy as np
 from commands import circumstances
 
-from seqclr.data import loader, synth
-from seqclr.data.pack import pack
+from seqclr.curation.pack import pack
+from seqclr.data import loader
 from seqclr.data.records import find_unlabelled
-from seqclr.recipes.text import TwoViews
+from seqclr.synthesis import generate
+from seqclr.transforms.two_views import TwoViews
 
 PAGES = 1000
 
 
 def make(folder: Path, count: int) -> Path:
     """A pack of `count` records."""
-    synth.generate(folder / "pages", PAGES)
-    pages = sorted((folder / "pages" / "images").iterdir())
+    generate.generate(folder / "images", PAGES)
+    pages = sorted((folder / "images" / "images").iterdir())
     with open(folder / "list.csv", "w", newline="") as stream:
         rows = csv.writer(stream)
         rows.writerow(["file", "text"])
@@ -51,12 +52,12 @@ def _of(process: int | str) -> float:
 
 def measure(data: str, processes: int) -> None:
     start = resident()[0]
-    entries = find_unlabelled([data])
+    samples = find_unlabelled([data])
     listed = resident()[0]
-    fitted = loader.Fitted(entries, 32, 128, "stretch", skip_bad=True)
-    print(f"MiB of this process: {start:.0f} to begin with, {listed:.0f} with {len(entries)} entries, "
+    dataset = loader.ImageDataset(samples, 32, 128, "stretch", skip_bad=True)
+    print(f"MiB of this process: {start:.0f} to begin with, {listed:.0f} with {len(samples)} entries, "
           f"{resident()[0]:.0f} with their headers checked")  # fmt: skip
-    batches = loader.Loader(fitted, TwoViews("article"), 96, seed=0, processes=processes)
+    batches = loader.Loader(dataset, TwoViews("article"), 96, seed=0, processes=processes)
     began, samples = time.perf_counter(), []
     for _ in range(batches.steps_per_epoch):
         next(batches)

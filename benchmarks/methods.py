@@ -31,8 +31,8 @@ from seqclr.methods import METHODS
 
 IMAGES, SITES = "img_cifar10", ("cap_lzu", "cap_zf_old")
 LINES = {"encoder": "tiny", "batch_size": 64}
-BY_PLACE = {"match": "place", "layer": "transformer", "frames": "frames:5"}
-CURES = load_config("lines")
+BY_INDEX = {"correspondence": "index", "layer": "transformer", "frames": "frames:5"}
+RECOMMENDED = load_config("lines")
 LEARNS_LABELS = {"classifier"}  # so it is no match for the others
 
 
@@ -51,7 +51,7 @@ PARTS = {
         ("knn", "linear"),
     ),
     "lines": Part(SITES, {**LINES, "views": "strong"}, ("ctc",)),
-    "cured lines": Part(SITES, {**CURES, **LINES, "negatives": "images"}, ("ctc",)),
+    "cured lines": Part(SITES, {**RECOMMENDED, **LINES, "negatives": "images"}, ("ctc",)),
 }
 COLUMNS = {"knn": "k-NN", "linear": "linear", "ctc": "CTC"}
 
@@ -59,11 +59,13 @@ COLUMNS = {"knn": "k-NN", "linear": "linear", "ctc": "CTC"}
 def measure(method: str, what: str, data: Path, folder: Path, steps: int, untrained: bool) -> dict | None:
     """What a method makes of a part, or new weights of the same architecture; None where it is not for such."""
     part, run = PARTS[what], folder / what.replace(" ", "_")
-    if "match" in part.keys and "match" not in {field.name for field in dataclasses.fields(METHODS[method])}:
+    if "correspondence" in part.keys and "correspondence" not in {
+        field.name for field in dataclasses.fields(METHODS[method])
+    }:
         return None
     keys = part.keys
     if what == "lines":  # of methods that match frames, the other kind than the default
-        keys = {**keys, **{name: BY_PLACE[name] for name in METHODS[method].line_defaults.keys() & BY_PLACE.keys()}}
+        keys = {**keys, **{name: BY_INDEX[name] for name in METHODS[method].line_defaults.keys() & BY_INDEX.keys()}}
     paths, flags = [data / name for name in part.data], ["--untrained"] if untrained else []
     seen = pretrained(method, run, paths, steps, keys)
     if seen is None:

@@ -69,14 +69,14 @@ TASKS = {
 
 def moving_digits(data: Path, folder: Path) -> Path:
     """Animations of digits that move straight on, grow or shrink, one a file."""
-    entries = [entry for entry in find([data / DIGITS]) if entry.split != "test"][:SEQUENCES]
+    samples = [sample for sample in find([data / DIGITS]) if sample.split != "test"][:SEQUENCES]
     folder.mkdir(parents=True, exist_ok=True)
-    for i, entry in enumerate(entries):
+    for i, sample in enumerate(samples):
         file = folder / f"{i:04d}.gif"
         if file.is_file():
             continue
         rng = np.random.default_rng(i)
-        digit = Image.fromarray(images.decode(entry.read_bytes(), entry.name))
+        digit = Image.fromarray(images.decode(sample.read_bytes(), sample.name))
         (x, y, size), step = rng.uniform((0, 0, 14), (18, 18, 22)), rng.uniform(-1.2, 1.2, 3)
         frames = []
         for t in range(FRAMES):

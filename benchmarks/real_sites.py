@@ -1,4 +1,4 @@
-"""Real login pages: a recognizer per site, all its train labels, default settings; beside it what is installed today.
+"""Real login images: a recognizer per site, all its train labels, default settings; beside it what is installed today.
 
     pip install ".[bench]"
     python benchmarks/real_sites.py --data DATA --output runs/real_sites
@@ -19,7 +19,7 @@ from commands import circumstances, seqclr
 
 from seqclr.data.records import find
 from seqclr.errors import UserError
-from seqclr.recognize import metrics
+from seqclr.recognition import metrics
 
 SITES = ["cap_kr_gov24", "cap_lzu", "cap_simple_v2", "cap_swust_20190121", "cap_swust_20191218", "cap_thsr", "cap_tjsp",
          "cap_zf_old"]  # fmt: skip
@@ -49,9 +49,9 @@ def untrained(site: Path) -> dict | None:
     except ImportError:
         return None
     reader = ddddocr.DdddOcr(show_ad=False)
-    entries = find([site], "test")
-    reads = [reader.classification(entry.read_bytes()).lower() for entry in entries]
-    return metrics.scores([entry.text.lower() for entry in entries], reads)
+    samples = find([site], "test")
+    reads = [reader.classification(sample.read_bytes()).lower() for sample in samples]
+    return metrics.scores([sample.text.lower() for sample in samples], reads)
 
 
 def table(results: dict) -> str:

@@ -39,7 +39,7 @@ class Try:
     def __init__(self, words: list[str], run: Path, folder: Path):
         self.run, self.said, self.temporary = run, folder / "said.txt", folder / "temporary"
         self.temporary.mkdir(exist_ok=True)
-        command = [sys.executable, "-m", "seqclr.cli", *words, "--output", str(run)]
+        command = [sys.executable, "-m", "seqclr", *words, "--output", str(run)]
         command += ["--resume"] if (run / "config.yaml").is_file() else []
         self.began = time.perf_counter()
         with open(self.said, "w") as stream:

@@ -2,11 +2,11 @@
 
     python benchmarks/throughput.py [--data DATA ...] [--steps 60] [--batch-size 96] [--methods simclr simsiam]
 
-Trains the encoder `tiny` on pages of 32x128, in float32 and on the processor alone, and prints a table a method: images
-a second of the step alone, on batches that are there already, and of the whole loop, which reads, decodes and augments
-every image that it trains on; the memory of all processes at the end of the loop (PSS: what they share counts once);
-and what a batch costs in each part, in milliseconds and as a share of their sum. Decode and views are work of the
-loader's processes, beside the step, and timed in one process.
+Trains the encoder `tiny` on images of 32x128, in float32 and on the processor alone, and prints a table a method:
+images a second of the step alone, on batches that are there already, and of the whole loop, which reads, decodes and
+augments every image that it trains on; the memory of all processes at the end of the loop (PSS: what they share counts
+once); and what a batch costs in each part, in milliseconds and as a share of their sum. Decode and views are work of
+the loader's processes, beside the step, and timed in one process.
 
 With PyTorch (`pip install '.[bench]'`) its loop stands beside: the same network, views, batch, optimizer and number
 of loader processes (throughput_torch.py). Every run is a process of its own; the two sides take turns, three times, and

@@ -15,7 +15,7 @@ import numpy as np
 
 from seqclr.data import images
 from seqclr.data.records import find_unlabelled
-from seqclr.recipes.text import TwoViews
+from seqclr.transforms.two_views import TwoViews
 
 HEIGHT, WIDTH, VIEWS = 32, 128, "article"
 PROCESSES = max(1, (os.cpu_count() or 1) // 2)  # of the loader: seqclr's default
@@ -69,18 +69,18 @@ def alone(step: Callable, batches: Sequence, steps: int) -> float:
 
 def host_parts(data: Sequence[str], batch_size: int, times: int) -> dict[str, float]:
     """Seconds of a batch in one process: to read and decode its images, and to make their views."""
-    entries, recipe, rng = find_unlabelled(data), TwoViews(VIEWS), np.random.default_rng(0)
-    chosen = [[entries[i] for i in rng.integers(len(entries), size=batch_size)] for _ in range(times)]
-    records = [record(entry, 0) for entry in chosen[0]]
+    samples, transform, rng = find_unlabelled(data), TwoViews(VIEWS), np.random.default_rng(0)
+    chosen = [[samples[i] for i in rng.integers(len(samples), size=batch_size)] for _ in range(times)]
+    records = [record(sample, 0) for sample in chosen[0]]
     return {
-        "decode": median(seconds_of(lambda batch: [record(entry, 0) for entry in batch], batch) for batch in chosen),
-        "views": median(seconds_of(lambda: [recipe(r, rng) for r in records]) for _ in range(times)),
+        "decode": median(seconds_of(lambda batch: [record(sample, 0) for sample in batch], batch) for batch in chosen),
+        "views": median(seconds_of(lambda: [transform(r, rng) for r in records]) for _ in range(times)),
     }
 
 
-def record(entry, index: int) -> dict:
+def record(sample, index: int) -> dict:
     """A record as seqclr's loader fits it."""
-    image, _ = images.fit(images.decode(entry.read_bytes(), entry.name), HEIGHT, WIDTH, "stretch")
+    image, _ = images.fit(images.decode(sample.read_bytes(), sample.name), HEIGHT, WIDTH, "stretch")
     return {"image": image, "index": np.int32(index)}
 
 
@@ -89,7 +89,7 @@ def median(values) -> float:
 
 
 def resident() -> float | None:
-    """MiB of this process and all below it, shared pages counted once (PSS); None where there is no /proc."""
+    """MiB of this process and all below it, shared images counted once (PSS); None where there is no /proc."""
     if not Path("/proc/self/smaps_rollup").exists():
         return None
     parents = {}

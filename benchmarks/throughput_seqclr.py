@@ -33,7 +33,7 @@ def trainer(method: str, data: list[str], batch_size: int, steps: int, folder: s
     keys = {"height": parts.HEIGHT, "width": parts.WIDTH, "views": parts.VIEWS, "processes": parts.PROCESSES}
     keys |= {"learning_rate": parts.LEARNING_RATE, "weight_decay": parts.WEIGHT_DECAY, "clip": parts.CLIP}
     keys |= {"warmup": parts.SMOOTH, "batch_size": batch_size, "steps": steps}
-    keys |= {"match": "geometry", "frames": "frames:5", "layer": "transformer"}
+    keys |= {"correspondence": "geometry", "frames": "frames:5", "layer": "transformer"}
     keys |= {"encoder": "tiny", "precision": "float32"}
     config = resolve(PretrainConfig, cls := find_method(method), [keys])
     strategy = setup.begin(config)
@@ -41,10 +41,10 @@ def trainer(method: str, data: list[str], batch_size: int, steps: int, folder: s
     built.dropout = config.dropout
     with strategy.scope():
         built.build(setup.make_encoder(config, None))
-    fitted = loader.Fitted(find_unlabelled(data), config.height, config.width, config.resize, skip_bad=True)
+    dataset = loader.ImageDataset(find_unlabelled(data), config.height, config.width, config.resize, skip_bad=True)
     run = Run(Path(folder) / "run")
     run.create(config)
-    batches = setup.make_loader(fitted, built.make_recipe(config.views), config)
+    batches = setup.make_loader(dataset, built.make_transform(config.views), config)
     return Trainer(built, batches, config, run, strategy, [Ticking()])
 
 
@@ -69,11 +69,11 @@ def device_parts(job, arrays: list[dict], times: int) -> dict[str, float]:
         return tape.gradient(value, variables)
 
     step = job._function(method.frozen(0), 1)
-    batches = [job._place([batch]) for batch in arrays]
+    batches = [job._distribute([batch]) for batch in arrays]
     for function in (forward, backward, step):
         function(batches[0])
     seconds = [
-        [parts.seconds_of(job._place, [arrays[i % len(arrays)]])]
+        [parts.seconds_of(job._distribute, [arrays[i % len(arrays)]])]
         + [parts.seconds_of(function, batches[i % len(batches)]) for function in (forward, backward, step)]
         for i in range(times)
     ]
@@ -93,7 +93,7 @@ def main() -> None:
     import tensorflow as tf
 
     step = job._function(job.method.frozen(0), 1)
-    seconds = parts.alone(step, [job._place([batch]) for batch in arrays], args.steps)
+    seconds = parts.alone(step, [job._distribute([batch]) for batch in arrays], args.steps)
     times = max(5, args.steps // 4)
     parts.report({
         "parameters": sum(math.prod(v.shape) for v in job.model.trainable_variables),

@@ -15,7 +15,7 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 from seqclr.data.records import find_unlabelled
-from seqclr.recipes.text import TwoViews
+from seqclr.transforms.two_views import TwoViews
 
 CHANNELS, DIM, DEPTH, HEADS, DROPOUT = (32, 64, 128), 128, 2, 4, 0.1  # the encoder `tiny`
 WINDOW = 5  # frames that an instance is the mean of
@@ -113,7 +113,7 @@ def mlp(inputs: int, dims, output_norm: bool = False) -> nn.Sequential:
 
 
 def instances(x, geometry):
-    """Windows of the page, wherever a view shows them: `[2B, T, D]` to two times `[N, D]`, partners in a row.
+    """Windows of the image, wherever a view shows them: `[2B, T, D]` to two times `[N, D]`, partners in a row.
 
     geometry: `[2B, 4]`, factor and offset along x, then y. Windows that have mostly left a view are dropped.
     """
@@ -122,8 +122,8 @@ def instances(x, geometry):
     first = torch.arange(count, device=x.device) * WINDOW - (count * WINDOW - frames) // 2
     factor, offset = geometry[:, :1], geometry[:, 1:2] * frames
     begin, end = (factor * edge.clamp(0, frames) + offset for edge in (first, first + WINDOW))
-    place = torch.arange(frames, device=x.device)
-    shown = torch.minimum(end[..., None], place + 1) - torch.maximum(begin[..., None], place)
+    position = torch.arange(frames, device=x.device)
+    shown = torch.minimum(end[..., None], position + 1) - torch.maximum(begin[..., None], position)
     shown = shown.clamp(min=0)
     total = shown.sum(2)
     pooled = (shown / total.clamp(min=1e-6)[..., None]) @ x
@@ -167,18 +167,18 @@ METHODS = {"simclr": SimCLR, "simsiam": SimSiam}
 # the loop
 
 
-class Pages(Dataset):
-    """Two views of every page, from seqclr's own recipe."""
+class Images(Dataset):
+    """Two views of every image, from seqclr's own transform."""
 
     def __init__(self, data):
-        self.entries, self.recipe = find_unlabelled(data), TwoViews(parts.VIEWS)
+        self.samples, self.transform = find_unlabelled(data), TwoViews(parts.VIEWS)
 
     def __len__(self):
-        return len(self.entries)
+        return len(self.samples)
 
     def __getitem__(self, index):
         rng = np.random.default_rng(torch.randint(2**62, ()).item())
-        return self.recipe(parts.record(self.entries[index], index), rng)
+        return self.transform(parts.record(self.samples[index], index), rng)
 
 
 class Training:
@@ -189,10 +189,10 @@ class Training:
 
     def __init__(self, method: str, steps: int):
         self.network = METHODS[method]()
-        kernels, spared = [], []
+        kernels, excluded = [], []
         for parameter in self.network.parameters():
-            (spared if parameter.ndim < 2 else kernels).append(parameter)
-        groups = [{"params": kernels}, {"params": spared, "weight_decay": 0.0}]
+            (excluded if parameter.ndim < 2 else kernels).append(parameter)
+        groups = [{"params": kernels}, {"params": excluded, "weight_decay": 0.0}]
         self.optimizer = torch.optim.AdamW(groups, parts.LEARNING_RATE, weight_decay=parts.WEIGHT_DECAY, fused=True)
         rise = max(1, int(parts.SMOOTH * steps))
 
@@ -263,7 +263,7 @@ def main() -> None:
     clock = parts.Clock(args.steps)
     training = Training(args.method, clock.steps)
     loader = DataLoader(
-        Pages(args.data),
+        Images(args.data),
         args.batch_size,
         shuffle=True,
         drop_last=True,

@@ -20,7 +20,6 @@ import PIL.Image
 
 from seqclr import config as configuration
 from seqclr.data.images import as_pixels
-from seqclr.engine import pretrain as pretraining
 from seqclr.engine import setup
 from seqclr.engine.run import Run as RunFolder
 from seqclr.engine.trainer import Interrupted, TrainingFailed
@@ -28,8 +27,9 @@ from seqclr.errors import UserError
 from seqclr.export import savedmodel
 from seqclr.files import check_can_make
 from seqclr.methods import register
-from seqclr.recognize import evaluate as evaluation
-from seqclr.recognize import finetune as finetuning
+from seqclr.pretraining import pretrain as pretraining
+from seqclr.recognition import evaluate as evaluation
+from seqclr.recognition import finetune as finetuning
 
 __all__ = [
     "Interrupted",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 import importlib
 import inspect
 import numbers
@@ -22,7 +23,11 @@ import yaml
 from seqclr.data.charset import CASES, UNKNOWN
 from seqclr.data.images import MAX_SIDE, Limits
 from seqclr.errors import UserError
+from seqclr.messages import warn
 
+# What version 0.1 called keys and values, and what they are called now
+RENAMED_KEYS = {"match": "correspondence", "pages": "generated_images"}
+RENAMED_VALUES = {("correspondence", "place"): "index", ("negatives", "place"): "position"}
 LENGTHS = {"steps": "epochs", "epochs": "steps"}
 LARGEST = 2**31 - 1  # of a number without a limit of its own: TensorFlow counts in int32
 SEED = {"least": 0, "most": 2**32 - 1}
@@ -166,7 +171,7 @@ class PretrainConfig(RunConfig):
     probe_kind: str | None = key(
         None,
         "ctc, linear or knn; by default ctc for lines and knn for pictures",
-        choices=names_in("seqclr.probe.probing.PROBES"),
+        choices=names_in("seqclr.probes.probing.PROBES"),
     )
     probe_every: int | None = key(None, "rounds between probes; by default about ten in the run", least=1)
     probe_labels: int | None = key(None, "probe with only so many labels of every source, drawn by the seed", least=1)
@@ -235,7 +240,27 @@ def settings(resumed: str | Path | None, file: str | Path | None, keys: dict) ->
     saved = None if resumed is None else Path(resumed) / "config.yaml"
     past = load_yaml(saved) if saved is not None and saved.is_file() else {}
     here = {key: value for key, value in past.items() if key not in ("workers", "worker")}
-    return [here, {} if file is None else load_config(file), keys]
+    return [here, {} if file is None else load_config(file), renamed(keys, "the given keys")]
+
+
+def renamed(values: dict, source: str | Path) -> dict:
+    """The values by their present names, with a note where an older name was used; source: where they are from.
+
+    Raises UserError where a key is given by both of its names.
+    """
+    now: dict[str, Any] = {}
+    for name, value in values.items():
+        key = RENAMED_KEYS.get(name, name)
+        current = RENAMED_VALUES.get((key, value), value) if isinstance(value, str) else value
+        if key in now:
+            raise UserError(f"{source}: {key} is given twice, also by its older name: leave one out")
+        if (key, current) != (name, value):
+            _note(f"{source}: {name}={shown(value)} is called {key}={shown(current)} now")
+        now[key] = current
+    return now
+
+
+_note = functools.cache(warn)  # once each: a verb looks at its values more than once
 
 
 def merged(values: Sequence[dict]) -> dict:
@@ -358,7 +383,7 @@ def load_yaml(file: str | Path) -> dict:
     for name in values:
         if not isinstance(name, str):
             raise UserError(f"{file}: the key '{shown(name)}' does not exist, as keys are words")
-    return values
+    return renamed(values, file)
 
 
 def named_configs() -> dict[str, Path]:

@@ -31,8 +31,8 @@ def is_utf8(name: str) -> bool:
 
 
 @contextlib.contextmanager
-def whole(path: Path, binary: bool = False):
-    """`with whole(path) as stream:` writes the file beside and renames it at the end. Raises NotWritten."""
+def atomic_write(path: Path, binary: bool = False):
+    """`with atomic_write(path) as stream:` writes the file beside and renames it at the end. Raises NotWritten."""
     beside = path.with_name(path.name + PARTIAL)
     how = {"mode": "wb"} if binary else {"mode": "w", "encoding": "utf-8", "newline": ""}
     try:
@@ -63,7 +63,7 @@ def check_new(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def whole_folder(path: Path):
+def atomic_folder(path: Path):
     """`with whole_folder(path) as beside:` fills a hidden folder beside, which is renamed at the end.
 
     Raises UserError if there is something at the path, or another process fills it.

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from seqclr import cli
-from seqclr.data import images, synth
+from seqclr.data import images
+from seqclr.synthesis import generate
 
 cli.set_up()  # before a test imports TensorFlow
 SMALL = ["--batch-size", "16", "--processes", "0", "--precision", "float32", "height=16", "width=64", "views=none"]
@@ -49,7 +50,7 @@ def shared(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def pages(shared) -> Path:
     """24 pages of digits with labels, the last four of split test."""
-    synth.generate(shared / "pages", 24, "digits", test=4, progress=False)
+    generate.generate(shared / "pages", 24, "digits", test=4, progress=False)
     return shared / "pages"
 
 

@@ -15,7 +15,7 @@ from PIL import Image
 import seqclr
 from seqclr import cli
 from seqclr.methods import METHODS, table
-from seqclr.methods.simclr import SimCLR
+from seqclr.methods.contrastive.simclr import SimCLR
 from seqclr.nn.encoders import build_encoder
 from tests.engine import tiny
 

@@ -19,7 +19,7 @@ from PIL import Image
 
 from seqclr import cli, files
 from seqclr.engine.trainer import Interrupted
-from seqclr.recognize import metrics
+from seqclr.recognition import metrics
 
 ROOT = Path(__file__).parents[1]
 TOOLS = {path.stem.replace("_", "-"): path for path in (ROOT / "tools").glob("*.py")}
@@ -563,7 +563,7 @@ def test_probe_refuses_what_is_no_run_no_labels_or_no_number(refused, pretrained
 
 
 def test_pretraining_with_a_probe_keeps_the_best_for_finetuning(pages, tmp_path, monkeypatch, capsys, eagerly):
-    monkeypatch.setattr("seqclr.probe.ctc.CTCProbe.steps", 20)
+    monkeypatch.setattr("seqclr.probes.ctc.CTCProbe.steps", 20)
     run, tuned = tmp_path / "run", tmp_path / "tuned"
     train = [*words("pretrain", pages, run, Path()), "--probe", pages, "--json", tmp_path / "figures.json"]
     assert cli.main(list(map(str, train))) == 0
@@ -637,14 +637,14 @@ def test_a_name_that_cannot_be_printed_ends_nothing(reader, pages, tmp_path, mon
 )
 def test_a_key_of_yes_or_no_is_a_flag(monkeypatch, words, expected):
     seen = []
-    monkeypatch.setattr("seqclr.engine.pretrain.pretrain", lambda config, *_: seen.append(config) or {})
+    monkeypatch.setattr("seqclr.pretraining.pretrain.pretrain", lambda config, *_: seen.append(config) or {})
     assert cli.main(["pretrain", "--data", "pages", "--output", "run", *words, "height=16"]) == 0
     assert seen[0].deterministic is expected and seen[0].height == 16
 
 
 def test_loss_is_short_for_loss_name(monkeypatch):
     seen = []
-    monkeypatch.setattr("seqclr.engine.pretrain.pretrain", lambda config, *_: seen.append(config) or {})
+    monkeypatch.setattr("seqclr.pretraining.pretrain.pretrain", lambda config, *_: seen.append(config) or {})
     assert cli.main(["pretrain", "--data", "pages", "--output", "run", "--loss", "triplet"]) == 0
     assert seen[0].loss_name == "triplet"
 
@@ -654,7 +654,7 @@ def test_a_machine_that_is_taken_away_is_no_failure(monkeypatch, capsys, number,
     def stopped(*_):
         raise Interrupted("stopped at step 3 of 6 and saved", number)
 
-    monkeypatch.setattr("seqclr.engine.pretrain.pretrain", stopped)
+    monkeypatch.setattr("seqclr.pretraining.pretrain.pretrain", stopped)
     assert cli.main(["pretrain", "--data", "pages", "--output", "run"]) == status
     assert capsys.readouterr() == ("", "stopped at step 3 of 6 and saved; the same command with --resume goes on\n")
 
@@ -662,7 +662,7 @@ def test_a_machine_that_is_taken_away_is_no_failure(monkeypatch, capsys, number,
 @pytest.mark.parametrize("number, status, said", [(2, 130, "interrupted"), (15, 143, "stopped by SIGTERM")])
 def test_a_verb_that_is_stopped_clears_up_and_says_so(monkeypatch, capsys, tmp_path, number, status, said):
     def verb(*_):
-        with files.whole_folder(tmp_path / "new"):
+        with files.atomic_folder(tmp_path / "new"):
             os.kill(os.getpid(), number)
             time.sleep(10)
 
@@ -709,8 +709,8 @@ def test_every_verb_is_a_tool_with_the_same_help(verb, monkeypatch, capsys):
 @pytest.mark.parametrize(
     "words, told",
     [
-        (["seqclr.cli", "predict", "--model", "nowhere", "page.png"], "nowhere is not a run"),
-        (["seqclr.cli", "pretrain", "--data", "nowhere", "--output", "run"], "nowhere does not exist"),
+        (["seqclr", "predict", "--model", "nowhere", "page.png"], "nowhere is not a run"),
+        (["seqclr", "pretrain", "--data", "nowhere", "--output", "run"], "nowhere does not exist"),
     ],
 )
 def test_a_process_of_its_own_says_one_sentence_too(tmp_path, words, told):

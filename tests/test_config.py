@@ -11,9 +11,9 @@ from seqclr import cli
 from seqclr.config import FinetuneConfig, PretrainConfig, check_keys, key, load_yaml, resolve, save
 from seqclr.errors import UserError
 from seqclr.methods import METHODS
-from seqclr.methods.ctc import CTC
-from seqclr.methods.distillation import Distillation
-from seqclr.methods.self_training import SelfTraining
+from seqclr.methods.text.ctc import CTC
+from seqclr.methods.text.distillation import Distillation
+from seqclr.methods.text.self_training import SelfTraining
 
 TUNED = (CTC, SelfTraining, Distillation)
 KINDS = [(PretrainConfig, cls) for cls in METHODS.values()] + [(FinetuneConfig, cls) for cls in TUNED]
@@ -108,7 +108,7 @@ def test_a_text_is_taken_as_it_is_and_kept(text, tmp_path):
 @pytest.mark.parametrize("text", ["[]ab", "${x}012", "${oc.env:HOME}", "???", "01", "no", "[a"])
 def test_flags_words_and_folders_are_texts_too(text, monkeypatch):
     seen = []
-    monkeypatch.setattr("seqclr.recognize.finetune.finetune", lambda config, *_: seen.append(config) or {})
+    monkeypatch.setattr("seqclr.recognition.finetune.finetune", lambda config, *_: seen.append(config) or {})
     for words in (["--charset", text], [f"charset={text}"]):
         assert cli.main(["finetune", "--data", text, "--output", "run", *words, "validation=null"]) == 0
         assert seen[-1].charset == text and seen[-1].data == [text] and seen[-1].validation is None

@@ -12,15 +12,15 @@ from seqclr.config import FinetuneConfig, PretrainConfig, fields_of, load_config
 from seqclr.engine import setup
 from seqclr.errors import UserError
 from seqclr.methods import METHODS
-from seqclr.methods.ctc import CTC
+from seqclr.methods.text.ctc import CTC
 
-RECOMMENDED = {"views": "roaming", "match": "geometry", "layer": "cnn", "frames": "frames:2"}
-ARTICLE = {"views": "article", "match": "place", "layer": "transformer", "frames": "frames:5"}
-IMAGES = {"views": "images", "match": "place", "layer": "transformer", "frames": "all"}
+RECOMMENDED = {"views": "roaming", "correspondence": "geometry", "layer": "cnn", "frames": "frames:2"}
+ARTICLE = {"views": "article", "correspondence": "index", "layer": "transformer", "frames": "frames:5"}
+IMAGES = {"views": "images", "correspondence": "index", "layer": "transformer", "frames": "all"}
 MATCHING = sorted(  # every method that matches frames; those two have one instance an image
     name
     for name, cls in METHODS.items()
-    if "match" in {field.name for field in dataclasses.fields(cls)} and name not in ("exemplar", "classifier")
+    if "correspondence" in {field.name for field in dataclasses.fields(cls)} and name not in ("exemplar", "classifier")
 )
 
 

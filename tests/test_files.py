@@ -16,7 +16,7 @@ def test_a_folder_appears_when_it_is_whole(tmp_path):
     (tmp_path / ".new.partial").mkdir()  # of one that was killed
     (tmp_path / ".new.partial" / "old.txt").touch()
     (tmp_path / ".new.lock").touch()
-    with files.whole_folder(tmp_path / "new") as beside:
+    with files.atomic_folder(tmp_path / "new") as beside:
         (beside / "a.txt").write_text("a")
         assert not (tmp_path / "new").exists()
     assert names(tmp_path) == ["new"] and names(tmp_path / "new") == ["a.txt"]
@@ -26,9 +26,9 @@ def test_what_others_keep_beside_is_left_alone(tmp_path):
     for name in ("poetry.lock", "figures.partial"):
         (tmp_path / name).write_text("kept")
     (tmp_path / "poetry.partial").mkdir()
-    with files.whole_folder(tmp_path / "poetry"):
+    with files.atomic_folder(tmp_path / "poetry"):
         pass
-    with files.whole(tmp_path / "figures.json") as stream, files.whole(tmp_path / "figures.csv") as other:
+    with files.atomic_write(tmp_path / "figures.json") as stream, files.atomic_write(tmp_path / "figures.csv") as other:
         stream.write("{}")
         other.write("a,b")
     assert names(tmp_path) == [
@@ -44,20 +44,20 @@ def test_what_others_keep_beside_is_left_alone(tmp_path):
 
 
 def test_the_second_of_two_is_refused_and_harms_nothing(tmp_path):
-    with files.whole_folder(tmp_path / "new") as beside:
+    with files.atomic_folder(tmp_path / "new") as beside:
         (beside / "a.txt").write_text("a")
         with (
             pytest.raises(UserError, match="new is being written by another process"),
-            files.whole_folder(tmp_path / "new"),
+            files.atomic_folder(tmp_path / "new"),
         ):
             pass
-    with pytest.raises(UserError, match="new exists already"), files.whole_folder(tmp_path / "new"):
+    with pytest.raises(UserError, match="new exists already"), files.atomic_folder(tmp_path / "new"):
         pass
     assert names(tmp_path) == ["new"] and names(tmp_path / "new") == ["a.txt"]
 
 
 def test_nothing_is_left_of_one_that_failed(tmp_path):
-    with pytest.raises(ZeroDivisionError), files.whole_folder(tmp_path / "deep" / "new") as beside:
+    with pytest.raises(ZeroDivisionError), files.atomic_folder(tmp_path / "deep" / "new") as beside:
         (beside / "a.txt").write_text("a")
         raise ZeroDivisionError
     assert names(tmp_path / "deep") == []

@@ -148,7 +148,7 @@ def test_the_network_and_its_objective_are_the_same(tmp_path, name, order):
     from seqclr.methods import find_method
     from seqclr.nn.encoders import build_encoder
 
-    method = find_method(name)(match="geometry")
+    method = find_method(name)(correspondence="geometry")
     method.build(build_encoder("tiny", parts.HEIGHT, parts.WIDTH, "convolutional", dropout=0.0))
     method.loss(batch(), training=True)  # moves the statistics
     given = {key: batch()[key] for key in ("views", "geometry")}

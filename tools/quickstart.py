@@ -15,7 +15,7 @@ import sys
 import time
 from pathlib import Path
 
-from seqclr.cli import main
+from seqclr.cli.main import main
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLES = ROOT / "data_samples"

@@ -13,7 +13,7 @@ from seqclr.errors import UserError
 
 CASES = {"keep": str, "lower": str.lower, "upper": str.upper}
 UNKNOWN = ("error", "drop")
-FRAME_STRIDE = 4  # columns of the page that a frame of the text encoder stands for; nn/encoders.py has the same
+FRAME_STRIDE = 4  # columns of the image that a frame of the text encoder stands for; nn/encoders.py has the same
 
 
 def normalize(text: str, case: str) -> str:
@@ -86,7 +86,7 @@ class Charset:
 
     def save(self, path: str | Path) -> None:
         text = json.dumps(dataclasses.asdict(self), ensure_ascii=False, indent=1)
-        with files.whole(Path(path)) as stream:
+        with files.atomic_write(Path(path)) as stream:
             stream.write(text + "\n")
 
     @classmethod

@@ -1,4 +1,4 @@
-"""Rows that take long to make, kept in one file that all processes of a run share. Host wing."""
+"""Rows that take long to make, kept in one file that all processes of a run share. Host side."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ class Kept:
     def put(self, number: int, row: np.void) -> None:
         """Keeps a row, where there is room."""
         data = row.tobytes()
-        place = number * (CHECK + len(data))
-        if place + CHECK + len(data) <= self.limit:
+        offset = number * (CHECK + len(data))
+        if offset + CHECK + len(data) <= self.limit:
             with contextlib.suppress(OSError):  # a full disk: it is made again the next time
-                self._stream.seek(place)
+                self._stream.seek(offset)
                 self._stream.write(zlib.crc32(data).to_bytes(CHECK, "little") + data)
 
     @functools.cached_property

@@ -1,4 +1,4 @@
-"""What a label must not hold, and what nobody sees in it. Host wing."""
+"""What a label must not hold, and what nobody sees in it. Host side."""
 
 from __future__ import annotations
 

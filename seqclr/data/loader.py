@@ -1,4 +1,5 @@
-"""Records to batches: grain shards, shuffles, runs the recipe in worker processes, batches and prefetches. Host wing.
+"""Records to batches: grain shards, shuffles, runs the transform in worker processes, batches and prefetches. Host
+side.
 
 The position of a loader is a small JSON-able dict and part of a checkpoint. Batches depend on the seed alone, not on
 the number of workers: every example gets its own random generator from its place in the sequence.
@@ -22,17 +23,17 @@ import numpy as np
 from seqclr import files
 from seqclr.data import images
 from seqclr.data.order import Grouped
-from seqclr.data.records import Entry
+from seqclr.data.records import Sample
 from seqclr.data.workers import Workers, told
 from seqclr.errors import UserError
 from seqclr.messages import bar, warn
 
 CACHE_BYTES = 2**30
 AHEAD = 1000  # entries that wait for the threads that read them: of a great heap all at once would fill the memory
-Recipe = Callable[[dict, np.random.Generator], dict]
+Transform = Callable[[dict, np.random.Generator], dict]
 
 
-class Fitted(Sequence):
+class ImageDataset(Sequence):
     """Records fitted to one size: `{"image": uint8 [height, width, 3], "index": i}`; under `pad` also `"width"`, the
     columns that are image.
 
@@ -42,38 +43,38 @@ class Fitted(Sequence):
     is a UserError.
     """
 
-    def __init__(self, entries: Sequence[Entry], height: int, width: int, resize: str, skip_bad: bool = False):
-        self.entries, self.shape, self.resize = list(entries), (height, width, 3), resize
+    def __init__(self, samples: Sequence[Sample], height: int, width: int, resize: str, skip_bad: bool = False):
+        self.samples, self.shape, self.resize = list(samples), (height, width, 3), resize
         self.skipped: list[str] = []
         self.limits = images.get_limits()
         self.cache: Path | None = None
         self._lock: files.Lock | None = None
         self.widths: np.ndarray | None = None
-        if len(self.entries) * height * width * 3 <= CACHE_BYTES:
+        if len(self.samples) * height * width * 3 <= CACHE_BYTES:
             self._decode_all(skip_bad)
         else:
             self._check_all(skip_bad)
-        if not self.entries:
+        if not self.samples:
             raise UserError(f"no image can be read; the first: {self.skipped[0]}")
         for message in self.skipped:
             warn(f"skipped: {message}")
 
     def __len__(self) -> int:
-        return len(self.entries)
+        return len(self.samples)
 
     def __getitem__(self, index: int) -> dict:
         if self.cache is not None:
             return self._record(np.array(self._pixels[index]), self.widths[index], index)
         # A damaged file may show only when it is decoded: the next record takes its place.
-        for place in range(index, index + len(self)):
+        for position in range(index, index + len(self)):
             try:
-                return self._record(*self._fit(self.entries[place % len(self)]), place % len(self))
+                return self._record(*self._fit(self.samples[position % len(self)]), position % len(self))
             except UserError as error:
                 warnings.warn(f"skipped: {error}", stacklevel=2)
         raise UserError("no image can be read")
 
-    def _fit(self, entry: Entry) -> tuple[np.ndarray, int]:
-        return images.fit(images.decode(entry.read_bytes(), entry.name), *self.shape[:2], self.resize)
+    def _fit(self, sample: Sample) -> tuple[np.ndarray, int]:
+        return images.fit(images.decode(sample.read_bytes(), sample.name), *self.shape[:2], self.resize)
 
     def _record(self, image: np.ndarray, width: int, index: int) -> dict:
         record = {"image": image, "index": np.int32(index)}
@@ -99,36 +100,36 @@ class Fitted(Sequence):
         atexit.register(self.close)
         kept, widths = [], []
         with open(self.cache, "wb") as pixels:
-            for entry, (image, width) in self._read_all(self._fit, "decode", skip_bad):
+            for sample, (image, width) in self._read_all(self._fit, "decode", skip_bad):
                 pixels.write(image.tobytes())
-                kept.append(entry)
+                kept.append(sample)
                 widths.append(width)
-        self.entries, self.widths = kept, np.array(widths, np.int32)
+        self.samples, self.widths = kept, np.array(widths, np.int32)
 
     def _check_all(self, skip_bad: bool) -> None:
         """Decodes where one damaged image is one too many, and only looks at the headers of a great heap."""
 
-        def header(entry: Entry):
-            images.open_image(entry.read_bytes(), entry.name)
+        def header(sample: Sample):
+            images.open_image(sample.read_bytes(), sample.name)
 
-        self.entries = [entry for entry, _ in self._read_all(header if skip_bad else self._fit, "check", skip_bad)]
+        self.samples = [sample for sample, _ in self._read_all(header if skip_bad else self._fit, "check", skip_bad)]
 
     def _read_all(self, function: Callable, what: str, skip_bad: bool):
         """Yields (entry, result) of a function over all entries, in order, from several threads."""
 
-        def attempt(entry: Entry):
+        def attempt(sample: Sample):
             try:
-                return function(entry), None
+                return function(sample), None
             except UserError as error:
                 return None, error
 
-        entries, quiet = self.entries, len(self.entries) < 2000
+        samples, quiet = self.samples, len(self.samples) < 2000
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            parts = (entries[start : start + AHEAD] for start in range(0, len(entries), AHEAD))
-            results = ((entry, *done) for part in parts for entry, done in zip(part, pool.map(attempt, part)))
-            for entry, result, error in bar(results, what, len(entries), unit="img", leave=False, disable=quiet):
+            parts = (samples[start : start + AHEAD] for start in range(0, len(samples), AHEAD))
+            results = ((sample, *done) for part in parts for sample, done in zip(part, pool.map(attempt, part)))
+            for sample, result, error in bar(results, what, len(samples), unit="img", leave=False, disable=quiet):
                 if error is None:
-                    yield entry, result
+                    yield sample, result
                 elif skip_bad:
                     self.skipped.append(str(error))
                 else:
@@ -161,23 +162,23 @@ def _new_cache() -> tuple[Path, files.Lock]:
 class Drawn(Sequence):
     """So many records of all, the same ones every time, counted anew: `index` is the place among them."""
 
-    def __init__(self, fitted: Fitted, count: int):
-        self.fitted = fitted
-        self.places = np.sort(np.random.default_rng(0).choice(len(fitted), count, replace=False))
-        self.entries = [fitted.entries[place] for place in self.places]
+    def __init__(self, dataset: ImageDataset, count: int):
+        self.dataset = dataset
+        self.indices = np.sort(np.random.default_rng(0).choice(len(dataset), count, replace=False))
+        self.samples = [dataset.samples[position] for position in self.indices]
 
     def __len__(self) -> int:
-        return len(self.places)
+        return len(self.indices)
 
     def __getitem__(self, index: int) -> dict:
-        return {**self.fitted[self.places[index]], "index": np.int32(index)}
+        return {**self.dataset[self.indices[index]], "index": np.int32(index)}
 
 
 class Loader:
     """An endless iterator of batches (dicts of arrays with a leading batch axis), whose position can be kept.
 
     records: anything with `len` and `[index] -> dict`.
-    recipe: called as `recipe(record, rng)`, in the workers; returns a dict of arrays of fixed shapes.
+    transform: called as `transform(record, rng)`, in the workers; returns a dict of arrays of fixed shapes.
     batch_size: examples in a batch of this shard.
     shard: (which, of how many); the shards of one seed share no example within a pass.
     sources, group: of each record, and how many records of one source come together; 1: all are mixed.
@@ -186,7 +187,7 @@ class Loader:
     def __init__(
         self,
         records: Sequence,
-        recipe: Recipe,
+        transform: Transform,
         batch_size: int,
         seed: int,
         processes: int = 0,
@@ -202,7 +203,7 @@ class Loader:
         else:
             dataset = grain.MapDataset.source(records).seed(seed).shuffle().repeat()
         # a record's random generator is of its place in the whole, so the shards together give the batches of one
-        dataset = dataset.random_map(recipe)[which::shards].batch(batch_size, drop_remainder=True)
+        dataset = dataset.random_map(transform)[which::shards].batch(batch_size, drop_remainder=True)
         self._dataset, self._processes = dataset, processes
         self._batches, self._workers = 0, None
 

@@ -1,4 +1,4 @@
-"""The order in which records come when a batch is to hold many of one source. Host wing."""
+"""The order in which records come when a batch is to hold many of one source. Host side."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ class Grouped(Sequence):
     def __len__(self) -> int:
         return ENDLESS
 
-    def __getitem__(self, place: int) -> dict:
-        number, place = divmod(place, self.groups * self.size)
+    def __getitem__(self, position: int) -> dict:
+        number, position = divmod(position, self.groups * self.size)
         if number != self._pass:
             self._pass, self._order = number, self._shuffled(number)
-        return self.records[int(self._order[place])]
+        return self.records[int(self._order[position])]
 
     def _shuffled(self, number: int) -> np.ndarray:
         rng = np.random.default_rng([self.seed, number])

@@ -1,4 +1,4 @@
-"""Where images and their texts come from: folders, tables, labels in file names, `.gt.txt`, LMDB, packs. Host wing.
+"""Where images and their texts come from: folders, tables, labels in file names, `.gt.txt`, LMDB, packs. Host side.
 
 A data set is a list of `Entry`: nothing is decoded to make it. data/loader.py gives random access to the images.
 """
@@ -32,7 +32,7 @@ HIDDEN = ("__MACOSX", "@eaDir")  # what systems keep beside images, as in folder
 
 
 @dataclasses.dataclass(frozen=True, slots=True)  # slots: there are many of them
-class Entry:
+class Sample:
     """One image that exists, and what is known of it."""
 
     source: str  # the data set's name, for results per source
@@ -40,20 +40,20 @@ class Entry:
     text: str | None = None
     split: str | None = None
     store: str | None = None
-    place: int | None = None  # in a shard; of an animation, without a store, the number of the frame
+    index: int | None = None  # in a shard; of an animation, without a store, the number of the frame
 
     @property
     def name(self) -> str:
         """What a message calls it."""
-        if self.store is None and self.place is not None:
-            return f"{self.file}, frame {self.place}"
+        if self.store is None and self.index is not None:
+            return f"{self.file}, frame {self.index}"
         return f"{self.store}:{self.file}" if self.store else self.file
 
     def read_bytes(self) -> bytes:
         if self.store is None:
-            return images.read_bytes(self.file) if self.place is None else images.read_frame(self.file, self.place)
-        if self.place is not None:
-            return shards.read(self.store, self.place)
+            return images.read_bytes(self.file) if self.index is None else images.read_frame(self.file, self.index)
+        if self.index is not None:
+            return shards.read(self.store, self.index)
         return lmdbs.read(self.store, self.file)
 
 
@@ -66,7 +66,7 @@ class Fault:
     missing: bool = False  # the file is not there
 
 
-def find(paths: Sequence[str | Path], split: str | None = None, pattern: str | None = None) -> list[Entry]:
+def find(paths: Sequence[str | Path], split: str | None = None, pattern: str | None = None) -> list[Sample]:
     """Entries with a text, of one or many sources. An image is one entry, whatever paths lead to it.
 
     paths: folders of images, folders with `labels.csv`, CSV, TSV or JSONL files, LMDB folders, packs or shards of them.
@@ -75,66 +75,66 @@ def find(paths: Sequence[str | Path], split: str | None = None, pattern: str | N
     Raises UserError for a path, row or column that is not there, for an image of which two rows say different things,
     and where nothing is left.
     """
-    entries = []
+    samples = []
     for path, items in _records(paths, pattern):
         found = _faultless(items)
         if split is not None:
             found = _of_split(found, split, path)
-        bare = next((entry for entry in found if entry.text is None), None)
+        bare = next((sample for sample in found if sample.text is None), None)
         if bare is not None:
             raise UserError(
                 f"{bare.name} has no text: {path} needs a labels.csv with the columns file,text, a .gt.txt "
                 "beside each image, or a pattern for the file names (label_pattern='{text}.png')"
             )
-        entries += found
-    return list(dict.fromkeys(entries))
+        samples += found
+    return list(dict.fromkeys(samples))
 
 
 def find_unlabelled(
     paths: Sequence[str | Path], split: str | None = None, known: Sequence[str | Path] = ()
-) -> list[Entry]:
+) -> list[Sample]:
     """Every image below the paths, with or without a text.
 
     Rows of split `test` and `validation` are left out unless `split` asks for them: what measures or chooses must not
     be trained on, not even without its labels. known: other data, whose splits count here too.
     """
-    entries = []
+    samples = []
     for path, items in _records(paths, None, split is None, known):
         found = _faultless(items)
         if split is not None:
             found = _of_split(found, split, path)
         if not found:
             raise UserError(f"{path} holds no image to train on: give a folder of images ({_kinds()})")
-        entries += found
-    free = [entry for entry in dict.fromkeys(entries) if split is not None or entry.split not in HELD_OUT]
+        samples += found
+    free = [sample for sample in dict.fromkeys(samples) if split is not None or sample.split not in HELD_OUT]
     if not free:
         raise UserError(
-            f"{paths[0]} holds no image to train on: it has {tally(entries)}, so name the split if you must"
+            f"{paths[0]} holds no image to train on: it has {tally(samples)}, so name the split if you must"
         )
     return free
 
 
-def find_images(paths: Sequence[str | Path]) -> tuple[list[Entry], list[str]]:
+def find_images(paths: Sequence[str | Path]) -> tuple[list[Sample], list[str]]:
     """The images of files and folders as they are given, and a message for each path that is neither."""
-    entries, messages = [], []
+    samples, messages = [], []
     for path in map(Path, paths):
         if shards.is_pack(path):
-            entries += _pack(shards.sources(path), path)
+            samples += _pack(shards.sources(path), path)
         elif path.is_dir():
-            entries += [Entry(path.name, str(file)) for file in _walk(path, nested_too=True)[0]]
+            samples += [Sample(path.name, str(file)) for file in _walk(path, nested_too=True)[0]]
         elif path.is_file():
-            entries.append(Entry(path.parent.name, str(path)))
+            samples.append(Sample(path.parent.name, str(path)))
         else:
             messages.append(
                 f"{path} {'is neither a file nor a folder' if path.exists() else 'does not exist'}: check the path"
             )
-    return entries, messages
+    return samples, messages
 
 
-def survey(paths: Sequence[str | Path], pattern: str | None = None) -> tuple[list[Entry], list[Fault]]:
+def survey(paths: Sequence[str | Path], pattern: str | None = None) -> tuple[list[Sample], list[Fault]]:
     """Every image of the paths, with or without a text and of any split, and every row or file that gives none."""
     found = dict.fromkeys(item for _, items in _records(paths, pattern, everything=True) for item in items)
-    return [item for item in found if isinstance(item, Entry)], [item for item in found if isinstance(item, Fault)]
+    return [item for item in found if isinstance(item, Sample)], [item for item in found if isinstance(item, Fault)]
 
 
 def split_name(split: str) -> str | None:
@@ -142,69 +142,69 @@ def split_name(split: str) -> str | None:
     return SPLITS.get(split.strip().casefold())
 
 
-def by_source(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
+def by_source(samples: Iterable[Sample]) -> dict[str, list[Sample]]:
     groups = defaultdict(list)
-    for entry in entries:
-        groups[entry.source].append(entry)
+    for sample in samples:
+        groups[sample.source].append(sample)
     return groups
 
 
-def measured(entries: Sequence[Entry]) -> list[Entry]:
+def measured(samples: Sequence[Sample]) -> list[Sample]:
     """What is measured where no split is asked for: of every source its rows of split `test`, or if it has none those
     of split `validation`, or if it has neither all."""
     chosen = []
-    for group in by_source(entries).values():
-        parts = ([entry for entry in group if entry.split == split] for split in HELD_OUT)
+    for group in by_source(samples).values():
+        parts = ([sample for sample in group if sample.split == split] for split in HELD_OUT)
         chosen += next(filter(None, parts), group)
     return chosen
 
 
-def tally(entries: Iterable[Entry]) -> str:
+def tally(samples: Iterable[Sample]) -> str:
     """How many there are of each split, in words."""
-    counts = Counter(f"split {entry.split}" if entry.split else "no split" for entry in entries)
+    counts = Counter(f"split {sample.split}" if sample.split else "no split" for sample in samples)
     return " and ".join(f"{count} of {split}" for split, count in counts.items())
 
 
-def without(entries: Sequence[Entry], others: Iterable[Entry]) -> list[Entry]:
+def without(samples: Sequence[Sample], others: Iterable[Sample]) -> list[Sample]:
     """The entries whose image is none of the others', whatever path leads there.
 
     A pack or an LMDB holds copies: where not all is in one of them, or all outside, files of equal bytes are one image.
     """
     disk, others = _Disk(), list(others)
-    taken = {disk.image(entry) for entry in others}
-    left = [entry for entry in entries if disk.image(entry) not in taken]
-    if left and len({_store(entry) for entry in (*left, *others)}) > 1:
-        copies = {_digest(entry) for entry in others} - {None}
-        left = [entry for entry in left if _digest(entry) not in copies]
+    taken = {disk.image(sample) for sample in others}
+    left = [sample for sample in samples if disk.image(sample) not in taken]
+    if left and len({_store(sample) for sample in (*left, *others)}) > 1:
+        copies = {_digest(sample) for sample in others} - {None}
+        left = [sample for sample in left if _digest(sample) not in copies]
     return left
 
 
-def _store(entry: Entry) -> str | None:
+def _store(sample: Sample) -> str | None:
     """The pack or LMDB that an entry is in."""
-    return os.path.dirname(entry.store) if entry.store and entry.place is not None else entry.store
+    return os.path.dirname(sample.store) if sample.store and sample.index is not None else sample.store
 
 
-def _digest(entry: Entry) -> bytes | None:
+def _digest(sample: Sample) -> bytes | None:
     try:
-        return hashlib.blake2b(entry.read_bytes(), digest_size=16).digest()
+        return hashlib.blake2b(sample.read_bytes(), digest_size=16).digest()
     except UserError:  # whoever needs the image says so
         return None
 
 
-def _faultless(items: Iterable[Entry | Fault]) -> list[Entry]:
-    entries = []
+def _faultless(items: Iterable[Sample | Fault]) -> list[Sample]:
+    samples = []
     for item in items:
         if isinstance(item, Fault):
             raise UserError(item.reason)
-        entries.append(item)
-    return entries
+        samples.append(item)
+    return samples
 
 
-def _of_split(entries: list[Entry], split: str, path: Path) -> list[Entry]:
+def _of_split(samples: list[Sample], split: str, path: Path) -> list[Sample]:
     name = split_name(split)
-    found = [entry for entry in entries if name and entry.split == name]
+    found = [sample for sample in samples if name and sample.split == name]
     if not found:
-        known = sorted({entry.split for entry in entries if entry.split})
+        known = sorted({sample.split for sample in samples if sample.split})
         raise UserError(
             f"{path} has no rows of split '{split}': "
             + (f"it has {', '.join(known)}" if known else "it has no split column, so leave --split out")
@@ -219,7 +219,7 @@ class _Said(NamedTuple):
     """What a row of a table, a file or a store says of an image."""
 
     image: str | tuple  # the same for every path that leads there
-    entry: Entry
+    sample: Sample
     where: str
 
 
@@ -234,15 +234,15 @@ class _Disk:
         self._rows: dict[str, list[_Said | Fault]] = {}
         self._indices: dict[str, dict[str | tuple, list[_Said]]] = {}
 
-    def image(self, entry: Entry) -> str | tuple:
-        if entry.store is not None:
-            return self._real(entry.store), entry.place, entry.file
-        folder, name = os.path.split(entry.file)
+    def image(self, sample: Sample) -> str | tuple:
+        if sample.store is not None:
+            return self._real(sample.store), sample.index, sample.file
+        folder, name = os.path.split(sample.file)
         path = os.path.join(self._real(folder), name)
         return os.path.realpath(path) if os.path.islink(path) else path
 
-    def said(self, entry: Entry, where: str | None = None) -> _Said:
-        return _Said(self.image(entry), entry, where or entry.name)
+    def said(self, sample: Sample, where: str | None = None) -> _Said:
+        return _Said(self.image(sample), sample, where or sample.name)
 
     def rows(self, table: Path) -> list[_Said | Fault]:
         """What a table says; its entries have no source."""
@@ -254,9 +254,9 @@ class _Disk:
     def above(self, said: _Said) -> list[_Said]:
         """The rows that list an image in its own folder and the folders above, nearest first; then, where the file is a
         link, in those where it leads."""
-        if said.entry.store is not None:
+        if said.sample.store is not None:
             return []
-        folders = dict.fromkeys(os.path.dirname(path) for path in (said.entry.file, said.image))
+        folders = dict.fromkeys(os.path.dirname(path) for path in (said.sample.file, said.image))
         indices = {id(index): index for folder in folders for index in self._over(folder)}
         return [row for index in indices.values() for row in index.get(said.image, ())]
 
@@ -284,7 +284,7 @@ def _records(
     pattern: str | None,
     everything: bool = False,
     known: Sequence[str | Path] = (),
-) -> list[tuple[Path, list[Entry | Fault]]]:
+) -> list[tuple[Path, list[Sample | Fault]]]:
     """What each path holds. An image is the same entry in all of them, of the first source that has it.
 
     Its text is what the paths say, or else the nearest table above it. Its split is what they and the tables above it
@@ -311,31 +311,33 @@ def _by_image(items: Iterable[_Said | Fault]) -> dict[str | tuple, list[_Said]]:
     return groups
 
 
-def _record(said: list[_Said], more: list[_Said], disk: _Disk) -> Entry | Fault:
+def _record(said: list[_Said], more: list[_Said], disk: _Disk) -> Sample | Fault:
     """The entry of an image; more: what counts only for its split."""
-    entry = said[0].entry
+    sample = said[0].sample
     above = disk.above(said[0])
     try:
         text = _agreed("text", said, labels.check)
         text = _agreed("text", above[:1], labels.check) if text is None else text
         split = _agreed("split", [*said, *more, *above], _known_split)
     except UserError as error:
-        return Fault(entry.name, str(error))
-    return entry if (text, split) == (entry.text, entry.split) else dataclasses.replace(entry, text=text, split=split)
+        return Fault(sample.name, str(error))
+    return (
+        sample if (text, split) == (sample.text, sample.split) else dataclasses.replace(sample, text=text, split=split)
+    )
 
 
 def _agreed(what: str, said: Iterable[_Said], check) -> str | None:
     """What all say that say anything. check: of a value and where it stands, gives it as it is to be."""
     found: dict[str, _Said] = {}
     for one in said:
-        value = getattr(one.entry, what)
+        value = getattr(one.sample, what)
         value = None if value is None else check(value, one.where)
         if value is not None:
             found.setdefault(value, one)
     if len(found) > 1:
         (a, first), (b, second) = list(found.items())[:2]
         raise UserError(
-            f"{second.where} has the {what} '{b}' for {first.entry.name}, and {first.where} has '{a}': "
+            f"{second.where} has the {what} '{b}' for {first.sample.name}, and {first.where} has '{a}': "
             f"an image has one {what}, so correct one of them"
         )
     return next(iter(found), None)
@@ -388,9 +390,9 @@ def _listed(
     all; one without labels gives all, without a text."""
     name = names[0]
     if shards.is_pack(path):
-        entries = _pack(names, path)
-        labelled = [entry for entry in entries if entry.text is not None]
-        return map(disk.said, entries if everything else labelled or entries)
+        samples = _pack(names, path)
+        labelled = [sample for sample in samples if sample.text is not None]
+        return map(disk.said, samples if everything else labelled or samples)
     if path.is_file() and path.suffix.lower() in TABLES:
         return _table(name, path, disk)
     if path.is_file() and path.suffix.lower() in images.SUFFIXES:
@@ -404,13 +406,13 @@ def _listed(
         listed = list(_table(name, path / TABLE, disk))
         if everything:
             known = {item.image for item in listed if isinstance(item, _Said)}
-            unlisted = (disk.said(Entry(name, str(file))) for file in files)
+            unlisted = (disk.said(Sample(name, str(file))) for file in files)
             listed += [said for said in unlisted if said.image not in known]
         return listed
     if not files:
         raise UserError(f"{path} holds no image: give a folder of images ({_kinds()})")
     if pattern is None and not everything:
-        files = [file for file in files if disk.above(disk.said(Entry(name, str(file))))] or files
+        files = [file for file in files if disk.above(disk.said(Sample(name, str(file))))] or files
     return _folder(name, files, pattern, disk)
 
 
@@ -422,15 +424,15 @@ def _walk(folder: Path, nested_too: bool = False) -> tuple[list[Path], list[Path
     """The images below a folder, and the folders below it that have a labels.csv of their own: these are other sources,
     whose images are not among the first, unless `nested_too` says so. Hidden folders are no data."""
     files, nested, others = [], [], set()
-    for place, folders, names in os.walk(folder):
+    for current, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".") and name not in HIDDEN]
-        if place != str(folder) and TABLE in names:
-            nested.append(Path(place))
-            others.add(place)
-        elif os.path.dirname(place) in others:
-            others.add(place)
-        if nested_too or place not in others:
-            found = (os.path.join(place, name) for name in names if Path(name).suffix.lower() in images.SUFFIXES)
+        if current != str(folder) and TABLE in names:
+            nested.append(Path(current))
+            others.add(current)
+        elif os.path.dirname(current) in others:
+            others.add(current)
+        if nested_too or current not in others:
+            found = (os.path.join(current, name) for name in names if Path(name).suffix.lower() in images.SUFFIXES)
             files += [Path(file) for file in found if os.path.isfile(file)]
     return sorted(files), sorted(nested)
 
@@ -443,17 +445,17 @@ def _table(name: str, path: Path, disk: _Disk) -> Iterator[_Said | Fault]:
     if not rows:
         raise UserError(f"{path} has no rows: the columns are file,text and perhaps split")
     for row in rows:
-        yield row if isinstance(row, Fault) else row._replace(entry=dataclasses.replace(row.entry, source=name))
+        yield row if isinstance(row, Fault) else row._replace(sample=dataclasses.replace(row.sample, source=name))
 
 
-def _rows(path: Path) -> Iterator[tuple[Entry, str] | Fault]:
+def _rows(path: Path) -> Iterator[tuple[Sample, str] | Fault]:
     """What a table says of images, and where: entries without a source."""
     suffix = path.suffix.lower()
     for where, row in _jsonl_rows(path) if suffix == ".jsonl" else _csv_rows(path, TABLES[suffix]):
         yield _row(path, where, row)
 
 
-def _row(table: Path, where: str, row: dict | str) -> tuple[Entry, str] | Fault:
+def _row(table: Path, where: str, row: dict | str) -> tuple[Sample, str] | Fault:
     if isinstance(row, str):
         return Fault(where, f"{where} {row}")
     missing = [column for column in ("file", "text") if row.get(column) is None]
@@ -469,7 +471,7 @@ def _row(table: Path, where: str, row: dict | str) -> tuple[Entry, str] | Fault:
         named = row["file"] if row["file"] and row["file"].isprintable() else repr(row["file"])
         reason = f"{where} names {named}, which is not in {table.parent} nor in its images folder"
         return Fault(str(table.parent / row["file"]), reason, missing=True)
-    return Entry("", file, row["text"], row.get("split")), where
+    return Sample("", file, row["text"], row.get("split")), where
 
 
 @contextlib.contextmanager
@@ -560,11 +562,11 @@ def _spellings(file: str) -> Iterator[str]:
 def _folder(name: str, files: list[Path], pattern: str | None, disk: _Disk) -> Iterator[_Said | Fault]:
     expression = _expression(pattern) if pattern else None
     for file in files:
-        said, truth = disk.said(Entry(name, str(file))), file.with_name(file.stem + ".gt.txt")
+        said, truth = disk.said(Sample(name, str(file))), file.with_name(file.stem + ".gt.txt")
         if expression:
             match = expression.fullmatch(file.name)
             if match:
-                yield said._replace(entry=dataclasses.replace(said.entry, text=match["text"]))
+                yield said._replace(sample=dataclasses.replace(said.sample, text=match["text"]))
             else:
                 reason = f"{file} does not fit the pattern '{pattern}': rename it or change the pattern"
                 yield Fault(str(file), reason)
@@ -573,7 +575,7 @@ def _folder(name: str, files: list[Path], pattern: str | None, disk: _Disk) -> I
                 images.check_bytes(truth.stat().st_size, str(truth))
                 with _opened(truth) as lines:
                     text = "".join(lines).strip("\r\n")
-                yield _Said(said.image, dataclasses.replace(said.entry, text=text), str(truth))
+                yield _Said(said.image, dataclasses.replace(said.sample, text=text), str(truth))
             except UserError as error:
                 yield Fault(str(file), str(error))
         else:
@@ -591,18 +593,18 @@ def _expression(pattern: str) -> re.Pattern:
 # LMDB
 
 
-def _lmdb(name: str, path: Path) -> Iterator[Entry | Fault]:
+def _lmdb(name: str, path: Path) -> Iterator[Sample | Fault]:
     store = str(path)
     for key, text, wrong in lmdbs.samples(store):
-        yield Entry(name, key, text, store=store) if wrong is None else Fault(f"{store}:{key}", wrong)
+        yield Sample(name, key, text, store=store) if wrong is None else Fault(f"{store}:{key}", wrong)
 
 
 # packs
 
 
-def _pack(names: list[str], path: Path) -> list[Entry]:
+def _pack(names: list[str], path: Path) -> list[Sample]:
     """Every image of a pack; names: of its sources."""
     return [
-        Entry(names[source], file, text, split, shard, place)
-        for shard, place, (source, file, text, split) in shards.rows(path)
+        Sample(names[source], file, text, split, shard, index)
+        for shard, index, (source, file, text, split) in shards.rows(path)
     ]

@@ -1,4 +1,4 @@
-"""Sequences of images: folders of frames, and animations. Host wing."""
+"""Sequences of images: folders of frames, and animations. Host side."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from pathlib import Path
 import numpy as np
 
 from seqclr.data import images
-from seqclr.data.loader import Fitted
-from seqclr.data.records import Entry
+from seqclr.data.loader import ImageDataset
+from seqclr.data.records import Sample
 from seqclr.errors import UserError
 from seqclr.messages import warn
 
 
-def expand(entries: Sequence[Entry]) -> list[Entry]:
+def expand(samples: Sequence[Sample]) -> list[Sample]:
     """Entries with one for each frame in place of an animation; what is packed or in an LMDB stays as it is.
 
     What cannot be read is left out, which stderr says. Raises UserError where nothing is left.
     """
     frames, skipped = [], []
-    for entry in entries:
+    for sample in samples:
         try:
-            count = images.count_frames(entry.file) if entry.store is None else 1
+            count = images.count_frames(sample.file) if sample.store is None else 1
         except UserError as error:
             skipped.append(str(error))
         else:
-            frames += [entry] if count == 1 else [dataclasses.replace(entry, place=i) for i in range(count)]
+            frames += [sample] if count == 1 else [dataclasses.replace(sample, index=i) for i in range(count)]
     if skipped and not frames:
         raise UserError(f"no image can be read; the first: {skipped[0]}")
     for message in skipped:
@@ -45,45 +45,45 @@ class Sequences(Sequence):
     says. Raises UserError where none is left.
     """
 
-    def __init__(self, fitted: Fitted, shortest: int):
-        self.fitted = fitted
+    def __init__(self, dataset: ImageDataset, shortest: int):
+        self.dataset = dataset
         groups: dict[tuple, list[int]] = {}
-        for place, entry in enumerate(fitted.entries):
-            groups.setdefault(_sequence(entry), []).append(place)
-        self.places = [sorted(group, key=self._order) for group in groups.values() if len(group) >= shortest]
-        if not self.places:
+        for index, sample in enumerate(dataset.samples):
+            groups.setdefault(_sequence(sample), []).append(index)
+        self.indices = [sorted(group, key=self._order) for group in groups.values() if len(group) >= shortest]
+        if not self.indices:
             (_, name), longest = max(groups.items(), key=lambda item: len(item[1]))
             count = "one frame" if len(longest) == 1 else f"{len(longest)} frames"
             raise UserError(
                 f"{name} has {count} where a sequence of {shortest} is needed: give folders of frames or animated GIFs"
             )
-        if len(self.places) < len(groups):
-            few = len(groups) - len(self.places)
-            warn(f"left out: {few} sequence(s) of fewer than {shortest} frames")
-        self.entries = [fitted.entries[places[0]] for places in self.places]
+        if len(self.indices) < len(groups):
+            dropped = len(groups) - len(self.indices)
+            warn(f"left out: {dropped} sequence(s) of fewer than {shortest} frames")
+        self.samples = [dataset.samples[indices[0]] for indices in self.indices]
 
     def __len__(self) -> int:
-        return len(self.places)
+        return len(self.indices)
 
     def __getitem__(self, index: int) -> dict:
-        return {"frames": Frames(self.fitted, self.places[index]), "index": np.int32(index)}
+        return {"frames": Frames(self.dataset, self.indices[index]), "index": np.int32(index)}
 
-    def _order(self, place: int) -> tuple:
-        entry = self.fitted.entries[place]
-        return natural(entry.file), entry.place or 0
+    def _order(self, index: int) -> tuple:
+        sample = self.dataset.samples[index]
+        return natural(sample.file), sample.index or 0
 
 
 class Frames(Sequence):
     """The images of a sequence, `uint8 [H, W, 3]` each, read when they are asked for."""
 
-    def __init__(self, fitted: Fitted, places: Sequence[int]):
-        self.fitted, self.places = fitted, places
+    def __init__(self, dataset: ImageDataset, indices: Sequence[int]):
+        self.dataset, self.indices = dataset, indices
 
     def __len__(self) -> int:
-        return len(self.places)
+        return len(self.indices)
 
     def __getitem__(self, index: int) -> np.ndarray:
-        return self.fitted[self.places[index]]["image"]
+        return self.dataset[self.indices[index]]["image"]
 
 
 def natural(name: str) -> list:
@@ -91,7 +91,7 @@ def natural(name: str) -> list:
     return [(1, int(part), "") if part.isdecimal() else (0, 0, part) for part in re.split(r"(\d+)", name) if part]
 
 
-def _sequence(entry: Entry) -> tuple:
+def _sequence(sample: Sample) -> tuple:
     """The same for images of one sequence."""
-    animation = entry.store is None and entry.place is not None
-    return entry.source, entry.file if animation else os.fspath(Path(entry.file).parent)
+    animation = sample.store is None and sample.index is not None
+    return sample.source, sample.file if animation else os.fspath(Path(sample.file).parent)

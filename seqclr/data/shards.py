@@ -1,4 +1,4 @@
-"""Packed images: a folder of ArrayRecord files, a hundred thousand images each, read in any order. Host wing.
+"""Packed images: a folder of ArrayRecord files, a hundred thousand images each, read in any order. Host side.
 
     pack.json                            {"version": 1, "count": images, "shards": files, "sources": [name, ...],
                                           "files": [facts, ...]}
@@ -109,8 +109,8 @@ def rows(path: Path) -> Iterator[tuple[str, int, Row]]:
         listing = _listing(shard, facts)
         if listing["sources"] != known:
             raise UserError(f"{shard} is of another pack than {path / PACK}: copy the whole folder again or pack again")
-        for place, (source, file, text, split) in enumerate(listing["rows"]):
-            yield shard, place, (source, file, text, split and sys.intern(split))
+        for index, (source, file, text, split) in enumerate(listing["rows"]):
+            yield shard, index, (source, file, text, split and sys.intern(split))
         count += len(listing["rows"])
     if path.is_dir() and count != _pack(path / PACK)["count"]:
         raise UserError(f"{path / PACK} counts other images than the {count} of its shards: {AGAIN}")
@@ -124,13 +124,13 @@ def changed(path: Path) -> Iterator[str]:
             yield shard
 
 
-def read(shard: str, place: int) -> bytes:
+def read(shard: str, index: int) -> bytes:
     """The encoded image at a place of a shard; safe in threads and after a fork."""
     try:
-        data = _reader(shard, os.getpid()).read(place, place + 1)[0]  # a range: a list of places takes far longer
+        data = _reader(shard, os.getpid()).read(index, index + 1)[0]  # a range: a list of places takes far longer
     except (RuntimeError, IndexError):
-        raise UserError(f"{shard} is damaged at record {place}: {AGAIN}") from None
-    check_bytes(len(data), f"{shard}, record {place}")
+        raise UserError(f"{shard} is damaged at record {index}: {AGAIN}") from None
+    check_bytes(len(data), f"{shard}, record {index}")
     return data
 
 

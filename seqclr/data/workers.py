@@ -1,4 +1,4 @@
-"""Processes that make batches ahead of the training. Host wing.
+"""Processes that make batches ahead of the training. Host side.
 
 Each has a pipe of its own: where a process is killed in the middle of a batch, the pipe ends, while a queue that all
 may write to would be waited on for ever.

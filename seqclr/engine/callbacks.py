@@ -16,7 +16,7 @@ from seqclr.engine.run import Run
 from seqclr.errors import UserError
 from seqclr.messages import FIGURES
 from seqclr.methods.base import Method
-from seqclr.recipes.sheet import sheet
+from seqclr.visualization.sheet import sheet
 
 EXAMPLES = 8  # rows of a drawing
 WORDS = ("warning",)  # what is no figure
@@ -69,7 +69,7 @@ class Metrics(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         self.rows.append(ordered(logs))
         names = dict.fromkeys(name for row in self.rows for name in row)
-        with files.whole(self.file) as stream:
+        with files.atomic_write(self.file) as stream:
             writer = csv.DictWriter(stream, names)
             writer.writeheader()
             writer.writerows(self.rows)
@@ -96,24 +96,24 @@ class Curves(keras.callbacks.Callback):
         draw_curves(self.source, self.folder)
 
 
-class Drawings(keras.callbacks.Callback):
+class Previews(keras.callbacks.Callback):
     """Draws `plots/task.png`: of a few images what the network is shown, what it must answer and what it does answer.
 
-    records: fitted ones, of which the first are made examples of by the method's recipe, the same every time.
+    records: fitted ones, of which the first are made examples of by the method's transform, the same every time.
     """
 
     def __init__(self, run: Run, method: Method, records: Sequence, views: str):
         super().__init__()
-        recipe, count = method.make_recipe(views), min(EXAMPLES, len(records))
+        transform, count = method.make_transform(views), min(EXAMPLES, len(records))
         self.method, self.file = method, run.plots / "task.png"
-        self.batch = as_batch([recipe(records[i], np.random.default_rng(i)) for i in range(count)])
+        self.batch = as_batch([transform(records[i], np.random.default_rng(i)) for i in range(count)])
 
     def on_epoch_end(self, epoch, logs=None):
         if epoch % 10 == 9:
             self.on_train_end()
 
     def on_train_end(self, logs=None):
-        sheet({**self.method.shows(self.batch), **self.method.answers(self.batch)}, self.file)
+        sheet({**self.method.preview_inputs(self.batch), **self.method.preview_outputs(self.batch)}, self.file)
 
 
 class Profile(keras.callbacks.Callback):
@@ -155,7 +155,7 @@ def draw_curves(source: Path, folder: Path) -> None:
             axes.plot(*zip(*points))
             axes.set(title=name, xlabel="step")
             axes.grid(alpha=0.3)
-        with files.whole(folder / f"{group}.png", binary=True) as stream:
+        with files.atomic_write(folder / f"{group}.png", binary=True) as stream:
             figure.savefig(stream, dpi=100)
 
 

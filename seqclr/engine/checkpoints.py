@@ -19,7 +19,7 @@ STATE = "state.json"
 def save(path: Path, variables: dict[str, np.ndarray], state: dict) -> None:
     """Writes arrays by name and a JSON-able state. The file appears whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with files.whole(path, binary=True) as stream:
+    with files.atomic_write(path, binary=True) as stream:
         np.savez(stream, **variables, **{STATE: np.frombuffer(json.dumps(state).encode(), np.uint8)})
 
 

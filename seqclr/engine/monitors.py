@@ -12,7 +12,7 @@ import tensorflow as tf
 from seqclr.data.loader import as_batch
 from seqclr.messages import warn
 from seqclr.methods.base import Instances, Method, TwoViewMethod, stacked
-from seqclr.recipes.text import MultiCrop
+from seqclr.transforms.multi_crop import MultiCrop
 
 IMAGES = 64  # in two views each
 EARLY = (50, 100)  # steps after which there is a look, however long a round is
@@ -31,7 +31,7 @@ class Fault(NamedTuple):
 
 # The thresholds stand between what was measured in runs that deserve the name and in runs that do not, encoders before
 # their first step among them: spread 0.07 to 0.11, and from 0.22; rank over that before 0.05 to 0.31, and from 0.48;
-# place_share from 0.69, and up to 0.56; image_share 0.74, risen by 0.32, and 0.56, risen by 0.15, or 0.46, by 0.30.
+# position_share from 0.69, and up to 0.56; image_share 0.74, risen by 0.32, and 0.56, risen by 0.15, or 0.46, by 0.30.
 FAULTS = {
     "collapsed": Fault(
         lambda now, before: now["projection_spread"] < 0.15,
@@ -44,9 +44,9 @@ FAULTS = {
         "that the method stops the gradient or has negatives, lower learning_rate",
     ),
     "position-bound": Fault(
-        lambda now, before: now.get("place_share", 0) > 0.6,
-        "{place_share:.0%} of the variance of the features is explained by the frame index, whatever the image shows: "
-        "set match=geometry with views=roaming, negatives=place, positions=none or convolutional",
+        lambda now, before: now.get("position_share", 0) > 0.6,
+        "{position_share:.0%} of the variance of the features is explained by the frame position, not by the image: "
+        "set correspondence=geometry with views=roaming, negatives=position, positions=none or convolutional",
     ),
     "image-bound": Fault(
         lambda now, before: now.get("image_share", 0) > max(0.5, before.get("image_share", 0) + 0.25),
@@ -67,9 +67,9 @@ class Monitors(keras.callbacks.Callback):
 
     def __init__(self, method: Method, records: Sequence, views: str, seed: int):
         super().__init__()
-        rng, recipe = np.random.default_rng(seed), MultiCrop(views)
+        rng, transform = np.random.default_rng(seed), MultiCrop(views)
         chosen = np.sort(rng.choice(len(records), min(IMAGES, len(records)), replace=False))
-        rows = [recipe(records[int(index)], rng) for index in chosen]
+        rows = [transform(records[int(index)], rng) for index in chosen]
         self.method = method
         self.batch = {name: tf.constant(array) for name, array in as_batch(rows).items()}
         self.told: list[str] = []
@@ -135,7 +135,7 @@ def measure(features, projections=None, mask=None, instances: Instances | None =
     rank: how many dimensions are in use, exp of the entropy of the normalised singular values. RankMe, Garrido et al.
     2023, arXiv:2210.02885. projection_rank: of the projections.
     image_variance: variance of the features over the images at one frame index, mean over indices and dimensions.
-    place_share, image_share: parts of the features' variance that the frame index alone, the image alone, explains;
+    position_share, image_share: parts of the features' variance that the frame index alone, the image alone, explains;
     left out where an image has one frame.
     positive, negative: cosine of the two instances of a pair, and of instances of different images.
     alignment, uniformity: squared distance within a pair, and log of the mean exp(-2 squared distance) of instances of
@@ -182,10 +182,10 @@ def _shares(x: np.ndarray, shown: np.ndarray) -> dict[str, float]:
     def between(axis):  # the sum of squares of the group means, as in an analysis of variance
         return (np.broadcast_to(_mean(x, shown, axis), x.shape)[shown] ** 2).sum()
 
-    place, image = between(0), between(1)
-    figures = {"image_variance": float((total - place) / x[shown].size)}
+    between_positions, image = between(0), between(1)
+    figures = {"image_variance": float((total - between_positions) / x[shown].size)}
     if x.shape[1] > 1:
-        figures["place_share"] = float(place / max(total, 1e-12))
+        figures["position_share"] = float(between_positions / max(total, 1e-12))
         figures["image_share"] = float(image / max(total, 1e-12))
     return figures
 

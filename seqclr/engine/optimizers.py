@@ -145,10 +145,10 @@ def build_optimizer(config, schedule, schedules: dict[str, Callable], variables:
 
     optimizer = PerPart(**arguments, global_clipnorm=config.clip or None, name="optimizer")
     everything = [variable for part in variables.values() for variable in part]
-    optimizer.exclude_from_weight_decay(var_list=[v for v in everything if spared(v)])
+    optimizer.exclude_from_weight_decay(var_list=[v for v in everything if excluded(v)])
     optimizer.build(everything)
-    for place, own in schedules.items():
-        part, _, layer = place.partition("/")
+    for layer_path, own in schedules.items():
+        part, _, layer = layer_path.partition("/")
         chosen = [v for v in variables[part] if v.path.split("/", 1)[-1].startswith(layer and f"{layer}/")]
         schedule_of.update({optimizer._var_key(variable): own for variable in chosen})
     if keras.mixed_precision.dtype_policy().name == "mixed_float16":
@@ -157,7 +157,7 @@ def build_optimizer(config, schedule, schedules: dict[str, Callable], variables:
     return optimizer
 
 
-def spared(variable) -> bool:
+def excluded(variable) -> bool:
     """Whether it is no kernel but a vector, or one for every head or place, which has no decay and no trust ratio:
     biases, the offsets and scales of norms, tables of positions, learned tokens."""
     return len(variable.shape) < 2 or variable.name in ("bias", "gamma", "beta", "table")

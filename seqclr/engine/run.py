@@ -91,7 +91,7 @@ class Run:
         self.folder.mkdir(parents=True, exist_ok=True)
         for left in self.folder.rglob(f"*{files.PARTIAL}"):
             left.unlink()
-        with files.whole(self.config_file) as stream:
+        with files.atomic_write(self.config_file) as stream:
             configuration.save(config, stream)
         self.checkpoints.mkdir(exist_ok=True)
         self.plots.mkdir(exist_ok=True)

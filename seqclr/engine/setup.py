@@ -17,10 +17,10 @@ from seqclr import config as configuration
 from seqclr import memory
 from seqclr.data import images
 from seqclr.data.charset import FRAME_STRIDE
-from seqclr.data.loader import Fitted, Loader
+from seqclr.data.loader import ImageDataset, Loader
 from seqclr.data.sequences import Sequences
 from seqclr.engine import checkpoints
-from seqclr.engine.cluster import ALONE, Place, choose_strategy, find_place
+from seqclr.engine.distribution import SINGLE, Rank, choose_strategy, find_rank
 from seqclr.engine.precision import set_precision
 from seqclr.engine.run import ARCHITECTURE, Run
 from seqclr.errors import UserError
@@ -30,7 +30,7 @@ from seqclr.nn.blocks import LAB
 from seqclr.nn.encoders import SIZES, build_encoder
 from seqclr.nn.image_encoders import IMAGE_ENCODERS, NO_PADDING
 from seqclr.nn.policy import kept_policy
-from seqclr.recipes.readable import check_all
+from seqclr.transforms.readable import check_all
 
 PIXEL = 500  # bytes that a pixel of a batch takes in the training of `tiny`, the smallest of lines, as measured
 PROCESS = 2**27  # bytes of a process that makes views
@@ -70,9 +70,10 @@ def check(config, method: type[Method]) -> None:
 def check_memory(config) -> None:
     """Raises UserError for batches that this machine cannot hold; what is counted is the least that they can take."""
     workers = len(config.workers.split(",")) if config.workers else 1
-    pages = getattr(config, "pages", 0)
-    count = config.batch_size // workers * (1 + pages) + (getattr(config, "unlabelled_batch_size", None) or 0)
-    batch = f"batch_size {config.batch_size} of {config.height}x{config.width}{f' and pages {pages}' if pages else ''}"
+    generated = getattr(config, "generated_images", 0)
+    count = config.batch_size // workers * (1 + generated) + (getattr(config, "unlabelled_batch_size", None) or 0)
+    batch = f"batch_size {config.batch_size} of {config.height}x{config.width}"
+    batch += f" and generated_images {generated}" if generated else ""
     pixels = count * config.height * config.width
     if not tf.config.list_physical_devices("GPU"):  # which have a memory of their own
         less = "lower it, height or width, or raise accumulate"
@@ -110,8 +111,8 @@ def building(config, strategy: tf.distribute.Strategy):
 
 def unsuited(encoder: str, method: type[Method]) -> tuple[str, str] | None:
     """What an encoder is that the method cannot do with, and why not; None where it can."""
-    if encoder in SIZES and method.needs_pictures:
-        return "of text lines", method.needs_pictures
+    if encoder in SIZES and method.needs_images:
+        return "of text lines", method.needs_images
     if encoder in IMAGE_ENCODERS and method.needs_lines:
         return "of pictures", method.needs_lines
     if not encoder.endswith(LAB) and method.needs_halves:
@@ -119,17 +120,17 @@ def unsuited(encoder: str, method: type[Method]) -> tuple[str, str] | None:
     return None
 
 
-def find_run(config, output: str, resume: bool) -> tuple[Run, Place]:
+def find_run(config, output: str, resume: bool) -> tuple[Run, Rank]:
     """The run's folder, and this process's place; raises UserError where the folder is not what it must be.
 
     Only the chief looks: to the others, the folder that it makes would be one that exists already.
     """
-    place = find_place(config.workers, config.worker)
+    rank = find_rank(config.workers, config.worker)
     if resume:
         run = Run.open(output)
         check_resumable(run, config)
-        return run.check_unclaimed() if place.chief else run, place
-    return Run.check_free(output).check_unclaimed() if place.chief else Run(output), place
+        return run.check_unclaimed() if rank.chief else run, rank
+    return Run.check_free(output).check_unclaimed() if rank.chief else Run(output), rank
 
 
 def check_method(method_of: Callable[[dict], type[Method]], values: Sequence[dict], folder: str | Path) -> None:
@@ -155,9 +156,9 @@ def check_resumable(run: Run, config) -> None:
         warn(f"{run.folder} is older than {', '.join(f'{name}={now}' for name, now in newer.items())}")
 
 
-def begin(config, place: Place = ALONE) -> tf.distribute.Strategy:
+def begin(config, rank: Rank = SINGLE) -> tf.distribute.Strategy:
     """Seeds everything, sets the precision and returns the strategy for the devices that are there."""
-    strategy = choose_strategy(place)
+    strategy = choose_strategy(rank)
     keras.utils.set_random_seed(config.seed)
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
@@ -198,7 +199,7 @@ def load_encoder(folder: str | Path) -> keras.Model:
     return make_encoder(config, folder)
 
 
-def make_critic(folder: str, config) -> Callable:
+def make_perceptual_encoder(folder: str, config) -> Callable:
     """Of pictures the features of a run's frozen encoder, `[B, T, D]`, and their mask. Raises UserError where it
     was not for their size."""
     built = architecture_of(folder)
@@ -215,9 +216,11 @@ def architecture_of(folder: str | Path) -> dict:
     return {key: getattr(config, key) for key in ARCHITECTURE}
 
 
-def make_loader(records: Fitted | Sequences, recipe, config, place: Place = ALONE, same_source: int = 1) -> Loader:
+def make_loader(
+    records: ImageDataset | Sequences, transform, config, rank: Rank = SINGLE, same_source: int = 1
+) -> Loader:
     """The loader of this process's part of a run; same_source: records of one source that come together."""
     processes = config.processes if config.processes is not None else max(1, (os.cpu_count() or 1) // 2)
-    sources = [entry.source for entry in records.entries]
-    batch_size = config.batch_size // place.workers
-    return Loader(records, recipe, batch_size, config.seed, processes, place, sources, same_source)
+    sources = [sample.source for sample in records.samples]
+    batch_size = config.batch_size // rank.workers
+    return Loader(records, transform, batch_size, config.seed, processes, rank, sources, same_source)

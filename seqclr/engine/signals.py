@@ -60,7 +60,7 @@ def leaving(stderr: int = 2):
 
 
 @contextlib.contextmanager
-def noted():
+def catch_signals():
     """Yields a list that the numbers of these signals go to; a second Ctrl-C raises Stopped."""
     seen: list[int] = []
 

@@ -13,7 +13,7 @@ import tensorflow as tf
 from seqclr.data.loader import in_order
 from seqclr.data.workers import LoaderFailed
 from seqclr.engine import checkpoints, optimizers, signals
-from seqclr.engine.cluster import ALONE, LOST, Agreement, Place
+from seqclr.engine.distribution import LOST, SINGLE, Agreement, Rank
 from seqclr.engine.run import Run
 from seqclr.errors import UserError
 from seqclr.files import NotWritten
@@ -46,10 +46,10 @@ class Trainer:
     """
 
     def __init__(
-        self, method: Method, loader, config, run: Run, strategy, callbacks: Sequence = (), place: Place = ALONE
+        self, method: Method, loader, config, run: Run, strategy, callbacks: Sequence = (), rank: Rank = SINGLE
     ):
         self.method, self.loader, self.config, self.run, self.strategy = method, loader, config, run, strategy
-        self.place, self.agreement = place, Agreement(strategy)
+        self.rank, self.agreement = rank, Agreement(strategy)
         self.total = config.steps or config.epochs * loader.steps_per_epoch
         method.total_steps, method.steps_per_epoch = self.total, loader.steps_per_epoch
         self.round = min(self.total, max(loader.steps_per_epoch, -(-self.total // 40)))
@@ -59,9 +59,9 @@ class Trainer:
         self.logs: dict[str, float] = {}  # the means of the last round
         self.last: Path | None = None  # the last checkpoint
         self.model = _Parts(method.parts())
-        self.optimizers = {"optimizer": self._optimizer(set(method.parts()) - method.opponents)}
-        if method.opponents:
-            self.optimizers["opponent_optimizer"] = self._optimizer(method.opponents)
+        self.optimizers = {"optimizer": self._optimizer(set(method.parts()) - method.adversaries)}
+        if method.adversaries:
+            self.optimizers["adversary_optimizer"] = self._optimizer(method.adversaries)
         self.model.optimizer = self.optimizers["optimizer"]
         self.schedule = self._schedule(self.total)
         self.callbacks = list(callbacks)
@@ -84,9 +84,9 @@ class Trainer:
         factors = {name: 1.0 for name, start in thaw.items() if start > first or name in constant}
         factors |= {at: x for at, x in self.method.learning_rate_factors().items() if at.split("/")[0] in parts}
         schedules = {}
-        for place, factor in factors.items():
-            part = place.split("/")[0]
-            schedules[place] = self._schedule(self.total - first, factor, thaw[part] - first, part not in constant)
+        for rank, factor in factors.items():
+            part = rank.split("/")[0]
+            schedules[rank] = self._schedule(self.total - first, factor, thaw[part] - first, part not in constant)
         with self.strategy.scope():
             return optimizers.build_optimizer(self.config, self._schedule(self.total - first), schedules, parts)
 
@@ -102,7 +102,7 @@ class Trainer:
                     part.trainable = name not in frozen
             variables = {name: [] for name in self.optimizers}
             for name in (name for name in parts if name not in frozen):
-                side = "opponent_optimizer" if name in self.method.opponents else "optimizer"
+                side = "adversary_optimizer" if name in self.method.adversaries else "optimizer"
                 variables[side] += _trainable(parts[name])
             steps = self._distributed if count == 1 else functools.partial(self._steps, count=count)
             self._functions[frozen, count] = tf.function(lambda batch: steps(batch, variables))
@@ -160,17 +160,17 @@ class Trainer:
             penalties = [loss for part in self.method.parts().values() for loss in getattr(part, "losses", [])]
             if penalties:
                 logs["penalty"] = tf.add_n([tf.cast(penalty, tf.float32) for penalty in penalties])
-            losses = logs["loss"] + logs.get("penalty", 0.0), logs.get("opponent_loss")
+            losses = logs["loss"] + logs.get("penalty", 0.0), logs.get("adversary_loss")
             share = self.strategy.num_replicas_in_sync * self.config.accumulate
             sides = zip(self.optimizers.items(), losses)
             scaled = {name: optimizer.scale_loss(loss) / share for (name, optimizer), loss in sides}
         return logs, [g for name, loss in scaled.items() for g in tape.gradient(loss, variables[name])]
 
-    def _place(self, batches: list[dict[str, np.ndarray]]):
+    def _distribute(self, batches: list[dict[str, np.ndarray]]):
         """This process's batch on its devices, each replica its part of the rows; more than one are stacked."""
         rows = 0 if len(batches) == 1 else 1
         batch = batches[0] if rows == 0 else {name: np.stack([b[name] for b in batches]) for name in batches[0]}
-        replicas = self.strategy.num_replicas_in_sync // self.place.workers
+        replicas = self.strategy.num_replicas_in_sync // self.rank.workers
         if self.strategy.num_replicas_in_sync == 1:
             return {name: tf.constant(array) for name, array in batch.items()}
         return {
@@ -190,7 +190,7 @@ class Trainer:
         another worker is gone.
         """
         try:
-            with signals.noted() as seen:
+            with signals.catch_signals() as seen:
                 self._fit(seen)
         except NotWritten as error:
             raise TrainingFailed(f"{error}; {self._kept()}: make room, and --resume goes on") from None
@@ -198,7 +198,7 @@ class Trainer:
             what = f"batches of {self.config.batch_size} do not fit in memory"
             raise TrainingFailed(f"{what}; {self._kept()}: lower batch_size, or raise accumulate") from None
         except LOST as error:
-            if self.place.workers == 1:
+            if self.rank.workers == 1:
                 raise
             why = str(error).splitlines()[0]
             raise TrainingFailed(f"another worker is gone ({why}): start all of them again with --resume") from None
@@ -217,7 +217,7 @@ class Trainer:
             unit_scale=True,
             desc=f"step {self.step}/{self.total}",
             mininterval=1.0,
-            disable=not self.place.chief,
+            disable=not self.rank.chief,
         )
         with progress:
             while self.step < self.total and not self.model.stop_training:
@@ -245,10 +245,10 @@ class Trainer:
                     self.save()
                     if stop:
                         raise Interrupted(f"stopped at step {self.step} of {self.total} and saved", stop)
-                if end and self.place.workers > 1:
+                if end and self.rank.workers > 1:
                     (self.model.stop_training,) = self.agreement.any(self.model.stop_training)
         callbacks.on_train_end(self.logs)
-        if self.place.workers > 1:
+        if self.rank.workers > 1:
             self.agreement.any(True)  # nobody leaves while the chief still draws
 
     def _execute(self) -> list[dict]:
@@ -261,8 +261,8 @@ class Trainer:
         if self.method.relabels(self.step):
             self.method.relabel(in_order(self.loader.records, self.config.batch_size))
         if count == 1:
-            return [self._function(frozen, 1)(self._place(batches))]
-        logs = self._function(frozen, count)(self._place(batches))
+            return [self._function(frozen, 1)(self._distribute(batches))]
+        logs = self._function(frozen, count)(self._distribute(batches))
         return [dict(zip(logs, values)) for values in zip(*(value.numpy() for value in logs.values()))]
 
     def _take(self, count: int) -> list[dict[str, np.ndarray]]:
@@ -280,7 +280,7 @@ class Trainer:
 
     def _stop(self, seen: list[int], ask: bool) -> int:
         """The number of the signal to stop for, or 0. Workers ask each other, every ten steps, and stop together."""
-        if self.place.workers == 1:
+        if self.rank.workers == 1:
             return seen[0] if seen else 0
         if not ask:
             return 0
@@ -352,7 +352,7 @@ class Trainer:
 
     def save(self, name: str | None = None) -> None:
         """Writes a checkpoint: that of the step, upon which the oldest is dropped, or one with a name."""
-        if not self.place.chief:
+        if not self.rank.chief:
             return
         path = self.run.checkpoints / f"{name or f'step-{self.step:08d}'}.npz"
         arrays = checkpoints.snapshot(self.parts())

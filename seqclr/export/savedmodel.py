@@ -14,11 +14,11 @@ from PIL import Image
 from seqclr import __version__, files
 from seqclr.data import images
 from seqclr.data.charset import Charset
-from seqclr.data.records import Entry
+from seqclr.data.records import Sample
 from seqclr.errors import UserError
-from seqclr.files import check_new, whole_folder
+from seqclr.files import atomic_folder, check_new
 from seqclr.nn import decode
-from seqclr.recognize.recognizer import Recognizer
+from seqclr.recognition.recognizer import Recognizer
 
 
 class Service(tf.Module):
@@ -53,11 +53,11 @@ class Service(tf.Module):
         white = tf.fill(self._size, tf.constant(255, tf.uint8))
         nothing = tf.data.Dataset.from_tensors((white, self._recognizer.width, False))
 
-        def fitted(data):
+        def dataset(data):
             one = tf.data.Dataset.from_tensors(data).map(lambda data: (*self._fit(decode_image(data)), True))
             return one.ignore_errors().concatenate(nothing).take(1)
 
-        rows = tf.data.Dataset.from_tensor_slices(image_bytes).flat_map(fitted)
+        rows = tf.data.Dataset.from_tensor_slices(image_bytes).flat_map(dataset)
         return rows.batch(tf.size(image_bytes, tf.int64)).get_single_element()
 
     def _fit(self, image):
@@ -91,8 +91,8 @@ def decode_image(data: tf.Tensor) -> tf.Tensor:
         colour, alpha = image[..., :3], image[..., 3:]
         return tf.cast((colour * alpha + 255 * (255 - alpha) + 127) // 255, tf.uint8)
 
-    def number(place: int):
-        return tf.bitcast(tf.io.decode_raw(tf.strings.substr(data, place, 4), tf.uint8), tf.int32)
+    def number(offset: int):
+        return tf.bitcast(tf.io.decode_raw(tf.strings.substr(data, offset, 4), tf.uint8), tf.int32)
 
     def bmp():
         image = tf.io.decode_bmp(data)  # of 8 bits, places in the palette; of 32, perhaps without a meaning in the last
@@ -139,7 +139,7 @@ def export(model: str, output: str) -> None:
     recognizer = Recognizer.load(model)
     service = Service(recognizer)
     signatures = {"serving_default": service.serve, "predict_image": service.predict_image}
-    with whole_folder(target) as beside:
+    with atomic_folder(target) as beside:
         try:
             tf.saved_model.save(service, str(beside), signatures=signatures)
         except tf.errors.OpError as error:
@@ -168,13 +168,13 @@ Reads one line of text in an image. Use it only where you are authorised to.
 - A file of `image_bytes` that cannot be decoded (damaged, empty, of another format) gives an empty text and
   confidence 0; the others of the batch are read as always.
 - Characters ({len(characters)}, case rule `{recognizer.charset.case}`): `{characters}`
-- Pages are brought to {recognizer.height}x{recognizer.width} by `{recognizer.resize}`, antialiased.
+- Images are brought to {recognizer.height}x{recognizer.width} by `{recognizer.resize}`, antialiased.
 
 ```python
 import tensorflow as tf
 
 model = tf.saved_model.load("FOLDER")
-result = model.signatures["serving_default"](image_bytes=tf.constant([open("page.png", "rb").read()]))
+result = model.signatures["serving_default"](image_bytes=tf.constant([open("image.png", "rb").read()]))
 print(result["text"].numpy()[0].decode(), float(result["confidence"][0]))
 ```
 
@@ -208,9 +208,11 @@ class Exported:
             ) from None
         self._serve = self._model.signatures["serving_default"]
 
-    def read(self, entries: Sequence[Entry], beam: int = 1, batch_size: int = 64) -> Iterator[tuple[str, float]]:
+    def read(self, samples: Sequence[Sample], beam: int = 1, batch_size: int = 64) -> Iterator[tuple[str, float]]:
         """Text and confidence of each image, in order. Raises UserError for one that cannot be read."""
-        return self.read_pixels((images.decode(entry.read_bytes(), entry.name) for entry in entries), beam, batch_size)
+        return self.read_pixels(
+            (images.decode(sample.read_bytes(), sample.name) for sample in samples), beam, batch_size
+        )
 
     def read_pixels(
         self, pictures: Iterable[np.ndarray], beam: int = 1, batch_size: int = 64

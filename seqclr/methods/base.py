@@ -17,23 +17,23 @@ import tensorflow as tf
 
 from seqclr.config import check_keys, key
 from seqclr.data.charset import Charset
-from seqclr.data.loader import Fitted
-from seqclr.data.records import Entry
+from seqclr.data.loader import ImageDataset
+from seqclr.data.records import Sample
 from seqclr.errors import UserError
 from seqclr.nn import frames
 from seqclr.nn.encoders import LAYERS
 from seqclr.nn.momentum import Momentum
 from seqclr.nn.replicas import gather
-from seqclr.recipes.text import TwoViews
+from seqclr.transforms.two_views import TwoViews
 
 Columns = dict[str, "np.ndarray | list[str]"]  # of a sheet by title: pictures `uint8 [B, h, w, 3]`, or words
 
 
 @dataclasses.dataclass
 class Method(abc.ABC):
-    """A method needs `recipe`, `build` and `loss`; the rest have defaults."""
+    """A method needs `transform`, `build` and `loss`; the rest have defaults."""
 
-    recipe: ClassVar[type]
+    transform: ClassVar[type]
     defaults: ClassVar[dict[str, Any]] = {}  # what this method wants other than the common configuration
     line_defaults: ClassVar[dict[str, Any]] = {}  # the same with an encoder of lines only; `defaults` count before it
     image_defaults: ClassVar[dict[str, Any]] = {"views": "images"}  # with one of images only
@@ -42,10 +42,12 @@ class Method(abc.ABC):
     dropout: ClassVar[float] = 0.1  # of the run, in a CTC head; set before `build`
     batch_size: ClassVar[int] = 0  # of the run; set before `build`, 0 where nobody did
     chance: ClassVar[float | None] = None  # the accuracy of guessing, of a method that logs one; set in `build`
-    opponents: ClassVar[frozenset[str]] = frozenset()  # parts that learn from `opponent_loss`, the others from `loss`
+    adversaries: ClassVar[frozenset[str]] = (
+        frozenset()
+    )  # parts that learn from `adversary_loss`, the others from `loss`
     whole_batch: ClassVar[str | None] = None  # why its loss is not the mean of that of parts, where it is not
     needs_lines: ClassVar[str | None] = None  # why it needs an encoder of text lines, where it does
-    needs_pictures: ClassVar[str | None] = None  # why it needs one of pictures, where it does
+    needs_images: ClassVar[str | None] = None  # why it needs one of pictures, where it does
     animated: ClassVar[bool] = False  # whether every frame of an animation is an image, not the first alone
     needs_halves: ClassVar[str | None] = None  # why it needs one of two halves, where it does
     infinite: ClassVar[str | None] = None  # what an infinite loss says of its data, where it does
@@ -59,14 +61,14 @@ class Method(abc.ABC):
         """Raises UserError for settings that the method cannot have."""
         check_keys(self)
 
-    def records(self, fitted: Fitted) -> Sequence[dict]:
-        """What `recipe` is called with, made of the run's images; `entries` beside, one of each record.
+    def records(self, dataset: ImageDataset) -> Sequence[dict]:
+        """What `transform` is called with, made of the run's images; `entries` beside, one of each record.
 
         Raises UserError where the images do not suit.
         """
-        return fitted
+        return dataset
 
-    def prepare(self, entries: Sequence[Entry]) -> None:
+    def prepare(self, samples: Sequence[Sample]) -> None:
         """Looks at the run's records, whose `index` counts them, before `build`; UserError where they do not suit."""
         return None
 
@@ -86,15 +88,15 @@ class Method(abc.ABC):
                 "encoder for vit_tiny, and of lines, which are more than twice as wide as high, those of full height"
             ) from None
 
-    def make_recipe(self, views: str):
-        """The recipe of this method with its settings; `views` names the augmentation."""
-        return self.recipe(views)
+    def make_transform(self, views: str):
+        """The transform of this method with its settings; `views` names the augmentation."""
+        return self.transform(views)
 
     @abc.abstractmethod
     def loss(self, batch: dict[str, tf.Tensor], training: bool) -> dict[str, tf.Tensor]:
-        """`{"loss": scalar, ...}` of a batch that `recipe` made; further scalars are shown and kept in metrics.csv.
+        """`{"loss": scalar, ...}` of a batch that `transform` made; further scalars are shown and kept in metrics.csv.
 
-        A method with opponents gives "opponent_loss" too. Each side's gradient moves its own parts alone, so neither
+        A method with opponents gives "adversary_loss" too. Each side's gradient moves its own parts alone, so neither
         loss needs to stop it.
         """
 
@@ -102,11 +104,11 @@ class Method(abc.ABC):
         """Its layers and variables by attribute name."""
         return {name: value for name, value in vars(self).items() if isinstance(value, keras.Layer | keras.Variable)}
 
-    def shows(self, batch: dict[str, np.ndarray]) -> Columns:
-        """What the network is shown of a batch that `recipe` made, and what it must answer. Called after `build`."""
+    def preview_inputs(self, batch: dict[str, np.ndarray]) -> Columns:
+        """What the network is shown of a batch that `transform` made, and what it must answer. Called after `build`."""
         return {f"view {i}": views for i, views in enumerate(batch["views"].swapaxes(0, 1), 1)}
 
-    def answers(self, batch: dict[str, np.ndarray]) -> Columns:
+    def preview_outputs(self, batch: dict[str, np.ndarray]) -> Columns:
         """What the network answers, beside which `shows` is drawn during training; nothing is drawn without any."""
         return {}
 
@@ -148,15 +150,15 @@ class Method(abc.ABC):
 
 
 class Instances(NamedTuple):
-    """What a loss compares: row i of `first` and row i of `second` show the same strip of the same page.
+    """What a loss compares: row i of `first` and row i of `second` show the same strip of the same image.
 
-    first, second: `[N, D]`, of all replicas. image, place: `int32 [N]`, the page and the window that a row is of.
+    first, second: `[N, D]`, of all replicas. image, place: `int32 [N]`, the image and the window that a row is of.
     """
 
     first: tf.Tensor
     second: tf.Tensor
     image: tf.Tensor
-    place: tf.Tensor
+    position: tf.Tensor
 
 
 @dataclasses.dataclass
@@ -164,16 +166,17 @@ class FrameMethod(Method):
     """Views of every image, their frames pooled into instances."""
 
     # what was measured to work (docs/pretraining.md); the defaults of the fields are the article's
-    line_defaults = {"views": "roaming", "match": "geometry", "layer": "cnn", "frames": "frames:2"}
+    line_defaults = {"views": "roaming", "correspondence": "geometry", "layer": "cnn", "frames": "frames:2"}
     image_defaults = {"views": "images", "frames": "all"}
 
     frames: str = key(
         "frames:5", "what is compared: frames:5 (windows of 5), windows:4 (4 windows), all, none", free=True
     )
-    match: str = key(
-        "place",
-        "windows of the view by their place in it, or of the page, followed by geometry",
-        choices=("place", "geometry"),
+    correspondence: str = key(
+        "index",
+        "how the instances of two views are paired: index, by their number in each view; geometry, by the strip of the "
+        "image that they show",
+        choices=("index", "geometry"),
     )
     layer: str = key("transformer", "whose frames are compared: transformer, or cnn, before it", choices=LAYERS)
 
@@ -185,14 +188,18 @@ class FrameMethod(Method):
 
     def build(self, encoder):
         super().build(encoder)
-        chosen = "match" in {field.name for field in dataclasses.fields(self)}  # pixel methods go by positions instead
-        if chosen and self.match == "geometry" and encoder.grid[0] > 1:
-            raise UserError("match 'geometry' follows the columns of a line: of pictures take match=place")
+        chosen = "correspondence" in {
+            field.name for field in dataclasses.fields(self)
+        }  # pixel methods go by positions instead
+        if chosen and self.correspondence == "geometry" and encoder.grid[0] > 1:
+            raise UserError(
+                "correspondence 'geometry' follows the columns of a line: of pictures take correspondence=index"
+            )
 
     def windows(self) -> int:
         """Instances of an image."""
-        page = tf.zeros((1, self.encoder.height, self.encoder.width, 3), tf.uint8)
-        return len(frames.windows(self.frames, self.encoder(page, layer=self.layer)[0].shape[1]))
+        image = tf.zeros((1, self.encoder.height, self.encoder.width, 3), tf.uint8)
+        return len(frames.windows(self.frames, self.encoder(image, layer=self.layer)[0].shape[1]))
 
     def window_counts(self) -> np.ndarray:
         """How many windows the records have that `filled` is of, `int [records]`."""
@@ -209,7 +216,7 @@ class FrameMethod(Method):
 
     def pool(self, x: tf.Tensor, batch: dict[str, tf.Tensor], mask):
         """Instances `float32 [VB, N, D]` of frames, and which of them their view shows, `[VB, N]` or None."""
-        geometry = stacked(batch["geometry"]) if self.match == "geometry" else None
+        geometry = stacked(batch["geometry"]) if self.correspondence == "geometry" else None
         return frames.pool(tf.cast(x, tf.float32), self.frames, mask, geometry)
 
 
@@ -217,7 +224,7 @@ class FrameMethod(Method):
 class TwoViewMethod(FrameMethod):
     """Two views of every image."""
 
-    recipe = TwoViews
+    transform = TwoViews
 
     def embed(self, batch: dict[str, tf.Tensor], training: bool):
         """Features and mask as `encode` gives them, and their projections; a subclass builds the projector."""
@@ -229,8 +236,8 @@ class TwoViewMethod(FrameMethod):
         pooled, valid = self.pool(x, batch, mask)
         count = pooled.shape[1]
         image = tf.repeat(batch["index"], count)
-        place = tf.tile(tf.range(count), tf.shape(batch["index"]))
-        rows = [*(tf.reshape(half, [-1, x.shape[-1]]) for half in tf.split(pooled, 2)), image, place]
+        position = tf.tile(tf.range(count), tf.shape(batch["index"]))
+        rows = [*(tf.reshape(half, [-1, x.shape[-1]]) for half in tf.split(pooled, 2)), image, position]
         if valid is not None:
             shown = tf.reshape(tf.logical_and(*tf.split(valid, 2)), [-1])
             rows = [tf.boolean_mask(row, shown) for row in rows]

@@ -13,13 +13,13 @@ from seqclr.errors import UserError
 from seqclr.methods.base import TwoViewMethod, stacked
 from seqclr.nn import frames
 from seqclr.nn.replicas import gather
-from seqclr.recipes.text import MultiCrop
+from seqclr.transforms.multi_crop import MultiCrop
 
 
 class Crop(NamedTuple):
     """A view of every image of all replicas: instances `float32 [N, D]`, and which of them it shows, `bool [N]`.
 
-    Row i of every crop is the same window of the same page.
+    Row i of every crop is the same window of the same image.
     """
 
     rows: tf.Tensor
@@ -30,29 +30,32 @@ class Crop(NamedTuple):
 class MultiCropMethod(TwoViewMethod):
     """Two full views and the small ones of the preset, if it has any, compared by `self.last`, the prototypes.
 
-    Small views of a line show some of its windows, which only match=geometry finds; where a page is one instance, a
-    small view is one too.
+    Small views of a line show some of its windows, which only correspondence=geometry finds; where an image is one
+    instance, a small view is one too.
     """
 
-    recipe = MultiCrop
-    small_size: ClassVar[tuple[float, float] | None] = None  # factors of the page's; None: no small views
+    transform = MultiCrop
+    small_size: ClassVar[tuple[float, float] | None] = None  # factors of the image's; None: no small views
 
     prototypes: int = key(64, "directions that instances are compared by", least=2, most=MANY)
     freeze: float = key(0.01, "part of the run in which the prototypes do not learn", least=0, most=1)
 
-    def make_recipe(self, views):
-        recipe = super().make_recipe(views)
-        self.small_size = recipe.small[0][1] if recipe.small else None
-        return recipe
+    def make_transform(self, views):
+        transform = super().make_transform(views)
+        self.small_size = transform.small[0][1] if transform.small else None
+        return transform
 
     def build(self, encoder):
         super().build(encoder)
         if self.small_size is None:
             return
-        if self.match == "place" and self.windows() > 1:
-            raise UserError("match 'place': a small view shows a part of the windows; set match=geometry or frames=all")
-        page = encoder.height, encoder.width
-        height, width = (max(1, round(length * factor)) for length, factor in zip(page, self.small_size))
+        if self.correspondence == "place" and self.windows() > 1:
+            raise UserError(
+                "correspondence 'index': a small view shows a part of the windows; set correspondence=geometry or "
+                "frames=all"
+            )
+        size = encoder.height, encoder.width
+        height, width = (max(1, round(length * factor)) for length, factor in zip(size, self.small_size))
         self.check_takes(height, width, "small views")
 
     def make_prototypes(self, dim: int) -> None:
@@ -72,17 +75,19 @@ class MultiCropMethod(TwoViewMethod):
             crops += self.small_crops(batch, training, z.shape[1], mask)
         return crops
 
-    def small_crops(self, batch: dict[str, tf.Tensor], training: bool, page: int, shown) -> list[Crop]:
-        """page: the frames of a full view. shown: the mask of those of both full views, or None."""
+    def small_crops(self, batch: dict[str, tf.Tensor], training: bool, full_frames: int, shown) -> list[Crop]:
+        """full_frames: the frames of a full view. shown: the mask of those of both full views, or None."""
         views = batch["small"].shape[1]
         widths = tf.tile(batch["small_width"], [views]) if "small_width" in batch else None
         features, mask = self.encoder(stacked(batch["small"]), widths, training=training, layer=self.layer)
         z = tf.cast(self.projector(features, mask, training=training), tf.float32)
-        if self.match == "place":
+        if self.correspondence == "place":
             return gathered(*frames.pool(z, "all", mask), views)
         filled = None if shown is None else tf.reduce_sum(tf.cast(tf.split(shown, 2)[0], tf.int32), axis=1)
         filled = None if shown is None else tf.tile(filled, [views])
-        return gathered(*frames.pool(z, self.frames, mask, stacked(batch["small_geometry"]), page, filled), views)
+        return gathered(
+            *frames.pool(z, self.frames, mask, stacked(batch["small_geometry"]), full_frames, filled), views
+        )
 
 
 def gathered(pooled: tf.Tensor, shown: tf.Tensor | None, views: int) -> list[Crop]:

@@ -10,7 +10,7 @@ from seqclr.methods import METHODS
 from seqclr.methods.base import Method
 from seqclr.methods.momentum import MomentumMethod
 
-COMMON = ("frames", "match", "layer")  # keys that most methods have
+COMMON = ("frames", "correspondence", "layer")  # keys that most methods have
 
 
 def table() -> str:
@@ -22,7 +22,7 @@ def table() -> str:
         cells = [
             f"`{name}`",
             paper(cls),
-            words(cls.recipe.__name__),
+            words(cls.transform.__name__),
             cls.repels,
             copy,
             cls.stores,

@@ -14,7 +14,7 @@ def box_targets(boxes: tf.Tensor, frames: int, stride: int, height: int) -> tupl
 
     boxes: `float32 [B, L, 4]`, left, top, right, bottom in pixels; all -1 for none. stride: columns of a frame. The
     place is from the middle of the frame to that of the box, the height of its middle, its width and its height, all
-    in heights of the page. Where boxes overlap, the one whose middle is nearest counts.
+    in heights of the image. Where boxes overlap, the one whose middle is nearest counts.
     """
     middle = (tf.range(frames, dtype=tf.float32) + 0.5)[:, None] * stride
     left, top, right, bottom = (x[:, None] for x in tf.unstack(boxes, axis=-1))  # [B, 1, L]
@@ -23,21 +23,21 @@ def box_targets(boxes: tf.Tensor, frames: int, stride: int, height: int) -> tupl
     nearest = tf.argmin(tf.where(covers, tf.abs(away), away.dtype.max), axis=-1)
     sides = (away, (top + bottom) / 2, right - left, bottom - top)
     sides = tf.stack([tf.broadcast_to(side, tf.shape(away)) for side in sides], axis=-1) / height
-    place = tf.gather(sides, nearest, axis=2, batch_dims=2)
+    box = tf.gather(sides, nearest, axis=2, batch_dims=2)
     present = tf.cast(tf.reduce_any(covers, axis=-1), tf.float32)
-    return present, place * present[..., None]
+    return present, box * present[..., None]
 
 
 def box_loss(said: tf.Tensor, boxes: tf.Tensor, mask: tf.Tensor | None, stride: int, height: int) -> tf.Tensor:
     """Cross-entropy of whether there is a character, and the mean absolute error of its place where there is one; means
-    over the frames of a page, then over pages.
+    over the frames of an image, then over images.
 
     said: `[B, T, 5]`. mask: `bool [B, T]`, frames that are no padding (None: all). The rest as in `box_targets`.
     """
     said = tf.cast(said, tf.float32)
-    present, place = box_targets(boxes, said.shape[1], stride, height)
+    present, box = box_targets(boxes, said.shape[1], stride, height)
     shown = tf.ones_like(present, tf.bool) if mask is None else mask
     unsure = tf.nn.sigmoid_cross_entropy_with_logits(labels=present, logits=said[..., 0])
-    errors = tf.reduce_mean(tf.abs(said[..., 1:] - place), axis=-1)
+    errors = tf.reduce_mean(tf.abs(said[..., 1:] - box), axis=-1)
     each = masked_mean(unsure, shown, axis=1) + masked_mean(errors, shown & (present > 0), axis=1)
     return tf.reduce_mean(each)

@@ -18,7 +18,7 @@ def build_decoder(encoder: keras.Model, layer: str, channels: int = 3) -> keras.
 
 
 def strip_decoder(encoder: keras.Model, channels: int) -> keras.Sequential:
-    """Each frame of a line draws its strip, which may reach beyond the page: `[B, T, D]` to `[B, H, W, channels]`."""
+    """Each frame of a line draws its strip, which may reach beyond the image: `[B, T, D]` to `[B, H, W, channels]`."""
     columns = encoder.grid[1] * encoder.STRIDE
     parts = [
         layers.Dense(2 * encoder.dim, name="dense"),
@@ -77,8 +77,8 @@ class PatchDecoder(layers.Layer):
         x = self.narrow(features)
         rest = tf.fill([tf.shape(x)[0], hidden.shape[1] - x.shape[1], 1], tf.cast(1, x.dtype)) * self.token
         visible_first = tf.argsort(tf.cast(hidden, tf.int32), stable=True)
-        places = tf.argsort(visible_first)  # the inverse: each patch at its own
-        x = self.positions(tf.gather(tf.concat([x, rest], axis=1), places, batch_dims=1))
+        order = tf.argsort(visible_first)  # the inverse: each patch at its own
+        x = self.positions(tf.gather(tf.concat([x, rest], axis=1), order, batch_dims=1))
         for block in self.blocks:
             x = block(x, training=training)
         return self.pixels(self.norm(x))

@@ -79,7 +79,7 @@ def build_encoder(name: str, height: int, width: int, positions: str, dropout: f
 
 @serializable
 class TextEncoder(Encoder):
-    """CNN over the page, columns to frames, Transformer over the frames.
+    """CNN over the image, columns to frames, Transformer over the frames.
 
     Call: images `uint8 [B, H, W, 3]`, `widths int32 [B]` (filled columns; None: all) to features `[B, ceil(W/4), D]`
     and a mask `[B, T]` or None. `layer`: frames of the `transformer`, those of the `cnn` before it, or the `pair` of
@@ -87,7 +87,7 @@ class TextEncoder(Encoder):
     that a line gives the same features however far it is padded. sees: what of the images, floats of about -1 to 1.
     """
 
-    STRIDE = 4  # columns of the page that one frame stands for
+    STRIDE = 4  # columns of the image that one frame stands for
     lines = True
 
     def __init__(self, size: Size, positions: str, dropout: float, height: int, width: int, sees=scaled, **kwargs):

@@ -57,46 +57,46 @@ def _edges(kind: str, frames, number: int):
     return first, first + size
 
 
-def _inside(first, last, place):
+def _inside(first, last, position):
     """Which frames lie in which windows, `bool [B, N, T]`."""
-    return (place >= first[..., None]) & (place < last[..., None])
+    return (position >= first[..., None]) & (position < last[..., None])
 
 
-def pool(x, kind: str, mask=None, geometry=None, page: int | None = None, filled=None):
+def pool(x, kind: str, mask=None, geometry=None, image_frames: int | None = None, filled=None):
     """Instances of `[B, T, D]`: `[B, N, D]`, and which of them hold any image, `[B, N]` (None: all).
 
-    Padded frames do not count in the mean; the windows of a line are those of its frames without them.
-    geometry: `[B, 4]`, factor and offset of the way the page went in a view, along x in its widths, then along y, which
-    is of no matter here. The windows are then those of the page: a frame counts in a window by how much of it the
-    window covers, and a window of which more than half has left the view holds no image. page: how many frames the page
-    has, where a small view has fewer; geometry then counts in widths of the small view. filled: `int [B]`, how many of
-    them are no padding, where that is not what the mask says.
+    Padded frames do not count in the mean; the windows of a line are those of its frames without them. geometry: `[B,
+    4]`, factor and offset of the way the image went in a view, along x in its widths, then along y, which is of no
+    matter here. The windows are then those of the image: a frame counts in a window by how much of it the window
+    covers, and a window of which more than half has left the view holds no image. image_frames: how many frames the
+    image has, where a small view has fewer; geometry then counts in widths of the small view. filled: `int [B]`, how
+    many of them are no padding, where that is not what the mask says.
     """
-    page = page or x.shape[1]
-    number = count(kind, page)
+    image_frames = image_frames or x.shape[1]
+    number = count(kind, image_frames)
     if mask is None and geometry is None:
-        weights = ops.convert_to_tensor(windows(kind, page), x.dtype)
+        weights = ops.convert_to_tensor(windows(kind, image_frames), x.dtype)
         return ops.einsum("nt,btd->bnd", weights / ops.sum(weights, axis=1, keepdims=True), x), None
     if filled is None:
-        filled = ops.full((1,), page, "int32") if mask is None else ops.sum(ops.cast(mask, "int32"), axis=1)
+        filled = ops.full((1,), image_frames, "int32") if mask is None else ops.sum(ops.cast(mask, "int32"), axis=1)
     first, last = (ops.clip(edge, 0, filled[:, None]) for edge in _edges(kind, filled, number))
     if geometry is None:
-        weights = ops.cast(_inside(first, last, ops.arange(page, dtype="int32")), x.dtype)
+        weights = ops.cast(_inside(first, last, ops.arange(image_frames, dtype="int32")), x.dtype)
         shown = ops.sum(weights, axis=2) > 0
     else:
-        weights, shown = _strips(x, first, last, mask, geometry, page)
+        weights, shown = _strips(x, first, last, mask, geometry, image_frames)
     total = ops.sum(weights, axis=2, keepdims=True)
     return ops.einsum("bnt,btd->bnd", weights / ops.where(total > 0, total, 1.0), x), shown
 
 
-def _strips(x, first, last, mask, geometry, page: int):
-    """How much of each frame of a view the windows of the page cover, `[B, N, T]`, and which are shown, `[B, N]`."""
+def _strips(x, first, last, mask, geometry, image_frames: int):
+    """How much of each frame of a view the windows of the image cover, `[B, N, T]`, and which are shown, `[B, N]`."""
     frames = x.shape[1]
-    place = ops.arange(frames, dtype=x.dtype)
-    factor, offset = geometry[:, :1] * (frames / page), geometry[:, 1:2] * frames
+    position = ops.arange(frames, dtype=x.dtype)
+    factor, offset = geometry[:, :1] * (frames / image_frames), geometry[:, 1:2] * frames
     first, last = (factor * ops.cast(edge, x.dtype) + offset for edge in (first, last))  # in frames of the view
     first, last = ops.minimum(first, last), ops.maximum(first, last)  # a mirrored view has them the other way round
-    covered = ops.minimum(last[..., None], place + 1) - ops.maximum(first[..., None], place)
+    covered = ops.minimum(last[..., None], position + 1) - ops.maximum(first[..., None], position)
     covered = ops.maximum(covered, 0.0)
     if mask is not None:
         covered = covered * ops.cast(mask, x.dtype)[:, None, :]

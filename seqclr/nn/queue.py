@@ -26,6 +26,6 @@ class Queue(keras.layers.Layer):
         """Puts `[N, dim]` in the place of the oldest; the same on every replica, so give it what is gathered."""
         keys = tf.stop_gradient(normalize(keys))[-self.size :]
         count = tf.shape(keys, out_type=tf.int64)[0]
-        places = (self.oldest.value + tf.range(count)) % self.size
-        self.keys.assign(tf.tensor_scatter_nd_update(self.keys.value, places[:, None], keys))
+        slots = (self.oldest.value + tf.range(count)) % self.size
+        self.keys.assign(tf.tensor_scatter_nd_update(self.keys.value, slots[:, None], keys))
         self.oldest.assign((self.oldest.value + count) % self.size)

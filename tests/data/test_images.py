@@ -274,22 +274,22 @@ def test_the_further_pictures_of_a_jpeg_are_no_animation(tmp_path):
 
 
 def test_stretch_fills_the_width():
-    fitted, filled = images.fit(COLOUR, 32, 128, "stretch")
-    assert fitted.shape == (32, 128, 3) and filled == 128
+    dataset, filled = images.fit(COLOUR, 32, 128, "stretch")
+    assert dataset.shape == (32, 128, 3) and filled == 128
 
 
 def test_pad_keeps_the_proportions_and_fills_with_white():
-    fitted, filled = images.fit(np.zeros((16, 24, 3), np.uint8), 32, 128, "pad")
-    assert fitted.shape == (32, 128, 3) and filled == 48
-    assert (fitted[:, :48] == 0).all() and (fitted[:, 48:] == 255).all()
+    dataset, filled = images.fit(np.zeros((16, 24, 3), np.uint8), 32, 128, "pad")
+    assert dataset.shape == (32, 128, 3) and filled == 48
+    assert (dataset[:, :48] == 0).all() and (dataset[:, 48:] == 255).all()
 
 
 def test_pad_squeezes_a_line_that_is_too_long():
     line = np.zeros((16, 400, 3), np.uint8)
     line[:, 200:] = 200
-    fitted, filled = images.fit(line, 32, 128, "pad")
-    assert fitted.shape == (32, 128, 3) and filled == 128
-    assert (fitted[:, :60] == 0).all() and (fitted[:, 68:] == 200).all()
+    dataset, filled = images.fit(line, 32, 128, "pad")
+    assert dataset.shape == (32, 128, 3) and filled == 128
+    assert (dataset[:, :60] == 0).all() and (dataset[:, 68:] == 200).all()
 
 
 @pytest.mark.parametrize("size, expected", [((16, 24), 48), ((64, 24), 12), ((1000, 4), 1), ((16, 4000), 128)])

@@ -4,11 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
-from test_check import found, make
+from tests.curation.test_check import found, make
 from test_records import draw, store, texts, write
 
+from seqclr.curation.check import check
 from seqclr.data import labels
-from seqclr.data.check import check
 from seqclr.data.records import find, find_unlabelled, survey
 from seqclr.errors import UserError
 
@@ -39,8 +39,8 @@ def test_a_control_character_is_refused_and_named_with_its_row(image, tmp_path, 
     where = {"labels.csv": "labels.csv, line", "list.jsonl": "list.jsonl, line 1", "lmdb": "image-000000001"}
     with pytest.raises(UserError, match=rf"{where.get(kind, 'a.gt.txt')}.* has the text .* with U\+"):
         find([path])
-    entries, faults = survey([path])
-    assert not entries and len(faults) == 1
+    samples, faults = survey([path])
+    assert not samples and len(faults) == 1
 
 
 def test_a_surrogate_is_refused(image, tmp_path):
@@ -64,7 +64,7 @@ def test_every_character_of_a_tsv_stands_for_itself(tmp_path):
 def test_a_row_finds_its_file_however_it_was_written(tmp_path, row, name):
     file = draw(tmp_path / "images" / "sub" / name)
     table = write(tmp_path / "list.csv", f"file,text\n{row},x\n")
-    assert [entry.file for entry in find([table])] == [str(file)]
+    assert [sample.file for sample in find([table])] == [str(file)]
 
 
 DEEP = '{"file": "a.png", "text": ' + "[" * 100_000 + "]" * 100_000 + "}"

@@ -53,8 +53,8 @@ def test_a_count_that_is_none_or_too_many_is_told(tmp_path, count):
 def test_a_missing_label_is_a_fault(tmp_path, capsys):
     data = [draw(tmp_path / f"{gray}.png", gray).read_bytes() for gray in (10, 20, 30)]
     path = store(tmp_path / "words", [(data[0], b"one"), (data[1], None), (data[2], b"three")])
-    entries, faults = survey([path])
-    assert [entry.text for entry in entries] == ["one", "three"]
+    samples, faults = survey([path])
+    assert [sample.text for sample in samples] == ["one", "three"]
     assert [fault.file for fault in faults] == [f"{path}:image-000000002"]
     with pytest.raises(UserError, match="words has no label-000000002, though other images have labels"):
         find([path])
@@ -63,16 +63,16 @@ def test_a_missing_label_is_a_fault(tmp_path, capsys):
 
 
 def test_values_have_limits_too(words):
-    entry = find([words])[0]
+    sample = find([words])[0]
     images.set_limits(images.Limits(max_bytes=5000))
     with pytest.raises(UserError, match="words:image-000000001 has [0-9]+ bytes, max_bytes are 5000"):
-        entry.read_bytes()
+        sample.read_bytes()
 
 
 def test_what_the_library_raises_is_told(words, monkeypatch):
     import lmdb
 
-    entries = find([words])
+    samples = find([words])
     environment = lmdbs._environment(str(words))
 
     class Damaged:
@@ -82,6 +82,6 @@ def test_what_the_library_raises_is_told(words, monkeypatch):
             raise lmdb.CorruptedError("MDB_CORRUPTED")
 
     monkeypatch.setattr(lmdbs, "_environment", lambda store: Damaged())
-    for attempt in (entries[0].read_bytes, lambda: find([words])):
+    for attempt in (samples[0].read_bytes, lambda: find([words])):
         with pytest.raises(UserError, match="words is damaged .*CORRUPTED.*: copy it again"):
             attempt()

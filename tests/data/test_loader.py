@@ -9,8 +9,8 @@ from PIL import Image
 
 from seqclr.data import images
 from seqclr.data import loader as data_loader
-from seqclr.data.loader import Fitted, Joined, Loader, in_order
-from seqclr.data.records import Entry
+from seqclr.data.loader import ImageDataset, Joined, Loader, in_order
+from seqclr.data.records import Sample
 from seqclr.data.workers import LoaderFailed
 from seqclr.errors import UserError
 
@@ -135,22 +135,22 @@ def test_joined_loaders_go_on_where_both_were(taken):
 
 
 @pytest.fixture
-def entries(tmp_path) -> list[Entry]:
+def samples(tmp_path) -> list[Sample]:
     """Five images of several sizes."""
     rng = np.random.default_rng(0)
     found = []
     for i in range(5):
         path = tmp_path / f"{i}.png"
         Image.fromarray(rng.integers(0, 256, (16 + i, 20 + 9 * i, 3), np.uint8)).save(path)
-        found.append(Entry("some", str(path)))
+        found.append(Sample("some", str(path)))
     return found
 
 
 @pytest.mark.parametrize("resize", ["stretch", "pad"])
-def test_streaming_gives_what_the_cache_gives(entries, monkeypatch, resize):
-    cached = Fitted(entries, 32, 64, resize)
+def test_streaming_gives_what_the_cache_gives(samples, monkeypatch, resize):
+    cached = ImageDataset(samples, 32, 64, resize)
     monkeypatch.setattr(data_loader, "CACHE_BYTES", 0)
-    streamed = Fitted(entries, 32, 64, resize)
+    streamed = ImageDataset(samples, 32, 64, resize)
     assert cached.cache is not None and streamed.cache is None
     assert_equal([cached[i] for i in range(5)], [streamed[i] for i in range(5)])
     assert cached[2]["image"].shape == (32, 64, 3) and cached[2]["index"] == 2
@@ -159,43 +159,43 @@ def test_streaming_gives_what_the_cache_gives(entries, monkeypatch, resize):
 
 
 @pytest.mark.parametrize("cache_bytes", [2**30, 0])
-def test_an_unreadable_image_is_an_error_or_is_left_out_and_listed(entries, monkeypatch, cache_bytes):
+def test_an_unreadable_image_is_an_error_or_is_left_out_and_listed(samples, monkeypatch, cache_bytes):
     monkeypatch.setattr(data_loader, "CACHE_BYTES", cache_bytes)
-    Path(entries[1].file).write_bytes(b"broken")
+    Path(samples[1].file).write_bytes(b"broken")
     with pytest.raises(UserError, match="1.png is not an image"):
-        Fitted(entries, 32, 64, "stretch")
-    fitted = Fitted(entries, 32, 64, "stretch", skip_bad=True)
-    assert len(fitted.skipped) == 1 and "1.png" in fitted.skipped[0]
-    assert fitted.entries == [entries[0], *entries[2:]]
-    whole = Fitted(entries[2:], 32, 64, "stretch")
-    np.testing.assert_array_equal(fitted[1]["image"], whole[0]["image"])
+        ImageDataset(samples, 32, 64, "stretch")
+    dataset = ImageDataset(samples, 32, 64, "stretch", skip_bad=True)
+    assert len(dataset.skipped) == 1 and "1.png" in dataset.skipped[0]
+    assert dataset.samples == [samples[0], *samples[2:]]
+    whole = ImageDataset(samples[2:], 32, 64, "stretch")
+    np.testing.assert_array_equal(dataset[1]["image"], whole[0]["image"])
 
 
 @pytest.mark.parametrize("cache_bytes", [2**30, 0])
-def test_nothing_that_can_be_read_is_an_error(entries, monkeypatch, cache_bytes):
+def test_nothing_that_can_be_read_is_an_error(samples, monkeypatch, cache_bytes):
     monkeypatch.setattr(data_loader, "CACHE_BYTES", cache_bytes)
-    for entry in entries:
-        Path(entry.file).write_bytes(b"")
+    for sample in samples:
+        Path(sample.file).write_bytes(b"")
     with pytest.raises(UserError, match="no image can be read.*0.png"):
-        Fitted(entries, 32, 64, "stretch", skip_bad=True)
+        ImageDataset(samples, 32, 64, "stretch", skip_bad=True)
 
 
-def test_a_streamed_image_that_turns_out_damaged_is_replaced_by_the_next(entries, monkeypatch):
+def test_a_streamed_image_that_turns_out_damaged_is_replaced_by_the_next(samples, monkeypatch):
     monkeypatch.setattr(data_loader, "CACHE_BYTES", 0)
-    whole = Path(entries[4].file).read_bytes()
-    Path(entries[4].file).write_bytes(whole[: len(whole) // 2])  # its header is in order
-    fitted = Fitted(entries, 32, 64, "stretch", skip_bad=True)
+    whole = Path(samples[4].file).read_bytes()
+    Path(samples[4].file).write_bytes(whole[: len(whole) // 2])  # its header is in order
+    dataset = ImageDataset(samples, 32, 64, "stretch", skip_bad=True)
     with pytest.warns(UserWarning, match="skipped: .*4.png"):
-        record = fitted[4]
-    np.testing.assert_array_equal(record["image"], fitted[0]["image"])
+        record = dataset[4]
+    np.testing.assert_array_equal(record["image"], dataset[0]["image"])
 
 
-def test_pixels_of_a_process_that_was_killed_are_dropped_and_no_others(entries, tmp_path, monkeypatch):
+def test_pixels_of_a_process_that_was_killed_are_dropped_and_no_others(samples, tmp_path, monkeypatch):
     (temporary := tmp_path / "temporary").mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(temporary))
     for name in ("seqclr-killed.pixels", "seqclr-killed.lock"):
         (temporary / name).touch()
-    first, second = (Fitted(entries, 32, 64, "stretch") for _ in range(2))
+    first, second = (ImageDataset(samples, 32, 64, "stretch") for _ in range(2))
     assert {path.stem for path in temporary.iterdir()} == {first.cache.stem, second.cache.stem}
     np.testing.assert_array_equal(first[1]["image"], second[1]["image"])
     first.close()
@@ -203,19 +203,19 @@ def test_pixels_of_a_process_that_was_killed_are_dropped_and_no_others(entries, 
     assert not list(temporary.iterdir())
 
 
-def test_workers_read_the_cache(entries):
-    fitted = Fitted(entries, 32, 64, "stretch")
-    loader = Loader(fitted, noisy, 2, 0, processes=2)
+def test_workers_read_the_cache(samples):
+    dataset = ImageDataset(samples, 32, 64, "stretch")
+    loader = Loader(dataset, noisy, 2, 0, processes=2)
     try:
         for batch in take(loader, 3):
             for image, index in zip(batch["image"], batch["index"]):
-                np.testing.assert_array_equal(image, fitted[int(index)]["image"])
+                np.testing.assert_array_equal(image, dataset[int(index)]["image"])
     finally:
         loader.close()
 
 
-def test_in_order(entries):
-    batches = list(in_order(Fitted(entries, 32, 64, "pad"), 2))
+def test_in_order(samples):
+    batches = list(in_order(ImageDataset(samples, 32, 64, "pad"), 2))
     assert [batch["index"].tolist() for batch in batches] == [[0, 1], [2, 3], [4]]
     assert batches[2]["image"].shape == (1, 32, 64, 3)
 
@@ -223,7 +223,7 @@ def test_in_order(entries):
 def test_the_limits_of_files_go_to_the_workers(tmp_path):
     Image.new("L", (24, 16)).save(tmp_path / "a.png")
     images.set_limits(images.Limits(max_pixels=1000))
-    sent = pickle.dumps(Fitted([Entry("site", str(tmp_path / "a.png"))], 16, 32, "stretch"))
+    sent = pickle.dumps(ImageDataset([Sample("site", str(tmp_path / "a.png"))], 16, 32, "stretch"))
     images.set_limits(images.Limits())
     pickle.loads(sent)
     assert images.get_limits().max_pixels == 1000

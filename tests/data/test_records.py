@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from seqclr.curation.pack import pack
 from seqclr.data.images import decode
-from seqclr.data.pack import pack
-from seqclr.data.records import Entry, find, find_images, find_unlabelled, measured, survey, tally, without
+from seqclr.data.records import Sample, find, find_images, find_unlabelled, measured, survey, tally, without
 from seqclr.errors import UserError
 
 
@@ -36,18 +36,18 @@ def folder(tmp_path) -> Path:
     return data
 
 
-def texts(entries) -> dict[str, str | None]:
-    return {Path(entry.file).name: entry.text for entry in entries}
+def texts(samples) -> dict[str, str | None]:
+    return {Path(sample.file).name: sample.text for sample in samples}
 
 
 # tables
 
 
 def test_a_folder_with_labels(folder):
-    entries = find([folder])
-    assert texts(entries) == {"a.png": "one", "b.png": "two", "c.png": "three"}
-    assert [entry.split for entry in entries] == ["train", "train", "test"]
-    assert {entry.source for entry in entries} == {"data"}
+    samples = find([folder])
+    assert texts(samples) == {"a.png": "one", "b.png": "two", "c.png": "three"}
+    assert [sample.split for sample in samples] == ["train", "train", "test"]
+    assert {sample.source for sample in samples} == {"data"}
 
 
 def test_files_may_lie_beside_the_table_too(tmp_path):
@@ -132,10 +132,10 @@ def test_a_split_that_is_not_there_lists_those_that_are(folder):
 @pytest.mark.parametrize("written", ["test", "Test", "TEST", " test ", "val", "Valid", "VALIDATION\t", "Train", ""])
 def test_splits_have_one_name_however_they_are_written(folder, written):
     write(folder / "list.jsonl", json.dumps({"file": "d.png", "text": "x", "split": written}))
-    ((entry,), name) = find([folder / "list.jsonl"]), written.strip().lower()
-    assert entry.split == ("validation" if name.startswith("val") else name or None)
+    ((sample,), name) = find([folder / "list.jsonl"]), written.strip().lower()
+    assert sample.split == ("validation" if name.startswith("val") else name or None)
     if name:
-        assert find([folder / "list.jsonl"], written.upper()) == find([folder / "list.jsonl"], f" {name}") == [entry]
+        assert find([folder / "list.jsonl"], written.upper()) == find([folder / "list.jsonl"], f" {name}") == [sample]
 
 
 def test_a_split_that_is_not_known_is_refused_by_its_row(folder):
@@ -172,10 +172,10 @@ def test_an_image_is_one_record_with_one_split_whatever_path_leads_there(folder,
     rows = "".join(f"data/images/{name}.png,{name},\n" for name in "abcd")
     write(folder.parent / "other.csv", f"file,text,split\n{rows}")
     paths = [folder / path if absolute else path for path in PATHS[case]]
-    entries = find_unlabelled(paths)
-    assert sorted(Path(entry.file).name for entry in entries) == ["a.png", "b.png", "d.png"]
-    assert [Path(entry.file).name for entry in survey(paths)[0] if entry.split == "test"] == ["c.png"]
-    assert sorted(str(entry.split) for entry in survey(paths)[0]) == ["None", "test", "train", "train"]
+    samples = find_unlabelled(paths)
+    assert sorted(Path(sample.file).name for sample in samples) == ["a.png", "b.png", "d.png"]
+    assert [Path(sample.file).name for sample in survey(paths)[0] if sample.split == "test"] == ["c.png"]
+    assert sorted(str(sample.split) for sample in survey(paths)[0]) == ["None", "test", "train", "train"]
 
 
 def test_a_copy_in_a_pack_is_the_same_image(folder):
@@ -185,7 +185,7 @@ def test_a_copy_in_a_pack_is_the_same_image(folder):
     files, packed = find([folder]), find([folder / "pack"])
     for some, others in ((packed, files), (files, packed)):
         assert some and without(some, others) == []
-        assert [entry.text for entry in without(some, others[1:])] == [some[0].text]
+        assert [sample.text for sample in without(some, others[1:])] == [some[0].text]
 
 
 @pytest.mark.parametrize("number", ["0.10", "1e5", "12345678901234567890.0", "-0", "7"])
@@ -196,10 +196,10 @@ def test_numbers_of_json_are_the_text_that_stands_there(folder, number):
 
 def test_a_pattern_takes_texts_and_leaves_splits(folder):
     for path in (folder, folder / "images"):
-        entries = find([path], pattern="{text}.png")
-        assert [(entry.text, entry.split) for entry in entries] == [
+        samples = find([path], pattern="{text}.png")
+        assert [(sample.text, sample.split) for sample in samples] == [
             ("a", "train"), ("b", "train"), ("c", "test"), ("d", None)]  # fmt: skip
-        assert [entry.text for entry in find([path], "test", "{text}.png")] == ["c"]
+        assert [sample.text for sample in find([path], "test", "{text}.png")] == ["c"]
 
 
 def test_rows_that_say_different_things_of_an_image_are_refused(folder):
@@ -207,7 +207,7 @@ def test_rows_that_say_different_things_of_an_image_are_refused(folder):
     with pytest.raises(UserError, match="labels.csv, line 2 has the split 'train' for .*a.png, and .*more.csv, line 3"):
         find_unlabelled([folder / "more.csv"])
     write(folder / "more.csv", "file,text\na.png,won\n")
-    assert [(entry.text, entry.split) for entry in find([folder / "more.csv"])] == [("won", "train")]
+    assert [(sample.text, sample.split) for sample in find([folder / "more.csv"])] == [("won", "train")]
     with pytest.raises(UserError, match="more.csv, line 2 has the text 'won' for .*a.png, and .*labels.csv, line 2"):
         find([folder, folder / "more.csv"])
     write(folder / "labels.csv", "file,text,split\na.png,one,train\n./a.png,one,test\n")
@@ -224,7 +224,7 @@ def test_rows_that_cannot_be_read_stop_whoever_asks_for_images_below(folder):
 
 def test_what_is_measured_is_the_test_part_or_else_the_validation_part_or_all():
     def rows(source, *splits):
-        return [Entry(source, f"{source}{i}.png", "1", split) for i, split in enumerate(splits)]
+        return [Sample(source, f"{source}{i}.png", "1", split) for i, split in enumerate(splits)]
 
     a, b = rows("a", "train", "test", "validation"), rows("b", "train", "validation", None)
     c, d = rows("c", None, "train"), rows("d", None)
@@ -249,8 +249,8 @@ def test_folders_are_walked_and_every_format_is_found(tmp_path):
     for name in ("a.png", "b/c.JPG", "b/d/e.tif", "f.webp", "g.bmp", "h.gif"):
         draw(tmp_path / name)
     write(tmp_path / "notes.txt", "no image")
-    entries = find([tmp_path], pattern="{text}.{any}")
-    assert {entry.text for entry in entries} == set("acefgh")
+    samples = find([tmp_path], pattern="{text}.{any}")
+    assert {sample.text for sample in samples} == set("acefgh")
 
 
 @pytest.mark.parametrize(
@@ -264,7 +264,7 @@ def test_folders_are_walked_and_every_format_is_found(tmp_path):
 )
 def test_patterns(tmp_path, pattern, name, text):
     draw(tmp_path / name)
-    assert [entry.text for entry in find([tmp_path], pattern=pattern)] == [text]
+    assert [sample.text for sample in find([tmp_path], pattern=pattern)] == [text]
 
 
 def test_a_pattern_goes_before_labels(folder):
@@ -315,12 +315,17 @@ def test_hidden_folders_are_no_data(tmp_path):
         draw(tmp_path / ".cache" / name)
     write(tmp_path / ".cache" / "a" / ".ipynb_checkpoints" / "labels.csv", "file,text\ngone.png,x\n")
     path = tmp_path / ".cache"  # what is asked for is data, whatever it is called
-    assert [entry.text for entry in find([path], pattern="{text}.png")] == ["b"]
+    assert [sample.text for sample in find([path], pattern="{text}.png")] == ["b"]
     assert len(find_unlabelled([path])) == len(find_images([path])[0]) == len(survey([path])[0]) == 1
 
 
 def test_images_of_data_sets_below_a_folder_are_images_of_the_folder(folder):
-    assert [Path(entry.file).name for entry in find_images([folder.parent])[0]] == ["a.png", "b.png", "c.png", "d.png"]
+    assert [Path(sample.file).name for sample in find_images([folder.parent])[0]] == [
+        "a.png",
+        "b.png",
+        "c.png",
+        "d.png",
+    ]
 
 
 @pytest.mark.parametrize("name", ["labels.csv", "list.tsv", "list.jsonl", "a.gt.txt"])
@@ -360,9 +365,9 @@ def take(path: Path, *keys: bytes) -> None:
 
 def test_an_lmdb(tmp_path):
     data = [draw(tmp_path / f"{gray}.png", gray).read_bytes() for gray in (10, 20)]
-    entries = find([store(tmp_path / "words", [(data[0], b"one"), (data[1], "zwölf".encode())])])
-    assert [(entry.source, entry.text) for entry in entries] == [("words", "one"), ("words", "zwölf")]
-    assert [decode(entry.read_bytes())[0, 0, 0] for entry in entries] == [10, 20]
+    samples = find([store(tmp_path / "words", [(data[0], b"one"), (data[1], "zwölf".encode())])])
+    assert [(sample.source, sample.text) for sample in samples] == [("words", "one"), ("words", "zwölf")]
+    assert [decode(sample.read_bytes())[0, 0, 0] for sample in samples] == [10, 20]
 
 
 def test_an_lmdb_without_labels(tmp_path):
@@ -396,9 +401,9 @@ def test_sources_of_one_name_get_names_of_their_own(tmp_path):
         draw(tmp_path / parent / "site" / "a.png")
     draw(tmp_path / "other" / "a.png")
     paths = [tmp_path / "x/site", tmp_path / "y/site", tmp_path / "other", tmp_path / "z/site"]
-    entries = find(paths, pattern="{text}.png")
-    assert [entry.source for entry in entries] == ["site", "site#2", "other", "site#3"]
-    assert [entry.file for entry in entries] == [str(path / "a.png") for path in paths]
+    samples = find(paths, pattern="{text}.png")
+    assert [sample.source for sample in samples] == ["site", "site#2", "other", "site#3"]
+    assert [sample.file for sample in samples] == [str(path / "a.png") for path in paths]
 
 
 # without labels
@@ -439,17 +444,17 @@ def test_nothing_but_test_rows_is_nothing_to_train_on(folder):
 def test_a_survey_goes_on_after_faults(folder):
     rows = [{"file": "gone.png", "text": "x"}, {"text": "y"}, {"file": "a.png", "text": "one", "split": "test"}]
     write(folder / "list.jsonl", "\n".join(map(json.dumps, rows)))
-    entries, faults = survey([folder, folder / "list.jsonl"])
-    assert texts(entries) == {"b.png": "two", "c.png": "three", "d.png": None}
-    assert [entry.split for entry in entries] == ["train", "test", None]
+    samples, faults = survey([folder, folder / "list.jsonl"])
+    assert texts(samples) == {"b.png": "two", "c.png": "three", "d.png": None}
+    assert [sample.split for sample in samples] == ["train", "test", None]
     twice, gone, _ = faults
     assert "list.jsonl, line 3 has the split 'test'" in twice.reason and "line 2 has 'train'" in twice.reason
     assert gone.missing and gone.file == str(folder / "gone.png") and "line 1" in gone.reason
 
 
 def test_a_survey_does_not_take_a_faulty_file_for_an_unlisted_one(folder):
-    entries, faults = survey([folder], pattern="a{text}.png")
-    assert not entries and len(faults) == 4
+    samples, faults = survey([folder], pattern="a{text}.png")
+    assert not samples and len(faults) == 4
 
 
 def test_a_folder_of_data_sets_is_as_many_sources(tmp_path):
@@ -460,7 +465,7 @@ def test_a_folder_of_data_sets_is_as_many_sources(tmp_path):
             Image.new("RGB", (20, 10)).save(tmp_path / "all" / name / "images" / f"{split}.png")
         (tmp_path / "all" / name / "labels.csv").write_text("file,text,split\ntrain.png,x,train\ntest.png,y,test\n")
     found = find_unlabelled([tmp_path / "all"])
-    assert [(entry.source, Path(entry.file).name) for entry in found] == [("a", "train.png"), ("b", "train.png")]
+    assert [(sample.source, Path(sample.file).name) for sample in found] == [("a", "train.png"), ("b", "train.png")]
     Image.new("RGB", (20, 10)).save(tmp_path / "all" / "loose.png")
-    assert {entry.source for entry in find_unlabelled([tmp_path / "all"])} == {"all", "a", "b"}
+    assert {sample.source for sample in find_unlabelled([tmp_path / "all"])} == {"all", "a", "b"}
     assert len(find([tmp_path / "all" / "a", tmp_path / "all" / "b"], "test")) == 2

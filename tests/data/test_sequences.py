@@ -7,7 +7,7 @@ from PIL.GifImagePlugin import GifImageFile
 
 from seqclr.data import images
 from seqclr.data.images import decode
-from seqclr.data.loader import Fitted
+from seqclr.data.loader import ImageDataset
 from seqclr.data.records import find_unlabelled
 from seqclr.data.sequences import Sequences, expand
 from seqclr.errors import UserError
@@ -33,8 +33,8 @@ def animation(path, count=7, **options):
 
 
 def sequences(path, shortest=5, size=(16, 16)):
-    fitted = Fitted(expand(find_unlabelled([path])), *size, "stretch", skip_bad=True)
-    return Sequences(fitted, shortest)
+    dataset = ImageDataset(expand(find_unlabelled([path])), *size, "stretch", skip_bad=True)
+    return Sequences(dataset, shortest)
 
 
 def grays(record):
@@ -46,7 +46,7 @@ def test_frames_of_a_folder_come_in_the_order_of_their_numbers(tmp_path):
     folder(tmp_path / "b", [f"{i}_of_120" for i in range(8, 13)], start=100)
     found = sequences(tmp_path)
     assert [grays(record) for record in found] == [[0, 10, 20, 30, 40, 50, 60], [100, 110, 120, 130, 140]]
-    assert [record["index"] for record in found] == [0, 1] and len(found.entries) == 2
+    assert [record["index"] for record in found] == [0, 1] and len(found.samples) == 2
 
 
 @pytest.mark.parametrize(
@@ -63,14 +63,14 @@ def test_frames_of_an_animation_are_what_pillow_shows(tmp_path, name, options):
             page = Image.new("RGBA", image.size, "white")
             page.alpha_composite(image.convert("RGBA"))
             shown.append(np.asarray(page.convert("RGB")))
-    entries = expand(find_unlabelled([tmp_path]))
-    assert [entry.place for entry in entries] == list(range(7))
+    samples = expand(find_unlabelled([tmp_path]))
+    assert [sample.index for sample in samples] == list(range(7))
     for i in (3, 0, 6, 1, 2, 4, 5):
-        np.testing.assert_allclose(decode(entries[i].read_bytes()), shown[i], atol=1)
+        np.testing.assert_allclose(decode(samples[i].read_bytes()), shown[i], atol=1)
     assert len({frame.tobytes() for frame in shown}) == 7
     frames = sequences(tmp_path, size=(16, 20))[0]["frames"]
     for i in range(7):
-        np.testing.assert_array_equal(frames[i], decode(entries[i].read_bytes()))
+        np.testing.assert_array_equal(frames[i], decode(samples[i].read_bytes()))
 
 
 def test_a_folder_of_animations_has_a_sequence_for_each(tmp_path):
@@ -110,7 +110,7 @@ def test_an_animation_with_too_many_frames_is_left_out_and_named(tmp_path, caplo
     long = animation(tmp_path / "long.gif", 9)
     short = animation(tmp_path / "short.gif")
     images.set_limits(images.Limits(max_frames=8))
-    assert {entry.file for entry in expand(find_unlabelled([tmp_path]))} == {str(short)}
+    assert {sample.file for sample in expand(find_unlabelled([tmp_path]))} == {str(short)}
     assert caplog.messages[0].startswith(f"skipped: {long} has more frames than max_frames 8")
     short.unlink()
     with pytest.raises(UserError, match="no image can be read; the first: .*long.gif has more"):
@@ -127,10 +127,10 @@ def test_frames_after_a_damaged_one_are_told(tmp_path, monkeypatch):
         return real(image, frame)
 
     monkeypatch.setattr(GifImageFile, "seek", seek)
-    entries = expand(find_unlabelled([path]))
-    assert decode(entries[3].read_bytes()).shape == (16, 20, 3)
+    samples = expand(find_unlabelled([path]))
+    assert decode(samples[3].read_bytes()).shape == (16, 20, 3)
     with pytest.raises(UserError, match="a.gif, frame 4 is damaged or truncated .bytearray"):
-        entries[6].read_bytes()
+        samples[6].read_bytes()
 
 
 def test_no_sequence_at_all_is_one_sentence(tmp_path):

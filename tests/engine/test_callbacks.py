@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image
 
-from seqclr.engine.callbacks import Drawings, standard
+from seqclr.engine.callbacks import Previews, standard
 from tests.engine import tiny
 
 
@@ -16,7 +16,7 @@ def test_a_run_that_ends_within_its_profile_has_one(tmp_path):
 
 def test_drawings_show_the_same_images_and_what_the_network_draws_of_them_now(tmp_path, eagerly):
     job = tiny.trainer(tmp_path / "run", "inpainting", steps=2, views="none", resize="pad")
-    drawing = Drawings(job.run, job.method, job.loader.records, "none")
+    drawing = Previews(job.run, job.method, job.loader.records, "none")
     drawing.on_train_end()
     before = np.asarray(Image.open(job.run.plots / "task.png"))
     weights = tiny.weights(job)

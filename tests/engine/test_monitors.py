@@ -9,12 +9,12 @@ import pytest
 import tensorflow as tf
 
 from seqclr import messages
-from seqclr.data.loader import Fitted, Loader
+from seqclr.data.loader import ImageDataset, Loader
 from seqclr.data.records import find_unlabelled
 from seqclr.engine.callbacks import standard
 from seqclr.engine.monitors import FAULTS, Monitors, measure
-from seqclr.methods import simsiam
 from seqclr.methods.base import Instances
+from seqclr.methods.distillation import simsiam
 from tests.engine import tiny
 
 N, T, D = 40, 12, 16
@@ -40,19 +40,19 @@ def test_isotropic_features_are_spread_over_all_dimensions():
     assert figures["projection_spread"] == pytest.approx(1, abs=0.02)
     assert figures["projection_rank"] == pytest.approx(4, rel=0.01)
     assert figures["image_variance"] == pytest.approx(1, abs=0.02)
-    assert figures["place_share"] == pytest.approx(1 / 400, rel=0.2)  # what the mean of 400 keeps of noise
+    assert figures["position_share"] == pytest.approx(1 / 400, rel=0.2)  # what the mean of 400 keeps of noise
     assert figures["image_share"] == pytest.approx(1 / T, rel=0.1)
 
 
 def test_a_code_of_the_position_is_explained_by_it_and_no_spread_over_the_images():
     figures = measure(np.broadcast_to(normal(1, T, D), (N, T, D)))
-    assert figures["place_share"] == pytest.approx(1) and figures["image_share"] < 1e-6
+    assert figures["position_share"] == pytest.approx(1) and figures["image_share"] < 1e-6
     assert figures["spread"] < 1e-3 and figures["rank"] > 5
 
 
 def test_a_code_of_the_image_is_explained_by_it():
     figures = measure(np.broadcast_to(normal(N, 1, D), (N, T, D)))
-    assert figures["image_share"] == pytest.approx(1) and figures["place_share"] < 1e-6
+    assert figures["image_share"] == pytest.approx(1) and figures["position_share"] < 1e-6
     assert figures["spread"] == pytest.approx(1, abs=0.05)
 
 
@@ -60,7 +60,7 @@ def test_shares_are_those_of_an_analysis_of_variance():
     """Scalars 0 2 / 4 10: mean 4, squares 56; means of columns 2 and 6, of rows 1 and 7."""
     x = np.array([[0.0, 2.0], [4.0, 10.0]])[..., None]
     figures = measure(x)
-    assert figures["place_share"] == pytest.approx(16 / 56) and figures["image_share"] == pytest.approx(36 / 56)
+    assert figures["position_share"] == pytest.approx(16 / 56) and figures["image_share"] == pytest.approx(36 / 56)
     assert figures["image_variance"] == pytest.approx((4 + 16) / 2)  # of 0 and 4, of 2 and 10
 
 
@@ -98,7 +98,7 @@ def test_uniformity_leaves_instances_of_the_same_image_out():
 def test_one_frame_an_image_is_bound_to_no_position_and_no_image():
     """Not even where all that differs is rounding."""
     figures = measure(np.full((N, 1, D), 0.1) + 1e-4)
-    assert "place_share" not in figures and "image_share" not in figures
+    assert "position_share" not in figures and "image_share" not in figures
     figures |= {"projection_spread": 1, "projection_rank": 1}
     assert not any(fault.holds(figures, figures) for fault in FAULTS.values())
     assert measure(normal(N, 1, D))["image_variance"] == pytest.approx(1, abs=0.1)
@@ -117,7 +117,7 @@ def watched(folder, method, records, half=False, **keys):
     """A trainer on the records that are given, with all that looks at it, and its monitors among these; of 100
     steps the first `half` alone, in one round, of an encoder that is offered: the thresholds are of such."""
     job = tiny.trainer(folder, method, **({"encoder": "tiny"} if half else {}), **keys)
-    job.loader = Loader(records, job.method.make_recipe(job.config.views), job.config.batch_size, 0, 0)
+    job.loader = Loader(records, job.method.make_transform(job.config.views), job.config.batch_size, 0, 0)
     if half:
         job.total = job.round = 50
     monitors = Monitors(job.method, records, job.config.views, 0)
@@ -169,7 +169,7 @@ def test_padded_lines_and_tensorboard(tmp_path, eagerly):
     pytest.importorskip("tensorboard")
     job, _ = watched(tmp_path / "run", "simclr", tiny.pages(padded=True), steps=2, resize="pad", tensorboard=True)
     job.fit()
-    assert 0 < float(read(job)[-1]["monitor/place_share"]) < 1
+    assert 0 < float(read(job)[-1]["monitor/position_share"]) < 1
 
 
 def test_a_method_without_projections(tmp_path, eagerly):
@@ -183,8 +183,8 @@ def test_a_method_without_projections(tmp_path, eagerly):
 @pytest.mark.slow
 def test_simsiam_without_its_stop_gradient_is_called_collapsed(tmp_path, monkeypatch, caplog):
     """At step 50 of 100, once; with it nothing is said."""
-    entries = find_unlabelled([str(Path(__file__).parents[2] / "data_samples")])
-    records = Fitted(entries, 32, 128, "stretch")
+    samples = find_unlabelled([str(Path(__file__).parents[2] / "data_samples")])
+    records = ImageDataset(samples, 32, 128, "stretch")
     keys = {"half": True, "steps": 100, "batch_size": 16, "height": 32, "width": 128}
     job, monitors = watched(tmp_path / "stopped", "simsiam", records, **keys)
     job.fit()
@@ -206,14 +206,14 @@ def test_where_nothing_can_be_read_the_position_is_learned_unless_the_negatives_
     job, monitors = watched(tmp_path / "learned", "simclr", noise, positions="learned", **keys)
     job.fit()
     assert "position-bound" in monitors.told and "of the variance" in caplog.text
-    job, monitors = watched(tmp_path / "place", "simclr", noise, negatives="place", **keys)
+    job, monitors = watched(tmp_path / "place", "simclr", noise, negatives="position", **keys)
     job.fit()
     assert "position-bound" not in monitors.told
 
 
 @pytest.mark.slow
 def test_negatives_of_the_same_place_make_it_follow_the_image(tmp_path):
-    job, monitors = watched(tmp_path / "run", "simclr", tiny.pages(), True, negatives="place", steps=100)
+    job, monitors = watched(tmp_path / "run", "simclr", tiny.pages(), True, negatives="position", steps=100)
     job.fit()
     assert monitors.told == ["image-bound"]
 

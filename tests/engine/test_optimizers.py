@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from seqclr.engine.optimizers import OPTIMIZERS, WarmupCosine, build_optimizer, learning_rate_at, spared
+from seqclr.engine.optimizers import OPTIMIZERS, WarmupCosine, build_optimizer, excluded, learning_rate_at
 from seqclr.errors import UserError
 from seqclr.nn.blocks import Positions, TransformerBlock
 from seqclr.nn.encoders import build_encoder
@@ -79,8 +79,8 @@ def test_every_optimizer_is_that_of_its_paper(name):
     starts, gradients = [v.numpy() for v in variables], [rng.normal(size=(5, *v.shape)) for v in variables]
     for step in range(5):
         optimizer.apply([tf.constant(g[step], tf.float32) for g in gradients], variables)
-    places = [(part, v) for part, of in parts.items() for v in of]
-    for (part, variable), start, steps in zip(places, starts, gradients):
+    paths = [(part, v) for part, of in parts.items() for v in of]
+    for (part, variable), start, steps in zip(paths, starts, gradients):
         rates = [learning_rate_at(schedules[part], step) for step in range(5)]
         expected = stepped(name, start, steps, rates, 0.2, variable.name == "kernel")
         np.testing.assert_allclose(variable, expected, rtol=1e-4, atol=1e-4, err_msg=f"{part}/{variable.path}")
@@ -90,7 +90,7 @@ def test_kernels_are_told_by_their_part_in_the_network():
     names = {True: set(), False: set()}
     for positions in ("convolutional", "learned"):
         for variable in build_encoder("tiny", 32, 64, positions, 0.0).trainable_variables:
-            names[spared(variable)].add(variable.name)
+            names[excluded(variable)].add(variable.name)
     assert names == {True: {"bias", "gamma", "beta", "table"}, False: {"kernel"}}
 
 

@@ -9,7 +9,7 @@ import pytest
 from seqclr.engine import setup
 from seqclr.engine.run import Run
 from seqclr.errors import UserError
-from seqclr.probe.probing import Probing
+from seqclr.probes.probing import Probing
 from tests.engine import tiny
 
 

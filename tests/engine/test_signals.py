@@ -44,7 +44,7 @@ def test_a_destructor_neither_swallows_it_nor_says_a_word(capsys):
 
 
 def test_in_the_loop_it_is_noted_and_a_second_ctrl_c_is_raised():
-    with signals.noted() as seen:
+    with signals.catch_signals() as seen:
         os.kill(os.getpid(), signal.SIGTERM)
         os.kill(os.getpid(), signal.SIGTERM)
         with pytest.raises(signals.Stopped):

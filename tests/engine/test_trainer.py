@@ -22,7 +22,7 @@ from seqclr.engine.trainer import Interrupted, TrainingFailed, _trainable
 from seqclr.errors import UserError
 from seqclr.methods import METHODS
 from seqclr.methods.base import Method
-from seqclr.recipes.text import OneView
+from seqclr.transforms.two_views import OneView
 from tests.engine import tiny
 from tests.methods import pictures  # noqa: F401 - registers the least encoders of pictures
 
@@ -45,8 +45,8 @@ class Signal(keras.callbacks.Callback):
 class Chase(Method):
     """One number goes where another is, which goes where the batch is bright, at half the rate and perhaps later."""
 
-    recipe = OneView
-    opponents = frozenset({"there"})
+    transform = OneView
+    adversaries = frozenset({"there"})
     late = 0
 
     def build(self, encoder):
@@ -55,7 +55,7 @@ class Chase(Method):
 
     def loss(self, batch, training):
         bright = tf.reduce_mean(tf.cast(batch["views"], tf.float32)) / 255
-        return {"loss": (self.here - self.there) ** 2, "opponent_loss": (self.there - bright) ** 2 - self.here.value}
+        return {"loss": (self.here - self.there) ** 2, "adversary_loss": (self.there - bright) ** 2 - self.here.value}
 
     def frozen(self, step):
         return frozenset({"there"} if step < self.late else ())
@@ -187,7 +187,7 @@ def test_a_signal_before_the_first_step_leaves_what_is_there(tmp_path, eagerly):
 
 # no Adam, which would divide rounding errors by themselves
 SGD = {"steps": 4, "dropout": 0.0, "optimizer": "sgd", "learning_rate": 0.01}
-CROPS = {"views": "multicrop", "match": "geometry"}
+CROPS = {"views": "multicrop", "correspondence": "geometry"}
 DIVIDED = {
     "simclr": ("simclr", SGD),
     "padded": ("simclr", {**SGD, "resize": "pad"}),

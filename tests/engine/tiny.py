@@ -9,12 +9,12 @@ from PIL import Image
 
 from seqclr.config import FinetuneConfig, PretrainConfig, resolve
 from seqclr.data.loader import Loader
-from seqclr.data.records import Entry
+from seqclr.data.records import Sample
 from seqclr.engine import setup
 from seqclr.engine.run import Run
 from seqclr.engine.trainer import Trainer
 from seqclr.methods import METHODS
-from seqclr.methods.ctc import CTC
+from seqclr.methods.text.ctc import CTC
 from seqclr.nn.encoders import SIZES, Size
 
 SIZES["least"] = Size((16, 32, 32), (1, 0), 64, 1, 2)  # traced in half the time of the smallest that is offered
@@ -28,7 +28,11 @@ COMMON = {
     "precision": "float32",
     "views": "none",
 }
-ARTICLE = {"match": "place", "layer": "transformer", "frames": "frames:5"}  # less work for a test than the defaults
+ARTICLE = {
+    "correspondence": "index",
+    "layer": "transformer",
+    "frames": "frames:5",
+}  # less work for a test than the defaults
 # what suits few and small pages
 SMALL = {
     "clique_cnn": {"cliques": 4, "clique_size": 4},
@@ -88,20 +92,20 @@ def trainer(folder, method, callbacks=(), **keys):
     if method == "ctc":
         built.classes = 11
         built.pretrained = keys.get("pretrained") is not None
-        recipe = cls.recipe(settings.views, LABELS)
+        transform = cls.transform(settings.views, LABELS)
     else:
-        recipe = built.make_recipe(settings.views)
+        transform = built.make_transform(settings.views)
     built.batch_size, built.dropout = settings.batch_size, settings.dropout
     records = built.records(Pages(settings))
     Path(folder).parent.mkdir(exist_ok=True)
     for i, page in enumerate(pages()):
         Image.fromarray(page["image"]).save(f"{folder}-{i}.png")
-    built.prepare([Entry("bars", f"{folder}-{i}.png", str(i % 2)) for i in range(32)])
+    built.prepare([Sample("bars", f"{folder}-{i}.png", str(i % 2)) for i in range(32)])
     with strategy.scope():
         built.build(setup.make_encoder(settings, None))
     run = Run(folder)
     run.create(settings)
-    loader = Loader(records, recipe, settings.batch_size, settings.seed, settings.processes)
+    loader = Loader(records, transform, settings.batch_size, settings.seed, settings.processes)
     return Trainer(built, loader, settings, run, strategy, callbacks)
 
 
@@ -123,7 +127,7 @@ def seeded(batch=16):
         "geometry": np.tile(np.float32([1, 0, 1, 0]), (batch, 2, 1)),
         "index": np.arange(batch, dtype=np.int32),
         "hidden": np.tile(np.arange(64) % 16 < 8, (batch, 2, 1)),
-        "pages": first.mean(-1).astype(np.uint8)[:, None].repeat(2, 1),
+        "originals": first.mean(-1).astype(np.uint8)[:, None].repeat(2, 1),
         "generated": first.astype(np.uint8)[:, None],
         "generated_width": np.full((batch, 1), 64, np.int32),
         "label": np.tile(np.int32([1, 2, -1]), (batch, 1, 1)),

@@ -15,11 +15,11 @@ from PIL import Image
 
 from seqclr import cli
 from seqclr.data import images
-from seqclr.data.records import Entry
+from seqclr.data.records import Sample
 from seqclr.engine import checkpoints
 from seqclr.export import savedmodel
-from seqclr.recognize.evaluate import SEEN, load_reader
-from seqclr.recognize.recognizer import Recognizer
+from seqclr.recognition.evaluate import SEEN, load_reader
+from seqclr.recognition.recognizer import Recognizer
 
 # Pillow rounds between its two passes and works in fixed point: a resized page may differ by one level in some pixels.
 RESIZED = 0.02
@@ -31,7 +31,7 @@ KINDS = {
     "gif": ["1", "L", "P"],
     "bmp": ["L", "P", "RGB", "RGBA"],
 }
-ALONE = """
+SINGLE = """
 import json, sys
 sys.modules["seqclr"] = None  # cannot be imported
 import tensorflow as tf
@@ -64,7 +64,7 @@ def files(pages, tmp_path_factory) -> list[Path]:
 @pytest.fixture(scope="module")
 def read(reader, files) -> list[tuple[str, float]]:
     """What the run reads in them."""
-    read = list(Recognizer.load(reader).read(entries(files)))
+    read = list(Recognizer.load(reader).read(samples(files)))
     assert len({text for text, _ in read}) > len(files) / 4
     return read
 
@@ -83,8 +83,8 @@ def padded(reader, tmp_path_factory) -> tuple[Path, Path]:
     return run, run.with_name("export")
 
 
-def entries(files: list[Path]) -> list[Entry]:
-    return [Entry("files", str(file)) for file in files]
+def samples(files: list[Path]) -> list[Sample]:
+    return [Sample("files", str(file)) for file in files]
 
 
 def serve(folder: Path, data: list[bytes]) -> list[tuple[str, float]]:
@@ -105,7 +105,7 @@ def assert_same(found, wanted, files, tolerance=None) -> None:
 
 
 def test_it_reads_without_this_package_one_by_one_and_in_a_batch(exported, files, read, tmp_path):
-    command = [sys.executable, "-c", ALONE, str(exported), *map(str, files)]
+    command = [sys.executable, "-c", SINGLE, str(exported), *map(str, files)]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     batch, *singles = map(json.loads, done.stdout.splitlines())
@@ -123,7 +123,7 @@ def test_predict_image_is_serving_default(exported, pages):
 
 def test_padding_reads_as_the_padded_run_does(padded, reader, files, read):
     run, export = padded
-    wanted = list(load_reader(str(run)).read(entries(files)))
+    wanted = list(load_reader(str(run)).read(samples(files)))
     assert_same(serve(export, [file.read_bytes() for file in files]), wanted, files)
     assert wanted != read
 
@@ -192,7 +192,7 @@ def test_nothing_predicted_has_no_confidence(reader, exported, tmp_path, eagerly
     shades = (0, 128, 255)
     for shade in shades:
         Image.new("RGB", (64, 16), (shade,) * 3).save(tmp_path / f"{shade}.png")
-    blank = entries([tmp_path / f"{shade}.png" for shade in shades])
+    blank = samples([tmp_path / f"{shade}.png" for shade in shades])
     for model, beam in ((reader, 1), (reader, 5), (exported, 1)):
         for text, confidence in load_reader(str(model)).read(blank, beam):
             assert (confidence == 0) if text == "" else (0 < confidence < 1)

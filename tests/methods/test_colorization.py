@@ -49,7 +49,10 @@ def test_the_network_is_shown_no_colour():
     np.testing.assert_allclose(
         method.say(images, training=False), method.say(colours.gray(images), training=False), atol=1e-5
     )
-    shown = {**method.shows({"views": data["views"].numpy()}), **method.answers({"views": data["views"].numpy()})}
+    shown = {
+        **method.preview_inputs({"views": data["views"].numpy()}),
+        **method.preview_outputs({"views": data["views"].numpy()}),
+    }
     assert np.ptp(shown["shown"], axis=-1).max() == 0 < np.ptp(shown["answer"], axis=-1).min(axis=(1, 2)).max()
     for name in ("answer", "answers"):
         light = colours.lightness(shown[name]).numpy()

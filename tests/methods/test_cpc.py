@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from seqclr.errors import UserError
 from seqclr.methods import METHODS
-from seqclr.methods.cpc import sequences
+from seqclr.methods.contrastive.cpc import sequences
 from seqclr.nn.encoders import build_encoder
 from tests.engine import tiny
 from tests.losses.reference import diagonal

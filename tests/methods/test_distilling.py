@@ -14,8 +14,8 @@ from seqclr.data.loader import Joined, Loader
 from seqclr.engine import checkpoints, setup
 from seqclr.engine.run import Run
 from seqclr.engine.trainer import Trainer
-from seqclr.methods.ctc import CTC, ctc_head
-from seqclr.methods.distillation import Distillation
+from seqclr.methods.text.ctc import CTC, ctc_head
+from seqclr.methods.text.distillation import Distillation
 from seqclr.nn.encoders import build_encoder
 from tests.engine import tiny
 from tests.losses.reference import softmax
@@ -37,8 +37,8 @@ def trainer(folder, **keys) -> Trainer:
     method.build(setup.make_encoder(config, None))
     run, pages = Run(folder), tiny.pages(99, padded=config.resize == "pad")
     run.create(config)
-    first = Loader(pages[::3], Distillation.recipe(config.views, tiny.LABELS), 8, seed=0)
-    second = Loader(pages[1::3] + pages[2::3], method.unlabelled_recipe(config.views), 8, seed=1)
+    first = Loader(pages[::3], Distillation.transform(config.views, tiny.LABELS), 8, seed=0)
+    second = Loader(pages[1::3] + pages[2::3], method.unlabelled_transform(config.views), 8, seed=1)
     return Trainer(method, Joined(first, second), config, run, strategy)
 
 

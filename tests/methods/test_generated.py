@@ -9,17 +9,18 @@ import tensorflow as tf
 from conftest import SMALL, run
 
 from seqclr import cli
-from seqclr.data import variety
 from seqclr.data.charset import Charset, frames_needed
 from seqclr.engine.trainer import TrainingFailed
 from seqclr.errors import UserError
 from seqclr.methods import METHODS
-from seqclr.methods.ctc import ctc_loss
+from seqclr.methods.text.ctc import ctc_loss
 from seqclr.nn.encoders import build_encoder
-from seqclr.recipes import text
-from seqclr.recipes.text import FACTS, GeneratedPages, TwoViews
-from seqclr.recognize.finetune import inherited_head
-from seqclr.recognize.recognizer import Recognizer
+from seqclr.recognition.finetune import inherited_head
+from seqclr.recognition.recognizer import Recognizer
+from seqclr.synthesis import variety
+from seqclr.transforms import generated
+from seqclr.transforms.generated import FACTS, GeneratedImages
+from seqclr.transforms.two_views import TwoViews
 from tests.engine import tiny
 
 DIGITS = variety.Texts("0123456789")
@@ -27,7 +28,7 @@ DIGITS = variety.Texts("0123456789")
 
 def example(**record):
     record = {"image": np.full((16, 64, 3), 255, np.uint8), "index": np.int32(0), **record}
-    return GeneratedPages("none", DIGITS, Charset("0123456789"), 3, TwoViews("none"))(record, np.random.default_rng(0))
+    return GeneratedImages("none", DIGITS, Charset("0123456789"), 3, TwoViews("none"))(record, np.random.default_rng(0))
 
 
 def test_an_example_has_pages_with_their_texts_beside_the_views_of_the_image():
@@ -79,7 +80,7 @@ def test_the_two_losses_are_those_of_their_parts(padded):
 @pytest.mark.slow
 def test_it_learns_to_read(tmp_path, monkeypatch):
     """A few pages by heart: their own texts become likelier than each other's."""
-    monkeypatch.setattr(text, "PAGES", 8)
+    monkeypatch.setattr(generated, "PAGES", 8)
     keys = {"encoder": "tiny", "steps": 100, "learning_rate": 3e-3, "characters": "01", "views": "none"}
     job = tiny.trainer(tmp_path / "run", "generated", **keys)
     job.fit()
@@ -121,9 +122,9 @@ def test_views_that_cut_are_refused_for_generated_pages(pages, tmp_path, capsys)
 
 def test_letters_are_read_in_one_case():
     texts = variety.Texts("aA1")
-    recipe = GeneratedPages("none", texts, Charset("aA1", "lower"), 40)
-    labels = recipe({"image": np.zeros((16, 64, 3), np.uint8)}, np.random.default_rng(0))["label"]
-    seeds = np.random.default_rng(0).integers(text.PAGES, size=40)
+    transform = GeneratedImages("none", texts, Charset("aA1", "lower"), 40)
+    labels = transform({"image": np.zeros((16, 64, 3), np.uint8)}, np.random.default_rng(0))["label"]
+    seeds = np.random.default_rng(0).integers(generated.DISTINCT, size=40)
     for label, seed in zip(labels, seeds):
         _, shown = variety.draw(texts, np.random.default_rng(int(seed)))
         assert "".join("a1"[i] for i in label if i >= 0) == shown.lower()
@@ -134,9 +135,9 @@ def test_letters_are_read_in_one_case():
 def test_every_text_fits_its_frames(resize):
     """Of two characters many repeat; a page that fits is the one that it was."""
     texts, redrawn = variety.Texts("01", (3, 6)), 0
-    recipe = GeneratedPages("none", texts, Charset("01"), 1)
+    transform = GeneratedImages("none", texts, Charset("01"), 1)
     for seed in range(60):
-        page = recipe.page(seed, 16, 32, resize)
+        page = transform.page(seed, 16, 32, resize)
         ids = page["label"][page["label"] >= 0]
         assert frames_needed(ids) <= -(-int(page.get("width", 32)) // 4), seed
         first = [int(c) for c in variety.draw(texts, np.random.default_rng(seed))[1]]
@@ -146,11 +147,11 @@ def test_every_text_fits_its_frames(resize):
 
 
 def test_one_case_makes_neighbours_of_two(monkeypatch):
-    monkeypatch.setattr(text, "REDRAWN", 20)
-    recipe = GeneratedPages("none", variety.Texts("aA", (4, 4)), Charset("aA", "lower"), 1)
+    monkeypatch.setattr(generated, "REDRAWN", 20)
+    transform = GeneratedImages("none", variety.Texts("aA", (4, 4)), Charset("aA", "lower"), 1)
     with pytest.raises(UserError, match="4 to 4 characters.*16x24.*raise width"):
-        recipe.page(0, 16, 24, "stretch")  # 7 frames are needed, there are 6
-    assert recipe.page(0, 16, 28, "stretch")["label"].tolist() == [0, 0, 0, 0]
+        transform.page(0, 16, 24, "stretch")  # 7 frames are needed, there are 6
+    assert transform.page(0, 16, 28, "stretch")["label"].tolist() == [0, 0, 0, 0]
 
 
 @pytest.mark.parametrize(("keys", "needed"), [({"length": "5:9"}, 9), ({"characters": "aA", "length": "5"}, 9)])
@@ -169,18 +170,20 @@ def test_what_is_no_length_is_refused(length):
 
 
 def test_the_lengths_and_fonts_are_those_that_were_asked_for():
-    recipe = METHODS["generated"](length="4:5", fonts="DejaVuSans", characters="ab1", styles=1.0).make_recipe("none")
-    made = [recipe({"image": np.zeros((16, 64, 3), np.uint8)}, np.random.default_rng(seed)) for seed in range(10)]
+    transform = METHODS["generated"](length="4:5", fonts="DejaVuSans", characters="ab1", styles=1.0).make_transform(
+        "none"
+    )
+    made = [transform({"image": np.zeros((16, 64, 3), np.uint8)}, np.random.default_rng(seed)) for seed in range(10)]
     assert {int((each["label"] >= 0).sum()) for each in made} == {4, 5}
     assert all(each["font"] == 0 and each["boxes"].shape == (1, 5, 4) for each in made)
     with pytest.raises(UserError, match=r"'中' \(U\+4E2D\)"):
-        METHODS["generated"](fonts="DejaVuSans", characters="a中").make_recipe("none")
+        METHODS["generated"](fonts="DejaVuSans", characters="a中").make_transform("none")
 
 
 def test_a_page_is_drawn_once_for_all_processes(monkeypatch):
-    recipe = GeneratedPages("none", DIGITS, Charset("0123456789"), 1, facts=True)
-    first = [recipe.page(seed, 16, 64, "pad") for seed in range(5)]
-    copy = pickle.loads(pickle.dumps(recipe))
+    transform = GeneratedImages("none", DIGITS, Charset("0123456789"), 1, facts=True)
+    first = [transform.page(seed, 16, 64, "pad") for seed in range(5)]
+    copy = pickle.loads(pickle.dumps(transform))
     monkeypatch.setattr(variety, "draw_page", None)
     for seed, page in enumerate(first):
         again = copy.page(seed, 16, 64, "pad")
@@ -193,7 +196,7 @@ def test_an_infinite_loss_is_not_blamed_on_the_learning_rate(tmp_path, eagerly, 
     """Sixteen equal characters in as many frames."""
     job = tiny.trainer(tmp_path / "run", "generated", steps=1, length="16")
     page = {"image": 0, "width": 64, "label": [0] * 16, "boxes": -1, "font": 0, "background": 0, "colour": 0}
-    monkeypatch.setattr(GeneratedPages, "_draw", lambda *_: page)
+    monkeypatch.setattr(GeneratedImages, "_draw", lambda *_: page)
     with pytest.raises(TrainingFailed) as failed:
         job.fit()
     assert "infinite" in str(failed.value) and "more frames" in str(failed.value)
@@ -206,22 +209,22 @@ TOLD = {"boxes": 2.0, "styles": 0.5, "domain": 0.1}
 def told(padded, **keys):
     """A batch with the facts of its pages, and a method on it."""
     keras.utils.set_random_seed(0)
-    method = METHODS["generated"](characters="0123456789", pages=2, **keys)
+    method = METHODS["generated"](characters="0123456789", generated_images=2, **keys)
     method.build(build_encoder("least", 16, 64, "none", dropout=0.0))
-    recipe, rng = method.make_recipe("none"), np.random.default_rng(0)
+    transform, rng = method.make_transform("none"), np.random.default_rng(0)
     record = {"image": np.full((16, 64, 3), 90, np.uint8), **({"width": np.int32(48)} if padded else {})}
-    rows = [recipe({**record, "index": np.int32(i)}, rng) for i in range(4)]
+    rows = [transform({**record, "index": np.int32(i)}, rng) for i in range(4)]
     return method, {name: tf.constant(np.stack([row[name] for row in rows])) for name in rows[0]}
 
 
 def test_boxes_are_where_the_view_shows_the_characters():
     """A page moved and squeezed: within its boxes the view is darker than around them."""
-    recipe, rng = (
-        GeneratedPages("article", DIGITS, Charset("0123456789"), 12, facts=True),
+    transform, rng = (
+        GeneratedImages("article", DIGITS, Charset("0123456789"), 12, facts=True),
         np.random.default_rng(2),
     )
-    made = recipe({"image": np.zeros((32, 128, 3), np.uint8), "index": 0}, rng)
-    still = GeneratedPages("none", DIGITS, Charset("0123456789"), 12, facts=True)
+    made = transform({"image": np.zeros((32, 128, 3), np.uint8), "index": 0}, rng)
+    still = GeneratedImages("none", DIGITS, Charset("0123456789"), 12, facts=True)
     plain = still({"image": np.zeros((32, 128, 3), np.uint8), "index": 0}, np.random.default_rng(2))
     assert made["boxes"].shape == (12, 7, 4)
     np.testing.assert_array_equal((made["boxes"] >= 0).all(2).sum(1), (made["label"] >= 0).sum(1))
@@ -284,7 +287,7 @@ def test_a_short_run_with_all_that_is_told(tmp_path, eagerly, name):
 
 @pytest.mark.slow
 def test_where_characters_lie_is_learned(tmp_path, monkeypatch):
-    monkeypatch.setattr(text, "PAGES", 16)
+    monkeypatch.setattr(generated, "PAGES", 16)
     keys = {"steps": 60, "learning_rate": 3e-3, "characters": "01", "views": "none", "boxes": 1.0, "styles": 0.3}
     job = tiny.trainer(tmp_path / "run", "generated", dropout=0.0, **keys)
     held = {name: tf.constant(value) for name, value in next(job.loader).items()}
@@ -297,7 +300,7 @@ def test_where_characters_lie_is_learned(tmp_path, monkeypatch):
 
 def test_pages_are_shown_with_their_texts():
     method, made = told(False)
-    shown = method.shows({name: value.numpy() for name, value in made.items()})
+    shown = method.preview_inputs({name: value.numpy() for name, value in made.items()})
     np.testing.assert_array_equal(shown["page"], made["generated"][:, 0])
     label = made["label"][0, 0].numpy()
     assert shown["answer"][0] == "".join(map(str, label[label >= 0]))

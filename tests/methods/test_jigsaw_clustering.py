@@ -9,7 +9,7 @@ from seqclr import losses
 from seqclr.errors import UserError
 from seqclr.methods import METHODS
 from seqclr.nn.encoders import build_encoder
-from seqclr.recipes.tiles import Tiles
+from seqclr.transforms.tiles import Tiles
 from tests.engine import tiny
 
 LINE, PICTURE = (16, 64), (16, 24)
@@ -75,29 +75,29 @@ def test_each_tile_is_augmented_apart():
 @pytest.mark.parametrize("size", [LINE, PICTURE])
 def test_what_comes_of_a_tile_is_known_by_its_image_and_its_place(size):
     method, batch = made(size, "least" if size == LINE else "resnet9"), plain(size)
-    montages, image, place = method.shuffled(batch)
+    montages, image, position = method.shuffled(batch)
     assert montages.shape == (6, *size, 3)
     sources = image.numpy().reshape(6, 4)
     assert (np.sort(image) == np.repeat(10 * np.arange(6), 4)).all() and len(np.unique(sources[0])) > 1
     method.encoder = Colours(*size)
     features = method.split(montages, training=True).numpy().reshape(-1, 3)
-    np.testing.assert_allclose(features[:, :2], np.stack([image, place], 1), atol=1e-5)
+    np.testing.assert_allclose(features[:, :2], np.stack([image, position], 1), atol=1e-5)
     again = method.shuffled(batch)
-    for found, expected in zip(again, (montages, image, place)):
+    for found, expected in zip(again, (montages, image, position)):
         np.testing.assert_array_equal(found, expected)
     other = method.shuffled({**batch, "index": batch["index"] + 1})[2]
-    assert (other.numpy() != place.numpy()).any()
+    assert (other.numpy() != position.numpy()).any()
 
 
 def test_tiles_of_an_image_are_a_cluster_and_have_places():
     method, batch = made(LINE), plain(LINE)
-    montages, image, place = method.shuffled(batch)
+    montages, image, position = method.shuffled(batch)
     features = method.split(montages, training=True)
     z = tf.reshape(method.projector(features, training=True), [-1, 16])
     scores = tf.nn.log_softmax(tf.reshape(method.head(features), [-1, 4])).numpy()
     found = {name: float(value) for name, value in method.loss(batch, training=True).items()}
     assert found["clustering"] == pytest.approx(float(losses.sup_con(z, image, 0.07)), rel=1e-3)
-    assert found["location"] == pytest.approx(-scores[np.arange(24), place].mean(), rel=1e-3)
+    assert found["location"] == pytest.approx(-scores[np.arange(24), position].mean(), rel=1e-3)
     assert found["loss"] == pytest.approx(found["clustering"] + found["location"], rel=1e-5)
 
 

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from seqclr.errors import UserError
 from seqclr.methods import METHODS
-from seqclr.methods.masked import drawing_loss
+from seqclr.methods.reconstruction.masked import drawing_loss
 from seqclr.nn.encoders import build_encoder
 from tests.engine import tiny
 

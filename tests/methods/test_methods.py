@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from seqclr.errors import UserError
 from seqclr.methods import METHODS, find_method
-from seqclr.methods.ctc import ctc_head, ctc_loss
+from seqclr.methods.text.ctc import ctc_head, ctc_loss
 from seqclr.nn.encoders import build_encoder
 from seqclr.nn.heads import mlp
 from tests.engine import tiny
@@ -78,12 +78,12 @@ def encoder():
     return build_encoder("least", 16, 64, "none", dropout=0.0)
 
 
-@pytest.mark.parametrize("match", ["place", "geometry"])
+@pytest.mark.parametrize("correspondence", ["index", "geometry"])
 @pytest.mark.parametrize("frames", ["frames:5", "windows:4", "all", "none"])
-def test_instances_of_padding_are_left_out(encoder, match, frames):
+def test_instances_of_padding_are_left_out(encoder, correspondence, frames):
     """A line padded further gives the same loss, where the windows do not depend on the padding."""
     keras.utils.set_random_seed(0)
-    method = METHODS["simclr"](frames=frames, match=match)
+    method = METHODS["simclr"](frames=frames, correspondence=correspondence)
     method.build(encoder)
     batch = tiny.seeded(4)
     batch["width"] = np.array([64, 32, 12, 64], np.int32)
@@ -152,16 +152,16 @@ def test_the_blank_starts_unlikely():
 
 
 def test_unknown_names_list_the_known():
-    with pytest.raises(UserError, match="pix_pro, rotation, sela, simclr, simclr_v2, simsiam, split_brain"):
+    with pytest.raises(UserError, correspondence="pix_pro, rotation, sela, simclr, simclr_v2, simsiam, split_brain"):
         find_method("simklr")
-    with pytest.raises(UserError, match="info_nce, margin_contrastive, n_pair, nt_xent, triplet"):
+    with pytest.raises(UserError, correspondence="info_nce, margin_contrastive, n_pair, nt_xent, triplet"):
         METHODS["simclr"](loss_name="ntxent")
-    for key in ("match", "layer", "negatives", "frames"):
-        with pytest.raises(UserError, match=f"{key} 'x'"):
+    for key in ("correspondence", "layer", "negatives", "frames"):
+        with pytest.raises(UserError, correspondence=f"{key} 'x'"):
             METHODS["simclr"](**{key: "x"})
 
 
 def test_geometry_is_for_lines():
-    with pytest.raises(UserError, match="of pictures take match=place"):
-        METHODS["simclr"](match="geometry").build(build_encoder("resnet9", 16, 16, "none"))
+    with pytest.raises(UserError, correspondence="of pictures take correspondence=index"):
+        METHODS["simclr"](correspondence="geometry").build(build_encoder("resnet9", 16, 16, "none"))
     METHODS["pix_pro"]().build(build_encoder("resnet9", 16, 16, "none"))

@@ -24,7 +24,7 @@ def made(name, positions="none", views=None, batch_size=8, **keys):
     keras.utils.set_random_seed(0)
     method = METHODS[name](**{"frames": "windows:4", **SMALL[name], **keys})
     if views:
-        method.make_recipe(views)
+        method.make_transform(views)
     method.batch_size, method.total_steps = batch_size, 100
     method.build(build_encoder("least", 16, 64, positions, dropout=0.0))
     return method
@@ -80,7 +80,7 @@ def test_dino_of_two_views_is_the_loss_of_that_name():
 
 @every
 def test_small_views_are_compared_in_the_windows_that_they_show(name):
-    method = made(name, match="geometry")
+    method = made(name, correspondence="geometry")
     crops = method.crops(batch(small=True), training=True)
     shown = [crop.shown.numpy().reshape(8, 4) for crop in crops]
     for found, expected in zip(shown, ([1, 1, 1, 1], [1, 1, 1, 1], [1, 1, 0, 0], [0, 0, 1, 1]), strict=True):
@@ -97,7 +97,7 @@ def test_small_views_are_compared_in_the_windows_that_they_show(name):
 
 
 def test_what_a_full_view_does_not_show_has_no_code():
-    method, seen = made("swav", match="geometry"), batch()
+    method, seen = made("swav", correspondence="geometry"), batch()
     seen["geometry"] = tf.constant(np.tile(np.float32([[1, 0, 1, 0], [1, 0.5, 1, 0]]), (8, 1, 1)))
     crops = method.crops(seen, training=True)
     moved = crops[1].shown.numpy()
@@ -174,8 +174,8 @@ def test_prototypes_stay_as_they_are_at_first_and_swav_keeps_them_unit(tmp_path,
 @pytest.mark.parametrize(
     "keys",
     [
-        {"views": "multicrop", "match": "geometry"},
-        {"views": "multicrop", "match": "geometry", "resize": "pad"},
+        {"views": "multicrop", "correspondence": "geometry"},
+        {"views": "multicrop", "correspondence": "geometry", "resize": "pad"},
         {"views": "images_multicrop", "encoder": "resnet9"},
     ],
     ids=["lines", "padded", "images"],
@@ -186,11 +186,13 @@ def test_a_short_run(tmp_path, eagerly, name, keys):
 
 
 def test_what_cannot_be_is_refused():
-    with pytest.raises(UserError, match="match 'place': a small view shows a part of the windows; set match=geometry"):
+    with pytest.raises(
+        UserError, match="correspondence 'index': a small view shows a part of the windows; set correspondence=geometry"
+    ):
         made("dino", views="multicrop")
     made("dino", views="multicrop", frames="all")
     with pytest.raises(UserError, match="no small views of 16x32: use positions=none"):
-        made("dino", views="multicrop", match="geometry", positions="learned")
+        made("dino", views="multicrop", correspondence="geometry", positions="learned")
     with pytest.raises(UserError, match="prototypes 12: codes are assigned over 8 instances, so take at most as many"):
         made("swav", batch_size=2)
     made("swav", batch_size=2, queue_size=4)

@@ -8,7 +8,7 @@ from conftest import run
 from PIL import Image
 
 from seqclr import cli
-from seqclr.data.loader import Fitted, Loader
+from seqclr.data.loader import ImageDataset, Loader
 from seqclr.data.records import find_unlabelled
 from seqclr.engine.run import Run
 from seqclr.engine.trainer import Trainer
@@ -125,14 +125,14 @@ def growing(folder, count):
 def test_the_order_of_a_sequence_is_learned(tmp_path, name, least):
     settings = tiny.config(name, encoder="resnet9", width=16, views="none", steps=60, batch_size=16, learning_rate=2e-3)
     method = METHODS[name](hidden_dim=64)
-    fitted = Fitted(find_unlabelled([growing(tmp_path / "data", 24)]), 16, 16, "stretch")
-    records = method.records(fitted)
+    dataset = ImageDataset(find_unlabelled([growing(tmp_path / "data", 24)]), 16, 16, "stretch")
+    records = method.records(dataset)
     method.batch_size = 16
     keras.utils.set_random_seed(0)
     method.build(build_encoder("resnet9", 16, 16, "none"))
     place = Run(tmp_path / "run")
     place.create(settings)
-    loader = Loader(records, method.make_recipe("none"), 16, seed=0)
+    loader = Loader(records, method.make_transform("none"), 16, seed=0)
     Trainer(method, loader, settings, place, tf.distribute.get_strategy(), []).fit()
     found = [method.loss({k: tf.constant(v) for k, v in next(loader).items()}, training=False) for _ in range(4)]
     assert np.mean([float(logs["accuracy"]) for logs in found]) > least > method.chance

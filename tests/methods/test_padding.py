@@ -9,12 +9,12 @@ import tensorflow as tf
 from PIL import Image
 
 from seqclr.data.loader import as_batch
-from seqclr.data.records import Entry
+from seqclr.data.records import Sample
 from seqclr.engine import setup
 from seqclr.errors import UserError
 from seqclr.methods import METHODS
-from seqclr.methods.ctc import CTC
-from seqclr.methods.surrogate import NONE, Relabelled
+from seqclr.methods.clustering.surrogate import NONE, Relabelled
+from seqclr.methods.text.ctc import CTC
 from seqclr.nn import clusters
 from seqclr.nn.encoders import build_encoder
 from tests.engine import tiny
@@ -31,7 +31,7 @@ KEYS = {
     "inpainting": {"adversarial": 0.5},
     "super_resolution": {"adversarial": 0.5},
 }
-FOLLOWED = {"views": "roaming", "match": "geometry", "frames": "windows:3", "layer": "cnn"}
+FOLLOWED = {"views": "roaming", "correspondence": "geometry", "frames": "windows:3", "layer": "cnn"}
 CASES = [(name, {}) for name in METHODS if name not in PICTURES] + [
     ("cmc", {**FOLLOWED, "frames": "frames:2"}),
     ("deep_cluster", FOLLOWED),
@@ -39,7 +39,7 @@ CASES = [(name, {}) for name in METHODS if name not in PICTURES] + [
     ("inst_disc", {**FOLLOWED, "noise": 0}),
     ("pix_pro", {"views": "roaming"}),
     ("pix_contrast", {"views": "roaming", "layer": "transformer"}),
-    ("simclr", {**FOLLOWED, "negatives": "place"}),
+    ("simclr", {**FOLLOWED, "negatives": "position"}),
     ("simclr", {"frames": "none", "loss_name": "triplet"}),
 ]
 
@@ -51,14 +51,14 @@ class Lines(list):
 
     def __init__(self, width: int, folder, padding: int = 255):
         rng = np.random.default_rng(0)
-        self.shape, self.entries = (16, width, 3), []
+        self.shape, self.samples = (16, width, 3), []
         for i, filled in enumerate(WIDTHS):
             line = rng.integers(150, 256, (16, filled, 3))
             line[4:12, rng.random(filled) < 0.4] -= 140
             canvas = np.full(self.shape, padding, np.uint8)
             canvas[:, :filled] = line
             self.append({"image": canvas, "index": np.int32(i), "width": np.int32(filled)})
-            self.entries.append(Entry("bars", f"{folder}/{i}.png", str(i % 2)))
+            self.samples.append(Sample("bars", f"{folder}/{i}.png", str(i % 2)))
             Image.fromarray(canvas[:, :filled]).save(f"{folder}/{i}.png")
 
     def filled(self):
@@ -75,12 +75,12 @@ def made(name, lines, views="article", **keys):
     """The method, built, with what makes its batches and that of all lines."""
     keras.utils.set_random_seed(0)
     method = METHODS[name](**{**tiny.SMALL.get(name, {}), **KEYS.get(name, {}), **keys})
-    recipe = method.make_recipe(METHODS[name].defaults.get("views", views))
+    transform = method.make_transform(METHODS[name].defaults.get("views", views))
     assert method.records(lines) is lines
-    method.prepare(lines.entries)
+    method.prepare(lines.samples)
     method.batch_size, method.total_steps, method.dropout = len(lines), 100, 0.0
     method.build(encoder(tiny.lines(name)["encoder"], lines.shape[1]))
-    return method, as_batch([recipe(line, np.random.default_rng(i)) for i, line in enumerate(lines)])
+    return method, as_batch([transform(line, np.random.default_rng(i)) for i, line in enumerate(lines)])
 
 
 def seen(method, batch):
@@ -88,12 +88,12 @@ def seen(method, batch):
     with tf.GradientTape(persistent=True) as tape:
         logs = method.loss({key: tf.constant(value) for key, value in batch.items()}, training=True)
     found = {f"log {key}": value for key, value in logs.items()}
-    learning = {"loss": {}, "opponent_loss": {}}
+    learning = {"loss": {}, "adversary_loss": {}}
     for name, part in method.parts().items():
         for i, variable in enumerate(getattr(part, "variables", [part])):
             if variable.trainable:
                 assert keras.backend.is_float_dtype(variable.dtype)
-                side = "opponent_loss" if name in method.opponents else "loss"
+                side = "adversary_loss" if name in method.adversaries else "loss"
                 learning[side][f"gradient {name} {i} {variable.path}"] = variable.value
             elif name != "labels":
                 found[f"state {name} {i} {variable.path}"] = variable.value
@@ -176,9 +176,9 @@ def test_the_teacher_has_no_dropout(tmp_path, eagerly, name):
     """Two draws of one batch give the same targets."""
     keras.utils.set_random_seed(0)
     method = METHODS[name](**tiny.SMALL.get(name, {}))
-    recipe = method.make_recipe("article")
+    transform = method.make_transform("article")
     method.build(build_encoder("least", 16, 96, "none", dropout=0.5))
-    batch = as_batch([recipe(line, np.random.default_rng(i)) for i, line in enumerate(Lines(96, tmp_path))])
+    batch = as_batch([transform(line, np.random.default_rng(i)) for i, line in enumerate(Lines(96, tmp_path))])
     batch = {key: tf.constant(value) for key, value in batch.items()}
     one, two = (method.embed_target(batch, training=True)[2] for _ in range(2))
     np.testing.assert_array_equal(one, two)

@@ -6,10 +6,10 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from seqclr.data.records import Entry
+from seqclr.data.records import Sample
 from seqclr.errors import UserError
 from seqclr.methods import METHODS
-from seqclr.methods.pair_losses import PAIR_LOSSES
+from seqclr.methods.contrastive.pair_losses import PAIR_LOSSES
 from seqclr.nn.encoders import build_encoder
 from tests.engine import tiny
 from tests.losses.reference import diagonal, unit
@@ -106,7 +106,7 @@ def test_simclr_takes_the_loss_that_is_named(name):
 
 
 def test_far_rows_are_of_another_image():
-    from seqclr.methods.pair_losses import far
+    from seqclr.methods.contrastive.pair_losses import far
 
     for images in (2, 3, 8):
         rows = tf.repeat(tf.range(images), 4)
@@ -115,8 +115,8 @@ def test_far_rows_are_of_another_image():
 
 @pytest.mark.parametrize("name", VALUES)
 def test_a_loss_that_takes_all_negatives_says_so(name):
-    with pytest.raises(UserError, match=f"negatives 'place': {name} takes all, info_nce and nt_xent can choose"):
-        METHODS["simclr"](loss_name=name, negatives="place")
+    with pytest.raises(UserError, match=f"negatives 'position': {name} takes all, info_nce and nt_xent can choose"):
+        METHODS["simclr"](loss_name=name, negatives="position")
 
 
 @pytest.mark.parametrize(("name", "temperature"), [("nt_xent", 0.1), ("info_nce", 0.1), ("hard_negative", 0.5)])
@@ -212,11 +212,11 @@ def test_pix_pro_compares_smoothed_frames_with_those_of_the_same_place(padded):
 def test_pixel_methods_pair_frames_of_the_same_place():
     """What monitors look at."""
     method, data = made("pix_pro"), batch()
-    first, second, image, place = method.instances(method.embed(data, training=True)[2], data, None)
+    first, second, image, position = method.instances(method.embed(data, training=True)[2], data, None)
     z1, z2 = frames(method, data)
     for which in (0, 1, 9):
         pairs = matched_frames(method, data)[image[which]]
-        i, j = pairs[pairs[:, 0] == int(place[which])][0]
+        i, j = pairs[pairs[:, 0] == int(position[which])][0]
         np.testing.assert_allclose(first[which], z1[image[which], i], rtol=1e-4, atol=1e-5)
         assert np.abs(second[which] - z2[image[which], pairs[pairs[:, 0] == i, 1]]).max(1).min() < 1e-4
     assert len(image) == sum(map(len, matched_frames(method, data)))
@@ -259,7 +259,7 @@ def test_cmc_matches_lightness_with_the_colour_beside_it():
 
 
 def test_cmc_takes_the_windows_of_the_page_of_its_one_view():
-    whole, data = made("cmc", frames="windows:4", match="geometry"), batch()
+    whole, data = made("cmc", frames="windows:4", correspondence="geometry"), batch()
     assert value(whole, data) == pytest.approx(
         value(whole, {**data, "views": data["views"][:, :1], "geometry": data["geometry"][:, :1]}), rel=1e-6
     )
@@ -268,14 +268,14 @@ def test_cmc_takes_the_windows_of_the_page_of_its_one_view():
 
 @pytest.mark.parametrize("name", ["cmc", "colorization", "split_brain"])
 def test_gray_images_are_refused_where_colour_is_needed(tmp_path, name):
-    entries = []
+    samples = []
     for i in range(3):
         Image.new("L", (32, 16), 60 * i).save(tmp_path / f"{i}.png")
-        entries.append(Entry("a", str(tmp_path / f"{i}.png")))
+        samples.append(Sample("a", str(tmp_path / f"{i}.png")))
     with pytest.raises(UserError, match=f"0.png is gray, as all that were looked at, and {name} needs"):
-        METHODS[name]().prepare(entries)
+        METHODS[name]().prepare(samples)
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (16, 32, 3), np.uint8)).save(tmp_path / "2.png")
-    METHODS[name]().prepare(entries)
+    METHODS[name]().prepare(samples)
 
 
 @pytest.mark.parametrize("name", ["inva_spread", "curl", "pix_contrast", "pix_pro", "cmc"])

@@ -34,9 +34,9 @@ def made(name, encoder, **keys):
 
 def batch(method, height, width, rows=6, **rest):
     rng = np.random.default_rng(0)
-    recipe = method.make_recipe("none")
+    transform = method.make_transform("none")
     images = rng.integers(0, 256, (rows, height, width, 3)).astype(np.uint8)
-    made = [recipe({"image": image, "index": np.int32(i), **rest}, rng) for i, image in enumerate(images)]
+    made = [transform({"image": image, "index": np.int32(i), **rest}, rng) for i, image in enumerate(images)]
     return {name: np.stack([row[name] for row in made]) for name in made[0]}
 
 
@@ -101,17 +101,17 @@ def test_it_learns_how_parts_lie(tmp_path, name):
 def test_what_is_shown_says_what_is_asked(encoders):
     method = made("jigsaw", encoders["line"])
     example = batch(method, 16, 64, rows=2)
-    shown = method.shows(example)
+    shown = method.preview_inputs(example)
     assert [*shown] == ["tile 1", "tile 2", "tile 3", "tile 4", "answer"]
     np.testing.assert_array_equal(shown["tile 3"], example["tiles"][:, 2])
     label, words = example["label"][1], shown["answer"][1].split(": ")
     assert words[0] == f"permutation {label}"
     assert [int(word) - 1 for word in words[1].split()] == method.orders[label].tolist()
     method = made("context_prediction", encoders["picture"])
-    shown = method.shows({**batch(method, 28, 28, rows=2), "label": np.array([0, 4])})
+    shown = method.preview_inputs({**batch(method, 28, 28, rows=2), "label": np.array([0, 4])})
     assert shown["answer"] == ["above left", "right"] and shown["first"].shape == (2, 8, 8, 3)
     method = made("counting", encoders["picture"])
-    shown = method.shows(batch(method, 28, 28, rows=2))
+    shown = method.preview_inputs(batch(method, 28, 28, rows=2))
     assert [*shown] == ["at half its size", "part 1", "part 2", "part 3", "part 4"]
 
 

@@ -39,13 +39,13 @@ def drawing(method):
 
 
 def batch_of(method, encoder, width=None, count=3):
-    recipe, size = method.make_recipe("none"), (encoder.height, encoder.width)
+    transform, size = method.make_transform("none"), (encoder.height, encoder.width)
     records = [
         {"image": rng.integers(0, 256, (*size, 3)).astype(np.uint8), "index": np.int32(i)}
         | ({"width": np.int32(width)} if width else {})
         for i in range(count)
     ]
-    rows = [recipe(record, np.random.default_rng(i)) for i, record in enumerate(records)]
+    rows = [transform(record, np.random.default_rng(i)) for i, record in enumerate(records)]
     return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
 
 
@@ -83,7 +83,7 @@ def test_padding_is_not_scored_and_not_seen(name):
     for array in (batch["image"], batch.get("shown", batch["image"])):
         array[:, :, 40:] = rng.integers(0, 256, array[:, :, 40:].shape)
     assert logs(method, batch) == pytest.approx(found, rel=1e-4)
-    drawn = method.answers(batch)["drawn"]
+    drawn = method.preview_outputs(batch)["drawn"]
     np.testing.assert_array_equal(drawn[:, :, 40:], batch["image"][:, :, 40:])
     batch["image"][:, :, 20] = 255 - batch["image"][:, :, 20]  # in the hole too
     assert logs(method, batch)["error"] != pytest.approx(found["error"], rel=1e-4)
@@ -102,7 +102,9 @@ def test_the_hole_counts_once_its_rim_ten_times_and_the_rest_not():
     assert found["error"] == pytest.approx(squares[:, 5:11, 5:11].mean(), rel=1e-4)
     outside = {**batch, "image": np.where(batch["block"][..., None], batch["image"], 7)}
     assert logs(method, outside) == pytest.approx(found, rel=1e-5)
-    np.testing.assert_array_equal(method.answers(batch)["drawn"][~batch["hidden"]], batch["image"][~batch["hidden"]])
+    np.testing.assert_array_equal(
+        method.preview_outputs(batch)["drawn"][~batch["hidden"]], batch["image"][~batch["hidden"]]
+    )
 
 
 def test_the_discriminator_wants_to_tell_and_the_drawing_to_pass():
@@ -113,7 +115,7 @@ def test_the_discriminator_wants_to_tell_and_the_drawing_to_pass():
     judge, method.discriminator = method.discriminator, lambda x, widths: tf.fill([3, 1], next(said))
     found = method.loss(batch, training=False)
     sigmoid = 1 / (1 + np.exp(-np.array([2.0, 1.0])))
-    assert float(found["opponent_loss"]) == pytest.approx(-np.log(sigmoid[0]) - np.log(1 - sigmoid[1]), rel=1e-5)
+    assert float(found["adversary_loss"]) == pytest.approx(-np.log(sigmoid[0]) - np.log(1 - sigmoid[1]), rel=1e-5)
     assert float(found["passing"]) == pytest.approx(-np.log(sigmoid[1]), rel=1e-5)
     method.discriminator = judge
     with tf.GradientTape() as tape:
@@ -129,7 +131,7 @@ def test_the_coarse_image_is_what_detail_is_added_to():
     errors = ((batch["image"] / 255 - batch["shown"] / 255) ** 2).mean()
     found = logs(method, batch)
     assert found["trivial_error"] == found["error"] == pytest.approx(errors, rel=1e-5)
-    np.testing.assert_array_equal(method.answers(batch)["drawn"], batch["shown"])
+    np.testing.assert_array_equal(method.preview_outputs(batch)["drawn"], batch["shown"])
 
 
 def test_detail_first_has_to_be_right_and_then_to_pass():
@@ -140,32 +142,32 @@ def test_detail_first_has_to_be_right_and_then_to_pass():
     batch = batch_of(method, encoder)
     late = logs(method, batch)
     assert late["loss"] == pytest.approx(late["error"] + 0.5 * late["passing"], rel=1e-5)
-    method.critic = lambda images, widths: (images[:, :, ::2] / 51, None)
+    method.perceptual_encoder = lambda images, widths: (images[:, :, ::2] / 51, None)
     by_features = logs(method, batch)
     drawn = method.draw({name: tf.constant(array) for name, array in batch.items()}, training=False).numpy()
     squares = 25 * (drawn - batch["image"] / 255)[:, :, ::2] ** 2
     assert by_features["loss"] == pytest.approx(squares.mean() + 0.5 * late["passing"], rel=1e-4)
     method.discriminator.trainable = False
     early = logs(method, batch)
-    assert early["loss"] == early["error"] == pytest.approx(late["error"]) and early["opponent_loss"] == 0
+    assert early["loss"] == early["error"] == pytest.approx(late["error"]) and early["adversary_loss"] == 0
 
 
 @pytest.mark.slow
 def test_super_resolution_trains_through_its_two_parts(tmp_path, eagerly):
-    critic = tiny.trainer(tmp_path / "critic", "autoencoder", steps=1, views="none")
-    critic.save()
+    perceptual_encoder = tiny.trainer(tmp_path / "critic", "autoencoder", steps=1, views="none")
+    perceptual_encoder.save()
     keys = {"steps": 6, "views": "none", "warmup": 0.0, "perceptual": str(tmp_path / "critic")}
     job = tiny.trainer(tmp_path / "run", "super_resolution", **keys)
-    job.method.critic = setup.make_critic(job.method.perceptual, job.config)
+    job.method.perceptual_encoder = setup.make_perceptual_encoder(job.method.perceptual, job.config)
     rows, before = [], [v.numpy() for v in job.method.discriminator.variables]
     job.callbacks.append(
-        keras.callbacks.LambdaCallback(on_train_batch_end=lambda step, logs: rows.append(float(logs["opponent_loss"])))
+        keras.callbacks.LambdaCallback(on_train_batch_end=lambda step, logs: rows.append(float(logs["adversary_loss"])))
     )
     job.fit()
     assert [row > 0 for row in rows] == [False] * 3 + [True] * 3
     assert any((a != v.numpy()).any() for a, v in zip(before, job.method.discriminator.variables))
     with pytest.raises(UserError, match="critic has width 64: set it here too, or take another run"):
-        setup.make_critic(job.method.perceptual, tiny.config("super_resolution", width=80))
+        setup.make_perceptual_encoder(job.method.perceptual, tiny.config("super_resolution", width=80))
 
 
 def test_a_transformer_sees_none_of_the_patches_that_are_taken_out_and_all_of_the_others():
@@ -204,7 +206,7 @@ def test_the_patches_that_are_taken_out_are_scored_and_no_others(normalize):
     assert found["loss"] == found["error"] == pytest.approx(np.mean(errors), rel=1e-4)
     assert found["trivial_error"] == pytest.approx(np.mean(trivial), rel=1e-4)
     mask = batch["hidden"].reshape(-1, 4, 4).repeat(4, axis=1).repeat(4, axis=2)
-    answer, shown = method.answers(batch)["drawn"], method.shows(batch)["shown"]
+    answer, shown = method.preview_outputs(batch)["drawn"], method.preview_inputs(batch)["shown"]
     np.testing.assert_array_equal(answer[~mask], batch["image"][~mask])
     np.testing.assert_array_equal(shown[~mask], batch["image"][~mask])
     assert (shown[mask] == 128).all() and (answer[mask] != batch["image"][mask]).any()

@@ -43,7 +43,7 @@ def test_the_label_undoes_the_turn_of_a_picture(square):
     assert labels.numpy().tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3]
     for row, (image, turns) in enumerate(zip(turned.numpy(), labels.numpy())):
         np.testing.assert_array_equal(np.rot90(image, -turns), pictures["views"][row % 3, 0])
-    shown = method.shows({name: value.numpy() for name, value in pictures.items()})
+    shown = method.preview_inputs({name: value.numpy() for name, value in pictures.items()})
     assert [*shown] == [f"turned by {angle} degrees" for angle in (0, 90, 180, 270)]
     np.testing.assert_array_equal(np.concatenate([*shown.values()]), turned)
 

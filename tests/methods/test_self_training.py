@@ -17,10 +17,10 @@ from seqclr.data.loader import Joined, Loader
 from seqclr.engine import callbacks, setup
 from seqclr.engine.run import Run
 from seqclr.engine.trainer import Interrupted, Trainer
-from seqclr.methods.ctc import CTC, ctc_loss
-from seqclr.methods.self_training import SelfTraining
+from seqclr.methods.text.ctc import CTC, ctc_loss
+from seqclr.methods.text.self_training import SelfTraining
 from seqclr.nn import decode
-from seqclr.recipes.text import Unlabelled
+from seqclr.transforms.labelled import Unlabelled
 from tests.engine import tiny
 
 
@@ -34,7 +34,7 @@ def trainer(folder, listeners=(), **keys) -> Trainer:
         method.build(setup.make_encoder(config, None))
     run, pages = Run(folder), tiny.pages(99, padded=config.resize == "pad")
     run.create(config)
-    first = Loader(pages[::3], SelfTraining.recipe(config.views, tiny.LABELS), 8, seed=0)
+    first = Loader(pages[::3], SelfTraining.transform(config.views, tiny.LABELS), 8, seed=0)
     second = Loader(pages[1::3] + pages[2::3], Unlabelled("none", config.views), 8, seed=1)
     return Trainer(method, Joined(first, second, method.start), config, run, strategy, listeners)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from seqclr.methods.split_brain import LEVELS
+from seqclr.methods.pretext.split_brain import LEVELS
 from seqclr.nn import colours
 from tests.methods.pictures import SIDE, batch, made, train
 
@@ -47,7 +47,7 @@ def test_each_half_learns_what_the_other_sees():
 
 def test_what_is_drawn_is_what_is_asked():
     method, data = made("split_brain", "least_picture_lab"), {"views": batch()["views"].numpy()}
-    drawn = {**method.shows(data), **method.answers(data)}
+    drawn = {**method.preview_inputs(data), **method.preview_outputs(data)}
     assert np.ptp(drawn["one half"], axis=-1).max() == 0 == np.ptp(drawn["lightness"], axis=-1).max()
     assert np.ptp(colours.lab(drawn["the other half"])[..., 0]) < 12  # some colours are of no such lightness
     assert drawn["colour"].shape == data["views"][:, 0].shape

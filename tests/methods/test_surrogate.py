@@ -6,8 +6,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from seqclr.data.loader import Fitted
-from seqclr.data.records import Entry, find_unlabelled
+from seqclr.data.loader import ImageDataset
+from seqclr.data.records import Sample, find_unlabelled
 from seqclr.errors import UserError
 from seqclr.methods import METHODS
 from seqclr.nn import clusters
@@ -27,7 +27,7 @@ SMALL = {
 def made(name, records=16, **keys):
     keras.utils.set_random_seed(0)
     method = METHODS[name](**{**SMALL[name], **keys})
-    method.prepare([Entry("bars", f"{i}.png", f"class {i % 2}") for i in range(records)])
+    method.prepare([Sample("bars", f"{i}.png", f"class {i % 2}") for i in range(records)])
     method.build(build_encoder("least", 16, 64, "none", dropout=0.0))
     method.total_steps = 20
     return method
@@ -135,14 +135,14 @@ def test_classes_are_learned(tmp_path, name, chance, keys):
 def test_some_images_are_exemplars_and_counted_anew(tmp_path):
     for i, page in enumerate(tiny.pages(12)):
         Image.fromarray(page["image"]).save(tmp_path / f"{i}.png")
-    fitted = Fitted(find_unlabelled([str(tmp_path)]), 16, 64, "stretch")
-    drawn = METHODS["exemplar"](exemplars=5).records(fitted)
-    assert len(drawn) == len(drawn.entries) == 5 and METHODS["exemplar"]().records(fitted) is fitted
+    dataset = ImageDataset(find_unlabelled([str(tmp_path)]), 16, 64, "stretch")
+    drawn = METHODS["exemplar"](exemplars=5).records(dataset)
+    assert len(drawn) == len(drawn.samples) == 5 and METHODS["exemplar"]().records(dataset) is dataset
     assert [int(record["index"]) for record in drawn] == [0, 1, 2, 3, 4]
-    assert all(np.array_equal(record["image"], fitted[place]["image"]) for record, place in zip(drawn, drawn.places))
+    assert all(np.array_equal(record["image"], dataset[place]["image"]) for record, place in zip(drawn, drawn.places))
     assert len(set(drawn.places)) == 5 and drawn.places.max() > 4
     with pytest.raises(UserError, match="exemplars 13: 2 to 12"):
-        METHODS["exemplar"](exemplars=13).records(fitted)
+        METHODS["exemplar"](exemplars=13).records(dataset)
 
 
 def test_what_cannot_be_is_refused():
@@ -153,14 +153,14 @@ def test_what_cannot_be_is_refused():
     with pytest.raises(UserError, match="clique_size 1: at least 2"):
         METHODS["clique_cnn"](clique_size=1)
     with pytest.raises(UserError, match="7.png has no label"):
-        METHODS["classifier"]().prepare([Entry("a", "1.png", "x"), Entry("a", "7.png")])
+        METHODS["classifier"]().prepare([Sample("a", "1.png", "x"), Sample("a", "7.png")])
     with pytest.raises(UserError, match="all labels are 'x'"):
-        METHODS["classifier"]().prepare([Entry("a", "1.png", "x")])
+        METHODS["classifier"]().prepare([Sample("a", "1.png", "x")])
     with pytest.raises(UserError, match="frames 'none' is not known: all"):
         METHODS["exemplar"](frames="none")
     with pytest.raises(UserError, match="32001 images are as many classes"):
-        METHODS["exemplar"]().prepare([Entry("a", "1.png")] * 32001)
+        METHODS["exemplar"]().prepare([Sample("a", "1.png")] * 32001)
     method = METHODS["exemplar"](patch=8)
-    method.prepare([Entry("a", "1.png")] * 4)
+    method.prepare([Sample("a", "1.png")] * 4)
     with pytest.raises(UserError, match="no patches of 8x8: use positions=none"):
         method.build(build_encoder("least", 16, 64, "learned"))

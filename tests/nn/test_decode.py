@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from seqclr.methods.ctc import ctc_loss
+from seqclr.methods.text.ctc import ctc_loss
 from seqclr.nn import decode
 
 CHARACTERS = "ab"

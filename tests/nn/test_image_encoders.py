@@ -8,10 +8,10 @@ import tensorflow as tf
 from seqclr.engine import setup
 from seqclr.errors import UserError
 from seqclr.methods import METHODS
-from seqclr.methods.ctc import CTC
+from seqclr.methods.text.ctc import CTC
 from seqclr.nn.encoders import SIZES, build_encoder
 from seqclr.nn.image_encoders import IMAGE_ENCODERS, SMALL
-from seqclr.recipes.corrupted import patch_side
+from seqclr.transforms.corrupted import patch_side
 from tests.engine import tiny
 
 rng = np.random.default_rng(0)

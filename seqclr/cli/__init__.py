@@ -1,0 +1,85 @@
+"""The verbs: `seqclr VERB` and `tools/VERB.py` are the same functions. A verb imports what is heavy itself."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from seqclr import __version__, messages
+from seqclr.cli.arguments import Parser
+from seqclr.cli.datasets import check, pack, synth
+from seqclr.cli.inspection import configs, embed, methods, probe, pseudo_labels, show_task, show_views
+from seqclr.cli.process import set_up
+from seqclr.cli.reading import evaluate, export, predict
+from seqclr.cli.training import finetune, launch, pretrain
+from seqclr.engine import signals
+from seqclr.errors import UserError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs a verb; returns 0: done, 1: the work failed, 2: arguments or data wrong, 130 or 143: stopped by a signal."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # names and texts that a terminal cannot show are escaped
+            stream.reconfigure(errors="backslashreplace")
+    if not argv or argv[0] in ("-h", "--help"):
+        print("usage: seqclr VERB ...\n\n" + "\n".join(f"  {verb:13} {run.__doc__}" for verb, run in VERBS.items()))
+        return 0
+    if argv[0] == "--version":
+        print(__version__)
+        return 0
+    verb = argv[0]
+    if verb not in VERBS:
+        print(f"seqclr: there is no verb '{verb}': {', '.join(VERBS)}", file=sys.stderr)
+        return 2
+    set_up()
+    try:
+        with signals.raising(), messages.on_console():
+            return VERBS[verb](Parser(prog=f"seqclr {verb}", description=VERBS[verb].__doc__), argv[1:]) or 0
+    except UserError as error:
+        print(f"seqclr {verb}: {error}", file=sys.stderr)
+        return 2
+    except signals.Stopped as stopped:
+        print(f"seqclr {verb}: {stopped}", file=sys.stderr)
+        return 128 + stopped.number
+    except BrokenPipeError:  # the reader of a pipe, such as `head`, has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except MemoryError:
+        print(f"seqclr {verb}: there is not enough memory: take smaller images or fewer at a time", file=sys.stderr)
+        return 1
+    except OSError as error:  # a full disk
+        print(f"seqclr {verb}: {error}", file=sys.stderr)
+        return 1
+
+
+def program(*argv: str) -> NoReturn:
+    """`main` as a process of its own: a signal that comes when all is done is late."""
+    status = main([*argv, *sys.argv[1:]])
+    signals.ignore()
+    sys.exit(status)
+
+
+VERBS = {
+    verb.__name__.replace("_", "-"): verb
+    for verb in (
+        pretrain,
+        finetune,
+        launch,
+        methods,
+        configs,
+        show_task,
+        probe,
+        embed,
+        pseudo_labels,
+        evaluate,
+        predict,
+        export,
+        check,
+        pack,
+        synth,
+        show_views,
+    )
+}

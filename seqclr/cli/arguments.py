@@ -1,0 +1,136 @@
+"""The parser of the command line: options that are made from configuration keys, and checks of paths."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+from seqclr.cli.output import figures_file
+from seqclr.errors import UserError
+
+LISTS = {"data", "unlabelled"}  # keys of many paths
+CONFIG = "a configuration of `seqclr configs`, or a YAML file of keys"
+MEASURED = "of every source the test rows, or else the validation rows"
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse whose errors are one line."""
+
+    def error(self, message):
+        raise UserError(f"{message}; --help lists what there is")
+
+
+def training_arguments(parser: Parser, argv: list[str], base: type, method_of: Callable) -> tuple:
+    """Parsed arguments, and the keys of the configuration: of flags, then of `key=value` words."""
+    from seqclr.config import RENAMED_KEYS, defaults_of, hint, kind, merged, renamed, settings, typed
+
+    parser.add_argument("--output", required=True, help="the run's folder; it must not exist, but for --resume")
+    parser.add_argument("--resume", action="store_true", help="go on from the run's last checkpoint")
+    parser.add_argument("--config", help=CONFIG)
+    parser.add_argument("--json", type=figures_file, help="write the last figures to this file")
+    parser.usage = f"{parser.prog} --data PATH... --output RUN [options] [key=value ...]"
+    for field in dataclasses.fields(base):
+        _add_key(parser, field)
+    # the method's own keys are options too, so the method must be known before all options are
+    plain = [word for word in argv if word not in ("-h", "--help")]
+    early, rest = parser.parse_known_args(["--output", "", *plain])  # required, but not for --help
+    words = [word for word in split_words(early, rest) if "=" in word and not word.startswith("-")]
+    keys = {**given_keys(early), **key_values(words)}
+    values = settings(early.output if early.resume else None, early.config, keys)
+    method = method_of(merged(values))
+    own = dataclasses.fields(method)
+    for field in own:
+        _add_key(parser, field)
+    for old, new in RENAMED_KEYS.items():
+        if new in {field.name for field in own}:
+            parser.add_argument(f"--{old}", help=argparse.SUPPRESS)
+    defaults = {field.name: field.default for field in (*dataclasses.fields(base), *own)}
+    _add_defaults(parser, defaults | defaults_of(base, method, values))
+    args, rest = parser.parse_known_args(argv)
+    words = split_words(args, rest)
+    for word in words:
+        if word.startswith("-"):
+            option = word.split("=")[0]
+            raise UserError(f"the option '{option}' does not exist: {hint(option, parser._option_string_actions)}")
+        if "=" not in word:
+            parser.error(f"'{word}' is neither an option nor key=value")
+    flags = renamed(given_keys(args), "the options")
+    for name in LISTS & flags.keys():
+        flags[name] = [word for word in flags[name] if word not in words]
+    pairs = renamed(key_values(words), "the given keys")
+    kinds = {field.name: kind(field) for field in (*dataclasses.fields(base), *own)}
+    for name in {"output", "resume", "config", "callbacks"} & pairs.keys():
+        raise UserError(f"the key '{name}' does not exist: {hint(name, kinds)}")
+    keys = {name: value for name, value in flags.items() if name in kinds}
+    for name, value in keys.items():  # also where a word comes after it
+        typed(name, kinds[name], value)
+    return args, {**keys, **pairs}
+
+
+def split_words(args, rest: list[str]) -> list[str]:
+    """The words that belong to no option, those too that an option of many paths before them has swallowed."""
+    swallowed = [word for name in LISTS for word in getattr(args, name, None) or []]
+    return [*rest, *(word for word in swallowed if "=" in word and not Path(word).exists())]
+
+
+def given_keys(args) -> dict:
+    return {key: _value(value) for key, value in vars(args).items() if value is not None}
+
+
+def key_values(words: list[str]) -> dict[str, str | None]:
+    return {key: _value(value) for key, value in (word.split("=", 1) for word in words)}
+
+
+def _value(word):
+    """What is given for a key: `null` takes away what a file or a default says."""
+    return None if word == "null" else word
+
+
+def _add_key(parser: Parser, field: dataclasses.Field) -> None:
+    from seqclr.config import kind
+
+    if kind(field) == "bool":
+        form = {"action": argparse.BooleanOptionalAction}
+    elif field.name in LISTS:
+        form = {"nargs": "+", "metavar": "PATH"}
+    else:
+        form = {"metavar": field.name.rsplit("_")[-1].upper()}
+    help = field.metadata.get("help", f"of {field.name}").replace("%", "%%")
+    parser.add_argument(f"--{field.name.replace('_', '-')}", dest=field.name, help=help, **form)
+
+
+def _add_defaults(parser: Parser, defaults: dict) -> None:
+    """Adds to the help of every key what it is by default, which depends on the method and the encoder."""
+    for action in parser._actions:
+        default = defaults.get(action.dest)
+        if default not in (None, dataclasses.MISSING):
+            action.help += f" (default: {default})".replace("%", "%%")
+
+
+def add_number(parser: Parser, flag: str, help: str, kind: str = "int", least=0, most=None, **form) -> None:
+    """An option that is a number of a kind within a range."""
+    from seqclr.config import LARGEST, check_range, typed
+
+    name = flag.removeprefix("--").replace("-", "_")
+
+    def read(word: str):
+        check_range(name, value := typed(name, kind, word), least, LARGEST if most is None else most)
+        return value
+
+    default = "" if form.get("default") is None else f" (default: {form['default']})"
+    parser.add_argument(flag, type=read, help=help + default, **form)
+
+
+def parse_with_limits(parser: Parser, argv: list[str]):
+    """The arguments of a verb that reads images, and what their files may hold, which counts from now on."""
+    from seqclr.data.images import Limits, set_limits
+
+    limits = dataclasses.fields(Limits)
+    for field in limits:
+        name = field.name.replace("_", "-")
+        add_number(parser, f"--{name}", "limit of a file", least=1, most=2**40, default=field.default, metavar="N")
+    args = parser.parse_args(argv)
+    set_limits(Limits(**{field.name: getattr(args, field.name) for field in limits}))
+    return args

@@ -1,0 +1,73 @@
+"""The verbs that train: pretrain, finetune, launch."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from collections.abc import Callable
+
+from seqclr.cli.arguments import Parser, add_number, training_arguments
+from seqclr.cli.output import check_apart, write_figures
+from seqclr.cli.process import import_tensorflow
+from seqclr.engine import signals
+
+
+def pretrain(parser: Parser, argv: list[str]) -> int:
+    """self-supervised pretraining on images without labels"""
+    import_tensorflow()
+    from seqclr.config import PretrainConfig
+
+    with signals.leaving():
+        from seqclr import api
+        from seqclr.pretraining.pretrain import method_of
+
+    return _train(api.pretrain, *training_arguments(parser, argv, PretrainConfig, method_of))
+
+
+def finetune(parser: Parser, argv: list[str]) -> int:
+    """training on labelled images, of a pretrained encoder or from scratch"""
+    import_tensorflow()
+    from seqclr.config import FinetuneConfig
+
+    with signals.leaving():
+        from seqclr import api
+        from seqclr.recognition.finetune import method_of
+
+    return _train(api.finetune, *training_arguments(parser, argv, FinetuneConfig, method_of))
+
+
+def _train(train: Callable, args, keys: dict) -> int:
+    from seqclr.engine.distribution import leave
+
+    check_apart(args.json, "output", args.output)
+    status = _trained(lambda: train(output=args.output, resume=args.resume, config=args.config, **keys), args)
+    leave(status)
+    return status
+
+
+def _trained(train: Callable, args) -> int:
+    from seqclr.engine.trainer import Interrupted, TrainingFailed
+
+    try:
+        run = train()
+    except Interrupted as stopped:
+        print(f"{stopped}; the same command with --resume goes on", file=sys.stderr)
+        return 0 if stopped.number == signal.SIGTERM else 130
+    except TrainingFailed as error:
+        print(f"seqclr: {error}", file=sys.stderr)
+        return 1
+    write_figures(run.figures, args.json)
+    print(args.output)
+    return 0
+
+
+def launch(parser: Parser, argv: list[str]) -> int:
+    """several workers of one training, all on this machine"""
+    parser.usage = f"{parser.prog} --local N -- VERB ..."
+    add_number(parser, "--local", "how many workers", least=1, most=64, required=True, metavar="N")
+    parser.add_argument("words", nargs=argparse.REMAINDER, help="pretrain or finetune, with what belongs to it")
+    args = parser.parse_args(argv)
+    from seqclr.engine.launch import launch
+
+    return launch(args.local, [word for word in args.words if word != "--"])

@@ -1,0 +1,323 @@
+"""What is wrong with this data, told before a run pays for it. Host side.
+
+Every image is decoded once. What is found has a kind (`KINDS`), names its files, and hurts a run or does not.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+import warnings
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from seqclr.data import images, labels, lists, shards
+from seqclr.data.charset import FRAME_STRIDE, Charset, frames_needed, normalize
+from seqclr.data.records import HELD_OUT, Sample, survey
+from seqclr.errors import UserError, printable
+from seqclr.messages import bar
+
+# kind of finding -> (what a report calls it, whether it hurts)
+KINDS = {
+    "missing": ("named in a table, but not there", True),
+    "unusable": ("rows or labels that cannot be used", True),
+    "changed": ("shards that are not as they were packed", True),
+    "unreadable": ("images that cannot be read", True),
+    "empty": ("empty labels", True),
+    "unknown": ("labels with characters outside the charset", True),
+    "too_long": ("labels too long for the frames of their image", True),
+    "conflicts": ("equal pictures with different labels", True),
+    "leaks": ("equal pictures in two splits or two sources", True),
+    "duplicates": ("equal pictures with nothing else against them", False),
+}
+NAMED = 10  # findings of a kind that a text report names
+SHOWN = 200  # characters of a charset that it shows
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    kind: str
+    files: tuple[str, ...]
+    message: str
+    drop: tuple[Sample, ...] = ()  # what a clean list leaves out
+
+
+@dataclasses.dataclass(frozen=True)
+class Look:
+    """What one image showed."""
+
+    sample: Sample
+    error: str | None = None
+    digest: bytes = b""  # of the pixels, the same whatever the format of the file
+    size: tuple[int, int] = (0, 0)  # width, height
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    summary: dict
+    findings: list[Finding]
+
+    @property
+    def hurts(self) -> bool:
+        return any(KINDS[finding.kind][1] for finding in self.findings)
+
+    def figures(self) -> dict:
+        """The summary and, for each kind, the count, the files and a sentence for each finding; fit for JSON."""
+        kinds = {}
+        for kind, (_, hurts) in KINDS.items():
+            found = [finding for finding in self.findings if finding.kind == kind]
+            files = dict.fromkeys(file for finding in found for file in finding.files)
+            kinds[kind] = {
+                "count": len(found),
+                "hurts": hurts,
+                "files": list(files),
+                "messages": [finding.message for finding in found],
+            }
+        return {**self.summary, "hurts": self.hurts, "findings": kinds}
+
+    def text(self) -> str:
+        lines = list(_summary_lines(self.summary))
+        for kind, (title, hurts) in KINDS.items():
+            messages = [finding.message for finding in self.findings if finding.kind == kind]
+            if messages:
+                lines.append(f"{'WRONG' if hurts else 'note'}: {len(messages)} {title}")
+                lines += [f"  {printable(message)}" for message in messages[:NAMED]]
+            if len(messages) > NAMED:
+                lines.append(f"  and {len(messages) - NAMED} more")
+        if not self.hurts:
+            lines.append("nothing wrong")
+        return "\n".join(lines)
+
+
+def check(
+    paths: Sequence[str | Path],
+    charset: str | None = None,
+    case: str = "keep",
+    height: int = 32,
+    width: int = 128,
+    resize: str = "stretch",
+    label_pattern: str | None = None,
+    fix: str | Path | None = None,
+) -> Report:
+    """Looks at every image and label of some paths, labelled or not.
+
+    charset: the characters that are allowed; by default those of the labels. `height`, `width`, `resize`: as a run
+    would have them, for the frames that a label gets. fix: a CSV file to write, with the rows that do not hurt.
+    Raises UserError for a path that holds nothing, and for a `fix` that exists already.
+    """
+    allowed = None if charset is None else Charset(charset, case)
+    samples, faults = survey(paths, label_pattern)
+    if fix is not None:
+        lists.check_free(Path(fix), samples)
+    looks = _look_at_all(samples)
+    findings = [
+        Finding("missing" if fault.missing else "unusable", (_printable(fault.file),), _printable(fault.reason))
+        for fault in faults
+    ]
+    findings += _changed(paths)
+    findings += _unreadable(looks)
+    looks = [look for look in looks if look.error is None]
+    findings += _labels(looks, allowed, case, (height, width, resize))
+    findings += _alike([look.sample for look in looks if look.sample.text is not None])
+    findings += _twins(looks, case)
+    if fix is not None:
+        lists.write(Path(fix), _clean([look.sample for look in looks], findings, Path(fix)))
+    return Report(_summary(samples, looks, case), findings)
+
+
+def _printable(text: str) -> str:
+    """File names that are no UTF-8 cannot be printed as they are."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _changed(paths: Sequence[str | Path]) -> Iterator[Finding]:
+    for path in filter(shards.is_pack, map(Path, paths)):
+        for shard in shards.changed(path):
+            yield Finding("changed", (shard,), f"{shard} has changed since it was packed: {shards.AGAIN}")
+
+
+# images
+
+
+def _look_at_all(samples: list[Sample]) -> list[Look]:
+    with warnings.catch_warnings(), ThreadPoolExecutor(os.cpu_count()) as pool:
+        warnings.simplefilter("ignore")  # Pillow's, of odd EXIF tags and the like
+        looks = pool.map(_look_at, samples)
+        return list(bar(looks, "check", len(samples), unit="img", leave=False, disable=len(samples) < 2000))
+
+
+def _look_at(sample: Sample) -> Look:
+    try:
+        pixels = images.decode(sample.read_bytes(), sample.name)
+    except UserError as error:
+        return Look(sample, str(error))
+    height, width, _ = pixels.shape
+    digest = hashlib.blake2b(np.ascontiguousarray(pixels), digest_size=16, salt=b"%dx%d" % (width, height))
+    return Look(sample, None, digest.digest(), (width, height))
+
+
+def _unreadable(looks: list[Look]) -> Iterator[Finding]:
+    for look in looks:
+        if look.error is not None:
+            yield Finding("unreadable", (_printable(look.sample.name),), _printable(look.error), (look.sample,))
+
+
+# labels
+
+
+def _labels(looks: list[Look], allowed: Charset | None, case: str, fit: tuple[int, int, str]) -> Iterator[Finding]:
+    for look in looks:
+        if look.sample.text is None:
+            continue
+        for kind, what in _label(look, allowed, case, *fit):
+            name = _printable(look.sample.name)
+            yield Finding(kind, (name,), f"{name} {what}", (look.sample,))
+
+
+def _label(look: Look, allowed: Charset | None, case: str, to_height: int, to_width: int, resize: str):
+    """Yields (kind, what is wrong) of one label."""
+    text = normalize(look.sample.text, case)
+    if not text.strip():
+        yield "empty", "has an empty label"
+        return
+    strangers = allowed.strangers(text) if allowed else []
+    if strangers:
+        yield "unknown", f"has the label {text!r} with {', '.join(map(repr, strangers))}"
+    unseen, turned = labels.unseen(look.sample.text), labels.right_to_left(text)
+    if unseen:
+        yield "unusable", f"has the label {look.sample.text!r} with {', '.join(unseen)}: what nobody sees"
+    if turned:
+        yield "unusable", f"has right-to-left text, {labels.code_point(turned)}: frames are read from left to right"
+    width, height = look.size
+    frames = -(-images.fitted_width(height, width, to_height, to_width, resize) // FRAME_STRIDE)
+    if frames_needed(text) > frames:
+        yield "too_long", f"has the label {text!r}, which needs {frames_needed(text)} frames but gets {frames}"
+
+
+def _alike(samples: list[Sample]) -> Iterator[Finding]:
+    """Characters of several labels, of which all but the plain ones are too many."""
+    for plain, *others in labels.alike(sample.text for sample in samples):
+        drop = tuple(sample for sample in samples if any(c in sample.text for c in others))
+        named = ", ".join(map(labels.code_point, others))
+        message = f"{len(drop)} label(s) have {named} where others have {labels.code_point(plain)}"
+        yield Finding("unusable", tuple(_printable(sample.name) for sample in drop), message, drop)
+
+
+# equal pictures
+
+
+def _twins(looks: list[Look], case: str) -> Iterator[Finding]:
+    groups = defaultdict(list)
+    for look in looks:
+        groups[look.digest].append(look.sample)
+    for group in groups.values():
+        if len(group) > 1:
+            yield from _twin(group, {normalize(sample.text, case) for sample in group if sample.text is not None})
+
+
+def _twin(group: list[Sample], texts: set[str]) -> Iterator[Finding]:
+    files = tuple(_printable(sample.name) for sample in group)
+    more = f" and {len(group) - 4} more" if len(group) > 4 else ""
+    leaking = _leaks(group)
+    if len(texts) > 1:
+        named = [f"{_printable(sample.name)} {sample.text!r}" for sample in group if sample.text is not None]
+        yield Finding("conflicts", files, ", ".join(named[:4]) + more, tuple(group))
+    if leaking:
+        named = [f"{file} ({_part(sample)})" for file, sample in zip(files, group)]
+        kept = min(group, key=_held_out)
+        drop = tuple(sample for sample in group if (sample.source, sample.split) != (kept.source, kept.split))
+        yield Finding("leaks", files, ", ".join(named[:4]) + more, drop)
+    if len(texts) < 2 and not leaking:
+        yield Finding("duplicates", files, ", ".join(files[:4]) + more)
+
+
+def _leaks(group: list[Sample]) -> bool:
+    """Whether what is measured or chooses may have been trained on. Images without labels are trained on too."""
+    parts = {(sample.source, sample.split) for sample in group if sample.text is not None}
+    held = any(split in HELD_OUT for _, split in parts)
+    return len(parts) > 1 or (held and any(sample.text is None for sample in group))
+
+
+def _part(sample: Sample) -> str:
+    return f"{sample.source}, {sample.split or ('no label' if sample.text is None else 'no split')}"
+
+
+def _held_out(sample: Sample) -> int:
+    """The order in which equal pictures are kept: test, validation, then what is trained on, then the rest."""
+    if sample.text is None:
+        return 3
+    return HELD_OUT.index(sample.split) if sample.split in HELD_OUT else 2
+
+
+# a summary
+
+
+def _summary(samples: list[Sample], looks: list[Look], case: str) -> dict:
+    sources: dict[str, Counter] = defaultdict(Counter)
+    for sample in samples:
+        sources[sample.source]["unlabelled" if sample.text is None else sample.split or "no split"] += 1
+    texts = [normalize(sample.text, case) for sample in samples if sample.text is not None]
+    characters = Counter("".join(texts))
+    return {
+        "images": len(samples),
+        "labelled": len(texts),
+        "sources": {source: dict(splits) for source, splits in sources.items()},
+        "sizes": _sizes(Counter(look.size for look in looks)),
+        "label_lengths": dict(sorted(Counter(map(len, texts)).items())),
+        "charset": _printable("".join(sorted(characters))),
+        "seen_once": _printable("".join(sorted(character for character, n in characters.items() if n == 1))),
+    }
+
+
+def _sizes(sizes: Counter) -> dict:
+    if not sizes:
+        return {"distinct": 0}
+    widths, heights = zip(*sizes)
+    common = [{"width": width, "height": height, "count": n} for (width, height), n in sizes.most_common(3)]
+    return {
+        "distinct": len(sizes),
+        "most_common": common,
+        "width": [min(widths), max(widths)],
+        "height": [min(heights), max(heights)],
+    }
+
+
+def _summary_lines(summary: dict) -> Iterator[str]:
+    yield f"{summary['images']} images, {summary['labelled']} labelled"
+    for source, splits in summary["sources"].items():
+        yield f"  {source}: " + ", ".join(f"{count} {split}" for split, count in splits.items())
+    sizes = summary["sizes"]
+    if sizes["distinct"]:
+        common = ", ".join(f"{size['width']}x{size['height']} ({size['count']})" for size in sizes["most_common"])
+        spans = ", ".join(f"{side} {sizes[side][0]} to {sizes[side][1]}" for side in ("width", "height"))
+        yield f"sizes: {sizes['distinct']} distinct, {spans}; the most common: {common}"
+    lengths = summary["label_lengths"]
+    if not lengths:
+        yield "no labels, so labels were not checked"
+        return
+    yield f"labels: {min(lengths)} to {max(lengths)} characters, most often {max(lengths, key=lengths.get)}"
+    yield f"charset: {len(summary['charset'])} characters: {_short(summary['charset'])}"
+    if summary["seen_once"]:
+        yield f"seen only once: {_short(summary['seen_once'])}"
+
+
+def _short(characters: str) -> str:
+    return characters if len(characters) <= SHOWN else f"{characters[:SHOWN]} and {len(characters) - SHOWN} more"
+
+
+# the clean list
+
+
+def _clean(readable: list[Sample], findings: list[Finding], fix: Path) -> list[Sample]:
+    """Labelled rows, or, where nothing is labelled, all images, as pretraining takes them."""
+    dropped = {sample for finding in findings for sample in finding.drop}
+    clean = [sample for sample in readable if sample not in dropped]
+    rows = [sample for sample in clean if sample.text is not None] or clean
+    if not rows:
+        raise UserError(f"{fix} would be empty, for every row has something wrong: look at the findings without --fix")
+    return rows

@@ -1,0 +1,46 @@
+"""CliqueCNN on frames."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from seqclr.config import MANY, key
+from seqclr.errors import UserError
+from seqclr.methods.clustering.surrogate import NONE, Relabelled
+from seqclr.nn import clusters
+
+
+@dataclass
+class CliqueCNN(Relabelled):
+    """Bautista et al. 2016, arXiv:1608.08792. Small groups of instances that are alike are the classes; what is in none
+    does not count.
+
+    Groups are sought before every pass, at first in the features of the untrained encoder, where the paper takes
+    HOG-LDA.
+    """
+
+    whole_batch = "what is in no clique is not counted in it"
+
+    cliques: int = key(100, "classes", least=2, most=MANY)
+    clique_size: int = key(8, "instances in a class", least=2, most=MANY)
+
+    def build(self, encoder):
+        super().build(encoder)
+        present = self.present()
+        count = int(present.sum())
+        if self.cliques * self.clique_size > count:
+            raise UserError(
+                f"{self.cliques} cliques of {self.clique_size} are more than the {count} instances that there are: "
+                "lower cliques or clique_size"
+            )
+        self.make_head(self.cliques)
+        self.make_labels(np.full(present.shape, NONE))
+
+    def relabel(self, batches):
+        rounds = int(self.rounds.numpy())
+        features, present = self.pooled_features(batches)
+        self.assign_labels(clusters.cliques(features, self.cliques, self.clique_size, rounds), present)
+        self.restart_head()
+        self.rounds.assign(rounds + 1)

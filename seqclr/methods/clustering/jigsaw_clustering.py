@@ -1,0 +1,84 @@
+"""Jigsaw Clustering: tiles of several images in one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import keras
+import tensorflow as tf
+
+from seqclr import losses
+from seqclr.config import WIDEST, key
+from seqclr.errors import UserError
+from seqclr.methods.base import Method
+from seqclr.nn.heads import mlp
+from seqclr.nn.maps import shrunk
+from seqclr.nn.replicas import gather
+from seqclr.transforms.tiles import Tiles, tiling
+
+
+@dataclass
+class JigsawClustering(Method):
+    """Chen et al. 2021, arXiv:2104.00323. Images are put together of tiles of four; each tile says of which and where.
+
+    The tiles of an image are a cluster, told from the others as in SupCon, and each is told its place among the four.
+    Of a picture the parts of the feature map are averaged, of a line the frames.
+    """
+
+    repels = "tiles of other images"
+    transform = Tiles
+    whole_batch = "the tiles of the other images of it are the negatives"
+
+    temperature: float = key(0.07, "of the softmax between tiles", least=1e-3)
+    hidden_dim: int = key(256, "width of the head's hidden layer", least=1, most=WIDEST)
+    projection_dim: int = key(128, "of what is compared", least=1, most=WIDEST)
+
+    def build(self, encoder):
+        super().build(encoder)
+        self.tiling = tiling(encoder.height, encoder.width)
+        for name, length, count in zip(("height", "width"), (encoder.height, encoder.width), self.tiling):
+            if length % count:
+                raise UserError(f"{name} {length} is cut into {count} tiles: take a multiple of {count}")
+        if any(frames < count for frames, count in zip(encoder.grid, self.tiling)):
+            raise UserError(
+                f"{self.tiling[0]}x{self.tiling[1]} tiles lie in {encoder.grid[0]}x{encoder.grid[1]} frames: take "
+                "larger images, and lines whose width is more than twice their height"
+            )
+        self.projector = mlp((self.hidden_dim, self.projection_dim), "projector", input_dim=encoder.dim)
+        self.head = keras.layers.Dense(4, dtype="float32", name="head")
+        self.head.build((None, None, encoder.dim))
+
+    def loss(self, batch, training):
+        montages, image, position = self.shuffled(batch)
+        features = self.split(montages, training)
+        z = tf.cast(self.projector(features, training=training), tf.float32)
+        rows = [tf.reshape(x, [-1, x.shape[-1]]) for x in (z, self.head(features))]
+        z, scores, image, position = map(gather, (*rows, image, position))
+        clustering = losses.sup_con(z, image, self.temperature)
+        location = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=position, logits=scores))
+        return {"loss": clustering + location, "clustering": clustering, "location": location}
+
+    def shuffled(self, batch: dict[str, tf.Tensor]):
+        """Images of a replica's tiles, `uint8 [B, H, W, 3]`, and of every tile, `int32 [4B]`, the image and the place.
+
+        The order is drawn from the images' own numbers, so that a resumed run draws it again.
+        """
+        _, _, height, width, channels = batch["tiles"].shape
+        rows, columns = self.tiling
+        tiles = tf.reshape(batch["tiles"], [-1, height, width, channels])
+        order = self.order(batch["index"])
+        laid = tf.reshape(tf.gather(tiles, order), [-1, rows, columns, height, width, channels])
+        montages = tf.reshape(tf.transpose(laid, (0, 1, 3, 2, 4, 5)), [-1, rows * height, columns * width, channels])
+        return montages, tf.gather(batch["index"], order // 4), order % 4
+
+    def order(self, index: tf.Tensor) -> tf.Tensor:
+        """Of the tiles of images of these numbers, `int32 [B]`, one after the other, the new order, `int32 [4B]`."""
+        seed = tf.stack([tf.reduce_sum(index), index[0]])
+        return tf.argsort(tf.random.stateless_uniform([4 * tf.shape(index)[0]], seed))
+
+    def split(self, montages: tf.Tensor, training: bool) -> tf.Tensor:
+        """The mean feature of each tile, `float32 [B, 4, D]`."""
+        layer = "cnn" if self.encoder.grid[0] > 1 else self.layer
+        features, _ = self.encoder(montages, training=training, layer=layer)
+        x = tf.reshape(tf.cast(features, tf.float32), [-1, *self.encoder.grid, features.shape[-1]])
+        return tf.reshape(shrunk(x, self.tiling), [-1, 4, x.shape[-1]])

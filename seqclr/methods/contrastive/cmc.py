@@ -1,0 +1,68 @@
+"""CMC on frames."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import tensorflow as tf
+
+from seqclr import losses
+from seqclr.config import WIDEST, key
+from seqclr.data.records import Sample
+from seqclr.methods.base import TwoViewMethod
+from seqclr.nn import colours
+from seqclr.nn.heads import mlp
+from seqclr.transforms.colour import some_colours
+from seqclr.transforms.two_views import OneView
+
+
+@dataclass
+class CMC(TwoViewMethod):
+    """Tian et al. 2020, arXiv:1906.05849. The lightness and the colour of one view, each through its half of the
+    encoder, find each other in the batch.
+
+    The softmax of the official code, and the mean of both directions, which it adds up, but no memory bank: the frames
+    of text lines are too many to remember. Views that change colours leave less to find.
+    """
+
+    repels = "other instances of the batch"
+    transform = OneView
+    whole_batch = "the other images of it are the negatives"
+    needs_halves = "lightness and colour find each other"
+
+    temperature: float = key(0.07, "of the softmax", least=1e-3)
+    projection_dim: int = key(128, "of what is compared", least=1, most=WIDEST)
+
+    def prepare(self, samples: Sequence[Sample]) -> None:
+        some_colours(samples, "cmc")
+
+    def build(self, encoder):
+        super().build(encoder)
+        self.projector, self.colour_projector = (
+            mlp((self.projection_dim,), name, input_dim=half.dim)
+            for name, half in zip(("projector", "colour_projector"), encoder.halves)
+        )
+
+    def embed(self, batch, training):
+        features, mask = self.encode(batch, training)
+        light, colour = tf.split(features, 2)
+        return features, mask, tf.concat([self.projector(light), self.colour_projector(colour)], axis=0)
+
+    def encode(self, batch, training):
+        images, keys = batch["views"][:, 0], {"widths": batch.get("width"), "training": training, "layer": self.layer}
+        (light, mask), (colour, _) = (half(images, **keys) for half in self.encoder.halves)
+        return tf.concat([light, colour], axis=0), None if mask is None else tf.tile(mask, [2, 1])
+
+    def instances(self, x, batch, mask):
+        both = tf.repeat(batch["geometry"][:, :1], 2, axis=1)  # it is the same view
+        return super().instances(x, {**batch, "geometry": both}, mask)
+
+    def loss(self, batch, training):
+        _, mask, z = self.embed(batch, training)
+        z1, z2, *_ = self.instances(z, batch, mask)
+        return {"loss": losses.info_nce(z1, z2, self.temperature)}
+
+    def preview_inputs(self, batch):
+        images = batch["views"][:, 0]
+        return {"lightness": colours.gray(images).numpy(), "colour": colours.tint(images).numpy()}

@@ -1,0 +1,86 @@
+"""CPC: frames predicted from those before them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import keras
+import tensorflow as tf
+
+from seqclr import losses
+from seqclr.config import WIDEST, key
+from seqclr.errors import UserError
+from seqclr.methods.base import Method
+from seqclr.nn.replicas import gather
+from seqclr.transforms.two_views import OneView
+
+
+@dataclass
+class CPC(Method):
+    """van den Oord et al. 2018, arXiv:1807.03748. A recurrent network reads the frames of a line, and what it has read
+    tells the next ones from all other frames of the batch; in an image, each column of positions downwards.
+
+    directions=2 reads backwards too and, for images, 4 along the rows as well: the second version, Hénaff et al. 2020,
+    arXiv:1905.09272, but with batch norm, where its encoder has layer norm. Each direction has weights of its own. The
+    loss is the mean over steps and directions, which the papers add up. The frames are the CNN's, as the Transformer's
+    see the whole line; neighbours overlap in what they see, as the papers' patches do, so the first steps are easy.
+    """
+
+    repels = "other frames of the batch"
+    transform = OneView
+    layer = "cnn"
+    whole_batch = "the other frames of it are the negatives"
+
+    steps_ahead: int = key(
+        4, "how far is predicted: frames, or rows of an image, at most those that there are", least=1
+    )
+    directions: int = key(1, "1, 2: backwards too, or 4, of images: along the rows as well", choices=(1, 2, 4))
+    context_dim: int = key(256, "of the recurrent network", least=1, most=WIDEST)
+
+    def build(self, encoder):
+        super().build(encoder)
+        rows, columns = encoder.grid
+        self.ways = [(down, back) for down in ((True, False) if rows > 1 else (False,)) for back in (False, True)]
+        self.ways = self.ways[: self.directions]
+        if len(self.ways) < self.directions:
+            raise UserError(f"directions {self.directions}: a line of text has 2, forwards and backwards")
+        for i, (down, _) in enumerate(self.ways):
+            steps = min(self.steps_ahead, (rows if down else columns) - 1)
+            if steps < 1:
+                raise UserError(f"{rows}x{columns} frames leave none to predict: take larger height and width")
+            reader = keras.layers.GRU(self.context_dim, return_sequences=True, name="context")
+            steps = keras.layers.Dense(steps * encoder.dim, use_bias=False, name="steps")
+            setattr(self, f"predictor{i}", keras.Sequential([reader, steps], name=f"predictor{i}"))
+            getattr(self, f"predictor{i}").build((None, None, encoder.dim))
+
+    def loss(self, batch, training):
+        frames, mask = self.encoder(batch["views"][:, 0], batch.get("width"), training=training, layer=self.layer)
+        frames = tf.reshape(tf.cast(frames, tf.float32), [-1, *self.encoder.grid, self.encoder.dim])
+        each = []
+        for i, way in enumerate(self.ways):
+            line, lengths = sequences(frames, mask, *way)
+            each += self.ahead(getattr(self, f"predictor{i}")(line, training=training), line, lengths)
+        return {"loss": tf.add_n(each) / len(each)}
+
+    def ahead(self, said: tf.Tensor, frames: tf.Tensor, lengths: tf.Tensor) -> list[tf.Tensor]:
+        """The loss of each step: said `[N, T, steps * D]` of frames `[N, T, D]`, of which so many are no padding."""
+        count, dim = frames.shape[1:]
+        each = []
+        for step, prediction in enumerate(tf.split(said, said.shape[2] // dim, axis=2), 1):
+            shown = tf.range(step, count) < lengths[:, None]
+            pairs = [gather(tf.boolean_mask(x, shown))[None] for x in (prediction[:, :-step], frames[:, step:])]
+            some = tf.shape(pairs[0])[1] > 0  # no line may be that long
+            each.append(tf.cond(some, lambda pairs=pairs: losses.cpc(*pairs), lambda: tf.constant(0.0)))
+        return each
+
+
+def sequences(frames: tf.Tensor, mask, down: bool, back: bool) -> tuple[tf.Tensor, tf.Tensor]:
+    """The columns (down) or rows of `[B, h, w, D]`, `[N, T, D]`, and their lengths `[N]`; back: the last frame first.
+
+    mask: `[B, w]`, of a line: the frames that are no padding, which stays at the end; None: all.
+    """
+    line = tf.transpose(frames, (0, 2, 1, 3)) if down else frames
+    line = tf.reshape(line, [-1, *line.shape[2:]])
+    whole = tf.fill([tf.shape(line)[0]], line.shape[1])
+    lengths = whole if mask is None else tf.reduce_sum(tf.cast(mask, tf.int32), axis=1)
+    return tf.reverse_sequence(line, lengths, seq_axis=1) if back else line, lengths

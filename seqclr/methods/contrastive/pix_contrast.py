@@ -1,0 +1,84 @@
+"""PixContrast on frames, and what it shares with PixPro."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import tensorflow as tf
+
+from seqclr import losses
+from seqclr.config import WIDEST, key
+from seqclr.errors import UserError
+from seqclr.methods.base import Instances
+from seqclr.methods.momentum import MomentumMethod
+from seqclr.nn.encoders import LAYERS
+from seqclr.nn.heads import mlp
+from seqclr.nn.positives import same_position
+from seqclr.nn.replicas import gather
+
+
+@dataclass
+class PixelMethod(MomentumMethod):
+    """Frames, or positions of an image, matched with those of the copy's other view that show the same place.
+
+    The paper's head is 4096 wide on 2048 features. What is compared stays within an image, so replicas and parts of a
+    batch need nothing of each other.
+    """
+
+    frames: ClassVar[str] = "none"
+    correspondence: ClassVar[str] = "geometry"
+    line_defaults: ClassVar[dict] = {}  # frames are matched by geometry as it is; PixPro learns more of gentle views
+    image_defaults: ClassVar[dict] = {"views": "images"}
+
+    layer: str = key("cnn", "whose frames are compared: transformer, or cnn, before it", choices=LAYERS)
+    reach: float = key(0.7, "frames are of the same place up to so much of a frame's diagonal", least=0)
+    hidden_dim: int = key(512, "width of the head's hidden layer", least=1, most=WIDEST)
+    projection_dim: int = key(256, "of what is compared", least=1, most=WIDEST)
+
+    def build(self, encoder):
+        if self.layer == "transformer" and encoder.grid[0] > 1:
+            raise UserError("layer 'transformer' has one frame an image, and places are compared: take layer=cnn")
+        super().build(encoder)
+        self.projector = mlp((self.hidden_dim, self.projection_dim), "projector", input_dim=encoder.dim)
+        self.follow()
+
+    def positives(self, batch: dict[str, tf.Tensor], mask) -> tf.Tensor:
+        """`bool [B, T, T]`: the frames of the two views that show the same place, those of padding left out."""
+        filled = tf.cast(batch["width"], tf.float32) / self.encoder.width if "width" in batch else None
+        near = same_position(batch["geometry"], self.encoder.grid, self.reach, filled)
+        return near if mask is None else near & shown(mask)
+
+    def instances(self, x, batch, mask):
+        """The pairs of frames that show the same place."""
+        image, *positions = tf.unstack(tf.where(self.positives(batch, mask)), axis=1)
+        pairs = (tf.gather_nd(half, tf.stack([image, t], 1)) for half, t in zip(tf.split(x, 2), positions))
+        rows = [*(tf.cast(pair, tf.float32) for pair in pairs), tf.gather(batch["index"], image), positions[0]]
+        return Instances(*map(gather, rows))
+
+
+@dataclass
+class PixContrast(PixelMethod):
+    """Xie et al. 2021, arXiv:2011.10043. A frame finds those of the same place among all of the image's other view.
+
+    Frames meet the copy's of the other view, and the copy's meet the frames: both ways of both pairs.
+    """
+
+    repels = "other frames of the image"
+
+    temperature: float = key(0.3, "of the softmax", least=1e-3)
+
+    def loss(self, batch, training):
+        _, mask, z = self.embed(batch, training)
+        _, _, target = self.embed_target(batch, training)
+        (z1, z2), (t1, t2) = tf.split(z, 2), tf.split(tf.stop_gradient(target), 2)
+        near, seen = self.positives(batch, mask), None if mask is None else shown(mask)
+        first = losses.pix_contrast(z1, t2, near, self.temperature, seen)
+        second = losses.pix_contrast(t1, z2, near, self.temperature, seen)
+        return {"loss": (first + second) / 2}
+
+
+def shown(mask: tf.Tensor) -> tf.Tensor:
+    """`bool [B, T, T]` of `[2B, T]`: the pairs of frames of two views that are no padding."""
+    first, second = tf.split(mask, 2)
+    return first[:, :, None] & second[:, None, :]

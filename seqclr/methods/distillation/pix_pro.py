@@ -1,0 +1,38 @@
+"""PixPro on frames."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import keras
+import tensorflow as tf
+
+from seqclr import losses
+from seqclr.losses.common import normalize, products
+from seqclr.methods.contrastive.pix_contrast import PixelMethod
+
+
+@dataclass
+class PixPro(PixelMethod):
+    """Xie et al. 2021, arXiv:2011.10043. A frame, smoothed by those of its view that are like it, agrees with the
+    copy's frames of the same place; no negatives.
+    """
+
+    def build(self, encoder):
+        super().build(encoder)
+        self.transform = keras.layers.Dense(self.projection_dim, name="transform")
+        self.transform.build((None, None, self.projection_dim))
+
+    def loss(self, batch, training):
+        _, mask, z = self.embed(batch, training)
+        _, _, target = self.embed_target(batch, training)
+        (y1, y2), (t1, t2) = tf.split(self.propagate(z, mask), 2), tf.split(target, 2)
+        return {"loss": losses.pix_pro(y1, t2, y2, t1, self.positives(batch, mask))}
+
+    def propagate(self, z: tf.Tensor, mask) -> tf.Tensor:
+        """`y_i = sum over j of max(cos(z_i, z_j), 0)^2 g(z_j)`, g linear, of the frames of a view, `[2B, T, D]`."""
+        unit = normalize(z)
+        alike = tf.nn.relu(products(unit, unit)) ** 2
+        if mask is not None:
+            alike = tf.where(mask[:, None, :], alike, 0.0)
+        return tf.matmul(alike, tf.cast(self.transform(z), tf.float32))

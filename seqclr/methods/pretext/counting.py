@@ -1,0 +1,49 @@
+"""Counting: what the parts of an image show adds up to what all of it shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import tensorflow as tf
+
+from seqclr.config import WIDEST, key
+from seqclr.methods.pretext.parts import PartsMethod
+from seqclr.nn.heads import mlp
+from seqclr.nn.replicas import gather
+from seqclr.transforms.counting import WholeAndParts, part_size
+
+
+@dataclass
+class Counting(PartsMethod):
+    """Noroozi et al. 2017, arXiv:1708.06734. The counts of an image at half its size are the sum of those of its
+    quarters, and those of another image are not: `|c(x) - s|^2 + max(0, margin - |c(y) - s|^2)`.
+
+    To count nothing at all costs the margin. The accuracy is the share of images whose sum is nearer to their own
+    counts than to those of the other, which counts of nothing never are. A line is two halves. The paper has 1000
+    counts and one of three dense layers, ours fewer.
+    """
+
+    repels = "another image of the batch"
+    transform = WholeAndParts
+    whole_batch = "what each is told from is another image of it"
+    chance = 0.5
+
+    margin: float = key(10.0, "squared distance at which the counts of another image are far enough", least=0)
+    counts: int = key(128, "numbers that an image is counted by", least=1, most=WIDEST)
+
+    def build(self, encoder):
+        super().build(encoder)
+        self.check_takes(*part_size(encoder.height, encoder.width), "parts")
+        self.counter = mlp((self.hidden_dim, self.counts), "counter", input_dim=encoder.dim)
+
+    def loss(self, batch, training):
+        features = self.see(batch["tiles"], training)
+        counts = gather(tf.nn.relu(tf.cast(self.counter(features, training=training), tf.float32)))
+        whole, total = counts[:, 0], tf.reduce_sum(counts[:, 1:], axis=1)
+        own, other = (tf.reduce_sum((x - total) ** 2, axis=1) for x in (whole, tf.roll(whole, 1, axis=0)))
+        loss = tf.reduce_mean(own + tf.nn.relu(self.margin - other))
+        return {"loss": loss, "accuracy": tf.reduce_mean(tf.cast(own < other, tf.float32))}
+
+    def preview_inputs(self, batch):
+        whole, *parts = batch["tiles"].swapaxes(0, 1)
+        return {"at half its size": whole, **{f"part {i}": part for i, part in enumerate(parts, 1)}}

@@ -1,0 +1,41 @@
+"""Jigsaw: the order that the tiles of an image are in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from seqclr.config import key
+from seqclr.methods.pretext.parts import Arrangement
+from seqclr.transforms.jigsaw import SLICES, JigsawTiles, tile_size
+from seqclr.transforms.permutations import permutations
+from seqclr.transforms.tiles import is_line
+
+
+@dataclass
+class Jigsaw(Arrangement):
+    """Noroozi & Favaro 2016, arXiv:1603.09246. Tiles are shown out of order, and which order it is is asked.
+
+    The paper has 1000 permutations of 9 tiles, ours 100, for shorter runs. A line is four slices, of 24 permutations.
+    """
+
+    transform = JigsawTiles
+
+    permutations: int = key(
+        100, "orders to tell apart, far from each other; at most those that there are", least=2, most=10_000
+    )
+    grid: int = key(3, "tiles to a side of a picture: 3, or 2 where pictures are small", least=2, most=3)
+
+    def make_transform(self, views):
+        return JigsawTiles(views, self.grid, self.permutations)
+
+    def build(self, encoder):
+        super().build(encoder)
+        tiles = SLICES if is_line(encoder.height, encoder.width) else self.grid**2
+        self.check_takes(*tile_size(encoder.height, encoder.width, self.grid), "tiles")
+        self.orders = permutations(tiles, self.permutations)
+        self.make_head(tiles, len(self.orders))
+
+    def preview_inputs(self, batch):
+        tiles = {f"tile {i}": tile for i, tile in enumerate(batch["tiles"].swapaxes(0, 1), 1)}
+        orders = [" ".join(str(tile + 1) for tile in self.orders[label]) for label in batch["label"]]
+        return {**tiles, "answer": [f"permutation {label}: {order}" for label, order in zip(batch["label"], orders)]}

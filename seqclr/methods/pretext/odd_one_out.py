@@ -1,0 +1,44 @@
+"""Odd-one-out: which clip has its frames out of order?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import tensorflow as tf
+
+from seqclr.config import key
+from seqclr.losses.common import classified
+from seqclr.methods.pretext.ordered import Ordered
+from seqclr.transforms.order import OddOneOut as Clips
+
+
+@dataclass
+class OddOneOut(Ordered):
+    """Fernando et al. 2017, arXiv:1611.06646. O3N: which of some clips has its frames out of order.
+
+    A clip is one picture, the sum of the differences of its frames, which any encoder takes (the paper's stack of
+    differences needs one of 15 channels), or slices of a line side by side. Clips meet in the sum of the differences of
+    their features.
+    """
+
+    transform = Clips
+    clips: int = key(
+        6, "of a sequence, one of which is out of order; all of a line show parts of it", least=2, most=100
+    )
+    clip_frames: int = key(6, "frames of a clip, at most half of the sequence", least=3, most=1000)
+
+    def make_transform(self, views):
+        return Clips(views, self.clips, self.clip_frames)
+
+    def build(self, encoder):
+        super().build(encoder)
+        self.chance = 1 / self.clips
+        self.make_head(encoder.dim, self.clips, slices=3)
+
+    def loss(self, batch, training):
+        weights = tf.cast(2 * tf.range(self.clips) - (self.clips - 1), tf.float32)  # of the sum over all pairs
+        fused = tf.einsum("n,bnd->bd", weights, self.features(batch, training))
+        return classified(self.logits(fused, training), batch["label"])
+
+    def preview_inputs(self, batch):
+        return {**super().preview_inputs(batch), "answer": [f"clip {i + 1}" for i in batch["label"]]}

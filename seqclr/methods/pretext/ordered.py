@@ -1,0 +1,53 @@
+"""What methods share that learn from the order of frames: those of a sequence, or the slices of a line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import tensorflow as tf
+
+from seqclr.config import WIDEST, key
+from seqclr.data.sequences import Sequences
+from seqclr.methods.base import Method
+from seqclr.nn.heads import mlp
+from seqclr.transforms.order import SLICES
+from seqclr.transforms.tiles import is_line
+
+
+@dataclass
+class Ordered(Method):
+    """The pictures of a record go through the encoder one by one, and a head is asked about all of them together.
+
+    Images more than twice as wide as high are lines, whose slices, in the order of reading, take the place of time. Of
+    random characters that order shows only in what runs through the line, such as ink across a cut, and in its margins:
+    lines of a language are the better ones.
+    """
+
+    animated = True
+    defaults: ClassVar[dict] = {"views": "none"}
+    hidden_dim: int = key(256, "width of the head's hidden layer", least=1, most=WIDEST)
+
+    def records(self, dataset):
+        height, width, _ = dataset.shape
+        return dataset if is_line(height, width) else Sequences(dataset, self.transform.shortest)
+
+    def make_head(self, inputs: int, classes: int, slices: int) -> None:
+        """slices: of a line, in one picture. Raises UserError where the encoder takes none of that size."""
+        self.head = mlp((self.hidden_dim, classes), "head", input_dim=inputs)
+        height, width = self.encoder.height, self.encoder.width
+        width = slices * (width // SLICES) if is_line(height, width) else width
+        self.check_takes(height, width, "slices")
+
+    def features(self, batch: dict[str, tf.Tensor], training: bool) -> tf.Tensor:
+        """The mean frame of every picture, `float32 [B, N, D]`."""
+        views = batch["views"]
+        x, _ = self.encoder(tf.reshape(views, [-1, *views.shape[2:]]), training=training, layer=self.layer)
+        return tf.reshape(tf.reduce_mean(tf.cast(x, tf.float32), axis=1), [-1, views.shape[1], x.shape[-1]])
+
+    def logits(self, x: tf.Tensor, training: bool) -> tf.Tensor:
+        """What the head says, `float32 [B, classes]`, of `[B, inputs]`."""
+        return tf.cast(self.head(x[:, None], training=training), tf.float32)[:, 0]
+
+    def preview_inputs(self, batch):
+        return {str(i): views for i, views in enumerate(batch["views"].swapaxes(0, 1), 1)}

@@ -1,0 +1,84 @@
+"""Split-brain autoencoders: each half of an encoder predicts what the other sees."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from seqclr.data.records import Sample
+from seqclr.methods.base import Method
+from seqclr.methods.pretext.colorization import painted, squared
+from seqclr.nn import colours
+from seqclr.nn.maps import answer_size, map_head, shrunk
+from seqclr.transforms.colour import some_colours
+from seqclr.transforms.two_views import OneView
+
+LEVELS = np.arange(100, dtype=np.float32)[:, None] + 0.5  # of lightness, the classes' middles
+
+
+@dataclass
+class SplitBrain(Method):
+    """Zhang et al. 2017, arXiv:1611.09842. One half of the encoder sees lightness and tells the colour of places, the
+    other sees colour and tells their lightness, both as classes; the features of both are those of the picture.
+
+    The classes of colour are those of colorization, softly assigned, but not weighted; lightness has 100. `error` and
+    `trivial_error` as of colorization; `light_error` and `trivial_light_error`: of lightness, squared, in units of L.
+    """
+
+    transform = OneView
+    defaults = {"views": "none"}  # changed colours are no answer
+    layer = "cnn"
+    needs_images = "colour carries no meaning in lines of text"
+    needs_halves = "lightness and colour are told from each other"
+
+    def prepare(self, samples: Sequence[Sample]) -> None:
+        self.pixels = some_colours(samples, "split_brain")
+
+    def build(self, encoder):
+        super().build(encoder)
+        self.mean = tf.reduce_mean(colours.lab(self.pixels), axis=0).numpy()
+        self.size = answer_size(encoder)
+        self.colour_head, self.light_head = (
+            map_head(name, half.dim, encoder.grid, self.size, outputs)
+            for name, half, outputs in zip(
+                ("colour_head", "light_head"), encoder.halves, (len(colours.bins()), len(LEVELS))
+            )
+        )
+
+    def loss(self, batch, training):
+        images = batch["views"][:, 0]
+        truth, (colour, light) = shrunk(colours.lab(images), self.size), self.say(images, training)
+        level = tf.cast(tf.clip_by_value(truth[..., 0], 0, len(LEVELS) - 1), tf.int32)
+        costs = [
+            tf.nn.softmax_cross_entropy_with_logits(colours.soft(truth[..., 1:]), colour),
+            tf.nn.sparse_softmax_cross_entropy_with_logits(level, light),
+        ]
+        return {
+            "loss": tf.add_n([tf.reduce_mean(cost) for cost in costs]),
+            "error": squared(colours.annealed_mean(colour, colours.bins()), truth[..., 1:]),
+            "trivial_error": squared(self.mean[1:], truth[..., 1:]),
+            "light_error": squared(colours.annealed_mean(light, LEVELS), truth[..., :1]),
+            "trivial_light_error": squared(self.mean[:1], truth[..., :1]),
+        }
+
+    def say(self, images, training: bool) -> list[tf.Tensor]:
+        """What the heads answer, `float32 [B, h, w, Q]`: bins of colour, of the half that sees lightness, and levels
+        of lightness, of the other."""
+        return [
+            head(half(images, training=training, layer=self.layer)[0], training=training)
+            for head, half in zip((self.colour_head, self.light_head), self.encoder.halves)
+        ]
+
+    def preview_inputs(self, batch):
+        images = batch["views"][:, 0]
+        return {"one half": colours.gray(images).numpy(), "the other half": colours.tint(images).numpy()}
+
+    def preview_outputs(self, batch):
+        images = batch["views"][:, 0]
+        colour, light = self.say(images, training=False)
+        levels = colours.annealed_mean(light, LEVELS)
+        gray = colours.rgb(tf.concat([levels, tf.zeros((*levels.shape[:3], 2))], axis=-1)).numpy()
+        return {"colour": painted(images, colours.annealed_mean(colour, colours.bins())), "lightness": gray}

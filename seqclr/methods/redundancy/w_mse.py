@@ -1,0 +1,80 @@
+"""W-MSE on frames."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from seqclr import losses
+from seqclr.config import WIDEST, key
+from seqclr.errors import UserError
+from seqclr.methods.base import TwoViewMethod
+from seqclr.nn.heads import mlp
+
+LOOKED_AT = 1000  # records whose width is asked
+
+
+@dataclass
+class WMSE(TwoViewMethod):
+    """Ermolov et al. 2021, arXiv:2007.06346. Distance of whitened instances, which cannot collapse.
+
+    Instances are dealt by chance into slices of `whitening_size`, the same of both views, and whitened there; those
+    left over do not count, and a batch that shows fewer, as its lines are short or views have left them, is `skipped`.
+    """
+
+    whole_batch = "it is whitened over the batch"
+    defaults: ClassVar[dict] = {"batch_size": 128}  # of which even pictures fill a slice
+
+    projection_dim: int = key(64, "of what is compared", least=1, most=WIDEST)
+    hidden_dim: int = key(512, "width of the head's hidden layer; 1024 in the paper", least=1, most=WIDEST)
+    whitening_size: int = key(128, "instances that are whitened together, at least twice projection_dim", least=2)
+    whitenings: int = key(
+        1, "times that a batch is dealt and whitened; 4 in the paper where images are larger", least=1, most=100
+    )
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.whitening_size < 2 * self.projection_dim:
+            raise UserError(
+                f"whitening_size {self.whitening_size} is too few for {self.projection_dim} dimensions: at least "
+                f"{2 * self.projection_dim}, or lower projection_dim"
+            )
+
+    def records(self, dataset):
+        if dataset.resize == "pad":
+            some = np.linspace(0, len(dataset) - 1, min(len(dataset), LOOKED_AT)).astype(int)
+            self.filled = [dataset[int(i)]["width"] for i in some]
+        return dataset
+
+    def build(self, encoder):
+        super().build(encoder)
+        count = int(self.batch_size * (self.windows() if self.filled is None else self.window_counts().mean()))
+        if self.batch_size and count < self.whitening_size:
+            raise UserError(
+                f"whitening_size {self.whitening_size}: a batch has {count} instances: take a larger batch_size or a "
+                "smaller projection_dim and whitening_size"
+            )
+        self.projector = mlp((self.hidden_dim, self.projection_dim), "projector", input_dim=encoder.dim)
+        self.steps = keras.Variable(0, trainable=False, dtype="int32", name="steps")
+
+    def loss(self, batch, training):
+        _, mask, z = self.embed(batch, training)
+        z1, z2, *_ = self.instances(z, batch, mask)
+        z = tf.stack([z1, z2])
+        some = tf.shape(z)[1] >= self.whitening_size
+        loss = tf.cond(some, lambda: losses.w_mse(self.dealt(z), self.whitening_size), lambda: tf.zeros(()))
+        if training:
+            self.steps.assign(self.steps.value + 1)
+        return {"loss": loss, "skipped": 1.0 - tf.cast(some, tf.float32)}
+
+    def dealt(self, z: tf.Tensor) -> tf.Tensor:
+        """Of rows `[2, N, D]` as many as fill slices, in an order drawn from the step's number, so that all replicas
+        draw the same; as often as is wanted, one after the other."""
+        count = tf.shape(z)[1]
+        chances = tf.random.stateless_uniform([self.whitenings, count], [self.steps.value, 0])
+        order = tf.argsort(chances)[:, : count // self.whitening_size * self.whitening_size]
+        return tf.gather(z, tf.reshape(order, [-1]), axis=1)

@@ -1,0 +1,40 @@
+"""Classes that are told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from seqclr.config import key
+from seqclr.errors import UserError
+from seqclr.methods.clustering.surrogate import Surrogate
+
+
+@dataclass
+class Classifier(Surrogate):
+    """Supervised classification: the text of an image is its class, whatever it says.
+
+    With the classes that another method found (`seqclr pseudo-labels`) it is the label transfer of SeLa (Asano et al.
+    2020, arXiv:1911.05371): an encoder of any architecture learns from what another discovered.
+    """
+
+    line_defaults: ClassVar[dict] = {}  # the image is one instance
+
+    frames: str = key("all", "what is classified: all, the image", free=True)
+
+    def prepare(self, samples):
+        super().prepare(samples)
+        missing = next((sample.name for sample in samples if not sample.text), None)
+        if missing:
+            raise UserError(f"{missing} has no label, and a classifier learns from labels: give it in labels.csv")
+        self.texts = [sample.text for sample in samples]
+        if len(set(self.texts)) < 2:
+            raise UserError(f"all labels are '{self.texts[0]}': at least two classes are needed")
+
+    def build(self, encoder):
+        super().build(encoder)
+        names, labels = np.unique(self.texts, return_inverse=True)
+        self.make_head(len(names))
+        self.make_labels(np.repeat(labels.reshape(-1, 1), self.windows(), axis=1))

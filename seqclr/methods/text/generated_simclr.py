@@ -1,0 +1,44 @@
+"""Reading of generated images and contrast of real ones, together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import tensorflow as tf
+
+from seqclr.config import key
+from seqclr.methods.base import stacked
+from seqclr.methods.contrastive.simclr import SimCLR
+from seqclr.methods.text.generated import Generated
+from seqclr.transforms.two_views import TwoViews
+
+
+@dataclass
+class GeneratedSimCLR(Generated, SimCLR):
+    """The generated images teach what a character is, contrast of the real ones what it looks like there.
+
+    Generated images stand beside the two views of every image. All go through the encoder in one pass, so that batch
+    norm sees the real images as well; the frames of `layer` are compared, the Transformer's are read.
+    """
+
+    generated_images: int = key(3, "generated images for every image of a batch", least=1, most=100)
+    generated_views: str = key("strong", "augmentation of the generated images", free=True)
+    contrast: float = key(0.3, "weight of the contrast beside reading", least=0)
+
+    def make_transform(self, views):
+        return self.generator_transform(self.generated_views, TwoViews(views))
+
+    def loss(self, batch, training):
+        generated = stacked(batch["generated"])
+        count = tf.shape(generated)[0]
+        images = tf.concat([generated, stacked(batch["views"])], axis=0)
+        widths = None
+        if "width" in batch:
+            widths = tf.concat([stacked(batch["generated_width"]), tf.tile(batch["width"], [2])], axis=0)
+        (cnn, transformer), mask = self.encoder(images, widths, training=training, layer="pair")
+        generated, real = (None, None) if mask is None else (mask[:count], mask[count:])
+        reading = self.read(transformer[:count], generated, batch, training)
+        z = self.projector((cnn if self.layer == "cnn" else transformer)[count:], real, training=training)
+        contrast = self.compare(self.instances(z, batch, real))
+        figures = {"loss": reading + self.contrast * contrast, "reading": reading, "contrast": contrast}
+        return self.tell(figures, transformer, mask, batch)

@@ -1,0 +1,105 @@
+"""Reading, learned from images without labels too."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import tensorflow as tf
+
+from seqclr.config import key
+from seqclr.methods.text.ctc import CTC, ctc_loss
+from seqclr.nn import decode
+from seqclr.transforms.labelled import Unlabelled
+
+RAMP = 0.1  # part of the run in which the weight of the images without labels rises, once they count
+
+
+@dataclass
+class Semisupervised(CTC):
+    """What methods share that learn from images without labels beside those with: a batch is that of `Labelled` and,
+    from the step `start` on, that of `unlabelled_recipe`."""
+
+    unlabelled_batch_size: int | None = key(None, "images without labels in a batch; by default batch_size", least=1)
+    unlabelled_weight: float = key(1.0, "of their loss", least=0)
+
+    start = 0
+
+    def unlabelled_transform(self, views: str) -> Unlabelled:
+        """The transform of the images without labels; `views` names the student's augmentation."""
+        return Unlabelled(None, views)
+
+    def read_both(self, batch: dict[str, tf.Tensor], training: bool):
+        """The loss of the labels, and the logits and mask of the images without, in one pass for batch norm's sake."""
+        images = tf.concat([batch["image"], batch["strong"]], axis=0)
+        widths = tf.concat([batch["width"], batch["unlabelled_width"]], axis=0) if "width" in batch else None
+        features, mask = self.encoder(images, widths, training=training)
+        logits = self.head(features, mask, training=training)
+        rows = tf.shape(batch["image"])[0]
+        known, guessed = (None, None) if mask is None else (mask[:rows], mask[rows:])
+        return tf.reduce_mean(ctc_loss(batch["label"], logits[:rows], known)), logits[rows:], guessed
+
+
+@dataclass
+class SelfTraining(Semisupervised):
+    """FixMatch (Sohn et al. 2020, arXiv:2001.07685) for CTC, with the teacher of Mean Teacher (arXiv:1703.01780).
+
+    The averaged weights read a weak view of an image without a label. Where they are sure of the text, it is the label
+    of a strong view. With `average=0` the teacher is the student as it is, which is FixMatch to the letter.
+
+    Logs also the `supervised` loss, which part of the rows was `accepted`, and the mean confidence (both 0 before the
+    start).
+    """
+
+    average: float = key(
+        0.998, "decay of the moving average of the weights, the teacher, which then reads", least=0, most=1
+    )
+    unlabelled_start: float = key(0.3, "part of the steps in which only labels count", least=0, most=1)
+    confidence: float = key(0.9, "least probability of the teacher's text that makes it a label", least=0, most=1)
+    weak_views: str = key("none", "augmentation of what the teacher reads; the student's is that of views", free=True)
+
+    def averages(self):
+        return True
+
+    def unlabelled_transform(self, views):
+        return Unlabelled(self.weak_views, views)
+
+    @property
+    def start(self) -> int:
+        """The first step with images without labels."""
+        return int(self.unlabelled_start * self.total_steps)
+
+    def phase(self, step):
+        return self.frozen(step), step >= self.start
+
+    def loss(self, batch, training):
+        if "strong" not in batch:
+            supervised = super().loss(batch, training)["loss"]
+            return {"loss": supervised, "supervised": supervised, "accepted": 0.0, "confidence": 0.0}
+        texts, confidence = self.read(batch["weak"], batch.get("unlabelled_width"))
+        sure = tf.logical_and(confidence >= self.confidence, texts[:, 0] >= 0)
+        supervised, logits, mask = self.read_both(batch, training)
+        losses = tf.where(sure, ctc_loss(spellable(texts), logits, mask), 0.0)
+        return {
+            "loss": supervised + self.unlabelled_weight * self._ramp() * tf.reduce_mean(losses),
+            "supervised": supervised,
+            "accepted": tf.reduce_mean(tf.cast(sure, tf.float32)),
+            "confidence": tf.reduce_mean(confidence),
+        }
+
+    def read(self, images: tf.Tensor, widths: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor]:
+        """The averaged weights' texts, `int32 [U, T]` filled with -1, and their confidence `float32 [U]`."""
+        with self.averaged.weights_in_use():
+            features, mask = self.encoder(images, widths, training=False)
+            logits = self.head(features, training=False)
+        ids, blank = decode.greedy(logits, mask), self.classes - 1
+        texts, confidence = decode.pack(ids, blank), decode.confidence(logits, ids, mask)
+        return tf.stop_gradient(tf.where(texts == blank, -1, texts)), tf.stop_gradient(confidence)
+
+    def _ramp(self) -> tf.Tensor:
+        steps = tf.cast(self.averaged.updates.value, tf.float32) - self.start + 1
+        return tf.clip_by_value(steps / max(1, int(RAMP * self.total_steps)), 0.0, 1.0)
+
+
+def spellable(texts: tf.Tensor) -> tf.Tensor:
+    """Texts `[U, T]` whose empty ones have a character after all: TensorFlow's CTC refuses an empty label."""
+    return tf.concat([tf.maximum(texts[:, :1], 0), texts[:, 1:]], axis=1)

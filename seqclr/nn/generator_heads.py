@@ -1,0 +1,67 @@
+"""What frames of generated images tell beside the text, as the generator knows it."""
+
+from __future__ import annotations
+
+import keras
+import tensorflow as tf
+from keras import layers
+
+from seqclr.nn import frames, reversal
+from seqclr.nn.boxes import OUTPUTS, box_loss
+from seqclr.nn.heads import mlp
+
+
+class GeneratorHeads(keras.layers.Layer):
+    """Heads for those of these figures that have a weight above 0; transforms/text.py's GeneratedPages gives the facts.
+
+    boxes: where characters lie, told by every frame (nn/boxes.py). styles: the font, the background and the colour of
+    the text, told by the mean frame: two cross-entropies and a mean squared error, of channels from 0 to 1.
+    domain: whether an image is a generated image or one of the run, told by the mean frame through a reversed gradient,
+    so that the encoder learns that nobody can tell (nn/reversal.py).
+
+    kinds: how many fonts and backgrounds there are.
+    """
+
+    def __init__(self, weights: dict[str, float], kinds: tuple[int, int], encoder: keras.Model):
+        super().__init__(name="page_heads")
+        self.loss_weights = {name: weight for name, weight in weights.items() if weight > 0}
+        self.sizes, self.stride, self.height = (*kinds, 3), encoder.STRIDE, encoder.height
+        self.steps = self.add_weight(shape=(), dtype="int32", initializer="zeros", trainable=False, name="steps")
+        if "boxes" in self.loss_weights:
+            self.boxes = layers.Dense(OUTPUTS, dtype="float32", name="boxes")
+            self.boxes.build((None, None, encoder.dim))
+        if "styles" in self.loss_weights:
+            self.styles = layers.Dense(sum(self.sizes), dtype="float32", name="styles")
+            self.styles.build((None, encoder.dim))
+        if "domain" in self.loss_weights:
+            self.domain = mlp((encoder.dim, 1), "domain", input_dim=encoder.dim, norm=False)
+        self.built = True
+
+    def figures(self, features: tf.Tensor, mask, facts: dict[str, tf.Tensor], done: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The losses by name, of frames `[N + M, T, D]`: of N generated images, and behind them M images of the run.
+
+        mask: `bool [N + M, T]`, frames that are no padding (None: all). images: the facts, of N rows each. done: the
+        share of the run.
+        """
+        features, count, figures = tf.cast(features, tf.float32), tf.shape(facts["boxes"])[0], {}
+        mean = frames.pool(features, "all", mask)[0][:, 0]
+        if "boxes" in self.loss_weights:
+            shown = None if mask is None else mask[:count]
+            said = self.boxes(features[:count])
+            figures["boxes"] = box_loss(said, facts["boxes"], shown, self.stride, self.height)
+        if "styles" in self.loss_weights:
+            *logits, colour = tf.split(self.styles(mean[:count]), self.sizes, axis=-1)
+            each = [
+                tf.nn.sparse_softmax_cross_entropy_with_logits(labels=facts[name], logits=logit)
+                for name, logit in zip(("font", "background"), logits)
+            ]
+            figures["styles"] = tf.reduce_mean(tf.add_n(each)) + tf.reduce_mean(tf.square(colour - facts["colour"]))
+        if "domain" in self.loss_weights:
+            logits = self.domain(reversal.reverse(mean, reversal.ramp(done))[:, None])[:, 0, 0]
+            logits = tf.cast(logits, tf.float32)
+            figures["domain"], figures["domain_accuracy"] = reversal.domain_loss(logits[:count], logits[count:])
+        return figures
+
+    def total(self, figures: dict[str, tf.Tensor]) -> tf.Tensor:
+        """The weighted sum of the losses."""
+        return tf.add_n([weight * figures[name] for name, weight in self.loss_weights.items()])

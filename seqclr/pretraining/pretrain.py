@@ -1,0 +1,102 @@
+"""Self-supervised pretraining: images without labels in, a run with an encoder out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import keras
+
+from seqclr import config as configuration
+from seqclr.config import PretrainConfig
+from seqclr.data.loader import ImageDataset
+from seqclr.data.records import find_unlabelled
+from seqclr.data.sequences import expand
+from seqclr.engine import callbacks, setup
+from seqclr.engine.monitors import Monitors
+from seqclr.engine.trainer import Trainer
+from seqclr.errors import UserError
+from seqclr.messages import say, warn
+from seqclr.methods import find_method
+from seqclr.methods.base import Method
+from seqclr.nn.policy import kept_policy
+from seqclr.probes.probing import Probing, find_rows
+
+
+def method_of(values: dict) -> type[Method]:
+    """The class of method that the values of a pretraining ask for."""
+    return find_method(configuration.typed("method", "str | None", values.get("method")) or "simclr")
+
+
+def configure(values: Sequence[dict]):
+    """The resolved PretrainConfig of some values, a later one over an earlier."""
+    return configuration.resolve(PretrainConfig, method_of(configuration.merged(values)), values)
+
+
+@kept_policy()
+def pretrain(
+    config, output: str, resume: bool = False, watching: Sequence[keras.callbacks.Callback] = ()
+) -> dict[str, float]:
+    """Trains the method that `config` (a resolved PretrainConfig) names, and returns the last figures.
+
+    Rows of split `test` and `validation` are left out. With `probe`, labelled data, the checkpoint whose frozen encoder
+    is probed best is kept as the best. An image that cannot be read is reported, skipped and counted at the end.
+    watching: more callbacks. Raises UserError before anything is written if an argument or the data are wrong.
+    """
+    cls = find_method(config.method)
+    setup.check(config, cls)
+    run, rank = setup.find_run(config, output, resume)
+    method = cls(**configuration.fields_of(cls, config))
+    transform = method.make_transform(config.views)
+    rows = find_rows(config) if config.probe else None
+    samples = find_unlabelled(config.data, config.split, known=[config.probe] if config.probe else [])
+    samples = expand(samples) if method.animated else samples
+    dataset = ImageDataset(samples, config.height, config.width, config.resize, skip_bad=True)
+    records = method.records(dataset)
+    method.prepare(records.samples)
+    strategy = setup.begin(config, rank)
+    with setup.building(config, strategy):
+        method.dropout, method.batch_size = config.dropout, config.batch_size
+        method.build(setup.make_encoder(config, config.init))
+        if getattr(method, "perceptual", None):
+            method.perceptual_encoder = setup.make_perceptual_encoder(method.perceptual, config)
+    loader = setup.make_loader(records, transform, config, rank, config.same_source)
+    probing = [Probing(rows, method, config.probe_every)] if rows and rank.chief else []
+    first = [Monitors(method, dataset, config.views, config.seed), *probing, *callbacks.standard(run, config)]
+    watching = [*first, *watching]
+    if cls.preview_outputs is not Method.preview_outputs:
+        watching.append(callbacks.Previews(run, method, records, config.views))
+    try:
+        trainer = Trainer(method, loader, config, run, strategy, watching if rank.chief else [], rank)
+        for probe in probing:
+            probe.trainer = trainer
+        if rank.chief:
+            run.claim(new=not resume)
+        if resume:
+            trainer.resume()
+        if rank.chief:
+            run.create(config)
+            if method.charset is not None:
+                method.charset.save(run.charset_file)
+            sources = len({sample.source for sample in dataset.samples})
+            say(f"{len(dataset)} images, {sources} source(s); {setup.devices(strategy)}")
+            if method.chance is not None:
+                say(f"guessing has an accuracy of {method.chance:.3g}")
+        logs = trainer.fit()
+    except UserError:  # that only a step has shown
+        if rank.chief and not resume:
+            run.discard()
+        raise
+    finally:
+        run.release()
+        loader.close()
+        dataset.close()
+        if hasattr(transform, "close"):
+            transform.close()
+        if dataset.skipped:
+            warn(f"{len(dataset.skipped)} image(s) that cannot be read were skipped")
+    for probe in probing:
+        if probe.best_step:  # 0 where a run that was at its end is resumed with a probe
+            measure = rows.measures[0]
+            say(f"best probe ({rows.kind}): {measure} {probe.best:.4f} at step {probe.best_step}")
+            logs |= {f"best_probe_{measure}": probe.best, "best_probe_step": probe.best_step}
+    return logs

@@ -1,0 +1,192 @@
+"""Evaluation and prediction, by a run or by its export."""
+
+from __future__ import annotations
+
+import csv
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from seqclr.data.charset import Charset
+from seqclr.data.records import Sample, find, find_images, measured, tally, without
+from seqclr.engine.run import Run
+from seqclr.errors import UserError
+from seqclr.files import check_can_make
+from seqclr.messages import bar, say, warn
+from seqclr.recognition import metrics
+from seqclr.recognition.finetune import split_off_validation
+from seqclr.recognition.recognizer import Recognizer
+from seqclr.visualization import predictions as sheets
+
+SEEN = ("trained_on", "validated_on")  # what a run does with the parts of its labels
+
+
+class Reader(Protocol):
+    """What reads images: a run's recognizer or an export."""
+
+    charset: Charset
+
+    def read(self, samples: Sequence[Sample], beam: int = 1, batch_size: int = 64) -> Iterator[tuple[str, float]]: ...
+
+    def read_pixels(
+        self, pictures: Iterable[np.ndarray], beam: int = 1, batch_size: int = 64
+    ) -> Iterator[tuple[str, float]]: ...
+
+
+def load_reader(model: str | Path) -> Reader:
+    """The recognizer of a run, or an export. UserError for anything else."""
+    folder = Path(model)
+    if (folder / "saved_model.pb").is_file():
+        from seqclr.export.savedmodel import Exported
+
+        return Exported(folder)
+    return Recognizer.load(model)
+
+
+def evaluate(
+    reader: Reader,
+    model: str | Path,
+    data: Sequence[str],
+    split: str | None = None,
+    label_pattern: str | None = None,
+    beam: int = 1,
+    plots: str | None = None,
+) -> dict:
+    """All measures over labelled images, in all and per source.
+
+    model: the run or export that the reader is of. split: by default of every source what `measured` says. A text
+    counts in full, also what the reader never reads.
+    plots: a new folder for predictions.csv, confusions.csv, pictures of both and of the worst errors, and the
+    reliability diagram.
+    """
+    if plots is not None:
+        if Path(plots).exists():
+            raise UserError(f"{plots} exists already: choose another --plots")
+        check_can_make(Path(plots))
+    found = find(data, split, label_pattern)
+    samples = measured(found) if split is None else found
+    charset = reader.charset
+    next(iter(reader.read(samples[:1], beam)))  # so that the speed told is not that of the first call
+    start = time.perf_counter()
+    reads, confidences = zip(*bar(reader.read(samples, beam), "read", len(samples), unit="img", leave=False))
+    seconds = time.perf_counter() - start
+
+    texts = [charset.normalize(sample.text) for sample in samples]
+    figures = measure(samples, texts, reads, confidences) | seen(model, samples)
+    figures["images_per_second"] = len(samples) / seconds
+    say(f"measured on {tally(samples)}" + (f", of {tally(found)}" if len(samples) < len(found) else ""))
+    for what in SEEN:
+        if figures.get(what):
+            warn(f"{figures[what]} of these {len(samples)} were {what.replace('_', ' ')} by {model}, which flatters it")
+    if plots is not None:
+        draw(Path(plots), samples, texts, reads, confidences)
+    return figures
+
+
+def seen(model: str | Path, samples: Sequence[Sample]) -> dict[str, int]:
+    """How many of some entries a run learned from with their labels, and how many chose its checkpoint; nothing where
+    it is no fine-tuning run or its data is not there any more."""
+    config = Run.open(model).config() if Run(model).config_file.is_file() else None
+    if not hasattr(config, "validation"):
+        return {}
+    try:
+        parts = split_off_validation(config)
+    except UserError:
+        return {}
+    return {what: len(samples) - len(without(samples, part)) for what, part in zip(SEEN, parts)}
+
+
+def measure(
+    samples: Sequence[Sample], texts: Sequence[str], reads: Sequence[str], confidences: Sequence[float] | None = None
+) -> dict:
+    """All measures of what was read on some entries, in all and per source, and the confusions, commonest first.
+
+    With confidences, also what `metrics.calibration` says of them.
+    """
+
+    def scores(rows: Sequence[int]) -> dict:
+        some = [texts[i] for i in rows], [reads[i] for i in rows]
+        figures = metrics.scores(*some)
+        if confidences is not None:
+            right = [text == read for text, read in zip(*some)]
+            figures |= metrics.calibration(right, [confidences[i] for i in rows])
+        return figures
+
+    by_source = defaultdict(list)
+    for i, sample in enumerate(samples):
+        by_source[sample.source].append(i)
+    figures = scores(range(len(samples)))
+    figures["sources"] = {source: scores(rows) for source, rows in by_source.items()}
+    counts = metrics.confusions(texts, reads)
+    figures["confusions"] = [{"true": a, "read": b, "times": times} for (a, b), times in counts.most_common() if a != b]
+    return figures
+
+
+def table(figures: dict) -> str:
+    """The measures, a line per source, and the commonest confusions."""
+    columns = ("samples", "edit_distance_accuracy", "exact_match", "exact_match_caseless", "cer", "one_minus_ned")
+    rows = [(source, scores) for source, scores in figures["sources"].items()]
+    rows = rows if len(rows) == 1 else [*rows, ("all", figures)]
+    width = max(len(name) for name, _ in rows)
+    lines = [" " * width + "".join(f"  {column}" for column in columns)]
+    for name, scores in rows:
+        cells = (f"{scores[c]:.4f}" if isinstance(scores[c], float) else str(scores[c]) for c in columns)
+        lines.append(f"{name:{width}}" + "".join(f"  {cell:>{len(c)}}" for c, cell in zip(columns, cells)))
+    named = [(c["true"] or "(nothing)", c["read"] or "(nothing)", c["times"]) for c in figures["confusions"][:8]]
+    worst = ", ".join(f"{a} as {b} x{times}" for a, b, times in named)
+    speed = f"{figures['images_per_second']:.0f} images/s; " if "images_per_second" in figures else ""
+    lines.append(f"{speed}confusions: {worst or 'none'}")
+    if "calibration_error" in figures:
+        parts = (
+            f"{figures[f'exact_match_at_{c}']:.4f} of the surest {c} % (from {figures[f'confidence_at_{c}']:.4f} on)"
+            for c in metrics.COVERAGES
+        )
+        error = f"calibration error {figures['calibration_error']:.4f} ({metrics.BINS} bins)"
+        lines.append(f"confidence: {error}; exact match {', '.join(parts)}")
+    return "\n".join(lines)
+
+
+def draw(folder: Path, samples, texts, reads, confidences) -> None:
+    folder.mkdir(parents=True)
+    counts = metrics.confusions(texts, reads)
+    text_file = {"mode": "w", "newline": "", "encoding": "utf-8", "errors": "backslashreplace"}
+    with open(folder / "predictions.csv", **text_file) as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["file", "source", "text", "read", "confidence"])
+        for sample, text, read, confidence in zip(samples, texts, reads, confidences):
+            writer.writerow([sample.name, sample.source, text, read, f"{confidence:.4f}"])
+    with open(folder / "confusions.csv", **text_file) as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["true", "read", "times"])
+        writer.writerows([a, b, times] for (a, b), times in counts.most_common())
+    sheets.confusions(counts, folder / "confusions.png")
+    right = [text == read for text, read in zip(texts, reads)]
+    sheets.reliability(metrics.bins(right, confidences), folder / "reliability.png")
+    rows = list(zip(samples, texts, reads, confidences))
+    wrong = [row for row in rows if row[1] != row[2]]
+    wrong.sort(key=lambda row: (metrics.edit_distance_accuracy(row[1], row[2]), -row[3]))
+    sheets.predictions(wrong[:40], folder / "errors.png")
+    sheets.predictions(rows[:40], folder / "predictions.png")
+
+
+def predict(model: str, images: Sequence[str], beam: int = 1) -> Iterator[dict | UserError]:
+    """File, text and confidence of each image as it is read, or why it cannot be read."""
+    samples = []
+    for path in images:
+        found, messages = find_images([path])
+        samples += found
+        yield from map(UserError, messages)
+        if not found and not messages:
+            yield UserError(f"{path} holds no image: give images or a folder of them")
+    reader = load_reader(model)
+    for sample in samples:
+        try:
+            text, confidence = next(iter(reader.read([sample], beam)))
+        except UserError as error:
+            yield error
+        else:
+            yield {"file": sample.file, "text": text, "confidence": round(confidence, 4)}

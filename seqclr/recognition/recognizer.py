@@ -1,0 +1,92 @@
+"""The recognizer: encoder, head and charset of a fine-tuning run, reading images."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from seqclr.config import check_range
+from seqclr.data import images
+from seqclr.data.charset import Charset
+from seqclr.data.records import Sample
+from seqclr.engine import checkpoints
+from seqclr.engine.run import Run
+from seqclr.errors import UserError
+from seqclr.methods.text.ctc import ctc_head
+from seqclr.nn import decode
+from seqclr.nn.encoders import build_encoder
+from seqclr.nn.heads import hidden_weights
+from seqclr.nn.image_encoders import IMAGE_ENCODERS
+from seqclr.nn.policy import kept_policy
+
+
+class Recognizer:
+    """Reads images brought to `height` x `width`; in float32 once loaded, so that every export reads the same."""
+
+    def __init__(self, encoder, head, charset: Charset, height: int, width: int, resize: str):
+        self.encoder, self.head, self.charset = encoder, head, charset
+        self.height, self.width, self.resize = height, width, resize
+        self._read = tf.function(self._read_batch, reduce_retracing=True)
+
+    @classmethod
+    @kept_policy()
+    def load(cls, folder: str | Path) -> Recognizer:
+        """The best checkpoint of a fine-tuning run; UserError if the folder is something else."""
+        run = Run.open(folder)
+        config = run.config()
+        if config.encoder in IMAGE_ENCODERS:
+            raise UserError(f"{folder} encodes pictures ({config.encoder}) and cannot read: probe or embed it")
+        if not run.charset_file.is_file() and not hasattr(config, "method"):
+            raise UserError(f"{run.charset_file} is missing: copy the whole run again")
+        if not run.charset_file.is_file():
+            raise UserError(f"{folder} was pretrained only and cannot read: finetune --pretrained {folder} first")
+        charset = Charset.load(run.charset_file)
+        keras.mixed_precision.set_global_policy("float32")
+        encoder = build_encoder(config.encoder, config.height, config.width, config.positions, config.dropout)
+        path, arrays = run.best()
+        kept = hidden_weights(arrays, "head", getattr(config, "keep_head", 0))
+        head = ctc_head(encoder.dim, len(charset) + 1, config.dropout, [bias.size for bias in kept[1::5]])
+        checkpoints.restore({"encoder": encoder, "head": head}, arrays, path)
+        return cls(encoder, head, charset, config.height, config.width, config.resize)
+
+    def logits(self, pixels: tf.Tensor, widths: tf.Tensor | None):
+        """`float32 [B, T, classes]` and the mask `[B, T]` (None: no padding) of fitted images."""
+        features, valid = self.encoder(pixels, widths if self.resize == "pad" else None, training=False)
+        return self.head(features, training=False), valid
+
+    def _read_batch(self, pixels, widths, beam: int):
+        logits, valid = self.logits(pixels, widths)
+        ids = decode.greedy(logits, valid) if beam == 1 else decode.beam_search(logits, valid, beam)
+        return ids, decode.confidence(logits, ids, valid)
+
+    def predict_dataset(self, pixels: np.ndarray, widths: np.ndarray | None, beam: int = 1) -> list[tuple[str, float]]:
+        """Text and confidence of each of `uint8 [B, height, width, 3]`; widths: the columns of image, under `pad`.
+
+        The confidence is the probability of the text over all its paths, and 0 where the text is empty.
+        """
+        ids, confidence = self._read(tf.constant(pixels), None if widths is None else tf.constant(widths), beam)
+        blank = self.charset.blank
+        return [
+            (self.charset.decode([i for i in row if i != blank]), float(c)) for row, c in zip(ids.numpy(), confidence)
+        ]
+
+    def read(self, samples: Sequence[Sample], beam: int = 1, batch_size: int = 64) -> Iterator[tuple[str, float]]:
+        """Text and confidence of each image, in order. Raises UserError for one that cannot be read."""
+        return self.read_pixels(
+            (images.decode(sample.read_bytes(), sample.name) for sample in samples), beam, batch_size
+        )
+
+    def read_pixels(
+        self, pictures: Iterable[np.ndarray], beam: int = 1, batch_size: int = 64
+    ) -> Iterator[tuple[str, float]]:
+        """Text and confidence of each of some images `uint8 [H, W, 3]`."""
+        check_range("beam", beam, least=1)
+        dataset = (images.fit(pixels, self.height, self.width, self.resize) for pixels in pictures)
+        while chunk := list(itertools.islice(dataset, batch_size)):
+            pixels, widths = zip(*chunk)
+            yield from self.predict_dataset(np.stack(pixels), np.array(widths, np.int32), beam)

@@ -1,0 +1,253 @@
+"""Draws one captcha image in a style, with the `captcha` library and Pillow.
+
+An image depends on its style and its random generator alone.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import captcha.image
+import numpy as np
+from PIL import Image, ImageColor, ImageDraw, ImageFilter, ImageFont, ImageOps
+
+from seqclr.synthesis.backgrounds import BACKGROUNDS
+from seqclr.synthesis.fonts import load_font
+from seqclr.synthesis.styles import Style
+
+Colour = tuple[int, int, int]
+
+
+class _Dice:
+    """The three functions of `secrets` that captcha uses, from a generator that can be seeded."""
+
+    def __init__(self, rng: np.random.Generator):
+        self.rng = rng
+
+    def randbelow(self, limit: int) -> int:
+        return int(self.rng.integers(limit))
+
+    def randbits(self, bits: int) -> int:
+        return int(self.rng.integers(2**bits))
+
+    def choice(self, values: Sequence):
+        return values[self.randbelow(len(values))]
+
+
+_one_at_a_time = threading.Lock()
+
+
+@contextmanager
+def _seeded(rng: np.random.Generator) -> Iterator[None]:
+    """Within this block captcha draws from `rng`: it asks `secrets`, which nobody can seed."""
+    with _one_at_a_time:
+        original = captcha.image.secrets
+        captcha.image.secrets = _Dice(rng)
+        try:
+            yield
+        finally:
+            captcha.image.secrets = original
+
+
+def _integer(rng: np.random.Generator, limits: Sequence[int]) -> int:
+    return int(rng.integers(*limits, endpoint=True))
+
+
+def _colour(rng: np.random.Generator, palette: Sequence[str], jitter: int) -> Colour:
+    moved = np.array(ImageColor.getrgb(str(rng.choice(palette)))) + rng.integers(-jitter, jitter, 3, endpoint=True)
+    return tuple(int(channel) for channel in moved.clip(0, 255))
+
+
+def _background(style: Style, height: int, width: int, rng: np.random.Generator) -> Image.Image:
+    palette = rng.permutation(style.background_colours)
+    first, second = (_colour(rng, [name], style.colour_jitter) for name in (palette[0], palette[-1]))
+    share = BACKGROUNDS[style.background](height, width, rng)[..., None]
+    return Image.fromarray(np.round(first * (1 - share) + second * share).astype(np.uint8))
+
+
+class _Warper(captcha.image.ImageCaptcha):
+    """captcha's rotated and warped characters, in one font."""
+
+    def __init__(self, style: Style, font: ImageFont.FreeTypeFont):
+        super().__init__()
+        self._truefonts = [font]
+        self.character_rotate = tuple(style.rotation)
+        self.character_warp_dx = self.character_warp_dy = (0, style.warp)
+
+    def draw(self, character: str) -> Image.Image:
+        return self._draw_character(character, ImageDraw.Draw(Image.new("L", (1, 1))), (255, 255, 255, 255))
+
+
+def _straight(style: Style, character: str, font: ImageFont.FreeTypeFont, rng: np.random.Generator) -> Image.Image:
+    """A character in its own shape and on its line, only rotated: captcha stretches all of them to one height."""
+    left, _, right, _ = font.getbbox(character)
+    glyph = Image.new("RGBA", (math.ceil(right - left), sum(font.getmetrics())))
+    ImageDraw.Draw(glyph).text((-left, 0), character, font=font, fill="white")
+    return glyph.rotate(rng.uniform(*style.rotation), Image.Resampling.BICUBIC, expand=True)
+
+
+def _on_wheel(style: Style, glyph: Image.Image, height: int, rng: np.random.Generator) -> Image.Image:
+    """The character in the middle of a wheel that is lit from the front, RGBA and 0.8 times as wide as high."""
+    size = (round(0.8 * height), height)
+    light = np.sin(np.linspace(0.15, np.pi - 0.15, height))[:, None, None]
+    face = np.full((size[1], size[0], 3), _colour(rng, style.wheels, style.colour_jitter)) * light
+    wheel = Image.fromarray(face.astype(np.uint8)).convert("RGBA")
+    ink = glyph.crop(glyph.getbbox())
+    drop = (height - ink.height) // 2 + _integer(rng, style.rise)
+    wheel.alpha_composite(ink, ((size[0] - ink.width) // 2, min(max(drop, 0), height - ink.height)))
+    return wheel
+
+
+class Line(NamedTuple):
+    """Text on a transparent strip, RGBA [h, w]; of each character the box of what is drawn, `float [L, 4]`: left, top,
+    right, bottom in pixels; and its colour."""
+
+    image: Image.Image
+    boxes: np.ndarray
+    colours: list[Colour]
+
+
+def _line(style: Style, text: str, ink: Colour, rng: np.random.Generator) -> Line:
+    """The text, cut to what is drawn."""
+    name, largest = str(rng.choice(style.fonts)), style.font_sizes[1]
+    strip = Image.new("RGBA", (3 * largest * (len(text) + 1), 5 * largest))
+    x, middle = largest, strip.height // 2
+    boxes, colours = [], []
+    for character in text:
+        font = load_font(name, _integer(rng, style.font_sizes))
+        glyph = _Warper(style, font).draw(character) if style.warp else _straight(style, character, font, rng)
+        colour = _colour(rng, style.text_colours, style.colour_jitter) if style.colour_each else ink
+        left, _, right, _ = glyph.getbbox()
+        shape = glyph.getchannel("A").crop((left, 0, right, glyph.height))
+        glyph = Image.new("RGBA", shape.size, colour)
+        glyph.putalpha(shape)
+        if style.wheels:
+            glyph, rise = _on_wheel(style, glyph, round(1.5 * largest), rng), 0
+        else:
+            rise = _integer(rng, style.rise)
+        at = x, max(0, middle - glyph.height // 2 + rise)
+        strip.alpha_composite(glyph, at)
+        boxes.append(np.add(glyph.getchannel("A").getbbox(), 2 * at))
+        colours.append(colour)
+        x = max(0, x + glyph.width + _integer(rng, style.spacing))
+    line = _cropped(strip, np.array(boxes, float), colours)
+    return _wave(line, style.wave, rng) if style.wave else line
+
+
+def _cropped(strip: Image.Image, boxes: np.ndarray, colours: list[Colour]) -> Line:
+    """What is drawn, and the boxes in it."""
+    corners = strip.getbbox()
+    return Line(strip.crop(corners), boxes - 2 * corners[:2], colours)
+
+
+def _wave(line: Line, height: float, rng: np.random.Generator) -> Line:
+    """The line bent along a sine of 2 to 4 of its heights a period, by moving slices 4 pixels wide."""
+    pad = math.ceil(height)
+    strip = ImageOps.expand(line.image, (0, pad))
+    period, phase = rng.uniform(2, 4) * line.image.height, rng.uniform(0, 2 * np.pi)
+
+    def up(x: float) -> float:
+        return height * math.sin(2 * math.pi * x / period + phase)
+
+    def bent(left: int) -> tuple:
+        right, bottom = left + 4, strip.height
+        a, b = up(left), up(right)
+        return (left, 0, right, bottom), (left, a, left, bottom + a, right, bottom + b, right, b)
+
+    slices = [bent(left) for left in range(0, strip.width, 4)]
+    strip = strip.transform(strip.size, Image.Transform.MESH, slices, Image.Resampling.BILINEAR)
+    boxes = line.boxes.copy()
+    for box in boxes:  # as high as its columns move
+        rises = [up(x) for x in range(int(box[0]), int(box[2]) + 1)]
+        box[[1, 3]] += pad - 1 - max(rises), pad + 1 - min(rises)
+    return _cropped(strip, boxes, line.colours)
+
+
+def _paste(style: Style, image: Image.Image, line: Line, rng: np.random.Generator) -> np.ndarray:
+    """Put the line on the image, whole and within the margin; the boxes of its characters there."""
+    line, boxes = line.image, line.boxes
+    room = image.width - 2 * style.margin, image.height - 2 * style.margin
+    scale = min(1, room[0] / line.width, room[1] / line.height)
+    if scale < 1:
+        size = [max(1, int(scale * side)) for side in line.size]
+        boxes = boxes * (2 * [to / of for to, of in zip(size, line.size, strict=True)])
+        line = line.resize(size, Image.Resampling.LANCZOS)
+    corner = [
+        style.margin + round((space - side) * (0.5 + style.wander * rng.uniform(-0.5, 0.5)))
+        for space, side in zip(room, line.size, strict=True)
+    ]
+    image.paste(line, tuple(corner), line)
+    return (boxes + 2 * corner).clip(0, 2 * image.size)
+
+
+def _clutter(style: Style, image: Image.Image, ink: Colour, rng: np.random.Generator) -> None:
+    def colour() -> Colour:
+        return _colour(rng, style.clutter_colours, style.colour_jitter) if style.clutter_colours else ink
+
+    for _ in range(_integer(rng, style.curves)):
+        captcha.image.ImageCaptcha.create_noise_curve(image, colour())
+    for _ in range(_integer(rng, style.lines)):
+        ends = [(x, _integer(rng, [0, image.height])) for x in (0, image.width)]
+        ImageDraw.Draw(image).line(ends, fill=colour(), width=style.line_width)
+    for _ in range(_integer(rng, style.dashes)):
+        x, y, angle = rng.uniform(0, image.width), rng.uniform(0, image.height), rng.uniform(0, np.pi)
+        end = x + style.dash_length * math.cos(angle), y + style.dash_length * math.sin(angle)
+        ImageDraw.Draw(image).line([(x, y), end], fill=colour(), width=style.line_width)
+    for _ in range(_integer(rng, style.dots)):
+        captcha.image.ImageCaptcha.create_noise_dots(image, colour(), style.dot_width, 1)
+    for _ in range(_integer(rng, style.inversions)):
+        image.paste(ImageOps.invert(image), mask=_band(style, image.size, rng))
+
+
+def _band(style: Style, size: tuple[int, int], rng: np.random.Generator) -> Image.Image:
+    """A bent band from side to side, as a mask."""
+    band = Image.new("1", size)
+    xs = np.arange(0, size[0] + 4, 4)
+    ys = np.polyval(np.polyfit([0, size[0] / 2, size[0]], rng.uniform(0, size[1], 3), 2), xs)
+    ImageDraw.Draw(band).line(list(zip(xs.tolist(), ys.tolist())), fill=1, width=style.inversion_width)
+    return band
+
+
+def _speckle(image: Image.Image, share: float, rng: np.random.Generator) -> Image.Image:
+    pixels = np.array(image)
+    hit = rng.random(pixels.shape[:2]) < share
+    pixels[hit] = rng.integers(0, 256, (hit.sum(), 1))
+    return Image.fromarray(pixels)
+
+
+class LabelledImage(NamedTuple):
+    """An image and what it shows. boxes: of each character's ink, wheel included, `float [L, 4]`: left, top, right,
+    bottom in pixels, without the blur. colour: `float [3]`, the mean of the characters', 0 to 255."""
+
+    image: Image.Image
+    text: str
+    boxes: np.ndarray
+    colour: np.ndarray
+
+
+def draw(style: Style, rng: np.random.Generator) -> tuple[Image.Image, str]:
+    """One image, an RGB image of `style.width` x `style.height`, and the text on it. Nothing but `rng` decides on it.
+
+    The image is as drawn; `save` adds what the file format does to it.
+    """
+    image = draw_labelled(style, rng)
+    return image.image, image.text
+
+
+def draw_labelled(style: Style, rng: np.random.Generator) -> LabelledImage:
+    """The same, with all that is known of the image."""
+    with _seeded(rng):
+        text = "".join(rng.choice(list(style.characters), _integer(rng, style.length)))
+        width, height = _integer(rng, style.width), _integer(rng, style.height)
+        image = _background(style, height, width, rng)
+        ink = _colour(rng, style.text_colours, style.colour_jitter)
+        line = _line(style, text, ink, rng)
+        boxes = _paste(style, image, line, rng)
+        _clutter(style, image, ink, rng)
+        image = _speckle(image, style.speckle, rng) if style.speckle else image
+        image = image.filter(ImageFilter.GaussianBlur(rng.uniform(*style.blur)))
+    return LabelledImage(image, text, boxes, np.mean(line.colours, axis=0))

@@ -1,0 +1,134 @@
+"""Images that look like no site in particular: what differs between sites differs here from image to image.
+
+A network that reads them has seen every character in many fonts, sizes, slants and colours, under all kinds of clutter
+(domain randomization, Tobin et al. 2017, arXiv:1703.06907). Host side.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from seqclr.errors import UserError
+from seqclr.synthesis import drawing
+from seqclr.synthesis.drawing import LabelledImage
+from seqclr.synthesis.fonts import bundled_fonts, find_fonts, missing_characters
+from seqclr.synthesis.styles import Style
+
+SYMBOLS = {"LastResortHE-Regular", "cmex10", "cmmi10", "cmsy10"}  # fonts with other shapes in the letters' places
+
+
+class Texts(NamedTuple):
+    """What images may show. characters: of which each image draws those that its font has. lengths: least and most, of
+    an image. fonts: as `fonts.find_fonts` takes them; None: the bundled ones."""
+
+    characters: str
+    lengths: tuple[int, int] = (3, 7)
+    fonts: str | None = None
+
+
+def draw(texts: Texts, rng: np.random.Generator) -> tuple[Image.Image, str]:
+    """One image, RGB of any size, and the text on it; nothing but `rng` decides on it."""
+    labelled, _ = draw_labelled(texts, rng)
+    return labelled.image, labelled.text
+
+
+def draw_labelled(texts: Texts, rng: np.random.Generator) -> tuple[LabelledImage, Style]:
+    """The same image with all that is known of it, and the style it was drawn in."""
+    style = any_style(texts, rng)
+    return drawing.draw_labelled(style, rng), style
+
+
+def any_style(texts: Texts, rng: np.random.Generator) -> Style:
+    """A style of which everything is drawn by chance."""
+
+    def chance(probability: float) -> bool:
+        return rng.random() < probability
+
+    length = int(rng.integers(*texts.lengths, endpoint=True))
+    height = int(rng.integers(26, 61))
+    size = max(13.0, height * rng.uniform(0.4, 1.1))
+    width = int(0.7 * size * max(length, 4) * rng.uniform(0.9, 1.7))
+    paper = np.full(3, 255) if chance(0.2) else rng.integers(150, 256, 3) if chance(0.9) else rng.integers(0, 110, 3)
+    other = rng.integers(90, 256) if chance(0.3) else paper + rng.integers(-40, 41, 3)
+    many = chance(0.3)
+    inks = [_hex(_ink(paper, rng, faint=many or chance(0.15))) for _ in range(6 if many else 1)]
+    turn, rise, gap = rng.uniform(0, 30), int(rng.integers(0, height // 8 + 1)), int(size * rng.uniform(-0.15, 0.2))
+    fonts = text_fonts(texts.characters, texts.fonts)
+    font = str(rng.choice(list(fonts)))
+    return Style(
+        characters=fonts[font],
+        length=[length, length],
+        fonts=[font],
+        font_sizes=[int(size * rng.uniform(0.75, 1.0)), int(size)],
+        text_colours=inks,
+        colour_each=many or chance(0.2),
+        width=[width, width],
+        height=[height, height],
+        margin=1,
+        background=str(rng.choice(["plain", "plain", "plain", "gradient", "clouds", "grid"])),
+        background_colours=[_hex(paper), _hex(np.broadcast_to(other, 3))],
+        colour_jitter=int(rng.integers(0, 30)),
+        rotation=[-turn, turn],
+        warp=float(rng.uniform(0.05, 0.3)) if chance(0.4) else 0.0,
+        rise=[-rise, rise],
+        spacing=[gap, gap + int(rng.integers(0, 6))],
+        wave=float(rng.uniform(1, height / 8)) if chance(0.15) else 0.0,
+        wander=1.0,
+        curves=[0, int(rng.integers(0, 3))],
+        lines=[0, int(rng.integers(1, 8))] if chance(0.4) else [0, 0],
+        line_width=int(rng.choice([1, 1, 2, 3])),
+        dashes=[0, int(rng.integers(5, 50))] if chance(0.2) else [0, 0],
+        dash_length=int(height * rng.uniform(0.1, 0.3)),
+        dots=[0, int(rng.integers(1, 60))] if chance(0.4) else [0, 0],
+        dot_width=int(rng.integers(1, 4)),
+        clutter_colours=[_hex(rng.integers(0, 256, 3)) for _ in range(rng.choice([0, 1, 6]))],
+        inversions=[0, 2] if chance(0.15) else [0, 0],
+        inversion_width=int(rng.integers(2, 6)),
+        speckle=float(rng.uniform(0.02, 0.3)) if chance(0.2) else 0.0,
+        blur=[0, float(rng.uniform(0, 0.8))],
+    )
+
+
+def _ink(paper: np.ndarray, rng: np.random.Generator, faint: bool) -> np.ndarray:
+    """A colour that can be told from the paper's: by its light, or, where faint, by one channel alone."""
+    if faint:
+        while np.abs((ink := rng.integers(0, 256, 3)) - paper).max() < 80:
+            pass
+        return ink
+    return rng.integers(0, 110, 3) if paper.mean() > 127 else rng.integers(150, 256, 3)
+
+
+def _hex(colour: np.ndarray) -> str:
+    return "#" + "".join(f"{channel:02x}" for channel in colour.clip(0, 255))
+
+
+@functools.lru_cache
+def text_fonts(characters: str, fonts: str | None = None) -> dict[str, str]:
+    """The fonts that have all of the characters, each with what it draws; where none has, each with those that it has.
+
+    Of the bundled ones those are left out that have other shapes in the letters' places. Raises UserError for a
+    character that no font has.
+    """
+    if fonts is None:
+        names = [name for name in bundled_fonts() if name not in SYMBOLS]
+    else:
+        names = find_fonts(fonts)
+    drawn = {}
+    for name in names:
+        missing = set(missing_characters(characters, name))
+        drawn[name] = "".join(character for character in characters if character not in missing)
+    known = set().union(*drawn.values())
+    for character in characters:
+        if character not in known:
+            which = "bundled font" if fonts is None else f"font of {fonts}"
+            raise UserError(
+                f"no {which} has the character {character!r} (U+{ord(character):04X}): leave it out of characters, or "
+                "name in fonts a font that has it"
+            )
+    return {name: has for name, has in drawn.items() if has == characters} or {
+        n: has for n, has in drawn.items() if has
+    }

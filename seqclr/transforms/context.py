@@ -1,0 +1,107 @@
+"""Two parts of an image and how they lie to each other. Host side: never imports TensorFlow.
+
+Doersch et al. 2015 (Context Prediction), arXiv:1505.05192.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from seqclr.errors import UserError
+from seqclr.transforms.apply import augment, filled
+from seqclr.transforms.slices import slices
+from seqclr.transforms.tiles import is_line
+from seqclr.transforms.views import single
+
+PATCH, JITTER = 96 / 144, 7 / 144  # in steps of the grid; a gap of 48 / 144 follows
+LEAST, ENOUGH = 8, 10  # pixels: what encoders take, and to what patches of small images grow at the cost of the gap
+COARSE = 1 / 3  # of the patches go through a lower resolution
+GREEN = np.array([-1, 2, -1]) / 6**0.5  # against magenta; what is gray has none
+FRINGELESS = np.eye(3) - np.outer(GREEN, GREEN)
+NEIGHBOURS = {
+    "above left": (0, 0), "above": (0, 1), "above right": (0, 2), "left": (1, 0),
+    "right": (1, 2), "below left": (2, 0), "below": (2, 1), "below right": (2, 2),
+}  # fmt: skip
+OFFSETS = {"2 to the left": -2, "1 to the left": -1, "1 to the right": 1, "2 to the right": 2}
+
+
+def offset_names(height: int, width: int) -> list[str]:
+    """Where the second part of an image of that size may lie, as seen from the first."""
+    if not is_line(height, width):
+        return list(NEIGHBOURS)
+    return [name for name, offset in OFFSETS.items() if abs(offset) < width // height]
+
+
+def part_size(height: int, width: int) -> tuple[int, int]:
+    """Height and width of the parts of an image of that size; UserError where they would be too small."""
+    if is_line(height, width):
+        return height, height
+    cell = min(height, width) / 3
+    side = max(round(PATCH * cell), min(ENOUGH, int(cell) - 1))
+    if side < LEAST:
+        least = 3 * (LEAST + 1)
+        raise UserError(
+            f"height {height} and width {width}: 3x3 patches of {LEAST} pixels and gaps need at least {least} each"
+        )
+    return side, side
+
+
+class ContextPair:
+    """Two parts of an image, `tiles: uint8 [2, h, w, 3]`, and which of `places` the second has, `label: int32`.
+
+    Of a picture, the middle and a neighbour in a grid of 3x3 that is as large as its shorter side, with gaps and
+    jitter. What they have of green against magenta is taken out, as a lens's colour fringes tell how far from the
+    middle a part was, and some are brought down to fewer pixels and up again. Of a line, two slices of about its
+    height, at most two apart. The mean of a part is made that of the image.
+
+    The paper's other way with colour, one channel and noise for two, leaves images that no encoder sees later on.
+    """
+
+    def __init__(self, views: str):
+        self.views = single(views)
+
+    def __call__(self, record: dict, rng: np.random.Generator) -> dict:
+        size = record["image"].shape[:2]
+        record = {**record, "image": augment(self.views, record, rng)}
+        tiles, offset_name = (_along if is_line(*size) else _around)(record, rng)
+        level = record["image"][:, : filled(record)].mean((0, 1))
+        tiles = tiles - tiles.mean((1, 2), keepdims=True) + level
+        return {
+            "tiles": np.rint(tiles).clip(0, 255).astype(np.uint8),
+            "label": np.int32(offset_names(*size).index(offset_name)),
+            "index": record["index"],
+        }
+
+
+def _along(record: dict, rng: np.random.Generator) -> tuple[np.ndarray, str]:
+    height = len(record["image"])
+    count = max(2, filled(record) // height)
+    offset_name = rng.choice([name for name, offset in OFFSETS.items() if abs(offset) < count])
+    offset = OFFSETS[offset_name]
+    first = rng.integers(max(0, -offset), min(count, count - offset))
+    return slices(record, count, height)[[first, first + offset]], offset_name
+
+
+def _around(record: dict, rng: np.random.Generator) -> tuple[np.ndarray, str]:
+    offset_name = rng.choice(list(NEIGHBOURS))
+    size = np.array(record["image"].shape[:2])
+    side, _ = part_size(*size)
+    cell = min(size) / 3
+    play = min(2 * JITTER * cell, cell - side - 1)  # a gap of one pixel is left in any case
+    corner = rng.uniform(0, size - 3 * cell) + (cell - side - play) / 2
+    parts = []
+    for at in ((1, 1), NEIGHBOURS[offset_name]):
+        y, x = (corner + np.array(at) * cell + rng.uniform(0, play, 2)).astype(int)
+        parts.append(_coarse(record["image"][y : y + side, x : x + side] @ FRINGELESS, rng))
+    return np.stack(parts), offset_name
+
+
+def _coarse(patch: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """As from a lower resolution, of at least 100 pixels, at times."""
+    side = len(patch)
+    if rng.random() > COARSE or side <= ENOUGH:
+        return patch
+    small = (int(rng.integers(ENOUGH, side)),) * 2
+    small = cv2.resize(patch, small, interpolation=cv2.INTER_AREA)
+    return cv2.resize(small, (side, side), interpolation=cv2.INTER_LINEAR)

@@ -1,0 +1,112 @@
+"""Generated labelled images beside the views of a record. Host side: never imports TensorFlow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from seqclr.data import images
+from seqclr.data.charset import FRAME_STRIDE, Charset, frames_needed
+from seqclr.data.kept import Kept
+from seqclr.errors import UserError
+from seqclr.synthesis import backgrounds, variety
+from seqclr.transforms.apply import augment, follow
+from seqclr.transforms.labelled import label_preserving
+
+FACTS = ("boxes", "font", "background", "colour")  # of a generated image
+BACKGROUNDS = tuple(backgrounds.BACKGROUNDS)
+DISTINCT = 20_000  # different generated ones, kept once drawn: drawing an image takes ten times as long as changing it
+REDRAWN = 1000  # times that a text is drawn anew that does not fit
+
+
+class GeneratedImages:
+    """Images that the generator draws, `generated: uint8 [G, H, W, 3]`, and their texts, `label: int32 [G, L]` filled
+    with -1, beside what another transform makes of the record; `generated_width: int32 [G]` where lines are padded.
+
+    views: augmentation of the images. texts: what they may show. charset: of the labels. count: how many (G).
+    beside: the other transform; without one nothing of the record is kept. facts: whether an example tells more of each
+    image: `boxes: float32 [G, L', 4]`, left, top, right, bottom of each character in pixels of the view, -1 where there
+    is none; `font` and `background: int32 [G]`; `colour: float32 [G, 3]`, of the text as it was drawn, 0 to 1.
+    Raises UserError for views that may cut off a part of the text, or characters of no font.
+    """
+
+    def __init__(
+        self, views: str, texts: variety.Texts, charset: Charset, count: int, beside: Callable | None = None,
+        facts: bool = False,
+    ):  # fmt: skip
+        self.views, self.texts, self.count, self.beside = label_preserving(views), texts, count, beside
+        self.facts = facts
+        self.ids = {character: charset.encode(charset.normalize(character)) for character in texts.characters}
+        self.longest = texts.lengths[1] * max(map(len, self.ids.values()))
+        variety.text_fonts(texts.characters, texts.fonts)
+        self.kept = Kept()
+
+    def __call__(self, record: dict, rng: np.random.Generator) -> dict:
+        resize = "pad" if "width" in record else "stretch"
+        drawn = [self.draw(int(rng.integers(DISTINCT)), *record["image"].shape[:2], resize) for _ in range(self.count)]
+        if self.facts:
+            views, facts = zip(*(self._with_facts(record, rng) for record in drawn))
+            example = {name: np.stack([row[name] for row in facts]) for name in FACTS}
+        else:
+            views, example = [augment(self.views, record, rng) for record in drawn], {}
+        example |= {"generated": np.stack(views), "label": np.stack([record["label"] for record in drawn])}
+        if resize == "pad":
+            example["generated_width"] = np.stack([record["width"] for record in drawn])
+        return {**(self.beside(record, rng) if self.beside else {}), **example}
+
+    def close(self) -> None:
+        """Drops the images that are kept."""
+        self.kept.close()
+
+    def draw(self, seed: int, height: int, width: int, resize: str) -> dict:
+        """A fitted image as a record, with its label and the facts of it."""
+        fields = [("image", np.uint8, (height, width, 3)), ("width", np.int32), ("label", np.int32, (self.longest,)),
+                  ("boxes", np.float32, (self.texts.lengths[1], 4)), ("font", np.int32), ("background", np.int32),
+                  ("colour", np.float32, (3,))]  # fmt: skip
+        dtype = np.dtype(fields)
+        row = self.kept.get(seed, dtype)
+        if row is None:
+            row = np.zeros((), dtype)
+            for name, value in self._draw(seed, height, width, resize).items():
+                row[name] = value
+            row = row[()]
+            self.kept.put(seed, row)
+        return {name: row[name] for name in dtype.names if name != "width" or resize == "pad"}
+
+    def _draw(self, seed: int, height: int, width: int, resize: str) -> dict:
+        rng = np.random.default_rng(seed)
+        for _ in range(REDRAWN):
+            labelled, style = variety.draw_labelled(self.texts, rng)
+            ids = [i for character in labelled.text for i in self.ids[character]]
+            shown = images.fitted_width(labelled.image.height, labelled.image.width, height, width, resize)
+            if frames_needed(ids) <= -(-shown // FRAME_STRIDE):
+                break
+        else:
+            least, most = self.texts.lengths
+            raise UserError(
+                f"no text of {least} to {most} characters fits the frames of generated images of {height}x{width}: "
+                "raise width or give a shorter length"
+            )
+        label, boxes = np.full(self.longest, -1, np.int32), np.full((self.texts.lengths[1], 4), -1, np.float32)
+        label[: len(ids)] = ids
+        boxes[: len(labelled.boxes)] = labelled.boxes * (
+            2 * [shown / labelled.image.width, height / labelled.image.height]
+        )
+        return {
+            "image": images.fit(np.asarray(labelled.image), height, width, resize)[0],
+            "width": shown,
+            "label": label,
+            "boxes": boxes,
+            "font": list(variety.text_fonts(self.texts.characters, self.texts.fonts)).index(style.fonts[0]),
+            "background": BACKGROUNDS.index(style.background),
+            "colour": labelled.colour / 255,
+        }
+
+    def _with_facts(self, record: dict, rng: np.random.Generator) -> tuple[np.ndarray, dict]:
+        """A view, and the facts of the image with the boxes where they are in it."""
+        view, _, (across, right, along, down) = follow(self.views, record, rng)
+        height, width = view.shape[:2]
+        moved = record["boxes"] * np.float32([across, along] * 2) + np.float32([right * width, down * height] * 2)
+        moved = moved.clip(0, np.float32([width, height] * 2))
+        return view, {**record, "boxes": np.where(record["boxes"] < 0, record["boxes"], moved)}

@@ -1,0 +1,50 @@
+"""Views of labelled images, and weak and strong views of unlabelled ones. Host side: never imports TensorFlow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from seqclr.errors import UserError
+from seqclr.transforms.apply import augment
+from seqclr.transforms.readable import check_readable
+from seqclr.transforms.views import Views, single
+
+
+class Labelled:
+    """One view with its text: `image: uint8 [H, W, 3]`, `label: int32 [L]` filled with -1.
+
+    Raises UserError for views that may cut off a part of the text.
+    """
+
+    def __init__(self, views: str, labels: Sequence[Sequence[int]]):
+        self.views = label_preserving(views)
+        self.labels = np.full((len(labels), max(1, max(map(len, labels)))), -1, np.int32)
+        for row, label in zip(self.labels, labels):
+            row[: len(label)] = label
+
+    def __call__(self, record: dict, rng: np.random.Generator) -> dict:
+        return {**record, "image": augment(self.views, record, rng), "label": self.labels[record["index"]]}
+
+
+class Unlabelled:
+    """A weak view, if one is named, and a strong one, `weak` and `strong: uint8 [H, W, 3]`; a `width` is called
+    `unlabelled_width`, as a batch has labelled lines beside. Raises UserError for views that may cut off a part of the
+    text."""
+
+    def __init__(self, weak: str | None, strong: str):
+        self.views = {name: label_preserving(views) for name, views in (("weak", weak), ("strong", strong)) if views}
+
+    def __call__(self, record: dict, rng: np.random.Generator) -> dict:
+        seen = {name: augment(views, record, rng) for name, views in self.views.items()}
+        return {**seen, "unlabelled_width": record["width"]} if "width" in record else seen
+
+
+def label_preserving(views: str) -> Views:
+    """Views that keep all of the text; UserError for others."""
+    made = single(views)
+    if made.cuts:
+        raise UserError(f"views '{views}' cut off parts of the image, so labels would be wrong: take another preset")
+    check_readable(views)
+    return made

@@ -1,0 +1,30 @@
+"""Two full views of an image and several small crops. Host side: never imports TensorFlow."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from seqclr.errors import UserError
+from seqclr.transforms.apply import part
+from seqclr.transforms.two_views import TwoViews
+from seqclr.transforms.views import split
+
+
+class MultiCrop(TwoViews):
+    """Two full views as of TwoViews, and the small ones of the preset, if it has any: `small: uint8 [S, h, w, 3]`, in
+    `small_geometry: float32 [S, 4]` where they show the image, in widths and heights of the small view; `small_width`,
+    the columns that are image, where lines are padded."""
+
+    def __init__(self, views: str):
+        self.views, self.small = split(views)
+        if len({size for _, size in self.small}) > 1:
+            raise UserError(f"views '{views}' gives small views of several sizes: take one size")
+
+    def __call__(self, record: dict, rng: np.random.Generator) -> dict:
+        example = super().__call__(record, rng)
+        if self.small:
+            images, geometry, widths = map(np.stack, zip(*(part(*small, record, rng) for small in self.small)))
+            example |= {"small": images, "small_geometry": geometry}
+            if "width" in record:
+                example["small_width"] = widths[0]
+        return example

@@ -1,0 +1,187 @@
+"""Augmented views of one image, declared in YAML. Host side: never imports TensorFlow.
+
+A preset is a list of steps in order, each with the name of an Albumentations transform or of one of ours
+(transforms/transforms.py) and its arguments:
+
+    - {name: GaussianBlur, blur_limit: [3, 5], p: 0.5}
+
+or of groups of views, full ones stacked in order; a group with a `size`, factors of the image's height and width or one
+for both, gives small views, which a step that takes a part of the image (Strip, ResizedCrop) makes:
+
+    groups:
+      - {count: 2, steps: [{name: GaussianBlur}]}
+      - {count: 4, size: [1.0, 0.5], steps: [{name: Strip}]}
+
+What mirrors, turns or cuts a text is refused in transforms/readable.py.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+import warnings
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from seqclr.config import read_yaml
+from seqclr.errors import UserError
+
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it would ask the network for its newest version
+sys.modules.setdefault("albumentations.pytorch", None)  # it would bring PyTorch, where there is one, to every worker
+import albumentations as A  # noqa: E402
+import cv2  # noqa: E402
+
+from seqclr.transforms.augmentations import OWN, Part  # noqa: E402
+
+if sys.modules["albumentations.pytorch"] is None:  # for others to import
+    del sys.modules["albumentations.pytorch"]
+cv2.setNumThreads(0)  # the workers are the parallelism
+PRESETS = Path(__file__).parent / "presets"
+FOLLOWED = np.array([[0.25, 0.5], [0.75, 0.5], [0.5, 0.25], [0.5, 0.75]])  # points of the image, x and y
+MOST = 64  # views of a group
+
+
+def presets() -> list[str]:
+    return sorted(path.stem for path in PRESETS.glob("*.yaml"))
+
+
+class Views:
+    """An augmentation of `uint8 [H, W, 3]`, the same for the same generator state.
+
+    preset: a name from `presets()`, a YAML file, or `none`. group: which of its groups. `cuts` tells whether a part of
+    the image may leave it.
+    """
+
+    def __init__(self, preset: str, group: int = 0):
+        self.preset, self.group = preset, group
+        self._steps = groups(preset)[group].steps
+        self.cuts = any(getattr(step, "cuts", False) for step in self._steps)
+
+    def __call__(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        return self._apply({"image": image}, rng)["image"]
+
+    def follow(self, image: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The same view; the image at the view's place but otherwise as it was; and the way the image went.
+
+        That way is `float32 [4]`, factor and offset of x, then of y, in widths and heights of the image: exact for what
+        scales and shifts, for the rest the line through two points that lie at the middle of the other direction.
+        """
+        size = image.shape[1::-1]
+        points = np.zeros((4, 5), np.float32)  # x, y, and what Albumentations knows of a keypoint beside
+        points[:, :2] = FOLLOWED * size
+        seen = self._apply({"image": image, "mask": image, "keypoints": points}, rng)
+        after = seen["keypoints"][:, :2] / seen["image"].shape[1::-1]
+        low, high = np.diag(after[::2]), np.diag(after[1::2])
+        factor = (high - low) / 0.5
+        return seen["image"], seen["mask"], np.stack([factor, low - factor * 0.25], 1).ravel().astype(np.float32)
+
+    def _apply(self, data: dict, rng: np.random.Generator) -> dict:
+        # not A.Compose: it would give all steps the same seed, so that they would be taken together or not at all
+        # and not the step's own chance: a seed costs more than most of what is skipped
+        count = len(self._steps)
+        for step, chance, seed in zip(self._steps, rng.random(count), rng.integers(2**31, size=count)):
+            if chance < step.p:
+                step.set_random_seed(int(seed))
+                data = step(force_apply=True, **data)
+        return data
+
+    def __reduce__(self):  # a worker builds its own
+        return Views, (self.preset, self.group)
+
+
+def drawn(preset: str, copies: int) -> list[tuple[Views, tuple[float, float] | None]]:
+    """The views that a picture of a preset shows, with their sizes: as many copies of a list, what groups count."""
+    return [
+        (Views(preset, i), group.size) for i, group in enumerate(groups(preset)) for _ in range(group.count or copies)
+    ]
+
+
+class Group(NamedTuple):
+    """steps: of its views. count: how many, None where the transform says so. size: of small views, None for full
+    ones."""
+
+    steps: list
+    count: int | None = None
+    size: tuple[float, float] | None = None
+
+
+def single(preset: str) -> Views:
+    """The views of a preset that is a list; UserError for one of groups."""
+    if len(groups(preset)) > 1:
+        raise UserError(f"views '{preset}' come in groups, which are not for single views: take another preset")
+    return Views(preset)
+
+
+def split(preset: str) -> tuple[list[Views], list[tuple[Views, tuple[float, float]]]]:
+    """The two full views of a preset, and its small ones with their sizes. UserError for other than two full ones."""
+    made = [(Views(preset, i), group) for i, group in enumerate(groups(preset))]
+    full = [views for views, group in made if group.size is None for _ in range(group.count or 2)]
+    if len(full) != 2:
+        raise UserError(f"views '{preset}' gives {len(full)} full view(s): groups without a size must make 2")
+    return full, [(views, group.size) for views, group in made if group.size for _ in range(group.count)]
+
+
+@functools.cache
+def groups(preset: str) -> list[Group]:
+    """The groups of a preset, of a plain list one; UserError for a file that holds something else."""
+    if preset == "none":
+        return [Group([])]
+    path = PRESETS / f"{preset}.yaml"
+    if not path.is_file():
+        path = Path(preset)
+    if path.suffix != ".yaml" or not path.is_file():
+        raise UserError(f"views '{preset}' is neither a preset ({', '.join(presets())}, none) nor a YAML file")
+    read = read_yaml(path)
+    if isinstance(read, dict) and list(read) == ["groups"] and isinstance(read["groups"], list) and read["groups"]:
+        return [_group(path, group) for group in read["groups"]]
+    return [Group(_steps(path, read))]
+
+
+def _group(path: Path, group) -> Group:
+    if not isinstance(group, dict) or not {"count", "steps"} <= set(group) <= {"count", "steps", "size"}:
+        raise UserError(f"{path}: a group has count and steps, and a size where its views are small; this is '{group}'")
+    count, steps, size = group["count"], _steps(path, group["steps"]), group.get("size")
+    if type(count) is not int or not 1 <= count <= MOST:
+        raise UserError(f"{path}: count {count} of a group: at least 1, at most {MOST}")
+    if size is None:
+        return Group(steps, count)
+    size = tuple(size) if isinstance(size, list) else (size, size)
+    if len(size) != 2 or not all(isinstance(factor, int | float) and 0 < factor <= 1 for factor in size):
+        raise UserError(f"{path}: size {group['size']} of a group is not a factor within 0 and 1, or a pair of them")
+    parts = [step for step in steps if isinstance(step, Part)]
+    if len(parts) != 1 or parts[0].p < 1:
+        raise UserError(f"{path}: a group of small views takes one Strip or ResizedCrop, of p 1")
+    parts[0].size = size
+    return Group(steps, count, size)
+
+
+def _steps(path: Path, steps) -> list:
+    if not isinstance(steps, list) or not all(isinstance(s, dict) and isinstance(s.get("name"), str) for s in steps):
+        raise UserError(f"{path} is not a list of augmentation steps, such as '- {{name: GaussianBlur, p: 0.5}}'")
+    return [_transform(path, dict(step)) for step in steps]
+
+
+def _transform(path: Path, step: dict):
+    name = step.pop("name")
+    transform = OWN.get(name) or getattr(A, name, None)
+    if not (isinstance(transform, type) and issubclass(transform, A.BasicTransform)):
+        raise UserError(f"{path}: there is no augmentation '{name}': take one of Albumentations or {', '.join(OWN)}")
+    step = {key: tuple(value) if isinstance(value, list) else value for key, value in step.items()}
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # advice
+            warnings.filterwarnings("error", ".*not valid for transform")  # all that it has for an unknown argument
+            made = transform(**step)
+    except Exception as error:  # whatever a constructor raises
+        why = " ".join(str(error).split()) or type(error).__name__
+        raise UserError(f"{path}: {name} does not take these arguments ({why})") from None
+    if "image" not in made.targets:
+        raise UserError(f"{path}: {name} is no transform of an image: leave it out")
+    if not 0 <= made.p <= 1:
+        raise UserError(f"{path}: {name} has p {made.p}, a probability: 0 to 1")
+    if hasattr(made, "mask_interpolation"):
+        made.mask_interpolation = cv2.INTER_LINEAR  # what follows the image is an image, not classes
+    return made

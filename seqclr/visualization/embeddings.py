@@ -1,0 +1,121 @@
+"""Pictures of frozen features: t-SNE (van der Maaten & Hinton 2008)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import keras
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.figure import Figure
+from sklearn.manifold import TSNE
+from threadpoolctl import threadpool_limits
+
+from seqclr.config import check_range
+from seqclr.data.charset import Charset
+from seqclr.data.loader import ImageDataset
+from seqclr.data.records import Sample, find
+from seqclr.engine import setup
+from seqclr.engine.run import Run
+from seqclr.errors import UserError
+from seqclr.files import check_new
+from seqclr.nn.image_encoders import IMAGE_ENCODERS
+from seqclr.nn.policy import kept_policy
+from seqclr.probes.ctc import CTCProbe
+from seqclr.probes.rows import Frames, divide, frames_of, means_of
+from seqclr.recognition.recognizer import Recognizer
+from seqclr.visualization import predictions as sheets
+
+LEAST = 10  # points that a picture is worth
+
+
+@kept_policy()
+def embed(
+    model: str,
+    data: Sequence[str],
+    output: str,
+    layer: str = "transformer",
+    split: str | None = None,
+    label_pattern: str | None = None,
+    count: int = 2000,
+    seed: int = 0,
+) -> None:
+    """Draws at most `count` points as a PNG: images in the colour of their class, or frames in that of their character.
+
+    Frames are drawn where the run reads, or an encoder of lines has labels of several characters. What a frame shows is
+    what the run's head reads in it, or, in a run that does not read, a linear head; frames that are read as blank are
+    left out. The points of a linear head are of images that it did not learn on, as in a probe.
+    Raises UserError if an argument, the run or the data are wrong.
+    """
+    check_new(Path(output))
+    check_range("count", count, least=1)
+    check_range("seed", seed, least=0)
+    run = Run.open(model)
+    config, samples, draw = run.config(), find(data, split, label_pattern), np.random.default_rng(seed)
+    keras.mixed_precision.set_global_policy("float32")
+    keras.utils.set_random_seed(seed)
+
+    def some(available: int) -> np.ndarray:
+        return np.sort(draw.choice(available, min(count, available), replace=False))
+
+    pictures, reads = config.encoder in IMAGE_ENCODERS, run.charset_file.is_file()
+    if not pictures and not reads and any(len(sample.text) > 1 for sample in samples):
+        features, names = _by_linear_head(run, divide(samples, seed, by_split=split is None), layer, seed)
+    else:
+        features, names = (_by_reader if reads else _by_class)(run, [samples[i] for i in some(len(samples))], layer)
+    chosen = some(len(names))
+    if len(chosen) < LEAST:
+        raise UserError(f"{data[0]} gives {len(chosen)} points: at least {LEAST} are needed, so give more images")
+    picture(_flat(features[chosen], seed), names[chosen], f"{model}, {layer}", Path(output))
+
+
+def _by_class(run: Run, samples: list[Sample], layer: str) -> tuple[np.ndarray, np.ndarray]:
+    """The feature of every image, `[M, D]`, and its label, `[M]`."""
+    config = run.config()
+    dataset = ImageDataset(samples, config.height, config.width, config.resize)
+    features = means_of(setup.make_encoder(config, run.folder), dataset, layer)
+    return features, np.array([sample.text for sample in samples])
+
+
+def _by_reader(run: Run, samples: list[Sample], layer: str) -> tuple[np.ndarray, np.ndarray]:
+    """The features of frames that show a character to the run's head, and which."""
+    reader = Recognizer.load(run.folder)
+    dataset = ImageDataset(samples, reader.height, reader.width, reader.resize)
+    frames, last = (frames_of(reader.encoder, dataset, of) for of in (layer, "transformer"))
+    return _characters(frames, np.argmax(reader.head(last.features, training=False), axis=-1), reader.charset)
+
+
+def _by_linear_head(run: Run, rows: tuple[list, list], layer: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """The same for a linear head that learns on the first rows, of frames of the second."""
+    config = run.config()
+    probe, encoder = CTCProbe(*rows, config), setup.make_encoder(config, run.folder)
+    frames = frames_of(encoder, probe.held, layer)
+    return _characters(frames, probe.learn(encoder, layer, seed).align(frames), probe.charset)
+
+
+def _characters(frames: Frames, ids: np.ndarray, charset: Charset) -> tuple[np.ndarray, np.ndarray]:
+    """Features `[M, D]` and characters `[M]` of the frames whose id is none of a blank."""
+    spells = frames.shown & (ids != charset.blank)
+    return frames.features[spells], np.array(list(charset.characters))[ids[spells]]
+
+
+def _flat(features: np.ndarray, seed: int) -> np.ndarray:
+    """`[M, 2]`: points whose features point the same way stand together."""
+    perplexity = min(30, (len(features) - 1) / 3)
+    with threadpool_limits(1):  # several threads wait for each other, on a busy machine for minutes
+        return TSNE(perplexity=perplexity, metric="cosine", random_state=seed).fit_transform(features)
+
+
+def picture(points: np.ndarray, names: np.ndarray, title: str, target: Path) -> None:
+    """Points `[M, 2]`, a colour for each of their names, and a legend."""
+    known = np.unique(names)
+    colours = colormaps["tab10" if len(known) <= 10 else "tab20" if len(known) <= 20 else "gist_rainbow"]
+    figure = Figure(figsize=(9, 7), layout="constrained")
+    axes = figure.subplots()
+    for i, name in enumerate(known):
+        colour = colours(i if len(known) <= 20 else i / len(known))
+        axes.scatter(*points[names == name].T, s=8, color=colour, label=sheets.plain(name))
+    axes.set(title=sheets.plain(title), xticks=[], yticks=[])
+    figure.legend(loc="outside right upper", ncols=-(-len(known) // 30), fontsize=8, markerscale=2)
+    figure.savefig(target, dpi=100, format="png")

@@ -1,0 +1,45 @@
+"""A sheet of what a method shows the network, and what it must answer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from seqclr import config as configuration
+from seqclr.data.loader import ImageDataset, as_batch
+from seqclr.data.records import find_unlabelled
+from seqclr.data.sequences import expand
+from seqclr.engine import setup
+from seqclr.files import check_new
+from seqclr.methods import find_method
+from seqclr.nn.policy import kept_policy
+from seqclr.visualization.sheet import sheet
+
+LOOKED_AT = 500  # images, of a set that has no sequences: read in a moment, and enough for a method to go by
+
+
+@kept_policy()
+def show_task(config, output: str, count: int = 8) -> None:
+    """Draws a row for each of so many examples as the transform of `config`, a resolved PretrainConfig, makes them.
+
+    Writes a PNG. Raises UserError if an argument or the data are wrong, or the output is there already.
+    """
+    check_new(Path(output))
+    configuration.check_range("images", count, least=1)
+    cls = find_method(config.method)
+    setup.check(config, cls)
+    method = cls(**configuration.fields_of(cls, config))
+    transform = method.make_transform(config.views)
+    samples = find_unlabelled(config.data, config.split)
+    samples = expand(samples) if method.animated else samples[:: -(-len(samples) // LOOKED_AT)]
+    dataset = ImageDataset(samples, config.height, config.width, config.resize, skip_bad=True)
+    records = method.records(dataset)
+    method.prepare(records.samples)
+    method.batch_size = config.batch_size
+    with setup.building(config, setup.begin(config)):
+        method.build(setup.make_encoder(config, config.init))
+    chosen = np.linspace(0, len(records) - 1, min(count, len(records))).round().astype(int)
+    rows = [transform(records[i], np.random.default_rng([config.seed, i])) for i in chosen]
+    sheet(method.preview_inputs(as_batch(rows)), output)
+    dataset.close()

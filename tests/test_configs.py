@@ -126,4 +126,4 @@ def test_the_configurations_are_installed_with_the_package(tmp_path):
     subprocess.run([sys.executable, *words], cwd=root, check=True, capture_output=True)
     built = tmp_path / "lib" / "seqclr" / "configs"
     assert {file.stem for file in built.glob("*.yaml")} == set(named_configs())
-    assert (tmp_path / "lib" / "seqclr" / "methods" / "simclr.py").is_file()
+    assert (tmp_path / "lib" / "seqclr" / "methods" / "contrastive" / "simclr.py").is_file()

@@ -49,7 +49,7 @@ class MultiCropMethod(TwoViewMethod):
         super().build(encoder)
         if self.small_size is None:
             return
-        if self.correspondence == "place" and self.windows() > 1:
+        if self.correspondence == "index" and self.windows() > 1:
             raise UserError(
                 "correspondence 'index': a small view shows a part of the windows; set correspondence=geometry or "
                 "frames=all"
@@ -81,7 +81,7 @@ class MultiCropMethod(TwoViewMethod):
         widths = tf.tile(batch["small_width"], [views]) if "small_width" in batch else None
         features, mask = self.encoder(stacked(batch["small"]), widths, training=training, layer=self.layer)
         z = tf.cast(self.projector(features, mask, training=training), tf.float32)
-        if self.correspondence == "place":
+        if self.correspondence == "index":
             return gathered(*frames.pool(z, "all", mask), views)
         filled = None if shown is None else tf.reduce_sum(tf.cast(tf.split(shown, 2)[0], tf.int32), axis=1)
         filled = None if shown is None else tf.tile(filled, [views])

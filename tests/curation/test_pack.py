@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from test_records import draw, store, write
+from tests.data.test_records import draw, store, write
 
 from seqclr import cli
 from seqclr.curation import pack

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from tests.curation.test_check import found, make
-from test_records import draw, store, texts, write
+from tests.data.test_records import draw, store, texts, write
 
 from seqclr.curation.check import check
 from seqclr.data import labels

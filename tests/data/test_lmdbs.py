@@ -4,7 +4,7 @@ import struct
 from pathlib import Path
 
 import pytest
-from test_records import draw, store
+from tests.data.test_records import draw, store
 
 from seqclr import cli
 from seqclr.data import images, lmdbs

@@ -137,7 +137,7 @@ def test_every_text_fits_its_frames(resize):
     texts, redrawn = variety.Texts("01", (3, 6)), 0
     transform = GeneratedImages("none", texts, Charset("01"), 1)
     for seed in range(60):
-        page = transform.page(seed, 16, 32, resize)
+        page = transform.draw(seed, 16, 32, resize)
         ids = page["label"][page["label"] >= 0]
         assert frames_needed(ids) <= -(-int(page.get("width", 32)) // 4), seed
         first = [int(c) for c in variety.draw(texts, np.random.default_rng(seed))[1]]
@@ -150,8 +150,8 @@ def test_one_case_makes_neighbours_of_two(monkeypatch):
     monkeypatch.setattr(generated, "REDRAWN", 20)
     transform = GeneratedImages("none", variety.Texts("aA", (4, 4)), Charset("aA", "lower"), 1)
     with pytest.raises(UserError, match="4 to 4 characters.*16x24.*raise width"):
-        transform.page(0, 16, 24, "stretch")  # 7 frames are needed, there are 6
-    assert transform.page(0, 16, 28, "stretch")["label"].tolist() == [0, 0, 0, 0]
+        transform.draw(0, 16, 24, "stretch")  # 7 frames are needed, there are 6
+    assert transform.draw(0, 16, 28, "stretch")["label"].tolist() == [0, 0, 0, 0]
 
 
 @pytest.mark.parametrize(("keys", "needed"), [({"length": "5:9"}, 9), ({"characters": "aA", "length": "5"}, 9)])
@@ -182,14 +182,14 @@ def test_the_lengths_and_fonts_are_those_that_were_asked_for():
 
 def test_a_page_is_drawn_once_for_all_processes(monkeypatch):
     transform = GeneratedImages("none", DIGITS, Charset("0123456789"), 1, facts=True)
-    first = [transform.page(seed, 16, 64, "pad") for seed in range(5)]
+    first = [transform.draw(seed, 16, 64, "pad") for seed in range(5)]
     copy = pickle.loads(pickle.dumps(transform))
-    monkeypatch.setattr(variety, "draw_page", None)
+    monkeypatch.setattr(variety, "draw_labelled", None)
     for seed, page in enumerate(first):
-        again = copy.page(seed, 16, 64, "pad")
+        again = copy.draw(seed, 16, 64, "pad")
         assert again.keys() == page.keys() and all((again[name] == page[name]).all() for name in page)
     with pytest.raises(TypeError):
-        copy.page(5, 16, 64, "pad")
+        copy.draw(5, 16, 64, "pad")
 
 
 def test_an_infinite_loss_is_not_blamed_on_the_learning_rate(tmp_path, eagerly, monkeypatch):
@@ -301,6 +301,6 @@ def test_where_characters_lie_is_learned(tmp_path, monkeypatch):
 def test_pages_are_shown_with_their_texts():
     method, made = told(False)
     shown = method.preview_inputs({name: value.numpy() for name, value in made.items()})
-    np.testing.assert_array_equal(shown["page"], made["generated"][:, 0])
+    np.testing.assert_array_equal(shown["image"], made["generated"][:, 0])
     label = made["label"][0, 0].numpy()
     assert shown["answer"][0] == "".join(map(str, label[label >= 0]))

@@ -152,16 +152,16 @@ def test_the_blank_starts_unlikely():
 
 
 def test_unknown_names_list_the_known():
-    with pytest.raises(UserError, correspondence="pix_pro, rotation, sela, simclr, simclr_v2, simsiam, split_brain"):
+    with pytest.raises(UserError, match="pix_pro, rotation, sela, simclr, simclr_v2, simsiam, split_brain"):
         find_method("simklr")
-    with pytest.raises(UserError, correspondence="info_nce, margin_contrastive, n_pair, nt_xent, triplet"):
+    with pytest.raises(UserError, match="info_nce, margin_contrastive, n_pair, nt_xent, triplet"):
         METHODS["simclr"](loss_name="ntxent")
     for key in ("correspondence", "layer", "negatives", "frames"):
-        with pytest.raises(UserError, correspondence=f"{key} 'x'"):
+        with pytest.raises(UserError, match=f"{key} 'x'"):
             METHODS["simclr"](**{key: "x"})
 
 
 def test_geometry_is_for_lines():
-    with pytest.raises(UserError, correspondence="of pictures take correspondence=index"):
+    with pytest.raises(UserError, match="of pictures take correspondence=index"):
         METHODS["simclr"](correspondence="geometry").build(build_encoder("resnet9", 16, 16, "none"))
     METHODS["pix_pro"]().build(build_encoder("resnet9", 16, 16, "none"))

@@ -139,8 +139,8 @@ def test_some_images_are_exemplars_and_counted_anew(tmp_path):
     drawn = METHODS["exemplar"](exemplars=5).records(dataset)
     assert len(drawn) == len(drawn.samples) == 5 and METHODS["exemplar"]().records(dataset) is dataset
     assert [int(record["index"]) for record in drawn] == [0, 1, 2, 3, 4]
-    assert all(np.array_equal(record["image"], dataset[place]["image"]) for record, place in zip(drawn, drawn.places))
-    assert len(set(drawn.places)) == 5 and drawn.places.max() > 4
+    assert all(np.array_equal(record["image"], dataset[place]["image"]) for record, place in zip(drawn, drawn.indices))
+    assert len(set(drawn.indices)) == 5 and drawn.indices.max() > 4
     with pytest.raises(UserError, match="exemplars 13: 2 to 12"):
         METHODS["exemplar"](exemplars=13).records(dataset)
 

@@ -76,6 +76,6 @@ def test_a_view_at_its_place_gives_the_windows_of_the_view(kind):
 def test_a_small_view_has_the_windows_of_the_page_that_it_shows():
     """The right half of a page of 32 frames: its features are the places on the page."""
     half = tf.constant(((np.arange(16, dtype=np.float32) + 0.5) / 32 + 0.5)[None, :, None])
-    pooled, valid = frames.pool(half, "windows:8", None, tf.constant([[2.0, -1.0, 1.0, 0.0]]), page=32)
+    pooled, valid = frames.pool(half, "windows:8", None, tf.constant([[2.0, -1.0, 1.0, 0.0]]), image_frames=32)
     assert valid[0].numpy().tolist() == 4 * [False] + 4 * [True]
     np.testing.assert_allclose(pooled[0, 4:, 0], (np.arange(4, 8) + 0.5) / 8, atol=1e-5)

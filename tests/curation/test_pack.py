@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from tests.data.test_records import draw, store, write
 
 from seqclr import cli
 from seqclr.curation import pack
@@ -19,6 +18,7 @@ from seqclr.data import images, shards
 from seqclr.data.loader import ImageDataset, Loader
 from seqclr.data.records import find, find_images, find_unlabelled, survey
 from seqclr.errors import UserError
+from tests.data.test_records import draw, store, write
 
 pytest.importorskip("array_record")
 

@@ -4,13 +4,13 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.curation.test_check import found, make
-from tests.data.test_records import draw, store, texts, write
 
 from seqclr.curation.check import check
 from seqclr.data import labels
 from seqclr.data.records import find, find_unlabelled, survey
 from seqclr.errors import UserError
+from tests.curation.test_check import found, make
+from tests.data.test_records import draw, store, texts, write
 
 UNFIT = {"tab": "a\tb", "line": "a\nb", "return": "ab\r", "NUL": "a\0b", "C1": "a\x85b", "U+2028": "a\u2028b"}
 

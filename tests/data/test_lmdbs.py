@@ -4,12 +4,12 @@ import struct
 from pathlib import Path
 
 import pytest
-from tests.data.test_records import draw, store
 
 from seqclr import cli
 from seqclr.data import images, lmdbs
 from seqclr.data.records import find, find_unlabelled, survey
 from seqclr.errors import UserError
+from tests.data.test_records import draw, store
 
 
 @pytest.fixture

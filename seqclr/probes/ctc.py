@@ -19,7 +19,7 @@ from seqclr.nn import decode
 from seqclr.probes.head import STEPS, LinearHead
 from seqclr.probes.rows import BATCH, Frames, Probe, frames_of
 from seqclr.recognition.evaluate import measure, table
-from seqclr.recognition.finetune import check_lengths
+from seqclr.recognition.targets import check_lengths
 
 
 class CTCProbe(Probe):

@@ -20,7 +20,7 @@ from seqclr.probes.ctc import CTCProbe
 from seqclr.probes.knn import KNNProbe
 from seqclr.probes.linear import LinearProbe
 from seqclr.probes.rows import Probe, divide
-from seqclr.recognition.finetune import subsample
+from seqclr.recognition.splits import subsample
 
 LEAST = {"labels": 1, "seed": 0, "steps": 1, "k": 1, "temperature": 1e-3}
 PROBES = {cls.kind: cls for cls in (CTCProbe, LinearProbe, KNNProbe)}

@@ -18,8 +18,8 @@ from seqclr.errors import UserError
 from seqclr.files import check_can_make
 from seqclr.messages import bar, say, warn
 from seqclr.recognition import metrics
-from seqclr.recognition.finetune import split_off_validation
 from seqclr.recognition.recognizer import Recognizer
+from seqclr.recognition.splits import split_off_validation
 from seqclr.visualization import predictions as sheets
 
 SEEN = ("trained_on", "validated_on")  # what a run does with the parts of its labels

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import Counter
 from collections.abc import Sequence
 
 import editdistance
 import numpy as np
+from rapidfuzz.distance import Levenshtein
 
 BINS = 15  # of the calibration error
 COVERAGES = (90, 80, 70)  # percent
@@ -73,23 +75,10 @@ def confusions(texts: Sequence[str], reads: Sequence[str]) -> Counter:
     return counts
 
 
-def align(text: str, read: str) -> list[tuple[str, str]]:
+def align(text: str, prediction: str) -> list[tuple[str, str]]:
     """A shortest edit script as pairs of characters; "" on one side is a deletion or an insertion."""
-    rows = [list(range(len(read) + 1))]
-    for i, a in enumerate(text, 1):
-        row = [i]
-        for j, b in enumerate(read, 1):
-            row.append(min(rows[-1][j] + 1, row[-1] + 1, rows[-1][j - 1] + (a != b)))
-        rows.append(row)
-    pairs, i, j = [], len(text), len(read)
-    while i or j:
-        if i and j and rows[i][j] == rows[i - 1][j - 1] + (text[i - 1] != read[j - 1]):
-            i, j = i - 1, j - 1
-            pairs.append((text[i], read[j]))
-        elif i and rows[i][j] == rows[i - 1][j] + 1:
-            i -= 1
-            pairs.append((text[i], ""))
-        else:
-            j -= 1
-            pairs.append(("", read[j]))
-    return pairs[::-1]
+    edits = [
+        (text[edit.src_start : edit.src_end], prediction[edit.dest_start : edit.dest_end])
+        for edit in Levenshtein.opcodes(text, prediction)
+    ]
+    return [pair for parts in edits for pair in itertools.zip_longest(*parts, fillvalue="")]

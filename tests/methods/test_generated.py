@@ -15,7 +15,7 @@ from seqclr.errors import UserError
 from seqclr.methods import METHODS
 from seqclr.methods.text.ctc import ctc_loss
 from seqclr.nn.encoders import build_encoder
-from seqclr.recognition.finetune import inherited_head
+from seqclr.recognition.inheritance import inherited_head
 from seqclr.recognition.recognizer import Recognizer
 from seqclr.synthesis import variety
 from seqclr.transforms import generated

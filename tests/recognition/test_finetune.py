@@ -24,15 +24,10 @@ from seqclr.methods import find_method
 from seqclr.methods.text.ctc import CTC
 from seqclr.methods.text.self_training import SelfTraining
 from seqclr.nn.encoders import build_encoder
-from seqclr.recognition.finetune import (
-    Validation,
-    find_more,
-    how_validated,
-    make_charset,
-    split_off_validation,
-    subsample,
-)
 from seqclr.recognition.recognizer import Recognizer
+from seqclr.recognition.splits import find_more, how_validated, split_off_validation, subsample
+from seqclr.recognition.targets import make_charset
+from seqclr.recognition.validation import Validation
 from tests.engine import tiny
 
 TWO_SOURCES = [Sample(source, f"{source}/{i}.png", str(i)) for source in ("a", "b") for i in range(30)]

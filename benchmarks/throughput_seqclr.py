@@ -68,12 +68,12 @@ def device_parts(job, arrays: list[dict], times: int) -> dict[str, float]:
             value = loss(batch)
         return tape.gradient(value, variables)
 
-    step = job._function(method.frozen(0), 1)
-    batches = [job._distribute([batch]) for batch in arrays]
+    step = job.train_step.function(method.frozen(0), 1)
+    batches = [job.train_step.distribute([batch]) for batch in arrays]
     for function in (forward, backward, step):
         function(batches[0])
     seconds = [
-        [parts.seconds_of(job._distribute, [arrays[i % len(arrays)]])]
+        [parts.seconds_of(job.train_step.distribute, [arrays[i % len(arrays)]])]
         + [parts.seconds_of(function, batches[i % len(batches)]) for function in (forward, backward, step)]
         for i in range(times)
     ]
@@ -92,8 +92,8 @@ def main() -> None:
         job.loader.close()
     import tensorflow as tf
 
-    step = job._function(job.method.frozen(0), 1)
-    seconds = parts.alone(step, [job._distribute([batch]) for batch in arrays], args.steps)
+    step = job.train_step.function(job.method.frozen(0), 1)
+    seconds = parts.alone(step, [job.train_step.distribute([batch]) for batch in arrays], args.steps)
     times = max(5, args.steps // 4)
     parts.report({
         "parameters": sum(math.prod(v.shape) for v in job.model.trainable_variables),

@@ -16,7 +16,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 import yaml
 
@@ -28,6 +28,7 @@ from seqclr.messages import warn
 # What version 0.1 called keys and values, and what they are called now
 RENAMED_KEYS = {"match": "correspondence", "pages": "generated_images"}
 RENAMED_VALUES = {("correspondence", "place"): "index", ("negatives", "place"): "position"}
+Part = TypeVar("Part")
 LENGTHS = {"steps": "epochs", "epochs": "steps"}
 LARGEST = 2**31 - 1  # of a number without a limit of its own: TensorFlow counts in int32
 SEED = {"least": 0, "most": 2**32 - 1}
@@ -407,3 +408,8 @@ def save(config: Any, stream: IO[str]) -> None:
 def fields_of(cls: type, config: Any) -> dict[str, Any]:
     """The values that a configuration has for the fields of a method class."""
     return {field.name: getattr(config, field.name) for field in dataclasses.fields(cls)}
+
+
+def part(cls: type[Part], config: Any) -> Part:
+    """The keys of a configuration that a dataclass has as fields, as an object of that class."""
+    return cls(**fields_of(cls, config))

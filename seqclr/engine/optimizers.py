@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Set
+from typing import Any
 
 import keras
 import tensorflow as tf
 from keras import ops
 
 from seqclr.errors import UserError
+from seqclr.methods.base import Method
 
 
 @keras.saving.register_keras_serializable("seqclr")
@@ -69,6 +72,9 @@ class LAMB(Decay, keras.optimizers.Lamb):
     As in the authors' code, what has no decay has no trust ratio either: it is moved as by Adam.
     """
 
+    def __init__(self, **arguments):
+        super().__init__(epsilon=1e-6, **arguments)  # the paper's; Keras' default is 1e-7
+
     def update_step(self, gradient, variable, learning_rate):
         i, step = self._get_variable_index(variable), ops.cast(self.iterations + 1, variable.dtype)
         m, v = self._momentums[i], self._velocities[i]
@@ -103,36 +109,70 @@ def trust(variable, update, eta: float = 1.0):
     return ops.where(ops.logical_and(weight_norm > 0, norm > 0), ratio, 1.0)
 
 
-def _sgd(config):
-    return SGD, {"momentum": config.momentum}
+@dataclasses.dataclass(frozen=True)
+class OptimizerSettings:
+    """The keys of a configuration that an optimizer and its schedule need."""
+
+    optimizer: str
+    learning_rate: float
+    momentum: float
+    weight_decay: float
+    warmup: float
+    clip: float
 
 
-def _adamw(config):
-    return AdamW, {}
+OPTIMIZERS: dict[str, type] = {"sgd": SGD, "adamw": AdamW, "lamb": LAMB, "lars": LARS}
 
 
-def _lamb(config):
-    return LAMB, {"epsilon": 1e-6}  # the paper's, as for Adam Keras' 1e-7
+def schedule_of(
+    settings: OptimizerSettings, total: int, first: int = 0, start: int = 0, factor: float = 1.0, falls: bool = True
+) -> WarmupCosine:
+    """The schedule of a run of `total` steps, for an optimizer that counts steps from step `first` of the run."""
+    warmup = int(settings.warmup * total)
+    return WarmupCosine(factor * settings.learning_rate, warmup, total - first, start, falls)
 
 
-def _lars(config):
-    return LARS, {"momentum": config.momentum}
+def make_optimizers(method: Method, settings: OptimizerSettings, total: int) -> dict[str, Any]:
+    """The optimizers of a method by name: one for the parts that minimize `loss`, and one for its adversaries, if any.
 
-
-OPTIMIZERS: dict[str, Callable] = {"sgd": _sgd, "adamw": _adamw, "lamb": _lamb, "lars": _lars}
-
-
-def build_optimizer(config, schedule, schedules: dict[str, Callable], variables: dict[str, list]):
-    """The optimizer of a run, built on all its trainable variables.
-
-    schedule: step to learning rate. variables: by part. schedules: by part or, after it, by `part/layer`, what holds
-    there instead. Gradients are expected to be summed over the replicas already. Under `mixed_float16` the loss is
-    scaled dynamically.
+    total: the steps of the run. Called under `strategy.scope()`.
     """
-    if config.optimizer not in OPTIMIZERS:
-        raise UserError(f"optimizer '{config.optimizer}' is not known: {', '.join(OPTIMIZERS)}")
-    base, arguments = OPTIMIZERS[config.optimizer](config)
-    arguments |= {"learning_rate": schedule, "weight_decay": config.weight_decay}
+    sides = {"optimizer": method.parts().keys() - method.adversaries, "adversary_optimizer": method.adversaries}
+    return {name: _optimizer_of(method, parts, settings, total) for name, parts in sides.items() if parts}
+
+
+def _optimizer_of(method: Method, names: Set[str], settings: OptimizerSettings, total: int):
+    """The optimizer of these parts, whose step count and schedule start when the first of them starts to learn.
+
+    A part that thaws later has a warm-up of its own from then on, as its moments are empty.
+    """
+    parts = {name: trainable(part) for name, part in method.parts().items() if name in names}
+    thaw = {name: next((s for s in range(total) if name not in method.frozen(s)), total) for name in parts}
+    first, constant = min(thaw.values()), method.constant_rates()
+    factors = {name: 1.0 for name, start in thaw.items() if start > first or name in constant}
+    factors |= {path: x for path, x in method.learning_rate_factors().items() if path.split("/")[0] in parts}
+    schedules = {}
+    for path, factor in factors.items():
+        part = path.split("/")[0]
+        schedules[path] = schedule_of(settings, total, first, thaw[part] - first, factor, part not in constant)
+    return build_optimizer(settings, schedule_of(settings, total, first), schedules, parts)
+
+
+def build_optimizer(
+    settings: OptimizerSettings, schedule: Callable, schedules: dict[str, Callable], variables: dict[str, list]
+):
+    """An optimizer, built on all trainable variables.
+
+    schedule: step to learning rate. variables: by part. schedules: by part or `part/layer`, the schedule that replaces
+    `schedule` there. Gradients are expected to be summed over the replicas. Under `mixed_float16` the loss is scaled
+    dynamically. Raises UserError for an unknown name.
+    """
+    if settings.optimizer not in OPTIMIZERS:
+        raise UserError(f"optimizer '{settings.optimizer}' is not known: {', '.join(OPTIMIZERS)}")
+    base = OPTIMIZERS[settings.optimizer]
+    arguments = {"learning_rate": schedule, "weight_decay": settings.weight_decay}
+    if issubclass(base, keras.optimizers.SGD):
+        arguments["momentum"] = settings.momentum
     schedule_of: dict[str, Callable] = {}
 
     class PerPart(base):
@@ -143,7 +183,7 @@ def build_optimizer(config, schedule, schedules: dict[str, Callable], variables:
         def _all_reduce_sum_gradients(self, grads_and_vars):
             return grads_and_vars  # the trainer has, before clipping, so that all replicas clip alike
 
-    optimizer = PerPart(**arguments, global_clipnorm=config.clip or None, name="optimizer")
+    optimizer = PerPart(**arguments, global_clipnorm=settings.clip or None, name="optimizer")
     everything = [variable for part in variables.values() for variable in part]
     optimizer.exclude_from_weight_decay(var_list=[v for v in everything if excluded(v)])
     optimizer.build(everything)
@@ -158,9 +198,16 @@ def build_optimizer(config, schedule, schedules: dict[str, Callable], variables:
 
 
 def excluded(variable) -> bool:
-    """Whether it is no kernel but a vector, or one for every head or place, which has no decay and no trust ratio:
-    biases, the offsets and scales of norms, tables of positions, learned tokens."""
+    """Whether a variable has no weight decay and no trust ratio, as it is no kernel: biases, the offsets and scales of
+    norms, tables of positions, learned tokens."""
     return len(variable.shape) < 2 or variable.name in ("bias", "gamma", "beta", "table")
+
+
+def trainable(part) -> list[keras.Variable]:
+    """The variables of a method's part, a layer or a variable, that optimizers update."""
+    if isinstance(part, keras.Variable):
+        return [part] if part.trainable else []
+    return part.trainable_variables
 
 
 def learning_rate_at(schedule, step: int) -> float:

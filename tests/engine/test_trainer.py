@@ -17,8 +17,8 @@ import tensorflow as tf
 from seqclr.data.workers import LoaderFailed
 from seqclr.engine import checkpoints, optimizers
 from seqclr.engine.callbacks import Metrics
-from seqclr.engine.optimizers import WarmupCosine
-from seqclr.engine.trainer import Interrupted, TrainingFailed, _trainable
+from seqclr.engine.optimizers import WarmupCosine, trainable
+from seqclr.engine.trainer import Interrupted, TrainingFailed
 from seqclr.errors import UserError
 from seqclr.methods import METHODS
 from seqclr.methods.base import Method
@@ -325,7 +325,9 @@ def test_opponents_learn_from_their_own_loss_by_their_own_optimizer(tmp_path, ea
 def test_a_part_warms_up_once(tmp_path, monkeypatch, thaw):
     """From when it thaws, and from then on learns at its part of the rate."""
     made, build = [], optimizers.build_optimizer
-    monkeypatch.setattr(optimizers, "build_optimizer", lambda config, *rest: made.append(rest) or build(config, *rest))
+    monkeypatch.setattr(
+        optimizers, "build_optimizer", lambda settings, *rest: made.append(rest) or build(settings, *rest)
+    )
     keys = {"steps": 12, "warmup": 0.5, "pretrained": "x", "head_steps": thaw, "encoder_rate": 0.3}
     tiny.trainer(tmp_path / "run", "ctc", **keys)
     ((schedule, schedules, _),) = made
@@ -338,7 +340,9 @@ def test_a_part_warms_up_once(tmp_path, monkeypatch, thaw):
 @pytest.mark.parametrize("fixed", [True, False])
 def test_the_predictor_of_simsiam_keeps_its_rate(tmp_path, monkeypatch, fixed):
     made, build = [], optimizers.build_optimizer
-    monkeypatch.setattr(optimizers, "build_optimizer", lambda config, *rest: made.append(rest) or build(config, *rest))
+    monkeypatch.setattr(
+        optimizers, "build_optimizer", lambda settings, *rest: made.append(rest) or build(settings, *rest)
+    )
     tiny.trainer(tmp_path / "run", "simsiam", steps=12, warmup=0.5, **({} if fixed else {"fix_predictor_rate": False}))
     ((schedule, schedules, _),) = made
     assert schedules.keys() == ({"predictor"} if fixed else set())
@@ -376,7 +380,7 @@ def test_weights_that_are_not_finite_replace_nothing_that_was_saved(tmp_path, ea
 def test_the_state_of_a_callback_that_is_damaged_is_named(tmp_path, eagerly):
     job = tiny.trainer(tmp_path / "run", "simclr", steps=1)
     job.fit()
-    path = job.last
+    path = job.checkpoints.last
     arrays, state = checkpoints.load(path)
 
     class Counts(keras.callbacks.Callback):
@@ -421,11 +425,11 @@ def test_state_is_not_what_learns(tmp_path, eagerly, method):
     """Centres, partitions, labels, shares, steps, queues and banks are no part of the gradient, before and after."""
     job = tiny.trainer(tmp_path / "run", method, steps=1, **{**tiny.lines(method), "views": "none"})
     parts = job.method.parts()
-    before = [v.path for part in parts.values() for v in _trainable(part)]
-    state = [name for name, part in parts.items() if not _trainable(part)]
+    before = [v.path for part in parts.values() for v in trainable(part)]
+    state = [name for name, part in parts.items() if not trainable(part)]
     job.fit()
-    assert [v.path for part in parts.values() for v in _trainable(part)] == before
-    assert state and all(not _trainable(parts[name]) for name in state) or method == "generated"
+    assert [v.path for part in parts.values() for v in trainable(part)] == before
+    assert state and all(not trainable(parts[name]) for name in state) or method == "generated"
     assert len(before) == len(job.model.optimizer._trainable_variables)
 
 

@@ -111,9 +111,7 @@ def trainer(folder, method, callbacks=(), **keys):
 
 def weights(job):
     """All variables of a trainer by name, the optimizers' too."""
-    from seqclr.engine import checkpoints
-
-    return checkpoints.snapshot(job.parts())
+    return job.checkpoints.snapshot()
 
 
 def seeded(batch=16):

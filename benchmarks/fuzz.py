@@ -39,7 +39,8 @@ from seqclr.curation import pack
 from seqclr.curation.check import check
 from seqclr.data import images, lmdbs, shards
 from seqclr.data.charset import Charset
-from seqclr.data.records import Sample, find, find_images, find_unlabelled, survey
+from seqclr.data.discovery import find, find_images, find_unlabelled, survey
+from seqclr.data.samples import Sample
 from seqclr.data.sequences import expand
 from seqclr.errors import UserError
 from seqclr.synthesis import styles

@@ -19,8 +19,9 @@ import numpy as np
 from commands import circumstances
 
 from seqclr.curation.pack import pack
-from seqclr.data import loader
-from seqclr.data.records import find_unlabelled
+from seqclr.data import dataset as datasets
+from seqclr.data.discovery import find_unlabelled
+from seqclr.data.loader import Loader
 from seqclr.synthesis import generate
 from seqclr.transforms.two_views import TwoViews
 
@@ -54,10 +55,10 @@ def measure(data: str, processes: int) -> None:
     start = resident()[0]
     samples = find_unlabelled([data])
     listed = resident()[0]
-    dataset = loader.ImageDataset(samples, 32, 128, "stretch", skip_bad=True)
+    dataset = datasets.ImageDataset(samples, 32, 128, "stretch", skip_bad=True)
     print(f"MiB of this process: {start:.0f} to begin with, {listed:.0f} with {len(samples)} entries, "
           f"{resident()[0]:.0f} with their headers checked")  # fmt: skip
-    batches = loader.Loader(dataset, TwoViews("article"), 96, seed=0, processes=processes)
+    batches = Loader(dataset, TwoViews("article"), 96, seed=0, processes=processes)
     began, samples = time.perf_counter(), []
     for _ in range(batches.steps_per_epoch):
         next(batches)
@@ -76,7 +77,7 @@ def main() -> None:
     parser.add_argument("--data")
     parser.add_argument("--processes", type=int, default=2)
     args = parser.parse_args()
-    loader.CACHE_BYTES = 0
+    datasets.CACHE_BYTES = 0
     with tempfile.TemporaryDirectory() as folder:
         measure(args.data or make(Path(folder), args.count), args.processes)
     print(circumstances())

@@ -28,7 +28,7 @@ from PIL import Image
 from runs import pretrained, probe
 
 from seqclr.data import images
-from seqclr.data.records import find
+from seqclr.data.discovery import find
 
 IMAGES, DIGITS, SITES = "img_cifar10", "img_mnist", ("cap_lzu", "cap_zf_old")
 MOVING = "moving_digits"

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from commands import circumstances, seqclr
 
-from seqclr.data.records import find
+from seqclr.data.discovery import find
 from seqclr.errors import UserError
 from seqclr.recognition import metrics
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from seqclr.data import images
-from seqclr.data.records import find_unlabelled
+from seqclr.data.discovery import find_unlabelled
 from seqclr.transforms.two_views import TwoViews
 
 HEIGHT, WIDTH, VIEWS = 32, 128, "article"

@@ -12,8 +12,8 @@ import throughput_parts as parts
 
 from seqclr import cli
 from seqclr.config import PretrainConfig, resolve
-from seqclr.data import loader
-from seqclr.data.records import find_unlabelled
+from seqclr.data import dataset as datasets
+from seqclr.data.discovery import find_unlabelled
 
 
 def trainer(method: str, data: list[str], batch_size: int, steps: int, folder: str, clock):
@@ -41,7 +41,7 @@ def trainer(method: str, data: list[str], batch_size: int, steps: int, folder: s
     built.dropout = config.dropout
     with strategy.scope():
         built.build(setup.make_encoder(config, None))
-    dataset = loader.ImageDataset(find_unlabelled(data), config.height, config.width, config.resize, skip_bad=True)
+    dataset = datasets.ImageDataset(find_unlabelled(data), config.height, config.width, config.resize, skip_bad=True)
     run = Run(Path(folder) / "run")
     run.create(config)
     batches = setup.make_loader(dataset, built.make_transform(config.views), config)
@@ -83,7 +83,7 @@ def device_parts(job, arrays: list[dict], times: int) -> dict[str, float]:
 
 def main() -> None:
     args = parts.arguments()
-    loader.CACHE_BYTES = 0  # every image is decoded at every access
+    datasets.CACHE_BYTES = 0  # every image is decoded at every access
     clock = parts.Clock(args.steps)
     with tempfile.TemporaryDirectory() as folder:
         job = trainer(args.method, args.data, args.batch_size, clock.steps, folder, clock)

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
-from seqclr.data.records import find_unlabelled
+from seqclr.data.discovery import find_unlabelled
 from seqclr.transforms.two_views import TwoViews
 
 CHANNELS, DIM, DEPTH, HEADS, DROPOUT = (32, 64, 128), 128, 2, 4, 0.1  # the encoder `tiny`

@@ -22,7 +22,18 @@ HELD = (errno.EAGAIN, errno.EACCES, errno.EDEADLK)
 
 
 class NotWritten(OSError):
-    """A file could not be written, such as on a full disk; what was there before is as it was."""
+    """A file could not be written, such as on a full disk. The message names it; an older file of its name is kept."""
+
+
+@contextlib.contextmanager
+def writing(path: str | os.PathLike):
+    """Turns an OSError within the block into NotWritten, which names the path."""
+    try:
+        yield
+    except NotWritten:
+        raise
+    except OSError as error:
+        raise NotWritten(f"{path} cannot be written ({error.strerror or error})") from None
 
 
 def is_utf8(name: str) -> bool:
@@ -35,20 +46,45 @@ def atomic_write(path: Path, binary: bool = False):
     """`with atomic_write(path) as stream:` writes the file beside and renames it at the end. Raises NotWritten."""
     beside = path.with_name(path.name + PARTIAL)
     how = {"mode": "wb"} if binary else {"mode": "w", "encoding": "utf-8", "newline": ""}
+    with writing(path):
+        try:
+            with open(beside, **how) as stream:
+                yield stream
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.replace(beside, path)
+        except OSError:
+            with contextlib.suppress(OSError):
+                beside.unlink(missing_ok=True)
+            raise
+
+
+def exists(path: str | os.PathLike) -> bool:
+    """Whether there is a file or folder at the path. Raises UserError where the system cannot tell, such as for a name
+    that is too long or a folder that may not be entered."""
     try:
-        with open(beside, **how) as stream:
-            yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(beside, path)
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
     except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise NotWritten(f"{path} cannot be written ({error.strerror or error})") from None
+        raise UserError(f"{path} cannot be opened ({error.strerror}): check the path") from None
+    except ValueError:  # a NUL character
+        raise UserError(f"{path} is no path: check it") from None
+    return True
 
 
 def check_can_make(path: Path) -> None:
     """Raises UserError if a file or folder cannot be made at the path; makes nothing."""
-    above = next(folder for folder in path.absolute().parents if folder.exists())
+    above = path.absolute().parent
+    while not exists(above):
+        above = above.parent
+    for part in path.absolute().relative_to(above).parts:
+        try:
+            os.lstat(above / f".{part}{PARTIAL}")  # the longest name that is written
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            raise UserError(f"{path} cannot be made ({error.strerror}): choose another path") from None
     if not above.is_dir():
         raise UserError(f"{path} cannot be made: {above} is a file")
     if not os.access(above, os.W_OK):
@@ -57,19 +93,20 @@ def check_can_make(path: Path) -> None:
 
 def check_new(path: Path) -> None:
     """Raises UserError if there is something at the path, or nothing can be made there; makes nothing."""
-    if path.exists():
+    if exists(path):
         raise UserError(f"{path} exists already: choose another --output")
     check_can_make(path)
 
 
 @contextlib.contextmanager
 def atomic_folder(path: Path):
-    """`with whole_folder(path) as beside:` fills a hidden folder beside, which is renamed at the end.
+    """`with atomic_folder(path) as beside:` fills a hidden folder beside, which is renamed at the end.
 
     Raises UserError if there is something at the path, or another process fills it.
     """
     check_new(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
     with contextlib.closing(Lock(path.with_name(f".{path.name}.lock"), path)):
         check_new(path)  # it may have been filled while the lock was another's
         beside = path.with_name(f".{path.name}{PARTIAL}")

@@ -16,9 +16,11 @@ from pathlib import Path
 
 import numpy as np
 
-from seqclr.data import images, labels, lists, shards
+from seqclr.data import images, shards, tables
 from seqclr.data.charset import FRAME_STRIDE, Charset, frames_needed, normalize
-from seqclr.data.records import HELD_OUT, Sample, survey
+from seqclr.data.discovery import survey
+from seqclr.data.label_validation import character_variants, code_point, invisible_characters, right_to_left
+from seqclr.data.samples import HELD_OUT, Sample
 from seqclr.errors import UserError, printable
 from seqclr.messages import bar
 
@@ -113,7 +115,7 @@ def check(
     allowed = None if charset is None else Charset(charset, case)
     samples, faults = survey(paths, label_pattern)
     if fix is not None:
-        lists.check_free(Path(fix), samples)
+        tables.check_can_write(Path(fix), samples)
     looks = _look_at_all(samples)
     findings = [
         Finding("missing" if fault.missing else "unusable", (_printable(fault.file),), _printable(fault.reason))
@@ -126,7 +128,7 @@ def check(
     findings += _alike([look.sample for look in looks if look.sample.text is not None])
     findings += _twins(looks, case)
     if fix is not None:
-        lists.write(Path(fix), _clean([look.sample for look in looks], findings, Path(fix)))
+        tables.write(Path(fix), _clean([look.sample for look in looks], findings, Path(fix)))
     return Report(_summary(samples, looks, case), findings)
 
 
@@ -188,11 +190,11 @@ def _label(look: Look, allowed: Charset | None, case: str, to_height: int, to_wi
     strangers = allowed.strangers(text) if allowed else []
     if strangers:
         yield "unknown", f"has the label {text!r} with {', '.join(map(repr, strangers))}"
-    unseen, turned = labels.unseen(look.sample.text), labels.right_to_left(text)
-    if unseen:
-        yield "unusable", f"has the label {look.sample.text!r} with {', '.join(unseen)}: what nobody sees"
+    invisible, turned = invisible_characters(look.sample.text), right_to_left(text)
+    if invisible:
+        yield "unusable", f"has the label {look.sample.text!r} with {', '.join(invisible)}: invisible or misleading"
     if turned:
-        yield "unusable", f"has right-to-left text, {labels.code_point(turned)}: frames are read from left to right"
+        yield "unusable", f"has right-to-left text, {code_point(turned)}: frames are read from left to right"
     width, height = look.size
     frames = -(-images.fitted_width(height, width, to_height, to_width, resize) // FRAME_STRIDE)
     if frames_needed(text) > frames:
@@ -201,10 +203,10 @@ def _label(look: Look, allowed: Charset | None, case: str, to_height: int, to_wi
 
 def _alike(samples: list[Sample]) -> Iterator[Finding]:
     """Characters of several labels, of which all but the plain ones are too many."""
-    for plain, *others in labels.alike(sample.text for sample in samples):
+    for plain, *others in character_variants(sample.text for sample in samples):
         drop = tuple(sample for sample in samples if any(c in sample.text for c in others))
-        named = ", ".join(map(labels.code_point, others))
-        message = f"{len(drop)} label(s) have {named} where others have {labels.code_point(plain)}"
+        named = ", ".join(map(code_point, others))
+        message = f"{len(drop)} label(s) have {named} where others have {code_point(plain)}"
         yield Finding("unusable", tuple(_printable(sample.name) for sample in drop), message, drop)
 
 

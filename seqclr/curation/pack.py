@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from seqclr.data import images, shards
-from seqclr.data.records import Sample, find, survey
+from seqclr.data.discovery import find, survey
+from seqclr.data.samples import Sample
 from seqclr.errors import UserError
 from seqclr.files import atomic_folder, check_new
 from seqclr.messages import bar, say, warn

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from seqclr.data import images
-from seqclr.data.loader import ImageDataset
-from seqclr.data.records import Sample
+from seqclr.data.dataset import ImageDataset
+from seqclr.data.samples import Sample
 from seqclr.errors import UserError
 from seqclr.messages import warn
 

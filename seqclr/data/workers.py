@@ -34,7 +34,7 @@ class LoaderFailed(Exception):
     """There are no more batches, and why."""
 
 
-def told(error: Exception) -> UserError | LoaderFailed:
+def describe(error: Exception) -> UserError | LoaderFailed:
     """What went wrong where a batch was made, in one sentence."""
     if isinstance(error, UserError):
         return error
@@ -178,7 +178,7 @@ def _made(content: bytes, first: int, step: int) -> Iterator[dict | Exception]:
         for index in itertools.count(first, step):
             yield source[index]
     except Exception as error:
-        yield told(error)
+        yield describe(error)
 
 
 # through the pipe

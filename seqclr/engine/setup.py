@@ -17,7 +17,8 @@ from seqclr import config as configuration
 from seqclr import memory
 from seqclr.data import images
 from seqclr.data.charset import FRAME_STRIDE
-from seqclr.data.loader import ImageDataset, Loader
+from seqclr.data.dataset import ImageDataset
+from seqclr.data.loader import Loader
 from seqclr.data.sequences import Sequences
 from seqclr.engine import checkpoints
 from seqclr.engine.distribution import SINGLE, Rank, choose_strategy, find_rank

@@ -14,7 +14,7 @@ from PIL import Image
 from seqclr import __version__, files
 from seqclr.data import images
 from seqclr.data.charset import Charset
-from seqclr.data.records import Sample
+from seqclr.data.samples import Sample
 from seqclr.errors import UserError
 from seqclr.files import atomic_folder, check_new
 from seqclr.nn import decode

@@ -17,8 +17,8 @@ import tensorflow as tf
 
 from seqclr.config import check_keys, key
 from seqclr.data.charset import Charset
-from seqclr.data.loader import ImageDataset
-from seqclr.data.records import Sample
+from seqclr.data.dataset import ImageDataset
+from seqclr.data.samples import Sample
 from seqclr.errors import UserError
 from seqclr.nn import frames
 from seqclr.nn.encoders import LAYERS

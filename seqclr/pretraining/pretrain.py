@@ -8,8 +8,8 @@ import keras
 
 from seqclr import config as configuration
 from seqclr.config import PretrainConfig
-from seqclr.data.loader import ImageDataset
-from seqclr.data.records import find_unlabelled
+from seqclr.data.dataset import ImageDataset
+from seqclr.data.discovery import find_unlabelled
 from seqclr.data.sequences import expand
 from seqclr.engine import callbacks, setup
 from seqclr.engine.monitors import Monitors

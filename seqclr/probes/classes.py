@@ -6,7 +6,7 @@ import abc
 
 import numpy as np
 
-from seqclr.data.records import Sample
+from seqclr.data.samples import Sample
 from seqclr.errors import UserError
 from seqclr.probes.rows import Probe, means_of
 

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from seqclr.data.charset import Charset
-from seqclr.data.records import Sample
+from seqclr.data.samples import Sample
 from seqclr.methods.text.ctc import ctc_loss
 from seqclr.nn import decode
 from seqclr.probes.head import STEPS, LinearHead

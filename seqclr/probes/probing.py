@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import keras
 
 from seqclr.config import check_range
-from seqclr.data.records import find, tally
+from seqclr.data.discovery import find
+from seqclr.data.samples import count_splits
 from seqclr.engine import setup
 from seqclr.engine.run import Run
 from seqclr.engine.trainer import Trainer
@@ -83,7 +84,8 @@ def probe(
     }
     print(rows.table(figures))
     weights = "new weights" if untrained else "as trained"
-    print(f"{cls.kind} on frozen {layer} frames, {weights}; {len(rows.train)} labels, read: {tally(rows.held.samples)}")
+    evaluated = count_splits(rows.held.samples)
+    print(f"{cls.kind} on frozen {layer} frames, {weights}; {len(rows.train)} labels, read: {evaluated}")
     return figures
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from seqclr.data import lists
-from seqclr.data.loader import ImageDataset
-from seqclr.data.records import find_unlabelled
+from seqclr.data import tables
+from seqclr.data.dataset import ImageDataset
+from seqclr.data.discovery import find_unlabelled
 from seqclr.engine import setup
 from seqclr.engine.run import Run
 from seqclr.errors import UserError
@@ -36,10 +36,10 @@ def pseudo_labels(model: str, output: str, data: Sequence[str] = (), count: int 
     if data and count is None:
         raise UserError("with --data, clusters have to be found in it: say how many, as --clusters 10")
     samples = find_unlabelled(data or config.data, None if data else config.split)
-    lists.check_free(Path(output), samples)
+    tables.check_can_write(Path(output), samples)
     found = _of_run(run, len(samples)) if count is None else _of_features(run, config, samples, count, seed)
     labelled = [dataclasses.replace(sample, text=str(label)) for sample, label in zip(samples, found) if label >= 0]
-    lists.write(Path(output), labelled)
+    tables.write(Path(output), labelled)
     return len({sample.text for sample in labelled})
 
 

@@ -12,8 +12,9 @@ import numpy as np
 import tensorflow as tf
 
 from seqclr.data import loader
-from seqclr.data.loader import ImageDataset
-from seqclr.data.records import HELD_OUT, Sample, by_source, measured, without
+from seqclr.data.dataset import ImageDataset
+from seqclr.data.discovery import exclude
+from seqclr.data.samples import HELD_OUT, Sample, by_source, evaluation_samples
 from seqclr.errors import UserError
 
 BATCH = 64
@@ -27,14 +28,14 @@ def divide(samples: list[Sample], seed: int, by_split: bool = True) -> tuple[lis
     train, held = [], []
     for group in by_source(samples).values():
         free = [sample for sample in group if not (by_split and sample.split in HELD_OUT)]
-        read = measured(group) if len(free) < len(group) else []
+        read = evaluation_samples(group) if len(free) < len(group) else []
         if not read:
             free = draw.sample(free, len(free))
             count = min(len(free) - 1, max(1, round(len(free) * READ)))
             read, free = free[:count], free[count:]
         train += free
         held += read
-    return without(train, held), held
+    return exclude(train, held), held
 
 
 class Frames(NamedTuple):

@@ -12,7 +12,8 @@ from typing import Protocol
 import numpy as np
 
 from seqclr.data.charset import Charset
-from seqclr.data.records import Sample, find, find_images, measured, tally, without
+from seqclr.data.discovery import exclude, find, find_images
+from seqclr.data.samples import Sample, count_splits, evaluation_samples
 from seqclr.engine.run import Run
 from seqclr.errors import UserError
 from seqclr.files import check_can_make
@@ -20,7 +21,7 @@ from seqclr.messages import bar, say, warn
 from seqclr.recognition import metrics
 from seqclr.recognition.recognizer import Recognizer
 from seqclr.recognition.splits import split_off_validation
-from seqclr.visualization import predictions as sheets
+from seqclr.visualization import predictions
 
 SEEN = ("trained_on", "validated_on")  # what a run does with the parts of its labels
 
@@ -68,7 +69,7 @@ def evaluate(
             raise UserError(f"{plots} exists already: choose another --plots")
         check_can_make(Path(plots))
     found = find(data, split, label_pattern)
-    samples = measured(found) if split is None else found
+    samples = evaluation_samples(found) if split is None else found
     charset = reader.charset
     next(iter(reader.read(samples[:1], beam)))  # so that the speed told is not that of the first call
     start = time.perf_counter()
@@ -78,7 +79,7 @@ def evaluate(
     texts = [charset.normalize(sample.text) for sample in samples]
     figures = measure(samples, texts, reads, confidences) | seen(model, samples)
     figures["images_per_second"] = len(samples) / seconds
-    say(f"measured on {tally(samples)}" + (f", of {tally(found)}" if len(samples) < len(found) else ""))
+    say(f"measured on {count_splits(samples)}" + (f", of {count_splits(found)}" if len(samples) < len(found) else ""))
     for what in SEEN:
         if figures.get(what):
             warn(f"{figures[what]} of these {len(samples)} were {what.replace('_', ' ')} by {model}, which flatters it")
@@ -97,7 +98,7 @@ def seen(model: str | Path, samples: Sequence[Sample]) -> dict[str, int]:
         parts = split_off_validation(config)
     except UserError:
         return {}
-    return {what: len(samples) - len(without(samples, part)) for what, part in zip(SEEN, parts)}
+    return {what: len(samples) - len(exclude(samples, part)) for what, part in zip(SEEN, parts)}
 
 
 def measure(
@@ -163,14 +164,14 @@ def draw(folder: Path, samples, texts, reads, confidences) -> None:
         writer = csv.writer(stream)
         writer.writerow(["true", "read", "times"])
         writer.writerows([a, b, times] for (a, b), times in counts.most_common())
-    sheets.confusions(counts, folder / "confusions.png")
+    predictions.draw_confusions(counts, folder / "confusions.png")
     right = [text == read for text, read in zip(texts, reads)]
-    sheets.reliability(metrics.bins(right, confidences), folder / "reliability.png")
+    predictions.draw_reliability(metrics.bins(right, confidences), folder / "reliability.png")
     rows = list(zip(samples, texts, reads, confidences))
     wrong = [row for row in rows if row[1] != row[2]]
     wrong.sort(key=lambda row: (metrics.edit_distance_accuracy(row[1], row[2]), -row[3]))
-    sheets.predictions(wrong[:40], folder / "errors.png")
-    sheets.predictions(rows[:40], folder / "predictions.png")
+    predictions.draw_sheet(wrong[:40], folder / "errors.png")
+    predictions.draw_sheet(rows[:40], folder / "predictions.png")
 
 
 def predict(model: str, images: Sequence[str], beam: int = 1) -> Iterator[dict | UserError]:

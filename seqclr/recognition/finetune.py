@@ -10,7 +10,8 @@ import keras
 from seqclr import config as configuration
 from seqclr.config import FinetuneConfig
 from seqclr.data import loader as data_loader
-from seqclr.data.loader import ImageDataset, Joined
+from seqclr.data.dataset import ImageDataset
+from seqclr.data.loader import Joined
 from seqclr.engine import callbacks, setup
 from seqclr.engine.distribution import Rank
 from seqclr.engine.trainer import Trainer

@@ -13,7 +13,7 @@ import tensorflow as tf
 from seqclr.config import check_range
 from seqclr.data import images
 from seqclr.data.charset import Charset
-from seqclr.data.records import Sample
+from seqclr.data.samples import Sample
 from seqclr.engine import checkpoints
 from seqclr.engine.run import Run
 from seqclr.errors import UserError

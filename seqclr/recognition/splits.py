@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 
-from seqclr.data.records import HELD_OUT, Sample, by_source, find, find_unlabelled, split_name, tally, without
+from seqclr.data.discovery import exclude, find, find_unlabelled
+from seqclr.data.samples import HELD_OUT, Sample, by_source, count_splits, split_name
 from seqclr.errors import UserError
 
 VALIDATION = 0.1  # of the labels, where there is no validation data
@@ -23,18 +24,18 @@ def split_off_validation(config) -> tuple[list[Sample], list[Sample]]:
     else:
         train = find(config.data, config.split, config.label_pattern)
     if not train:
-        raise UserError(f"{config.data[0]} has no row to train on: it has {tally(found)}")
+        raise UserError(f"{config.data[0]} has no row to train on: it has {count_splits(found)}")
     empty = [sample for sample in train if not sample.text]
     if empty:
         raise UserError(f"{empty[0].name} has an empty label ({len(empty)} have): label it or leave it out")
     train = subsample(train, config.labels, config.seed)
     if config.validation is None:
-        validation = without([sample for sample in found if sample.split == "validation"], train)
+        validation = exclude([sample for sample in found if sample.split == "validation"], train)
         train, validation = (train, validation) if validation else hold_out(train, config.seed)
     else:
-        others = without(find([config.validation], None, config.label_pattern), train)
+        others = exclude(find([config.validation], None, config.label_pattern), train)
         parts = {split: [sample for sample in others if sample.split == split] for split in HELD_OUT}
-        validation = parts["validation"] or without(others, parts["test"]) or others
+        validation = parts["validation"] or exclude(others, parts["test"]) or others
         if not validation:
             raise UserError(f"{config.validation} holds nothing but the images that are trained on: give others")
     return train, validation
@@ -62,15 +63,15 @@ def how_validated(config, validation: list[Sample]) -> str:
     if config.validation is None:
         asked = config.split is not None and split_name(config.split) == "validation"
         tenth = asked or validation[0].split != "validation"
-        return f"validated on {'a tenth of the labels: ' if tenth else ''}{tally(validation)}"
-    told = f"validated on what is not trained on in {config.validation}: {tally(validation)}"
+        return f"validated on {'a tenth of the labels: ' if tenth else ''}{count_splits(validation)}"
+    told = f"validated on what is not trained on in {config.validation}: {count_splits(validation)}"
     return f"{told}; they choose the checkpoint, so test on others" if validation[0].split == "test" else told
 
 
 def find_more(config, validation: list[Sample]) -> list[Sample]:
     """The images to learn from without labels: none that is validated on or, in any of the data, of split `test`."""
     known = [*config.data, *([config.validation] if config.validation else [])]
-    samples = without(find_unlabelled(config.unlabelled, known=known), validation)
+    samples = exclude(find_unlabelled(config.unlabelled, known=known), validation)
     if not samples:
         raise UserError(f"{config.unlabelled[0]} holds nothing but images that are validated or tested on: give others")
     return samples

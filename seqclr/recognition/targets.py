@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from seqclr.data import labels
 from seqclr.data.charset import FRAME_STRIDE, Charset, frames_needed
-from seqclr.data.loader import ImageDataset
-from seqclr.data.records import Sample
+from seqclr.data.dataset import ImageDataset
+from seqclr.data.label_validation import character_variants, code_point, invisible_characters, right_to_left
+from seqclr.data.samples import Sample
 from seqclr.engine.run import Run
 from seqclr.errors import UserError
 from seqclr.messages import warn
@@ -55,22 +55,22 @@ def resumed(charset: Charset, run: Run) -> Charset:
 def check_labels(samples: Sequence[Sample]) -> None:
     """Raises UserError for a label in a script that runs against the frames."""
     for sample in samples:
-        first = labels.right_to_left(sample.text)
+        first = right_to_left(sample.text)
         if first:
             raise UserError(
-                f"{sample.name} has right-to-left text, {labels.code_point(first)}: frames are read from left to "
+                f"{sample.name} has right-to-left text, {code_point(first)}: frames are read from left to "
                 "right, so such labels cannot be learned; leave them out"
             )
 
 
 def warn_of_labels(samples: Sequence[Sample]) -> None:
     """Says which labels have characters that nobody sees or tells from others."""
-    odd = [(sample, found) for sample in samples if (found := labels.unseen(sample.text))]
+    odd = [(sample, found) for sample in samples if (found := invisible_characters(sample.text))]
     if odd:
         sample, found = odd[0]
         warn(f"{len(odd)} label(s) have what nobody sees, as {sample.name}, {found[0]}: `seqclr check` names all")
-    for group in labels.alike(sample.text for sample in samples):
-        warn(f"labels have one character in several forms: {', '.join(map(labels.code_point, group))}")
+    for group in character_variants(sample.text for sample in samples):
+        warn(f"labels have one character in several forms: {', '.join(map(code_point, group))}")
 
 
 def check_targets(samples: list[Sample], targets: list[str]) -> None:

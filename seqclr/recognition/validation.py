@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import keras
 
 from seqclr.data import loader as data_loader
-from seqclr.data.loader import ImageDataset
+from seqclr.data.dataset import ImageDataset
 from seqclr.engine.trainer import Trainer
 from seqclr.errors import UserError
 from seqclr.messages import warn

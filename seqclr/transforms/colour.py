@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from seqclr.data import images
-from seqclr.data.records import Sample
+from seqclr.data.samples import Sample
 from seqclr.errors import UserError
 
 LOOKED_AT = 256  # images, before a run

@@ -8,7 +8,7 @@ import numpy as np
 
 from seqclr.data import images
 from seqclr.data.charset import FRAME_STRIDE, Charset, frames_needed
-from seqclr.data.kept import Kept
+from seqclr.data.disk_cache import DiskCache
 from seqclr.errors import UserError
 from seqclr.synthesis import backgrounds, variety
 from seqclr.transforms.apply import augment, follow
@@ -40,7 +40,7 @@ class GeneratedImages:
         self.ids = {character: charset.encode(charset.normalize(character)) for character in texts.characters}
         self.longest = texts.lengths[1] * max(map(len, self.ids.values()))
         variety.text_fonts(texts.characters, texts.fonts)
-        self.kept = Kept()
+        self.cache = DiskCache()
 
     def __call__(self, record: dict, rng: np.random.Generator) -> dict:
         resize = "pad" if "width" in record else "stretch"
@@ -57,7 +57,7 @@ class GeneratedImages:
 
     def close(self) -> None:
         """Drops the images that are kept."""
-        self.kept.close()
+        self.cache.close()
 
     def draw(self, seed: int, height: int, width: int, resize: str) -> dict:
         """A fitted image as a record, with its label and the facts of it."""
@@ -65,13 +65,13 @@ class GeneratedImages:
                   ("boxes", np.float32, (self.texts.lengths[1], 4)), ("font", np.int32), ("background", np.int32),
                   ("colour", np.float32, (3,))]  # fmt: skip
         dtype = np.dtype(fields)
-        row = self.kept.get(seed, dtype)
+        row = self.cache.get(seed, dtype)
         if row is None:
             row = np.zeros((), dtype)
             for name, value in self._draw(seed, height, width, resize).items():
                 row[name] = value
             row = row[()]
-            self.kept.put(seed, row)
+            self.cache.put(seed, row)
         return {name: row[name] for name in dtype.names if name != "width" or resize == "pad"}
 
     def _draw(self, seed: int, height: int, width: int, resize: str) -> dict:

@@ -14,8 +14,9 @@ from threadpoolctl import threadpool_limits
 
 from seqclr.config import check_range
 from seqclr.data.charset import Charset
-from seqclr.data.loader import ImageDataset
-from seqclr.data.records import Sample, find
+from seqclr.data.dataset import ImageDataset
+from seqclr.data.discovery import find
+from seqclr.data.samples import Sample
 from seqclr.engine import setup
 from seqclr.engine.run import Run
 from seqclr.errors import UserError
@@ -25,7 +26,7 @@ from seqclr.nn.policy import kept_policy
 from seqclr.probes.ctc import CTCProbe
 from seqclr.probes.rows import Frames, divide, frames_of, means_of
 from seqclr.recognition.recognizer import Recognizer
-from seqclr.visualization import predictions as sheets
+from seqclr.visualization.predictions import plain
 
 LEAST = 10  # points that a picture is worth
 
@@ -115,7 +116,7 @@ def picture(points: np.ndarray, names: np.ndarray, title: str, target: Path) -> 
     axes = figure.subplots()
     for i, name in enumerate(known):
         colour = colours(i if len(known) <= 20 else i / len(known))
-        axes.scatter(*points[names == name].T, s=8, color=colour, label=sheets.plain(name))
-    axes.set(title=sheets.plain(title), xticks=[], yticks=[])
+        axes.scatter(*points[names == name].T, s=8, color=colour, label=plain(name))
+    axes.set(title=plain(title), xticks=[], yticks=[])
     figure.legend(loc="outside right upper", ncols=-(-len(known) // 30), fontsize=8, markerscale=2)
     figure.savefig(target, dpi=100, format="png")

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from seqclr.data import images
 
 
-def predictions(rows: Sequence[tuple], target: Path, columns: int = 4) -> None:
+def draw_sheet(rows: Sequence[tuple], target: Path, columns: int = 4) -> None:
     """A sheet of images with what was read and its confidence, of rows (entry, true text, read, confidence)."""
     lines = max(1, -(-len(rows) // columns))
     figure = Figure(figsize=(3 * columns, 1.3 * lines), layout="constrained")
@@ -28,7 +28,7 @@ def predictions(rows: Sequence[tuple], target: Path, columns: int = 4) -> None:
     figure.savefig(target, dpi=100)
 
 
-def confusions(counts: Counter, target: Path, most: int = 40) -> None:
+def draw_confusions(counts: Counter, target: Path, most: int = 40) -> None:
     """The confusion table of the characters that were confused most; shades are shares of a true character."""
     wrong: Counter = Counter()
     for (a, b), times in counts.items():
@@ -52,7 +52,7 @@ def confusions(counts: Counter, target: Path, most: int = 40) -> None:
     figure.savefig(target, dpi=100)
 
 
-def reliability(bins: Sequence[tuple[int, float, float]], target: Path) -> None:
+def draw_reliability(bins: Sequence[tuple[int, float, float]], target: Path) -> None:
     """The reliability diagram of Guo et al. 2017: the part that is right against the confidence, bin by bin.
 
     bins: of equal width, as of `metrics.bins`. Below it, how many predictions are in each of them.

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from seqclr import config as configuration
-from seqclr.data.loader import ImageDataset, as_batch
-from seqclr.data.records import find_unlabelled
+from seqclr.data.dataset import ImageDataset
+from seqclr.data.discovery import find_unlabelled
+from seqclr.data.loader import as_batch
 from seqclr.data.sequences import expand
 from seqclr.engine import setup
 from seqclr.files import check_new

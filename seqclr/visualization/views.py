@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from seqclr import memory
-from seqclr.data.loader import ImageDataset
-from seqclr.data.records import find_unlabelled
+from seqclr.data.dataset import ImageDataset
+from seqclr.data.discovery import find_unlabelled
 from seqclr.errors import UserError
 from seqclr.files import check_new
 from seqclr.transforms.apply import augment, part

@@ -11,7 +11,7 @@ from PIL import Image
 
 from seqclr import cli
 from seqclr.curation.check import KINDS, check
-from seqclr.data.records import find, find_unlabelled
+from seqclr.data.discovery import find, find_unlabelled
 from seqclr.errors import UserError
 
 

@@ -15,10 +15,11 @@ from seqclr import cli
 from seqclr.curation import pack
 from seqclr.curation.check import check
 from seqclr.data import images, shards
-from seqclr.data.loader import ImageDataset, Loader
-from seqclr.data.records import find, find_images, find_unlabelled, survey
+from seqclr.data.dataset import ImageDataset
+from seqclr.data.discovery import find, find_images, find_unlabelled, survey
+from seqclr.data.loader import Loader
 from seqclr.errors import UserError
-from tests.data.test_records import draw, store, write
+from tests.data.test_discovery import draw, store, write
 
 pytest.importorskip("array_record")
 
@@ -147,7 +148,7 @@ def noisy(record: dict, rng: np.random.Generator) -> dict:
 
 @pytest.mark.parametrize("cache_bytes, workers", [(2**30, 0), (0, 0), (0, 2)])
 def test_batches_are_those_of_the_folder(sites, packed, monkeypatch, cache_bytes, workers):
-    monkeypatch.setattr("seqclr.data.loader.CACHE_BYTES", cache_bytes)
+    monkeypatch.setattr("seqclr.data.dataset.CACHE_BYTES", cache_bytes)
     loaders = [
         Loader(ImageDataset(find_unlabelled(paths), 16, 32, "stretch"), noisy, 3, seed=1, processes=count)
         for paths, count in ((sites, 0), ([packed], workers))
@@ -198,7 +199,7 @@ def test_a_shard_that_is_foreign_or_cut_short_is_named(packed, content):
 
 
 def test_a_damaged_record_is_named_and_can_be_left_out(sites, packed, monkeypatch):
-    monkeypatch.setattr("seqclr.data.loader.CACHE_BYTES", 0)
+    monkeypatch.setattr("seqclr.data.dataset.CACHE_BYTES", 0)
     damaged, samples = shard(packed, 0), survey([packed])[0]
     content, image = damaged.read_bytes(), samples[1].read_bytes()
     shards._reader.cache_clear()

@@ -7,9 +7,9 @@ import pytest
 
 from seqclr import cli
 from seqclr.data import images, lmdbs
-from seqclr.data.records import find, find_unlabelled, survey
+from seqclr.data.discovery import find, find_unlabelled, survey
 from seqclr.errors import UserError
-from tests.data.test_records import draw, store
+from tests.data.test_discovery import draw, store
 
 
 @pytest.fixture

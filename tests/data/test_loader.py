@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from seqclr.data import dataset as data_set
 from seqclr.data import images
-from seqclr.data import loader as data_loader
-from seqclr.data.loader import ImageDataset, Joined, Loader, in_order
-from seqclr.data.records import Sample
+from seqclr.data.dataset import ImageDataset
+from seqclr.data.loader import Joined, Loader, in_order
+from seqclr.data.samples import Sample
 from seqclr.data.workers import LoaderFailed
 from seqclr.errors import UserError
 
@@ -149,7 +150,7 @@ def samples(tmp_path) -> list[Sample]:
 @pytest.mark.parametrize("resize", ["stretch", "pad"])
 def test_streaming_gives_what_the_cache_gives(samples, monkeypatch, resize):
     cached = ImageDataset(samples, 32, 64, resize)
-    monkeypatch.setattr(data_loader, "CACHE_BYTES", 0)
+    monkeypatch.setattr(data_set, "CACHE_BYTES", 0)
     streamed = ImageDataset(samples, 32, 64, resize)
     assert cached.cache is not None and streamed.cache is None
     assert_equal([cached[i] for i in range(5)], [streamed[i] for i in range(5)])
@@ -160,7 +161,7 @@ def test_streaming_gives_what_the_cache_gives(samples, monkeypatch, resize):
 
 @pytest.mark.parametrize("cache_bytes", [2**30, 0])
 def test_an_unreadable_image_is_an_error_or_is_left_out_and_listed(samples, monkeypatch, cache_bytes):
-    monkeypatch.setattr(data_loader, "CACHE_BYTES", cache_bytes)
+    monkeypatch.setattr(data_set, "CACHE_BYTES", cache_bytes)
     Path(samples[1].file).write_bytes(b"broken")
     with pytest.raises(UserError, match="1.png is not an image"):
         ImageDataset(samples, 32, 64, "stretch")
@@ -173,7 +174,7 @@ def test_an_unreadable_image_is_an_error_or_is_left_out_and_listed(samples, monk
 
 @pytest.mark.parametrize("cache_bytes", [2**30, 0])
 def test_nothing_that_can_be_read_is_an_error(samples, monkeypatch, cache_bytes):
-    monkeypatch.setattr(data_loader, "CACHE_BYTES", cache_bytes)
+    monkeypatch.setattr(data_set, "CACHE_BYTES", cache_bytes)
     for sample in samples:
         Path(sample.file).write_bytes(b"")
     with pytest.raises(UserError, match="no image can be read.*0.png"):
@@ -181,7 +182,7 @@ def test_nothing_that_can_be_read_is_an_error(samples, monkeypatch, cache_bytes)
 
 
 def test_a_streamed_image_that_turns_out_damaged_is_replaced_by_the_next(samples, monkeypatch):
-    monkeypatch.setattr(data_loader, "CACHE_BYTES", 0)
+    monkeypatch.setattr(data_set, "CACHE_BYTES", 0)
     whole = Path(samples[4].file).read_bytes()
     Path(samples[4].file).write_bytes(whole[: len(whole) // 2])  # its header is in order
     dataset = ImageDataset(samples, 32, 64, "stretch", skip_bad=True)

@@ -6,9 +6,9 @@ from PIL import Image, ImageDraw
 from PIL.GifImagePlugin import GifImageFile
 
 from seqclr.data import images
+from seqclr.data.dataset import ImageDataset
+from seqclr.data.discovery import find_unlabelled
 from seqclr.data.images import decode
-from seqclr.data.loader import ImageDataset
-from seqclr.data.records import find_unlabelled
 from seqclr.data.sequences import Sequences, expand
 from seqclr.errors import UserError
 

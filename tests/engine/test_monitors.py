@@ -9,8 +9,9 @@ import pytest
 import tensorflow as tf
 
 from seqclr import messages
-from seqclr.data.loader import ImageDataset, Loader
-from seqclr.data.records import find_unlabelled
+from seqclr.data.dataset import ImageDataset
+from seqclr.data.discovery import find_unlabelled
+from seqclr.data.loader import Loader
 from seqclr.engine.callbacks import standard
 from seqclr.engine.monitors import FAULTS, Monitors, measure
 from seqclr.methods.base import Instances

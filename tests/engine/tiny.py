@@ -9,7 +9,7 @@ from PIL import Image
 
 from seqclr.config import FinetuneConfig, PretrainConfig, resolve
 from seqclr.data.loader import Loader
-from seqclr.data.records import Sample
+from seqclr.data.samples import Sample
 from seqclr.engine import setup
 from seqclr.engine.run import Run
 from seqclr.engine.trainer import Trainer

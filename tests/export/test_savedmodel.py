@@ -15,7 +15,7 @@ from PIL import Image
 
 from seqclr import cli
 from seqclr.data import images
-from seqclr.data.records import Sample
+from seqclr.data.samples import Sample
 from seqclr.engine import checkpoints
 from seqclr.export import savedmodel
 from seqclr.recognition.evaluate import SEEN, load_reader

@@ -8,8 +8,9 @@ from conftest import run
 from PIL import Image
 
 from seqclr import cli
-from seqclr.data.loader import ImageDataset, Loader
-from seqclr.data.records import find_unlabelled
+from seqclr.data.dataset import ImageDataset
+from seqclr.data.discovery import find_unlabelled
+from seqclr.data.loader import Loader
 from seqclr.engine.run import Run
 from seqclr.engine.trainer import Trainer
 from seqclr.errors import UserError

@@ -9,7 +9,7 @@ import tensorflow as tf
 from PIL import Image
 
 from seqclr.data.loader import as_batch
-from seqclr.data.records import Sample
+from seqclr.data.samples import Sample
 from seqclr.engine import setup
 from seqclr.errors import UserError
 from seqclr.methods import METHODS

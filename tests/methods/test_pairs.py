@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from seqclr.data.records import Sample
+from seqclr.data.samples import Sample
 from seqclr.errors import UserError
 from seqclr.methods import METHODS
 from seqclr.methods.contrastive.pair_losses import PAIR_LOSSES

@@ -6,8 +6,9 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from seqclr.data.loader import ImageDataset
-from seqclr.data.records import Sample, find_unlabelled
+from seqclr.data.dataset import ImageDataset
+from seqclr.data.discovery import find_unlabelled
+from seqclr.data.samples import Sample
 from seqclr.errors import UserError
 from seqclr.methods import METHODS
 from seqclr.nn import clusters

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from PIL import Image
 
-from seqclr.data.records import Sample
+from seqclr.data.samples import Sample
 
 CONFIG = SimpleNamespace(height=16, width=16, resize="stretch")
 NAMES = ("red", "green", "blue")

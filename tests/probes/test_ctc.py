@@ -8,7 +8,8 @@ import keras
 import numpy as np
 import pytest
 
-from seqclr.data.records import Sample, find
+from seqclr.data.discovery import find
+from seqclr.data.samples import Sample
 from seqclr.engine import checkpoints
 from seqclr.engine.callbacks import Metrics
 from seqclr.engine.trainer import Interrupted

@@ -15,7 +15,8 @@ from seqclr import cli
 from seqclr.config import FinetuneConfig, PretrainConfig, load_yaml, resolve
 from seqclr.curation.pack import pack
 from seqclr.data.charset import Charset
-from seqclr.data.records import Sample, find, find_unlabelled, without
+from seqclr.data.discovery import exclude, find, find_unlabelled
+from seqclr.data.samples import Sample
 from seqclr.engine import checkpoints
 from seqclr.engine.run import Run
 from seqclr.engine.trainer import Trainer
@@ -223,8 +224,8 @@ def test_packed_images_of_one_file_name_are_told_apart(pages, tmp_path):
         shutil.copy(pages / "images" / "000000.png", tmp_path / folder)
     pack([tmp_path / "a", tmp_path / "b"], tmp_path / "packed")
     samples = find_unlabelled([tmp_path / "packed"])
-    assert without(samples, samples[:1]) == samples[1:]
-    assert not without(samples, find_unlabelled(list((tmp_path / "packed").glob("*.arrayrecord"))))
+    assert exclude(samples, samples[:1]) == samples[1:]
+    assert not exclude(samples, find_unlabelled(list((tmp_path / "packed").glob("*.arrayrecord"))))
 
 
 def test_a_run_with_images_without_labels_keeps_and_reads_with_the_average(pages, tmp_path, capsys, eagerly):

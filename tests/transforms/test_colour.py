@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image
 
-from seqclr.data.records import Sample
+from seqclr.data.samples import Sample
 from seqclr.transforms.colour import is_gray, some_colours
 
 

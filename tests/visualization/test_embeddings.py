@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seqclr.data.records import find
+from seqclr.data.discovery import find
 from seqclr.engine.run import Run
 from seqclr.errors import UserError
 from seqclr.visualization import embeddings

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from seqclr import losses
 from seqclr.config import WIDEST, key
-from seqclr.data.records import Sample
+from seqclr.data.samples import Sample
 from seqclr.methods.base import TwoViewMethod
 from seqclr.nn import colours
 from seqclr.nn.heads import mlp

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 from seqclr.config import key
-from seqclr.data.records import Sample
+from seqclr.data.samples import Sample
 from seqclr.methods.base import Method
 from seqclr.nn import colours
 from seqclr.nn.maps import answer_size, map_head, shrunk

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from seqclr.config import SIDE, key
-from seqclr.data.loader import Drawn
+from seqclr.data.dataset import RandomSubset
 from seqclr.errors import UserError
 from seqclr.methods.clustering.surrogate import Surrogate, check_classes
 from seqclr.transforms.patches import ExemplarPatch
@@ -37,7 +37,7 @@ class Exemplar(Surrogate):
         if self.exemplars is None:
             return dataset
         check_classes("exemplars", self.exemplars, len(dataset))
-        return Drawn(dataset, self.exemplars)
+        return RandomSubset(dataset, self.exemplars)
 
     def prepare(self, samples):
         super().prepare(samples)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from seqclr.data.records import Sample
+from seqclr.data.samples import Sample
 from seqclr.methods.base import Method
 from seqclr.methods.pretext.colorization import painted, squared
 from seqclr.nn import colours

@@ -5,8 +5,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from seqclr.data.grouping import GroupedBySource
 from seqclr.data.loader import Loader
-from seqclr.data.order import Grouped
 from seqclr.errors import UserError
 
 sources = ["a"] * 10 + ["b"] * 7 + ["c"] * 3
@@ -14,7 +14,7 @@ records = [{"index": np.int32(i)} for i in range(20)]
 
 
 def test_groups_are_of_one_source_and_a_pass_repeats_nothing():
-    grouped = Grouped(records, sources, 4, seed=0)
+    grouped = GroupedBySource(records, sources, 4, seed=0)
     assert grouped.groups == 3
     for number in range(5):
         rows = [int(grouped[number * 12 + i]["index"]) for i in range(12)]
@@ -23,13 +23,13 @@ def test_groups_are_of_one_source_and_a_pass_repeats_nothing():
 
 
 def test_what_is_left_over_changes_and_the_order_depends_on_the_seed_alone():
-    order = lambda seed: [int(Grouped(records, sources, 4, seed)[i]["index"]) for i in range(240)]  # noqa: E731
+    order = lambda seed: [int(GroupedBySource(records, sources, 4, seed)[i]["index"]) for i in range(240)]  # noqa: E731
     assert order(0) == order(0) != order(1)
     assert set(order(0)) == set(range(17))  # c is too small
 
 
 def test_small_sources_are_taken_together():
-    grouped = Grouped(records, sources, 8, seed=0)  # a alone, b and c together
+    grouped = GroupedBySource(records, sources, 8, seed=0)  # a alone, b and c together
     rows = [int(grouped[i]["index"]) for i in range(16 * 20)]
     assert set(rows) == set(range(20))
     groups = [{sources[i] for i in rows[start : start + 8]} for start in range(0, len(rows), 8)]
@@ -46,4 +46,4 @@ def test_a_loader_of_groups_resumes():
 
 def test_a_group_of_more_than_all():
     with pytest.raises(UserError, match="same_source 21.*20 images"):
-        Grouped(records, sources, 21, seed=0)
+        GroupedBySource(records, sources, 21, seed=0)

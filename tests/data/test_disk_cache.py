@@ -7,7 +7,7 @@ import pickle
 
 import numpy as np
 
-from seqclr.data.kept import Kept
+from seqclr.data.disk_cache import DiskCache
 
 DTYPE = np.dtype([("image", np.uint8, (4, 6, 3)), ("label", np.int32, (3,))])
 
@@ -21,7 +21,7 @@ def put(kept, number):
 
 
 def test_what_one_process_keeps_another_reads():
-    kept = Kept()
+    kept = DiskCache()
     assert kept.get(0, DTYPE) is None
     kept.put(5, row(9))
     copy = pickle.loads(pickle.dumps(kept))
@@ -35,7 +35,7 @@ def test_what_one_process_keeps_another_reads():
 
 
 def test_the_file_goes_with_its_maker_and_not_with_a_copy():
-    kept = Kept()
+    kept = DiskCache()
     copy = pickle.loads(pickle.dumps(kept))
     del copy
     gc.collect()
@@ -43,13 +43,13 @@ def test_the_file_goes_with_its_maker_and_not_with_a_copy():
     del kept
     gc.collect()
     assert not os.path.exists(path)
-    kept = Kept()
+    kept = DiskCache()
     kept.close()
     assert not os.path.exists(kept.path)
 
 
 def test_half_a_row_is_none():
-    kept = Kept()
+    kept = DiskCache()
     kept.put(0, row(3))
     with open(kept.path, "r+b") as file:
         file.seek(20)
@@ -62,7 +62,7 @@ def test_half_a_row_is_none():
 
 
 def test_the_limit_is_of_the_file():
-    kept = Kept(limit=10 * (DTYPE.itemsize + 4))
+    kept = DiskCache(limit=10 * (DTYPE.itemsize + 4))
     for number in range(30):
         put(kept, number)
     assert os.path.getsize(kept.path) == kept.limit
@@ -70,7 +70,7 @@ def test_the_limit_is_of_the_file():
 
 
 def test_a_full_disk_keeps_nothing():
-    kept = Kept()
+    kept = DiskCache()
     kept._stream.close()
     kept._stream = open("/dev/full", "r+b", buffering=0) if os.path.exists("/dev/full") else open(kept.path, "rb")
     kept.put(1, row(1))

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from seqclr.curation.check import check
-from seqclr.data import labels
-from seqclr.data.records import find, find_unlabelled, survey
+from seqclr.data import label_validation
+from seqclr.data.discovery import find, find_unlabelled, survey
 from seqclr.errors import UserError
 from tests.curation.test_check import found, make
-from tests.data.test_records import draw, store, texts, write
+from tests.data.test_discovery import draw, store, texts, write
 
 UNFIT = {"tab": "a\tb", "line": "a\nb", "return": "ab\r", "NUL": "a\0b", "C1": "a\x85b", "U+2028": "a\u2028b"}
 
@@ -125,23 +125,23 @@ UNSEEN = {
 
 @pytest.mark.parametrize("text", SEEN)
 def test_what_is_seen_is_no_fault(text):
-    assert labels.unseen(text) == [] and labels.check(text, "row") == text
+    assert label_validation.invisible_characters(text) == [] and label_validation.check(text, "row") == text
 
 
 @pytest.mark.parametrize("text", UNSEEN)
 def test_what_nobody_sees_is_named_by_code_point(text):
-    assert any(UNSEEN[text] in told for told in labels.unseen(text))
+    assert any(UNSEEN[text] in told for told in label_validation.invisible_characters(text))
 
 
 def test_characters_of_two_widths_are_told(tmp_path):
-    assert labels.alike(["a7", "\uff17b", "ab"]) == [("7", "\uff17")]
-    assert labels.alike(["s", "ſ", "2", "²"]) == []
+    assert label_validation.character_variants(["a7", "\uff17b", "ab"]) == [("7", "\uff17")]
+    assert label_validation.character_variants(["s", "ſ", "2", "²"]) == []
     rows = [("a.png", "12", "train", 1), ("b.png", "3\uff11", "train", 2), ("c.png", "13 ", "train", 3)]
     rows.append(("d.png", "אב", "train", 4))
     report = check([make(tmp_path / "data", rows)], fix=tmp_path / "clean.csv")
     assert report.hurts and found(report) == {"unusable": ["c.png", "d.png", "b.png"]}
     told = report.text()
     assert "1 label(s) have U+FF11 (fullwidth digit one) where others have U+0031 (digit one)" in told
-    assert "c.png has the label '13 ' with a blank (U+0020) at an end" in told
+    assert "c.png has the label '13 ' with a space (U+0020) at an end" in told
     assert "d.png has right-to-left text, U+05D0 (hebrew letter alef)" in told
     assert texts(find([tmp_path / "clean.csv"])) == {"a.png": "12"}

@@ -9,8 +9,9 @@ import pytest
 from PIL import Image
 
 from seqclr.curation.pack import pack
+from seqclr.data.discovery import exclude, find, find_images, find_unlabelled, survey
 from seqclr.data.images import decode
-from seqclr.data.records import Sample, find, find_images, find_unlabelled, measured, survey, tally, without
+from seqclr.data.samples import Sample, count_splits, evaluation_samples
 from seqclr.errors import UserError
 
 
@@ -184,8 +185,8 @@ def test_a_copy_in_a_pack_is_the_same_image(folder):
     pack([folder], folder / "pack")
     files, packed = find([folder]), find([folder / "pack"])
     for some, others in ((packed, files), (files, packed)):
-        assert some and without(some, others) == []
-        assert [sample.text for sample in without(some, others[1:])] == [some[0].text]
+        assert some and exclude(some, others) == []
+        assert [sample.text for sample in exclude(some, others[1:])] == [some[0].text]
 
 
 @pytest.mark.parametrize("number", ["0.10", "1e5", "12345678901234567890.0", "-0", "7"])
@@ -228,14 +229,16 @@ def test_what_is_measured_is_the_test_part_or_else_the_validation_part_or_all():
 
     a, b = rows("a", "train", "test", "validation"), rows("b", "train", "validation", None)
     c, d = rows("c", None, "train"), rows("d", None)
-    assert measured([*a, *b, *c, *d]) == [a[1], b[1], *c, *d]
-    assert tally([*a[1:], *c]) == "1 of split test and 1 of split validation and 1 of no split and 1 of split train"
+    assert evaluation_samples([*a, *b, *c, *d]) == [a[1], b[1], *c, *d]
+    assert (
+        count_splits([*a[1:], *c]) == "1 of split test and 1 of split validation and 1 of no split and 1 of split train"
+    )
 
 
 def test_thousands_of_images_are_listed_in_less_than_a_second(folder):
     rows = [f"{i}.png,x,{'test' if i % 3 else 'train'}\n" for i in range(3000)]
     for i in range(3000):
-        os.link(folder / "images" / "a.png", folder / "images" / f"{i}.png")
+        (folder / "images" / f"{i}.png").touch()
     write(folder / "labels.csv", "".join(["file,text,split\n", *rows]))
     started = time.process_time()
     assert len(find_unlabelled([folder / "images"])) == 1004

@@ -1,0 +1,15 @@
+"""Loading what reads images: the recognizer of a run, or its export."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from seqclr.export.savedmodel import Exported
+from seqclr.recognition.evaluate import Reader
+from seqclr.recognition.recognizer import Recognizer
+
+
+def load_reader(model: str | Path) -> Reader:
+    """Loads the recognizer of a run, or an export. Raises UserError for anything else."""
+    folder = Path(model)
+    return Exported(folder) if (folder / "saved_model.pb").is_file() else Recognizer.load(model)

@@ -1,11 +1,6 @@
-"""The program: `seqclr`, `python -m seqclr` and `tools/VERB.py`."""
+"""`python -m seqclr` is `seqclr`."""
 
-import signal
-
-if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C during the imports ends the process without a traceback
-
-from seqclr.cli import program  # noqa: E402
+from seqclr.cli import program
 
 if __name__ == "__main__":
     program()

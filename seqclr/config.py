@@ -23,6 +23,7 @@ import yaml
 from seqclr.data.charset import CASES, UNKNOWN
 from seqclr.data.images import MAX_SIDE, Limits
 from seqclr.errors import UserError
+from seqclr.files import exists
 from seqclr.messages import warn
 
 # What version 0.1 called keys and values, and what they are called now
@@ -395,7 +396,7 @@ def named_configs() -> dict[str, Path]:
 def load_config(name: str | Path) -> dict:
     """The keys and values of a configuration: by its name, or else of a YAML file. Raises UserError as `load_yaml`."""
     known = named_configs()
-    if str(name) not in known and not Path(name).exists():
+    if str(name) not in known and not exists(name):
         raise UserError(f"config '{shown(name)}' is neither a file nor one of {', '.join(known)}")
     return load_yaml(known.get(str(name), name))
 

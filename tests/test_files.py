@@ -79,3 +79,23 @@ def test_a_lock_file_that_was_removed_meanwhile_is_not_held(tmp_path, monkeypatc
     assert len(opened) == 2 and opened[0].closed and file.exists()
     lock.close()
     assert not file.exists()
+
+
+@pytest.mark.parametrize("name", ["a" * 300, "a" * 250, "new/" + "a" * 250, "deep/" * 1000])
+def test_a_name_too_long_for_what_is_written_beside_is_refused(tmp_path, name):
+    for check in (files.check_can_make, files.check_new):
+        with pytest.raises(UserError, match="File name too long"):
+            check(tmp_path / name)
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("path", ["a\0b", "x" * 300])
+def test_a_path_that_cannot_be_is_told(tmp_path, path):
+    with pytest.raises(UserError, match="is no path|File name too long"):
+        files.exists(tmp_path / path)
+
+
+def test_a_full_disk_is_told_with_the_file(tmp_path):
+    with pytest.raises(files.NotWritten, match="a.txt cannot be written .No space left"), files.writing("a.txt"):
+        with open("/dev/full", "w") as stream:
+            stream.write("x")

@@ -1,6 +1,6 @@
 """`python tools/show_views.py` is `seqclr show-views`."""
 
-from seqclr.__main__ import program
+from seqclr.cli import program
 
 if __name__ == "__main__":
     program("show-views")

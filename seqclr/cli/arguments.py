@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import os
 from collections.abc import Callable
-from pathlib import Path
 
 from seqclr.cli.output import figures_file
 from seqclr.errors import UserError
@@ -72,7 +72,7 @@ def training_arguments(parser: Parser, argv: list[str], base: type, method_of: C
 def split_words(args, rest: list[str]) -> list[str]:
     """The words that belong to no option, those too that an option of many paths before them has swallowed."""
     swallowed = [word for name in LISTS for word in getattr(args, name, None) or []]
-    return [*rest, *(word for word in swallowed if "=" in word and not Path(word).exists())]
+    return [*rest, *(word for word in swallowed if "=" in word and not os.path.exists(word))]
 
 
 def given_keys(args) -> dict:

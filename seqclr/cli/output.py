@@ -15,10 +15,11 @@ FIGURES = b'{\n "seqclr": '  # how a file of figures begins
 def writable(file: str) -> str:
     """The file, refused before the work where it could not be written after it."""
     folder = Path(file).parent
-    if not folder.is_dir():
+    if not files.exists(folder) or not folder.is_dir():
         raise UserError(f"{file} cannot be written: there is no folder {folder}")
-    if Path(file).is_dir() or not os.access(folder, os.W_OK):
-        raise UserError(f"{file} cannot be written: check the path")
+    files.check_can_make(Path(file))
+    if Path(file).is_dir():
+        raise UserError(f"{file} cannot be written: it is a folder")
     return file
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,7 +16,7 @@ LEAST = 25  # bytes that an image takes: a key of 15, the header of a node and i
 
 
 def is_lmdb(path: Path) -> bool:
-    return (path / DATA).is_file()
+    return os.path.isfile(path / DATA)
 
 
 def samples(store: str) -> Iterator[tuple[str, str | None, str | None]]:

@@ -24,6 +24,7 @@ from pathlib import Path
 
 from seqclr.data.images import check_bytes
 from seqclr.errors import UserError
+from seqclr.files import NotWritten, writing
 
 SUFFIX = ".arrayrecord"
 PACK = "pack.json"
@@ -36,7 +37,7 @@ Row = tuple[int, str, str | None, str | None]
 
 def is_pack(path: Path) -> bool:
     """Whether it is a packed folder or one shard of it."""
-    return (path / PACK).is_file() or (path.suffix == SUFFIX and path.is_file())
+    return os.path.isfile(path / PACK) or (path.suffix == SUFFIX and os.path.isfile(path))
 
 
 # writing
@@ -45,7 +46,7 @@ def is_pack(path: Path) -> bool:
 def write(folder: Path, images: Iterable[tuple[Row, bytes]], sources: Sequence[str], size: int) -> int:
     """Writes a pack into a folder, `size` images a shard, pack.json last; returns how many images there were.
 
-    Raises OSError where the disk is full, UserError where array_record is not installed.
+    Raises NotWritten where the disk is full, UserError where array_record is not installed.
     """
     count, files = 0, []
     for number, group in itertools.groupby(enumerate(images), lambda numbered: numbered[0] // size):
@@ -55,7 +56,8 @@ def write(folder: Path, images: Iterable[tuple[Row, bytes]], sources: Sequence[s
     for number in range(len(files)):
         (folder / str(number)).rename(folder / _shard_name(number, len(files)))
     pack = {"version": VERSION, "count": count, "shards": len(files), "sources": list(sources), "files": files}
-    (folder / PACK).write_text(json.dumps(pack, indent=1) + "\n", encoding="utf-8")
+    with writing(folder / PACK):
+        (folder / PACK).write_text(json.dumps(pack, indent=1) + "\n", encoding="utf-8")
     return count
 
 
@@ -75,7 +77,7 @@ def _write_shard(path: Path, images: Iterable[tuple[Row, bytes]], sources: Seque
         writer.write(index)
         writer.close()
     except RuntimeError as error:
-        raise OSError(f"{path} cannot be written ({error})") from None
+        raise NotWritten(f"{path} cannot be written ({error})") from None
     return len(rows), {"bytes": path.stat().st_size, "index": _digest(index), "digest": _digest_of(path)}
 
 

@@ -39,7 +39,7 @@ class Run:
     def check_free(cls, folder: str | Path) -> Run:
         """Raises UserError if there is something in the folder but what was left half written; makes nothing."""
         run = cls(folder)
-        if run.folder.exists() and not (
+        if files.exists(run.folder) and not (
             run.folder.is_dir()
             and all(path.suffix == files.PARTIAL or path == run._lock_file for path in run.folder.iterdir())
         ):
@@ -50,7 +50,7 @@ class Run:
     @classmethod
     def open(cls, folder: str | Path) -> Run:
         run = cls(folder)
-        if not run.folder.is_dir():
+        if not files.exists(folder) or not run.folder.is_dir():
             raise UserError(f"{folder} is not a run: there is no such folder")
         if not run.config_file.is_file():
             raise UserError(f"{folder} is not a run: it has no config.yaml")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import lru_cache
 from pathlib import Path
 
@@ -27,7 +28,7 @@ def find_fonts(fonts: str) -> list[str]:
 
     Raises UserError where there are none.
     """
-    if not Path(fonts).is_dir():
+    if not os.path.isdir(fonts):
         load_font(fonts, 24)
         return [fonts]
     found = sorted(str(path) for path in Path(fonts).rglob("*") if path.suffix.lower() in FONT_FILES)
@@ -43,7 +44,7 @@ def load_font(name: str, size: int) -> ImageFont.FreeTypeFont:
         # The basic layout is in every build of Pillow; the default differs from machine to machine.
         return ImageFont.truetype(str(path), size, layout_engine=ImageFont.Layout.BASIC)
     except OSError as error:
-        if path.is_file():
+        if os.path.isfile(path):
             raise UserError(f"{name} is not a font that can be opened ({error}): give another one") from None
         known = ", ".join(bundled_fonts())
         raise UserError(f"no font {name!r}: give the path of a .ttf or .otf file or one of {known}") from None

@@ -15,13 +15,14 @@ from typing import IO
 import numpy as np
 from PIL import Image
 
+from seqclr import files
 from seqclr.errors import UserError
 from seqclr.messages import bar
 from seqclr.synthesis.drawing import draw
 from seqclr.synthesis.fonts import find_fonts
 from seqclr.synthesis.styles import Style, check_style, load_style, read_length
 
-LABELLED, UNLABELLED = 0, 1  # the parts of a folder; their images come from different random streams
+LABELLED, UNLABELLED = 0, 1  # the parts of a folder, each with its own stream of random numbers
 
 
 def save(style: Style, image: Image.Image, path: str | os.PathLike) -> None:
@@ -58,12 +59,13 @@ def generate(
         count: labelled images; the last `test` of them have the split `test`, the others `train`.
         style: name of a preset or a YAML file.
         seed: 0 or more.
-        unlabelled: further images without a label.
+        unlabelled: number of further images without a label.
         progress: show a bar on stderr.
         characters, length, fonts: instead of the style's; a length such as "4" or "4:6", fonts as of `find_fonts`.
 
     Raises:
-        UserError: a negative number, more test images than images, an unknown style, or an output that is in use.
+        UserError: a negative number, more test images than images, an unknown style, or an output that is not empty.
+        files.NotWritten: a file cannot be written, such as on a full disk.
     """
     for name, number in {"count": count, "seed": seed, "test": test, "unlabelled": unlabelled}.items():
         if number < 0:
@@ -82,14 +84,15 @@ def generate(
     root = _new_folder(output)
 
     with bar(total=count + unlabelled, unit="image", disable=not progress) as drawn:
-        partial = root / "labels.csv.partial"
-        with _opened(partial) as file:
+        table, partial = root / "labels.csv", root / "labels.csv.partial"
+        with files.writing(table), _open_new(partial) as file:
             rows = csv.writer(file, lineterminator="\n")
             rows.writerow(["file", "text", "split"])
             for index, (name, text) in enumerate(_write_images(root / "images", look, seed, LABELLED, count)):
                 rows.writerow([name, text, "train" if index < count - test else "test"])
                 drawn.update()
-        partial.replace(root / "labels.csv")
+        with files.writing(table):
+            partial.replace(table)
         if unlabelled:
             for _ in _write_images(root / "unlabelled", look, seed, UNLABELLED, unlabelled):
                 drawn.update()
@@ -97,16 +100,17 @@ def generate(
 
 def _new_folder(output: str | os.PathLike) -> Path:
     root = Path(output)
-    try:
+    if files.exists(root) and not root.is_dir():
+        raise UserError(f"{root} is a file: name another folder")
+    files.check_can_make(root / "images")
+    with files.writing(root):
         root.mkdir(parents=True, exist_ok=True)
         if any(root.iterdir()):
             raise UserError(f"{root} is not empty: name another folder, nothing is overwritten")
-    except OSError as error:
-        raise UserError(f"{root} cannot be made a folder ({error.strerror}): name another one") from error
     return root
 
 
-def _opened(file: Path) -> IO[str]:
+def _open_new(file: Path) -> IO[str]:
     try:
         return file.open("x", encoding="utf-8", newline="")
     except FileExistsError:  # by another process, since it was looked at
@@ -114,10 +118,12 @@ def _opened(file: Path) -> IO[str]:
 
 
 def _write_images(folder: Path, style: Style, seed: int, part: int, count: int) -> Iterator[tuple[str, str]]:
-    """Write a part's images one by one, yielding the name and text of each."""
-    folder.mkdir()
+    """Write the images of a part one by one, yielding the name and text of each."""
+    with files.writing(folder):
+        folder.mkdir()
     for index in range(count):
         image, text = draw(style, np.random.default_rng([seed, part, index]))
         name = f"{index:06d}.{style.format}"
-        save(style, image, folder / name)
+        with files.writing(folder / name):
+            save(style, image, folder / name)
         yield name, text

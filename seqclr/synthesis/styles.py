@@ -103,7 +103,7 @@ def load_style(name: str | os.PathLike) -> Style:
         UserError: no such style or file, an unknown key, or a value that no image can be drawn with.
     """
     path = PRESETS / f"{name}.yaml" if str(name) in style_names() else Path(name)
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise UserError(f"no style {str(name)!r}: give a YAML file or one of {', '.join(style_names())}")
     mapping, types, defaults = read_yaml(path) or {}, {f.name: f.type for f in fields(Style)}, vars(Style())
     if not isinstance(mapping, dict):

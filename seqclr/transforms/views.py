@@ -130,9 +130,9 @@ def groups(preset: str) -> list[Group]:
     if preset == "none":
         return [Group([])]
     path = PRESETS / f"{preset}.yaml"
-    if not path.is_file():
+    if not os.path.isfile(path):
         path = Path(preset)
-    if path.suffix != ".yaml" or not path.is_file():
+    if path.suffix != ".yaml" or not os.path.isfile(path):
         raise UserError(f"views '{preset}' is neither a preset ({', '.join(presets())}, none) nor a YAML file")
     read = read_yaml(path)
     if isinstance(read, dict) and list(read) == ["groups"] and isinstance(read["groups"], list) and read["groups"]:

@@ -1,4 +1,4 @@
-"""A sheet: images and words in columns under their titles, written as a PNG. Host side."""
+"""Contact sheets: images and texts in columns under their titles, written as a PNG. Host side."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from seqclr import files
+from seqclr.errors import UserError
 
-GAP, LINE, LETTER = 4, 14, 6  # pixels between cells, of a line of words, and of a letter's width
+GAP, LINE, LETTER = 4, 14, 6  # pixels between cells, height of a line of text, width of a letter
 SMALL = 256  # pixels of width up to which images are drawn at twice their size
 
 
 def sheet(columns: dict[str, Sequence[np.ndarray] | Sequence[str]], output: str | Path) -> None:
-    """Draws columns under their titles and writes a PNG, which appears whole or not at all.
+    """Draws columns under their titles and writes a PNG, atomically. Raises files.NotWritten.
 
-    columns: by title, pictures `uint8 [B, h, w, 3]`, of any size, or B short words. Small pictures are drawn at twice
-    their size.
+    columns: by title, images `uint8 [B, h, w, 3]`, of any size, or B short texts. Images up to 256 pixels wide are
+    drawn at twice their size.
     """
     cells = {title: [_cell(cell) for cell in column] for title, column in columns.items()}
     widths = {title: max(LETTER * len(title), *(cell.width for cell in column)) for title, column in cells.items()}
@@ -35,6 +36,13 @@ def sheet(columns: dict[str, Sequence[np.ndarray] | Sequence[str]], output: str 
         left += widths[title] + GAP
     with files.atomic_write(Path(output), binary=True) as stream:
         canvas.save(stream, "PNG")
+
+
+def check_output(path: Path) -> None:
+    """Raises UserError where no new PNG can be written at the path."""
+    if path.suffix.lower() != ".png":
+        raise UserError(f"{path} does not end in .png: the image is written as PNG")
+    files.check_new(path)
 
 
 def _cell(content: np.ndarray | str) -> Image.Image:

@@ -11,11 +11,10 @@ from seqclr import memory
 from seqclr.data.dataset import ImageDataset
 from seqclr.data.discovery import find_unlabelled
 from seqclr.errors import UserError
-from seqclr.files import check_new
 from seqclr.transforms.apply import augment, part
 from seqclr.transforms.readable import check_views
 from seqclr.transforms.views import Views, drawn
-from seqclr.visualization.sheet import sheet
+from seqclr.visualization.sheet import check_output, sheet
 
 MOST_PIXELS = 10**8  # of a sheet
 
@@ -35,7 +34,7 @@ def show_views(
 
     Raises UserError if an argument or the data are wrong, or the output is there already.
     """
-    check_new(Path(output))
+    check_output(Path(output))
     if count < 1 or copies < 1:
         raise UserError("images and copies: at least 1 each")
     pixels = count * (copies + 1) * height * width * 3

@@ -472,3 +472,41 @@ def test_a_folder_of_data_sets_is_as_many_sources(tmp_path):
     Image.new("RGB", (20, 10)).save(tmp_path / "all" / "loose.png")
     assert {sample.source for sample in find_unlabelled([tmp_path / "all"])} == {"all", "a", "b"}
     assert len(find([tmp_path / "all" / "a", tmp_path / "all" / "b"], "test")) == 2
+
+
+# one image under several names
+
+
+@pytest.mark.parametrize("paths", [["copies", "."], [".", "copies"], ["copies", "images"], ["copies", "images/c.png"]])
+def test_hard_links_are_the_image_that_a_table_lists(folder, paths):
+    copies = folder.parent / "copies"
+    copies.mkdir()
+    os.link(folder / "images" / "c.png", copies / "x.png")
+    os.link(folder / "images" / "a.png", copies / "y.png")
+    given = [copies if path == "copies" else folder / path for path in paths]
+    samples, faults = survey(given)
+    assert not faults and [sample.text for sample in samples if sample.split == "test"] == ["three"]
+    assert not {"c.png", "x.png"} & {Path(sample.file).name for sample in find_unlabelled(given)}
+    assert texts(exclude(find_images([copies])[0], find([folder], split="test"))) == {"y.png": None}
+
+
+def test_a_hard_link_below_the_table_is_the_image_that_it_lists(folder):
+    (folder / "copies").mkdir()
+    os.link(folder / "images" / "c.png", folder / "copies" / "x.png")
+    draw(folder / "copies" / "z.png", 99)
+    assert texts(find_unlabelled([folder / "copies"])) == {"z.png": None}
+
+
+def test_rows_that_disagree_about_hard_links_are_refused(folder):
+    os.link(folder / "images" / "a.png", folder / "images" / "x.png")
+    write(folder / "labels.csv", "file,text,split\na.png,one,train\nx.png,one,test\n")
+    with pytest.raises(UserError, match="line 3 has the split 'test' for .*a.png, and .*line 2 has 'train'"):
+        find([folder])
+
+
+@pytest.mark.parametrize("name", ["a" * 300, "a" * 300 + ".csv", "deep/" * 1000, "b/" + "a" * 300 + "/c.png"])
+def test_a_path_that_is_too_long_is_told(tmp_path, name):
+    with pytest.raises(UserError, match="cannot be opened .File name too long.|does not exist"):
+        find([tmp_path / name])
+    samples, messages = find_images([tmp_path / name])
+    assert not samples and len(messages) == 1

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seqclr import files
+from seqclr import cli, files
 from seqclr.visualization.sheet import GAP, LINE, sheet
 
 
@@ -30,3 +30,14 @@ def test_columns_of_different_lengths_and_no_room_are_told(tmp_path):
         sheet({"a": np.zeros((2, 4, 4, 3), np.uint8), "b": ["one"]}, tmp_path / "sheet.png")
     with pytest.raises(files.NotWritten):
         sheet({"b": ["one"]}, tmp_path / "nowhere" / "sheet.png")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["show-views"], ["show-task", "--method", "simclr"], ["embed", "--model", "gone"]],
+    ids=lambda words: words[0],
+)
+def test_an_output_that_is_no_png_is_refused_before_the_work(tmp_path, capsys, words):
+    for name in ("x.foo", "x.jpg", "x"):
+        assert cli.main([*words, "--data", str(tmp_path / "gone"), "--output", str(tmp_path / name)]) == 2
+        assert f"{name} does not end in .png" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Scatter plots of frozen features by t-SNE."""
+"""Pictures of frozen features: t-SNE (van der Maaten & Hinton 2008)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,12 @@ from pathlib import Path
 
 import keras
 import numpy as np
+from matplotlib import colormaps
+from matplotlib.figure import Figure
+from sklearn.manifold import TSNE
+from threadpoolctl import threadpool_limits
 
+from seqclr import files
 from seqclr.config import check_range
 from seqclr.data.charset import Charset
 from seqclr.data.dataset import ImageDataset
@@ -16,15 +21,15 @@ from seqclr.data.samples import Sample
 from seqclr.engine import setup
 from seqclr.engine.run import Run
 from seqclr.errors import UserError
-from seqclr.files import check_new
 from seqclr.nn.image_encoders import IMAGE_ENCODERS
 from seqclr.nn.policy import kept_policy
 from seqclr.probes.ctc import CTCProbe
 from seqclr.probes.rows import Frames, divide, frames_of, means_of
 from seqclr.recognition.recognizer import Recognizer
-from seqclr.visualization import scatter
+from seqclr.visualization.predictions import plain
+from seqclr.visualization.sheet import check_output
 
-LEAST = 10  # points of a plot
+LEAST = 10  # points that a picture is worth
 
 
 @kept_policy()
@@ -45,7 +50,7 @@ def embed(
     left out. The points of a linear head are of images that it did not learn on, as in a probe.
     Raises UserError if an argument, the run or the data are wrong.
     """
-    check_new(Path(output))
+    check_output(Path(output))
     check_range("count", count, least=1)
     check_range("seed", seed, least=0)
     run = Run.open(model)
@@ -64,8 +69,7 @@ def embed(
     chosen = some(len(names))
     if len(chosen) < LEAST:
         raise UserError(f"{data[0]} gives {len(chosen)} points: at least {LEAST} are needed, so give more images")
-    points = scatter.t_sne(features[chosen], seed)
-    scatter.scatter(points, names[chosen], f"{model}, {layer}", Path(output))
+    picture(_flat(features[chosen], seed), names[chosen], f"{model}, {layer}", Path(output))
 
 
 def _by_class(run: Run, samples: list[Sample], layer: str) -> tuple[np.ndarray, np.ndarray]:
@@ -96,3 +100,25 @@ def _characters(frames: Frames, ids: np.ndarray, charset: Charset) -> tuple[np.n
     """Features `[M, D]` and characters `[M]` of the frames whose id is none of a blank."""
     spells = frames.shown & (ids != charset.blank)
     return frames.features[spells], np.array(list(charset.characters))[ids[spells]]
+
+
+def _flat(features: np.ndarray, seed: int) -> np.ndarray:
+    """`[M, 2]`: points whose features point the same way stand together."""
+    perplexity = min(30, (len(features) - 1) / 3)
+    with threadpool_limits(1):  # several threads wait for each other, on a busy machine for minutes
+        return TSNE(perplexity=perplexity, metric="cosine", random_state=seed).fit_transform(features)
+
+
+def picture(points: np.ndarray, names: np.ndarray, title: str, target: Path) -> None:
+    """Points `[M, 2]`, a colour for each of their names, and a legend."""
+    known = np.unique(names)
+    colours = colormaps["tab10" if len(known) <= 10 else "tab20" if len(known) <= 20 else "gist_rainbow"]
+    figure = Figure(figsize=(9, 7), layout="constrained")
+    axes = figure.subplots()
+    for i, name in enumerate(known):
+        colour = colours(i if len(known) <= 20 else i / len(known))
+        axes.scatter(*points[names == name].T, s=8, color=colour, label=plain(name))
+    axes.set(title=plain(title), xticks=[], yticks=[])
+    figure.legend(loc="outside right upper", ncols=-(-len(known) // 30), fontsize=8, markerscale=2)
+    with files.atomic_write(target, binary=True) as stream:
+        figure.savefig(stream, dpi=100, format="png")

@@ -12,10 +12,9 @@ from seqclr.data.discovery import find_unlabelled
 from seqclr.data.loader import as_batch
 from seqclr.data.sequences import expand
 from seqclr.engine import setup
-from seqclr.files import check_new
 from seqclr.methods import find_method
 from seqclr.nn.policy import kept_policy
-from seqclr.visualization.sheet import sheet
+from seqclr.visualization.sheet import check_output, sheet
 
 LOOKED_AT = 500  # images, of a set that has no sequences: read in a moment, and enough for a method to go by
 
@@ -26,7 +25,7 @@ def show_task(config, output: str, count: int = 8) -> None:
 
     Writes a PNG. Raises UserError if an argument or the data are wrong, or the output is there already.
     """
-    check_new(Path(output))
+    check_output(Path(output))
     configuration.check_range("images", count, least=1)
     cls = find_method(config.method)
     setup.check(config, cls)

@@ -86,8 +86,9 @@ class Try:
         wrong += [f"{path.name} left" for path in self.temporary.iterdir()]
         if self.run.exists() and not (self.run / "config.yaml").is_file():
             wrong += [f"{path.name} without config.yaml" for path in self.run.iterdir() if path.suffix != ".partial"]
-        if code == -number:
-            return "before the program", wrong
+        if code == -number:  # where the program has not begun, a traceback is the interpreter's own
+            begun = "__main__.py" in said
+            return "before the program", [fault for fault in wrong if begun or "Traceback" not in fault]
         saved, ended = "--resume goes on" in said, {128 + number}
         how = "done" if done else "saved" if saved else "stopped at once"
         if done or (saved and number == signal.SIGTERM):

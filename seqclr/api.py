@@ -25,6 +25,7 @@ from seqclr.engine.run import Run as RunFolder
 from seqclr.engine.trainer import Interrupted, TrainingFailed
 from seqclr.errors import UserError
 from seqclr.export import savedmodel
+from seqclr.export.reader import load_reader
 from seqclr.files import check_can_make
 from seqclr.methods import register
 from seqclr.pretraining import pretrain as pretraining
@@ -87,7 +88,7 @@ class Reader(Run):
 
     @functools.cached_property
     def _model(self) -> evaluation.Reader:
-        return evaluation.load_reader(self.folder)
+        return load_reader(self.folder)
 
     @property
     def characters(self) -> str:

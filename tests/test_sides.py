@@ -1,4 +1,4 @@
-"""The two wings meet only in the trainer: no TensorFlow on the host, no OpenCV on the device. PyTorch is in neither."""
+"""Host side and device side: no TensorFlow or Keras on the host, no OpenCV on the device, no PyTorch on either."""
 
 import ast
 import subprocess
@@ -10,9 +10,9 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "seqclr"
 HOST = ("data", "curation", "synthesis", "transforms")
 DEVICE = ("nn", "losses", "methods", "engine")
-# What a process may not hold once it has imported the host wing, and what no file of the device wing may name.
-KEPT_FROM_HOST = {"tensorflow", "keras", "torch"}
-KEPT_FROM_DEVICE = {"cv2", "albumentations"}
+# Modules that importing the host side must not load, and that no file of the device side may import
+NOT_ON_HOST = {"tensorflow", "keras", "torch"}
+NOT_ON_DEVICE = {"cv2", "albumentations", "torch"}
 
 
 def modules(*sides: str) -> list[str]:
@@ -21,12 +21,12 @@ def modules(*sides: str) -> list[str]:
     return [name.removesuffix(".__init__") for name in names]
 
 
-def test_the_host_wing_imports_no_tensorflow():
+def test_the_host_side_imports_no_tensorflow():
     code = f"""
 import importlib, sys
 for module in {modules(*HOST)}:
     importlib.import_module(module)
-    found = {KEPT_FROM_HOST} & set(sys.modules)
+    found = {NOT_ON_HOST} & set(sys.modules)
     if found:
         sys.exit(f"{{module}} imports {{', '.join(found)}}")
 """
@@ -35,14 +35,14 @@ for module in {modules(*HOST)}:
 
 
 @pytest.mark.parametrize("module", modules(*DEVICE))
-def test_the_device_wing_imports_no_opencv(module):
+def test_the_device_side_imports_no_opencv(module):
     path = PACKAGE.parent / Path(*module.split("."))
     path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-    assert not imported(path) & KEPT_FROM_DEVICE
+    assert not imported(path) & NOT_ON_DEVICE
 
 
 def imported(path: Path) -> set[str]:
-    """The top names of all import statements of a file, those inside functions too."""
+    """The packages that a file imports, those inside functions too."""
     nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
     plain = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
     froms = [node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module]
@@ -53,7 +53,7 @@ def test_the_scan_sees_imports():
     assert "cv2" in imported(PACKAGE / "transforms" / "augmentations.py")
 
 
-def test_the_wings_agree_on_the_columns_of_a_frame():
+def test_both_sides_agree_on_the_columns_of_a_frame():
     from seqclr.data.charset import FRAME_STRIDE
     from seqclr.nn.encoders import TextEncoder
 

@@ -1,6 +1,6 @@
 """`python tools/configs.py` is `seqclr configs`."""
 
-from seqclr.cli import program
+from seqclr.__main__ import program
 
 if __name__ == "__main__":
     program("configs")

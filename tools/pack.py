@@ -1,6 +1,6 @@
 """`python tools/pack.py` is `seqclr pack`."""
 
-from seqclr.cli import program
+from seqclr.__main__ import program
 
 if __name__ == "__main__":
     program("pack")

@@ -1,6 +1,6 @@
 """`python tools/predict.py` is `seqclr predict`."""
 
-from seqclr.cli import program
+from seqclr.__main__ import program
 
 if __name__ == "__main__":
     program("predict")

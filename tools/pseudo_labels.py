@@ -1,6 +1,6 @@
 """`python tools/pseudo_labels.py` is `seqclr pseudo-labels`."""
 
-from seqclr.cli import program
+from seqclr.__main__ import program
 
 if __name__ == "__main__":
     program("pseudo-labels")

@@ -1,6 +1,6 @@
 """`python tools/show_views.py` is `seqclr show-views`."""
 
-from seqclr.cli import program
+from seqclr.__main__ import program
 
 if __name__ == "__main__":
     program("show-views")

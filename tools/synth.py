@@ -1,6 +1,6 @@
 """`python tools/synth.py` is `seqclr synth`."""
 
-from seqclr.cli import program
+from seqclr.__main__ import program
 
 if __name__ == "__main__":
     program("synth")

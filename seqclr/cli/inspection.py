@@ -32,7 +32,7 @@ def show_task(parser: Parser, argv: list[str]) -> int:
             parser.error(f"'{word}' is neither an option nor key=value")
     import_tensorflow()
     from seqclr.pretraining.pretrain import configure
-    from seqclr.visualization.task import show_task
+    from seqclr.pretraining.task import show_task
 
     keys = {"data": [path for path in args.data if path not in words], **key_values(words)}
     keys |= {"method": args.method} if args.method else {}
@@ -101,7 +101,7 @@ def embed(parser: Parser, argv: list[str]) -> int:
     add_number(parser, "--seed", "of what is drawn, and where", **SEED, default=0)
     args = parse_with_limits(parser, argv)
     import_tensorflow()
-    from seqclr.visualization.embeddings import embed
+    from seqclr.probes.embeddings import embed
 
     embed(args.model, args.data, args.output, args.layer, args.split, args.label_pattern, args.count, args.seed)
     print(args.output)

@@ -40,10 +40,11 @@ def predict(parser: Parser, argv: list[str]) -> int:
     parser.add_argument("images", nargs="+", metavar="IMAGE", help="files or folders")
     args = parse_with_limits(parser, argv)
     import_tensorflow()
+    from seqclr.export.reader import load_reader
     from seqclr.recognition.evaluate import predict
 
     rows, unread = [], []
-    for found in predict(args.model, args.images, args.beam):
+    for found in predict(load_reader(args.model), args.images, args.beam):
         if isinstance(found, UserError):
             unread.append(str(found))
             continue

@@ -68,6 +68,6 @@ def launch(parser: Parser, argv: list[str]) -> int:
     add_number(parser, "--local", "how many workers", least=1, most=64, required=True, metavar="N")
     parser.add_argument("words", nargs=argparse.REMAINDER, help="pretrain or finetune, with what belongs to it")
     args = parser.parse_args(argv)
-    from seqclr.engine.launch import launch
+    from seqclr.cli.local_workers import launch
 
     return launch(args.local, [word for word in args.words if word != "--"])

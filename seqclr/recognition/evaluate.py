@@ -19,7 +19,6 @@ from seqclr.errors import UserError
 from seqclr.files import check_can_make, exists
 from seqclr.messages import bar, say, warn
 from seqclr.recognition import metrics
-from seqclr.recognition.recognizer import Recognizer
 from seqclr.recognition.splits import split_off_validation
 from seqclr.visualization import predictions
 
@@ -36,16 +35,6 @@ class Reader(Protocol):
     def read_pixels(
         self, pictures: Iterable[np.ndarray], beam: int = 1, batch_size: int = 64
     ) -> Iterator[tuple[str, float]]: ...
-
-
-def load_reader(model: str | Path) -> Reader:
-    """The recognizer of a run, or an export. UserError for anything else."""
-    folder = Path(model)
-    if exists(folder / "saved_model.pb"):
-        from seqclr.export.savedmodel import Exported
-
-        return Exported(folder)
-    return Recognizer.load(model)
 
 
 def evaluate(
@@ -174,7 +163,7 @@ def draw(folder: Path, samples, texts, reads, confidences) -> None:
     predictions.draw_sheet(rows[:40], folder / "predictions.png")
 
 
-def predict(model: str, images: Sequence[str], beam: int = 1) -> Iterator[dict | UserError]:
+def predict(reader: Reader, images: Sequence[str], beam: int = 1) -> Iterator[dict | UserError]:
     """File, text and confidence of each image as it is read, or why it cannot be read."""
     samples = []
     for path in images:
@@ -183,7 +172,6 @@ def predict(model: str, images: Sequence[str], beam: int = 1) -> Iterator[dict |
         yield from map(UserError, messages)
         if not found and not messages:
             yield UserError(f"{path} holds no image: give images or a folder of them")
-    reader = load_reader(model)
     for sample in samples:
         try:
             text, confidence = next(iter(reader.read([sample], beam)))

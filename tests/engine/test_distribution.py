@@ -10,8 +10,8 @@ import time
 import numpy as np
 import pytest
 
+from seqclr.cli.local_workers import launch
 from seqclr.engine.distribution import Rank, find_rank
-from seqclr.engine.launch import launch
 from seqclr.errors import UserError
 
 KEYS = ["--processes", "0", "--precision", "float32", "--batch-size", "8", "height=16", "width=64", "optimizer=sgd",
@@ -65,7 +65,7 @@ def test_a_broken_tf_config_is_refused(monkeypatch):
 def test_a_worker_stops_when_its_launcher_is_gone(tmp_path):
     """And with it the pipe to its stdin."""
     words = ["synth", "--output", str(tmp_path / "pages"), "--count", "100000"]
-    command = [sys.executable, "-m", "seqclr.engine.launch", *words]
+    command = [sys.executable, "-m", "seqclr.cli.worker", *words]
     worker = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     while not (tmp_path / "pages" / "images").exists():
         assert worker.poll() is None

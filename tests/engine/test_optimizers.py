@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from seqclr.engine import optimizers
 from seqclr.engine.optimizers import OPTIMIZERS, WarmupCosine, build_optimizer, excluded, learning_rate_at
 from seqclr.errors import UserError
 from seqclr.nn.blocks import Positions, TransformerBlock
 from seqclr.nn.encoders import build_encoder
+from tests.engine import tiny
 
 
 def config(**keys):
@@ -141,3 +143,33 @@ def test_clipping_is_of_the_whole_gradient():
 def test_an_unknown_name_lists_the_known():
     with pytest.raises(UserError, match=", ".join(OPTIMIZERS)):
         build_optimizer(config(optimizer="adam"), constant(0.1), {}, {"p": part().weights})
+
+
+@pytest.mark.parametrize("thaw", [0, 2])
+def test_a_part_warms_up_once(tmp_path, monkeypatch, thaw):
+    """From when it thaws, and from then on learns at its part of the rate."""
+    made, build = [], optimizers.build_optimizer
+    monkeypatch.setattr(
+        optimizers, "build_optimizer", lambda settings, *rest: made.append(rest) or build(settings, *rest)
+    )
+    keys = {"steps": 12, "warmup": 0.5, "pretrained": "x", "head_steps": thaw, "encoder_rate": 0.3}
+    tiny.trainer(tmp_path / "run", "ctc", **keys)
+    ((schedule, schedules, _),) = made
+    for step in range(thaw, 12):
+        warm, fall = min(1, (step - thaw + 1) / 6), (1 + np.cos(np.pi * max(0, step - 6) / 6)) / 2
+        assert float(schedules["encoder"](step)) == pytest.approx(2e-3 * 0.3 * warm * fall, rel=1e-5)
+        assert thaw or float(schedules["encoder"](step)) == pytest.approx(0.3 * float(schedule(step)), rel=1e-5)
+
+
+@pytest.mark.parametrize("fixed", [True, False])
+def test_the_predictor_of_simsiam_keeps_its_rate(tmp_path, monkeypatch, fixed):
+    made, build = [], optimizers.build_optimizer
+    monkeypatch.setattr(
+        optimizers, "build_optimizer", lambda settings, *rest: made.append(rest) or build(settings, *rest)
+    )
+    tiny.trainer(tmp_path / "run", "simsiam", steps=12, warmup=0.5, **({} if fixed else {"fix_predictor_rate": False}))
+    ((schedule, schedules, _),) = made
+    assert schedules.keys() == ({"predictor"} if fixed else set())
+    if fixed:
+        rates = [float(schedules["predictor"](step)) for step in (0, 5, 11)]
+        assert rates == pytest.approx([1e-3 / 6, 1e-3, 1e-3]) and float(schedule(11)) < 2e-4

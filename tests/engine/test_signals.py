@@ -68,3 +68,16 @@ def test_in_an_import_it_ends_the_process(number):
     done = subprocess.run([sys.executable, "-c", LEAVES, str(int(number))], capture_output=True, text=True)
     said = "interrupted" if number == signal.SIGINT else "stopped by SIGTERM"
     assert (done.returncode, done.stdout, done.stderr) == (128 + number, "", f"seqclr: {said}\n")
+
+
+def test_a_program_that_is_still_importing_ends_without_a_traceback():
+    code = """if True:
+        import os, signal, sys
+        sys.modules["seqclr.cli"] = None  # its import fails, as one that is not over
+        try:
+            import seqclr.__main__
+        except ImportError:
+            os.kill(os.getpid(), signal.SIGINT)
+    """
+    done = subprocess.run([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, "")

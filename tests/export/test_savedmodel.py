@@ -18,7 +18,8 @@ from seqclr.data import images
 from seqclr.data.samples import Sample
 from seqclr.engine import checkpoints
 from seqclr.export import savedmodel
-from seqclr.recognition.evaluate import SEEN, load_reader
+from seqclr.export.reader import load_reader
+from seqclr.recognition.evaluate import SEEN
 from seqclr.recognition.recognizer import Recognizer
 
 # Pillow rounds between its two passes and works in fixed point: a resized page may differ by one level in some pixels.

@@ -7,14 +7,15 @@ from PIL import Image
 from seqclr.data.discovery import find
 from seqclr.engine.run import Run
 from seqclr.errors import UserError
-from seqclr.visualization import embeddings
+from seqclr.probes import embeddings
+from seqclr.visualization import scatter
 
 
 @pytest.fixture
 def drawn(monkeypatch):
     """What would be drawn."""
     seen = []
-    monkeypatch.setattr(embeddings, "picture", lambda *arguments: seen.append(arguments))
+    monkeypatch.setattr(scatter, "scatter", lambda *arguments: seen.append(arguments))
     return seen
 
 
@@ -22,7 +23,7 @@ def test_separate_features_stay_separate_and_the_same_seed_draws_the_same():
     draw = np.random.default_rng(0)
     centres = np.eye(3, 16)[np.arange(60) % 3]
     features = (10 * centres + draw.normal(0, 0.3, (60, 16))).astype(np.float32)
-    a, b = (embeddings._flat(features, 0) for _ in range(2))
+    a, b = (scatter.t_sne(features, 0) for _ in range(2))
     np.testing.assert_array_equal(a, b)
     distance = np.linalg.norm(a[:, None] - a[None], axis=-1) + 1e9 * np.eye(60)
     assert (distance.argmin(1) % 3 == np.arange(60) % 3).all()
@@ -33,7 +34,7 @@ def test_a_picture_has_a_colour_for_each_name(tmp_path):
     for count in (4, 15, 36):
         known = [*(chr(ord("!") + i) for i in range(count - 1)), "\udcff"]  # the dollar sign, and a name not in UTF-8
         names = np.array([known[i % count] for i in range(400)])
-        embeddings.picture(points, names, "runs/$a$\udcff", tmp_path / f"{count}.png")
+        scatter.scatter(points, names, "runs/$a$\udcff", tmp_path / f"{count}.png")
         with Image.open(tmp_path / f"{count}.png") as image:
             colours = image.convert("RGB").getcolors(2**20)
         coloured = sum(times > 30 and max(colour) - min(colour) > 60 for times, colour in colours)
@@ -52,7 +53,7 @@ def test_a_run_that_reads_shows_frames_by_what_its_head_reads(reader, pages, tmp
 def test_a_pretrained_run_shows_frames_by_what_a_linear_head_reads(pretrained, pages, tmp_path, monkeypatch, drawn):
     monkeypatch.setattr("seqclr.probes.ctc.CTCProbe.steps", 100)
     monkeypatch.setattr(embeddings, "LEAST", 1)
-    monkeypatch.setattr(embeddings, "_flat", lambda features, seed: features)
+    monkeypatch.setattr(scatter, "t_sne", lambda features, seed: features)
     embeddings.embed(str(pretrained), [pages], str(tmp_path / "out.png"), layer="cnn")
     ((features, shown, title, _),) = drawn
     assert features.shape == (len(shown), 128) and title.endswith(", cnn") and set(shown) <= set("0123456789")

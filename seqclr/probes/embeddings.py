@@ -1,4 +1,4 @@
-"""Pictures of frozen features: t-SNE (van der Maaten & Hinton 2008)."""
+"""Scatter plots of frozen features by t-SNE."""
 
 from __future__ import annotations
 
@@ -7,12 +7,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
-from matplotlib import colormaps
-from matplotlib.figure import Figure
-from sklearn.manifold import TSNE
-from threadpoolctl import threadpool_limits
 
-from seqclr import files
 from seqclr.config import check_range
 from seqclr.data.charset import Charset
 from seqclr.data.dataset import ImageDataset
@@ -26,10 +21,10 @@ from seqclr.nn.policy import kept_policy
 from seqclr.probes.ctc import CTCProbe
 from seqclr.probes.rows import Frames, divide, frames_of, means_of
 from seqclr.recognition.recognizer import Recognizer
-from seqclr.visualization.predictions import plain
+from seqclr.visualization import scatter
 from seqclr.visualization.sheet import check_output
 
-LEAST = 10  # points that a picture is worth
+LEAST = 10  # points of a plot
 
 
 @kept_policy()
@@ -69,7 +64,8 @@ def embed(
     chosen = some(len(names))
     if len(chosen) < LEAST:
         raise UserError(f"{data[0]} gives {len(chosen)} points: at least {LEAST} are needed, so give more images")
-    picture(_flat(features[chosen], seed), names[chosen], f"{model}, {layer}", Path(output))
+    points = scatter.t_sne(features[chosen], seed)
+    scatter.scatter(points, names[chosen], f"{model}, {layer}", Path(output))
 
 
 def _by_class(run: Run, samples: list[Sample], layer: str) -> tuple[np.ndarray, np.ndarray]:
@@ -100,25 +96,3 @@ def _characters(frames: Frames, ids: np.ndarray, charset: Charset) -> tuple[np.n
     """Features `[M, D]` and characters `[M]` of the frames whose id is none of a blank."""
     spells = frames.shown & (ids != charset.blank)
     return frames.features[spells], np.array(list(charset.characters))[ids[spells]]
-
-
-def _flat(features: np.ndarray, seed: int) -> np.ndarray:
-    """`[M, 2]`: points whose features point the same way stand together."""
-    perplexity = min(30, (len(features) - 1) / 3)
-    with threadpool_limits(1):  # several threads wait for each other, on a busy machine for minutes
-        return TSNE(perplexity=perplexity, metric="cosine", random_state=seed).fit_transform(features)
-
-
-def picture(points: np.ndarray, names: np.ndarray, title: str, target: Path) -> None:
-    """Points `[M, 2]`, a colour for each of their names, and a legend."""
-    known = np.unique(names)
-    colours = colormaps["tab10" if len(known) <= 10 else "tab20" if len(known) <= 20 else "gist_rainbow"]
-    figure = Figure(figsize=(9, 7), layout="constrained")
-    axes = figure.subplots()
-    for i, name in enumerate(known):
-        colour = colours(i if len(known) <= 20 else i / len(known))
-        axes.scatter(*points[names == name].T, s=8, color=colour, label=plain(name))
-    axes.set(title=plain(title), xticks=[], yticks=[])
-    figure.legend(loc="outside right upper", ncols=-(-len(known) // 30), fontsize=8, markerscale=2)
-    with files.atomic_write(target, binary=True) as stream:
-        figure.savefig(stream, dpi=100, format="png")

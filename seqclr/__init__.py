@@ -7,22 +7,12 @@
 The import is light: TensorFlow is imported when one of these names is first used.
 """
 
+# ruff: noqa: F403, F405
+
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from seqclr.api import (
-        Interrupted,
-        Prediction,
-        Reader,
-        Run,
-        TrainingFailed,
-        UserError,
-        finetune,
-        load,
-        load_encoder,
-        pretrain,
-        register,
-    )
+    from seqclr.api import *
 
 __version__ = "0.1.0"
 __all__ = [

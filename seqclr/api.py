@@ -22,29 +22,16 @@ from seqclr import config as configuration
 from seqclr.data.images import as_pixels
 from seqclr.engine import setup
 from seqclr.engine.run import Run as RunFolder
-from seqclr.engine.trainer import Interrupted, TrainingFailed
-from seqclr.errors import UserError
+from seqclr.engine.trainer import Interrupted as Interrupted
+from seqclr.engine.trainer import TrainingFailed as TrainingFailed
+from seqclr.errors import UserError as UserError
 from seqclr.export import savedmodel
 from seqclr.export.reader import load_reader
 from seqclr.files import check_can_make
-from seqclr.methods import register
+from seqclr.methods import register as register
 from seqclr.pretraining import pretrain as pretraining
 from seqclr.recognition import evaluate as evaluation
 from seqclr.recognition import finetune as finetuning
-
-__all__ = [
-    "Interrupted",
-    "Prediction",
-    "Reader",
-    "Run",
-    "TrainingFailed",
-    "UserError",
-    "finetune",
-    "load",
-    "load_encoder",
-    "pretrain",
-    "register",
-]
 
 AnyPath = str | os.PathLike[str]
 Paths = AnyPath | Sequence[AnyPath]
@@ -70,7 +57,7 @@ class Run:
     """
 
     def __init__(self, folder: AnyPath, figures: dict[str, float] | None = None):
-        self.folder, self.figures = Path(folder), figures or {}
+        self.folder, self.figures = _path("folder", folder), figures or {}
 
     def encoder(self) -> keras.Model:
         """The trained encoder, as `load_encoder` returns it."""
@@ -144,7 +131,7 @@ class Reader(Run):
             UserError: the data are wrong, or `plots` exists.
         """
         paths = [os.fspath(path) for path in _list(data)]
-        folder = None if plots is None else os.fspath(plots)
+        folder = None if plots is None else str(_path("plots", plots))
         texts = (("split", split), ("label_pattern", label_pattern))
         split, label_pattern = (configuration.typed(name, "str | None", value) for name, value in texts)
         return evaluation.evaluate(self._model, self.folder, paths, split, label_pattern, _count("beam", beam), folder)
@@ -155,8 +142,9 @@ class Reader(Run):
         Its signature `serving_default` takes `image_bytes`, string `[B]`, and gives `text` and `confidence`, `[B]`.
         Raises UserError where the folder exists, or this reader is an export itself.
         """
-        savedmodel.export(os.fspath(self.folder), os.fspath(folder))
-        return Path(folder)
+        target = _path("folder", folder)
+        savedmodel.export(str(self.folder), str(target))
+        return target
 
 
 def pretrain(
@@ -190,11 +178,12 @@ def pretrain(
     """
     given = {"data": data, "method": method}
     values = _settings(output, resume, config, given, keys)
+    watching = _callbacks(callbacks)
     if resume:
         setup.check_method(pretraining.method_of, values, os.fspath(output or ""))
     chosen = pretraining.configure(values)
     with _folder(output, chosen.method) as folder:
-        return Run(folder, pretraining.pretrain(chosen, os.fspath(folder), resume, callbacks))
+        return Run(folder, pretraining.pretrain(chosen, str(folder), resume, watching))
 
 
 def finetune(
@@ -222,11 +211,12 @@ def finetune(
     """
     given = {"data": data, "pretrained": pretrained}
     values = _settings(output, resume, config, given, keys)
+    watching = _callbacks(callbacks)
     if resume:
         setup.check_method(finetuning.method_of, values, os.fspath(output or ""))
     chosen = finetuning.configure(values)
     with _folder(output, "reader") as folder:
-        return Reader(folder, finetuning.finetune(chosen, os.fspath(folder), resume, callbacks))
+        return Reader(folder, finetuning.finetune(chosen, str(folder), resume, watching))
 
 
 def load(path: AnyPath) -> Reader:
@@ -247,7 +237,22 @@ def load_encoder(path: AnyPath) -> keras.Model:
     `encoder.save("encoder.keras")` writes a file that `keras.saving.load_model` loads after `import
     seqclr.nn.encoders`, which registers the classes; `import seqclr` alone registers nothing.
     """
-    return setup.load_encoder(Path(path))
+    return setup.load_encoder(_path("path", path))
+
+
+def _path(name: str, value: AnyPath) -> Path:
+    """The path that an argument gives."""
+    if not isinstance(value, str | os.PathLike):
+        raise UserError(f"{name} {configuration.shown(value)}: give a path, not {type(value).__name__}")
+    return Path(configuration.typed(name, "str", value))
+
+
+def _callbacks(callbacks: Sequence[keras.callbacks.Callback]) -> list[keras.callbacks.Callback]:
+    if not isinstance(callbacks, list | tuple) or not all(isinstance(c, keras.callbacks.Callback) for c in callbacks):
+        raise UserError(
+            f"callbacks {configuration.shown(callbacks)}: give a list of instances of keras.callbacks.Callback"
+        )
+    return list(callbacks)
 
 
 def _list(paths: Paths) -> list[AnyPath]:
@@ -269,13 +274,14 @@ def _settings(
     output: AnyPath | None, resume: bool, config: AnyPath | None, given: dict[str, Any], keys: dict[str, Any]
 ) -> list[dict[str, Any]]:
     """Values by key, a later one over an earlier. given: those that have arguments of their own, None for not given."""
-    if resume:
-        if output is None:
-            raise UserError("resume: name the run to go on with as output")
-        RunFolder.open(Path(output))
+    run = None if output is None else _path("output", output)
+    if configuration.typed("resume", "bool", resume):
+        if run is None:
+            raise UserError("resume: give the run to resume as output")
+        RunFolder.open(run)
     given = {name: value for name, value in given.items() if value is not None}
-    past = Path(output) if resume and output is not None else None
-    return configuration.settings(past, None if config is None else Path(config), {**given, **keys})
+    file = None if config is None else _path("config", config)
+    return configuration.settings(run if resume else None, file, {**given, **keys})
 
 
 @contextlib.contextmanager
@@ -284,8 +290,10 @@ def _folder(output: AnyPath | None, name: str) -> Iterator[Path]:
     if output is not None:
         yield Path(output)
         return
+    above = Path("runs")
+    new = not above.exists()
     for number in itertools.count(1):
-        folder = Path("runs", f"{name}-{number}")
+        folder = above / f"{name}-{number}"
         check_can_make(folder)
         with contextlib.suppress(FileExistsError):
             folder.mkdir(parents=True)  # taken: another process that looks for a name finds the next one
@@ -295,3 +303,5 @@ def _folder(output: AnyPath | None, name: str) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):  # it holds a run
             folder.rmdir()
+            if new:
+                above.rmdir()

@@ -36,6 +36,7 @@ SEED = {"least": 0, "most": 2**32 - 1}
 SIDE = {"least": 8, "most": MAX_SIDE}  # of an image, in pixels: of a smaller one the CNN leaves nothing
 WIDEST, DEEPEST, MANY = 2**16, 32, 2**17  # units of a layer, layers of a head, classes or prototypes
 LONGEST = 2**18  # characters of a YAML file
+PATHS = frozenset("data unlabelled validation pretrained init distill perceptual probe".split())  # keys of paths
 CONFIGS = Path(__file__).parent / "configs"  # the configurations that have a name: in an installation
 if not CONFIGS.is_dir():
     CONFIGS = CONFIGS.parents[1] / "configs"  # in a clone
@@ -320,6 +321,18 @@ def hint(name: str, known: Iterable[str]) -> str:
     """What somebody may have meant by an unknown name."""
     close = difflib.get_close_matches(str(name), list(known), 1)
     return f"did you mean {close[0]}?" if close else f"known are {', '.join(sorted(known))}"
+
+
+def absolute(name: str, value: Any) -> Any:
+    """The value of a key, made absolute where it is a path: a saved configuration holds in any working folder."""
+    if isinstance(value, list):
+        return [absolute(name, item) for item in value]
+    return os.path.abspath(value) if is_path(name, value) else value
+
+
+def is_path(name: str, value: Any) -> bool:
+    """Whether the value of a key is a path."""
+    return isinstance(value, str) and (name in PATHS or (name.endswith("views") and value.endswith(".yaml")))
 
 
 def check_unchanged(name: str, now: Any, before: Any, folder: str | Path) -> None:

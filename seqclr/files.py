@@ -102,7 +102,7 @@ def check_new(path: Path) -> None:
 def atomic_folder(path: Path):
     """`with atomic_folder(path) as beside:` fills a hidden folder beside, which is renamed at the end.
 
-    Raises UserError if there is something at the path, or another process fills it.
+    Raises UserError if there is something at the path, or another process fills it, and NotWritten on a full disk.
     """
     check_new(path)
     with writing(path):
@@ -115,6 +115,11 @@ def atomic_folder(path: Path):
             beside.mkdir()
             yield beside
             os.replace(beside, path)
+        except NotWritten:
+            raise
+        except OSError as error:
+            reason = error if error.filename else error.strerror or error
+            raise NotWritten(f"{path} cannot be written ({reason})") from None
         finally:
             shutil.rmtree(beside, ignore_errors=True)
 

@@ -56,7 +56,6 @@ else:
 def test_everything_public_is_there_and_documented():
     for name in seqclr.__all__:
         assert getattr(seqclr, name).__doc__
-    assert seqclr.__all__ == seqclr.api.__all__
     assert (Path(seqclr.__file__).parent / "py.typed").is_file()
 
 
@@ -80,12 +79,17 @@ def test_what_is_refused_leaves_no_folder(here, pages):
         ({"hight": 16}, "did you mean height"),
         ({"data": "nowhere"}, "nowhere does not exist"),
         ({"method": "simclrr"}, "method 'simclrr' is not known"),
-        ({"resume": True}, "resume: name the run to go on with as output"),
+        ({"resume": True}, "resume: give the run to resume as output"),
+        ({"resume": "perhaps"}, "resume=perhaps does not fit: true or false"),
+        ({"output": 3}, "output 3: give a path, not int"),
+        ({"config": {}}, "config {}: give a path, not dict"),
+        ({"callbacks": [3]}, r"callbacks \[3\]: give a list of instances of keras.callbacks.Callback"),
+        ({"callbacks": keras.callbacks.Callback()}, "give a list of instances of keras.callbacks.Callback"),
         ({"resume": True, "output": "nowhere"}, "nowhere is not a run"),
     ):
         with pytest.raises(seqclr.UserError, match=why):
             seqclr.pretrain(**{"data": pages, **SMALL, **keys})
-    assert not list(here.glob("runs/*"))
+    assert not list(here.iterdir())
 
 
 def test_nothing_is_overwritten(pretrained, pages):
@@ -282,6 +286,10 @@ def test_arguments_of_other_types_are_refused(tmp_path, pages):
         (lambda: reader.predict([], batch_size=0), "batch_size 0: at least 1"),
         (lambda: reader.evaluate(3), "data 3: give a path or a list of paths"),
         (lambda: reader.evaluate(pages, split=3), "split=3 does not fit"),
+        (lambda: reader.evaluate(pages, plots=3), "plots 3: give a path, not int"),
+        (lambda: reader.export(None), "folder None: give a path, not NoneType"),
+        (lambda: seqclr.load(None), "folder None: give a path, not NoneType"),
+        (lambda: seqclr.load_encoder(b"x"), "path b'x': give a path, not bytes"),
     ):
         with pytest.raises(seqclr.UserError, match=why):
             call()

@@ -1,6 +1,7 @@
 """The verbs as a user meets them: what they write, and that a mistake is one sentence, exit 2 and nothing written."""
 
 import csv
+import errno
 import io
 import json
 import os
@@ -418,6 +419,36 @@ def test_resuming_with_other_characters_is_refused(refused, reader, pages, tmp_p
     table.write_text("".join(f"{file},{text.replace('0', 'O')},{split}\n" for file, text, split in rows))
     told = f"{run} was begun with the characters 0123456789, and the labels have 'O' and lack '0' by now"
     refused("finetune", "--resume", "--output", run, "--data", other, "--validation", table, told=told)
+
+
+def test_resuming_with_other_labels_of_the_same_characters_is_refused(refused, reader, pages, tmp_path):
+    run, other = tmp_path / "run", tmp_path / "other"
+    shutil.copytree(reader, run)
+    shutil.copytree(pages, other)
+    table = other / "labels.csv"
+    rows = [row.split(",") for row in table.read_text().splitlines()]
+    rows[1][1] = rows[1][1][::-1]
+    table.write_text("".join(",".join(row) + "\n" for row in rows))
+    told = f"{rows[1][0]}, now labelled '{rows[1][1]}'"
+    refused("finetune", "--resume", "--output", run, "--data", other, "--validation", table, told=told)
+
+
+def test_a_best_checkpoint_without_steps_is_not_replaced(refused, reader, tmp_path):
+    shutil.copytree(reader, tmp_path / "run")
+    for file in (tmp_path / "run" / "checkpoints").glob("step-*.npz"):
+        file.unlink()
+    refused("finetune", "--resume", "--output", tmp_path / "run", told="would replace")
+
+
+def test_a_full_disk_is_named_with_the_folder(reader, pages, tmp_path, monkeypatch, capsys):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("seqclr.recognition.evaluate.write_table", full)
+    plots = tmp_path / "plots"
+    assert cli.main(["evaluate", "--model", str(reader), "--data", str(pages), "--plots", str(plots)]) == 1
+    assert f"{plots} cannot be written (No space left on device)" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_run_goes_on_where_its_data_are_and_as_far_as_is_said(pretrained, pages, tmp_path, eagerly):

@@ -65,9 +65,10 @@ def not_finite(arrays: dict[str, np.ndarray]) -> list[str]:
 
 
 def load_newest(folder: Path) -> tuple[Path, dict[str, np.ndarray], dict] | None:
-    """The newest checkpoint by step that is whole: its path, arrays and state; None where there is none.
+    """The newest undamaged checkpoint by step: its path, arrays and state; None where there is none.
 
-    Newer ones that are damaged are named in a warning. Raises UserError where all are damaged.
+    Newer ones that are damaged are named in a warning. Raises UserError where all are damaged, or only `best.npz` is
+    left, which a training from the first step would replace.
     """
     damaged: list[tuple[Path, str]] = []
     for path in reversed(steps(folder)):
@@ -82,6 +83,11 @@ def load_newest(folder: Path) -> tuple[Path, dict[str, np.ndarray], dict] | None
     if damaged:
         named = ", ".join(str(path) for path, _ in damaged)
         raise UserError(f"all checkpoints are damaged ({named}): remove them, and --resume starts from the first step")
+    if (best := folder / "best.npz").exists():
+        raise UserError(
+            f"{folder} has no step-*.npz to resume from, and a training from the first step would replace {best}: put "
+            f"the step files back, or start another --output with --pretrained {folder.parent} (pretrain: --init)"
+        )
     return None
 
 

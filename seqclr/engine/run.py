@@ -16,6 +16,9 @@ from seqclr.data.charset import Charset
 from seqclr.engine import checkpoints
 from seqclr.errors import UserError
 
+# entries of a run that are folders, and files
+FOLDERS = ("checkpoints", "plots", "profile", "tensorboard")
+FILES = ("config.yaml", "charset.json", "metrics.csv", ".lock", "checkpoints/best.npz")
 ARCHITECTURE = ("encoder", "height", "width", "resize", "positions")
 
 
@@ -49,12 +52,28 @@ class Run:
 
     @classmethod
     def open(cls, folder: str | Path) -> Run:
+        """The run in a folder; raises UserError where there is none, or an entry is of the wrong kind."""
         run = cls(folder)
-        if not files.exists(folder) or not run.folder.is_dir():
-            raise UserError(f"{folder} is not a run: there is no such folder")
-        if not run.config_file.is_file():
-            raise UserError(f"{folder} is not a run: it has no config.yaml")
+        if not files.exists(run.config_file):
+            raise UserError(f"{folder} is not a run: {run._instead()}")
+        for name in FOLDERS:
+            if (run.folder / name).is_file():
+                raise UserError(f"{run.folder / name} is a file where a run has a folder: move it out of the run")
+        for name in FILES:
+            if (run.folder / name).is_dir():
+                raise UserError(f"{run.folder / name} is a folder where a run has a file: move it out of the run")
         return run
+
+    def _instead(self) -> str:
+        """What there is in place of a run, and what to give."""
+        if (self.folder / "saved_model.pb").exists():
+            return "it is an export, so give the fine-tuning run that was exported"
+        inside = next((above for above in self.folder.parents[:2] if (above / "config.yaml").is_file()), None)
+        if inside and self.folder.exists():
+            return f"it is a part of one, so give {inside}"
+        if not self.folder.exists():
+            return "there is no such folder"
+        return "it has no config.yaml" if self.folder.is_dir() else "it is a file"
 
     def check_unclaimed(self) -> Run:
         """Raises UserError where another process trains there."""
@@ -92,7 +111,8 @@ class Run:
         for left in self.folder.rglob(f"*{files.PARTIAL}"):
             left.unlink()
         with files.atomic_write(self.config_file) as stream:
-            configuration.save(config, stream)
+            values = {name: configuration.absolute(name, value) for name, value in vars(config).items()}
+            configuration.save(dataclasses.replace(config, **values), stream)
         self.checkpoints.mkdir(exist_ok=True)
         self.plots.mkdir(exist_ok=True)
 

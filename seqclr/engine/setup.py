@@ -152,7 +152,8 @@ def check_resumable(run: Run, config) -> None:
         if not hasattr(past, field.name):
             newer[field.name] = now
         elif field.name not in RESUMABLE:
-            configuration.check_unchanged(field.name, now, getattr(past, field.name), run.folder)
+            now, before = (configuration.absolute(field.name, value) for value in (now, getattr(past, field.name)))
+            configuration.check_unchanged(field.name, now, before, run.folder)
     if newer:
         warn(f"{run.folder} is older than {', '.join(f'{name}={now}' for name, now in newer.items())}")
 

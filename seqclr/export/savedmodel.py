@@ -6,12 +6,15 @@ import io
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
+import yaml
 from PIL import Image
 
 from seqclr import __version__, files
+from seqclr import config as configuration
 from seqclr.data import images
 from seqclr.data.charset import Charset
 from seqclr.data.samples import Sample
@@ -154,7 +157,10 @@ def export(model: str, output: str) -> None:
 
 def card(model: str, recognizer: Recognizer) -> str:
     """What somebody who finds the export needs to know of it."""
-    config = (Path(model) / "config.yaml").read_text(encoding="utf-8")
+    values = configuration.load_yaml(Path(model) / "config.yaml")
+    config = yaml.safe_dump(
+        {name: _without_folder(name, value) for name, value in values.items()}, allow_unicode=True, sort_keys=False
+    )
     characters = recognizer.charset.characters
     return f"""# A text recognizer, made with seqclr {__version__}
 
@@ -172,6 +178,7 @@ Reads one line of text in an image. Use it only where you are authorised to.
 
 ```python
 import tensorflow as tf
+import yaml
 
 model = tf.saved_model.load("FOLDER")
 result = model.signatures["serving_default"](image_bytes=tf.constant([open("image.png", "rb").read()]))
@@ -183,6 +190,13 @@ How it was trained:
 ```yaml
 {config}```
 """
+
+
+def _without_folder(name: str, value: Any) -> Any:
+    """The value of a key, of a path its last part: a card is passed on, and folders name users and machines."""
+    if isinstance(value, list):
+        return [_without_folder(name, item) for item in value]
+    return Path(value).name if configuration.is_path(name, value) else value
 
 
 def check_name(folder: Path) -> None:

@@ -16,11 +16,11 @@ from seqclr.data.discovery import exclude, find, find_images
 from seqclr.data.samples import Sample, count_splits, evaluation_samples
 from seqclr.engine.run import Run
 from seqclr.errors import UserError
-from seqclr.files import check_can_make, exists
+from seqclr.files import atomic_folder, check_can_make, exists
 from seqclr.messages import bar, say, warn
 from seqclr.recognition import metrics
 from seqclr.recognition.splits import split_off_validation
-from seqclr.visualization import predictions
+from seqclr.visualization import predictions as pictures
 
 SEEN = ("trained_on", "validated_on")  # what a run does with the parts of its labels
 
@@ -140,27 +140,30 @@ def table(figures: dict) -> str:
     return "\n".join(lines)
 
 
-def draw(folder: Path, samples, texts, reads, confidences) -> None:
-    folder.mkdir(parents=True)
-    counts = metrics.confusions(texts, reads)
-    text_file = {"mode": "w", "newline": "", "encoding": "utf-8", "errors": "backslashreplace"}
-    with open(folder / "predictions.csv", **text_file) as stream:
-        writer = csv.writer(stream)
-        writer.writerow(["file", "source", "text", "read", "confidence"])
-        for sample, text, read, confidence in zip(samples, texts, reads, confidences):
-            writer.writerow([sample.name, sample.source, text, read, f"{confidence:.4f}"])
-    with open(folder / "confusions.csv", **text_file) as stream:
-        writer = csv.writer(stream)
-        writer.writerow(["true", "read", "times"])
-        writer.writerows([a, b, times] for (a, b), times in counts.most_common())
-    predictions.draw_confusions(counts, folder / "confusions.png")
-    right = [text == read for text, read in zip(texts, reads)]
-    predictions.draw_reliability(metrics.bins(right, confidences), folder / "reliability.png")
-    rows = list(zip(samples, texts, reads, confidences))
+def draw(folder: Path, samples, texts, predictions, confidences) -> None:
+    """Writes the tables and pictures of `plots`; the folder appears whole or not at all."""
+    counts = metrics.confusions(texts, predictions)
+    rows = list(zip(samples, texts, predictions, confidences))
     wrong = [row for row in rows if row[1] != row[2]]
     wrong.sort(key=lambda row: (metrics.edit_distance_accuracy(row[1], row[2]), -row[3]))
-    predictions.draw_sheet(wrong[:40], folder / "errors.png")
-    predictions.draw_sheet(rows[:40], folder / "predictions.png")
+    correct = [text == prediction for text, prediction in zip(texts, predictions)]
+    table = [(sample.name, sample.source, *texts, f"{confidence:.4f}") for sample, *texts, confidence in rows]
+    with atomic_folder(folder) as beside:
+        write_table(beside / "predictions.csv", ("file", "source", "text", "read", "confidence"), table)
+        pairs = [(*pair, times) for pair, times in counts.most_common()]
+        write_table(beside / "confusions.csv", ("true", "read", "times"), pairs)
+        pictures.draw_confusions(counts, beside / "confusions.png")
+        pictures.draw_reliability(metrics.bins(correct, confidences), beside / "reliability.png")
+        pictures.draw_sheet(wrong[:40], beside / "errors.png")
+        pictures.draw_sheet(rows[:40], beside / "predictions.png")
+
+
+def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence]) -> None:
+    """Writes a CSV file; names that are not UTF-8 are escaped."""
+    with open(path, "w", newline="", encoding="utf-8", errors="backslashreplace") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(columns)
+        writer.writerows(rows)
 
 
 def predict(reader: Reader, images: Sequence[str], beam: int = 1) -> Iterator[dict | UserError]:

@@ -21,6 +21,7 @@ from seqclr.methods.text.ctc import CTC
 from seqclr.methods.text.distillation import Distillation
 from seqclr.methods.text.self_training import SelfTraining
 from seqclr.nn.policy import kept_policy
+from seqclr.recognition.digests import SampleDigests
 from seqclr.recognition.inheritance import check_teacher, inherited_head, kept_layers
 from seqclr.recognition.recognizer import Recognizer
 from seqclr.recognition.splits import find_more, how_validated, split_off_validation
@@ -103,7 +104,8 @@ def finetune(
     recognizer = Recognizer(method.encoder, method.head, charset, *size)
     validate = Validation(recognizer, validation_dataset, truths, config.patience, method.result())
     try:
-        watching = [validate, *callbacks.standard(run, config), *watching] if rank.chief else []
+        digests = SampleDigests(run.folder, train, validation)
+        watching = [digests, validate, *callbacks.standard(run, config), *watching] if rank.chief else []
         trainer = Trainer(method, loader, config, run, strategy, watching, rank)
         validate.trainer = trainer
         if rank.chief:

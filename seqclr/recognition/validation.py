@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections import Counter
 from collections.abc import Sequence
 
@@ -11,7 +10,6 @@ import keras
 from seqclr.data import loader as data_loader
 from seqclr.data.dataset import ImageDataset
 from seqclr.engine.trainer import Trainer
-from seqclr.errors import UserError
 from seqclr.messages import warn
 from seqclr.nn.momentum import Momentum, in_place
 from seqclr.recognition import metrics
@@ -74,19 +72,8 @@ class Validation(keras.callbacks.Callback):
             )
 
     def get_state(self) -> dict:
-        best = {"best": self.best, "best_step": self.best_step, "waited": self.waited, "blank": self.blank_rounds}
-        return {**best, "labels": self.labels()}
-
-    def labels(self) -> int:
-        """A digest of the labels in their order."""
-        return zlib.crc32("\n".join(self.texts).encode("utf-8", "surrogatepass"))
+        return {"best": self.best, "best_step": self.best_step, "waited": self.waited, "blank": self.blank_rounds}
 
     def set_state(self, state: dict) -> None:
-        if state.get("labels", self.labels()) != self.labels():
-            raise UserError(
-                "--resume goes on with the labels that a run was begun with, and those held out to validate on are "
-                "others by now: what was trained on would choose the checkpoint; take another --output, where "
-                "--pretrained keeps what the run has learned"
-            )
         self.best, self.best_step = state["best"], state["best_step"]
         self.waited, self.blank_rounds = state["waited"], state["blank"]

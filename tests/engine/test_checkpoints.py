@@ -109,6 +109,14 @@ def test_prune_keeps_the_newest_and_the_best(tmp_path):
     assert sorted(file.name for file in tmp_path.iterdir()) == ["best.npz", "step-00000020.npz", "step-00000300.npz"]
 
 
+def test_a_best_checkpoint_alone_is_not_replaced(tmp_path):
+    (tmp_path / "best.npz").touch()
+    with pytest.raises(
+        UserError, match="no step-.*.npz to resume from, and .* would replace .*best.npz: .*another --output"
+    ):
+        checkpoints.load_newest(tmp_path)
+
+
 def test_where_all_are_damaged_all_are_named(tmp_path, caplog):
     assert checkpoints.load_newest(tmp_path) is None
     for step in (1, 2):

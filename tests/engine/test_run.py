@@ -25,6 +25,53 @@ def test_what_was_left_half_written_is_in_nobodys_way(tmp_path):
     assert run.config().steps == 2
 
 
+@pytest.mark.parametrize("name", ["config.yaml", "charset.json", "metrics.csv", ".lock", "checkpoints/best.npz"])
+def test_a_folder_in_place_of_a_file_is_named(tmp_path, name):
+    Run(tmp_path).create(tiny.config("simclr"))
+    (tmp_path / name).unlink(missing_ok=True)
+    (tmp_path / name).mkdir()
+    with pytest.raises(UserError, match=f"{name} is a folder where a run has a file: move it out of the run"):
+        Run.open(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["checkpoints", "plots", "profile", "tensorboard"])
+def test_a_file_in_place_of_a_folder_is_named(tmp_path, name):
+    (tmp_path / "config.yaml").touch()
+    (tmp_path / name).touch()
+    with pytest.raises(UserError, match=f"{name} is a file where a run has a folder"):
+        Run.open(tmp_path)
+
+
+def test_what_is_no_run_is_named_with_what_to_give(tmp_path):
+    run, export = tmp_path / "run", tmp_path / "export"
+    Run(run).create(tiny.config("simclr"))
+    (run / "checkpoints" / "best.npz").touch()
+    export.mkdir()
+    (export / "saved_model.pb").touch()
+    for path, told in (
+        (export, "is an export, so give the fine-tuning run"),
+        (run / "checkpoints", f"is a part of one, so give {run}"),
+        (run / "checkpoints" / "best.npz", f"is a part of one, so give {run}"),
+        (export / "saved_model.pb", "it is a file"),
+        (tmp_path, "it has no config.yaml"),
+        (run / "nothing", "there is no such folder"),
+    ):
+        with pytest.raises(UserError, match=f"{path} is not a run: .*{told}"):
+            Run.open(path)
+
+
+def test_a_saved_configuration_has_absolute_paths(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run = Run("run")
+    run.create(tiny.config("simclr", data=["pages", "/other"], init="first", views="my.yaml"))
+    saved = run.config()
+    assert saved.data == [str(tmp_path / "pages"), "/other"] and saved.init == str(tmp_path / "first")
+    assert saved.views == str(tmp_path / "my.yaml") and saved.probe is None
+    setup.check_resumable(run, tiny.config("simclr", data=["moved"], views="my.yaml"))
+    with pytest.raises(UserError, match="views .*other.yaml: run was begun with .*my.yaml"):
+        setup.check_resumable(run, tiny.config("simclr", views="other.yaml"))
+
+
 class Looking:
     """A probe that finds ever more in an encoder, of which it keeps the weights."""
 

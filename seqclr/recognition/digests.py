@@ -1,0 +1,64 @@
+"""Digests of a run's labelled samples: a resumed run must continue with the same ones."""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import keras
+
+from seqclr.data.samples import Sample
+from seqclr.errors import UserError
+
+BLOCKS = 1024  # digests of a part at most: above it, one digest covers several samples
+
+
+class SampleDigests(keras.callbacks.Callback):
+    """Keeps digests of the samples in every checkpoint; `set_state` raises UserError where they differ.
+
+    run: the run's folder. trained_on, validated_on: its samples, in order. A digest covers file name, label and split;
+    the folder may differ, as data can move.
+    """
+
+    def __init__(self, run: Path, trained_on: Sequence[Sample], validated_on: Sequence[Sample]):
+        super().__init__()
+        self.run, self.parts = run, {"trained_on": trained_on, "validated_on": validated_on}
+        self.digests = {name: digests(samples) for name, samples in self.parts.items()}
+
+    def get_state(self) -> dict:
+        return self.digests
+
+    def set_state(self, state: dict) -> None:
+        for name, samples in self.parts.items():
+            past, now = state[name], self.digests[name]
+            if past != now:
+                raise UserError(
+                    f"the samples {name.replace('_', ' ')} are not those that {self.run} was begun with "
+                    f"({_difference(samples, past, now)}): restore the data, or start another --output with "
+                    f"--pretrained {self.run}"
+                )
+
+
+def digests(samples: Sequence[Sample]) -> dict:
+    """The number of samples, and a CRC-32 of each block of `ceil(count / BLOCKS)` samples."""
+    size = _block_size(len(samples))
+    rows = ["\t".join((os.path.basename(s.file), s.text or "", s.split or "")) for s in samples]
+    blocks = ("\n".join(rows[start : start + size]) for start in range(0, len(rows), size))
+    return {"count": len(samples), "blocks": [zlib.crc32(block.encode("utf-8", "surrogatepass")) for block in blocks]}
+
+
+def _block_size(count: int) -> int:
+    return max(1, -(-count // BLOCKS))
+
+
+def _difference(samples: Sequence[Sample], past: dict, now: dict) -> str:
+    if past["count"] != now["count"]:
+        return f"there were {past['count']}, and there are {now['count']} now"
+    size = _block_size(now["count"])
+    first = next(i for i, (a, b) in enumerate(zip(past["blocks"], now["blocks"])) if a != b)
+    block = samples[first * size : (first + 1) * size]
+    if len(block) == 1:
+        return f"the first that differs is {block[0].name}, now labelled '{block[0].text}'"
+    return f"the first that differs is one of {len(block)} from {block[0].name} to {block[-1].name}"

@@ -44,7 +44,9 @@ def trainer(method: str, data: list[str], batch_size: int, steps: int, folder: s
     dataset = datasets.ImageDataset(find_unlabelled(data), config.height, config.width, config.resize, skip_bad=True)
     run = Run(Path(folder) / "run")
     run.create(config)
-    batches = setup.make_loader(dataset, built.make_transform(config.views), config)
+    batches = setup.make_loader(
+        dataset, built.make_transform(config.views), config.batch_size, config.seed, config.processes
+    )
     return Trainer(built, batches, config, run, strategy, [Ticking()])
 
 

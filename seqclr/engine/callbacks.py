@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import importlib.util
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -22,16 +23,17 @@ EXAMPLES = 8  # rows of a drawing
 WORDS = ("warning",)  # what is no figure
 
 
-def standard(run: Run, config) -> list[keras.callbacks.Callback]:
-    """A line per round on the screen and in metrics.csv, curves, TensorBoard where it is asked for."""
+def standard(run: Run, profile: bool = False, tensorboard: bool = False) -> list[keras.callbacks.Callback]:
+    """The callbacks of every run: a line per round on the screen and in metrics.csv, curves, and those asked for.
+
+    Raises UserError where TensorBoard is asked for and not installed.
+    """
     callbacks = [Report(), Metrics(run.metrics_file), Curves(run)]
-    if config.profile:
+    if profile:
         callbacks.append(Profile(run.folder / "profile"))
-    if config.tensorboard:
-        try:
-            import tensorboard  # noqa: F401
-        except ImportError:
-            raise UserError("tensorboard=true needs the extra: pip install 'seqclr[tensorboard]'") from None
+    if tensorboard:
+        if importlib.util.find_spec("tensorboard") is None:
+            raise UserError("tensorboard=true needs the extra: pip install 'seqclr[tensorboard]'")
         callbacks.append(TensorBoard(str(run.folder / "tensorboard"), write_graph=False))
     return callbacks
 

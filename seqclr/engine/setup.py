@@ -64,7 +64,7 @@ def check(config, method: type[Method]) -> None:
     if config.accumulate > 1 and method.whole_batch:
         name, why = method.__name__, method.whole_batch
         raise UserError(f"accumulate {config.accumulate}: {name} needs a batch whole, as {why}")
-    check_divides("batch_size", config.batch_size, config, replicas=1)
+    check_divides("batch_size", config.batch_size, 1, config.accumulate)
     check_memory(config)
 
 
@@ -165,15 +165,14 @@ def begin(config, rank: Rank = SINGLE) -> tf.distribute.Strategy:
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
     set_precision(config.precision)
-    replicas = strategy.num_replicas_in_sync
-    check_divides("batch_size", config.batch_size, config, replicas)
+    check_divides("batch_size", config.batch_size, strategy.num_replicas_in_sync, config.accumulate)
     return strategy
 
 
-def check_divides(name: str, size: int, config, replicas: int) -> None:
-    """Raises UserError for a batch that cannot be shared by the replicas, or by the parts that each takes it in."""
-    if size % (replicas * config.accumulate):
-        parts = f" and {config.accumulate} parts" if config.accumulate > 1 else ""
+def check_divides(name: str, size: int, replicas: int, accumulate: int) -> None:
+    """Raises UserError for a batch size that is no multiple of the replicas times the parts that each accumulates."""
+    if size % (replicas * accumulate):
+        parts = f" and {accumulate} parts" if accumulate > 1 else ""
         raise UserError(f"{name} {size} does not divide among {replicas} device(s){parts}: take a multiple")
 
 
@@ -201,12 +200,12 @@ def load_encoder(folder: str | Path) -> keras.Model:
     return make_encoder(config, folder)
 
 
-def make_perceptual_encoder(folder: str, config) -> Callable:
+def make_perceptual_encoder(folder: str, height: int, width: int) -> Callable:
     """Of pictures the features of a run's frozen encoder, `[B, T, D]`, and their mask. Raises UserError where it
     was not for their size."""
     built = architecture_of(folder)
-    for name in ("height", "width"):
-        if built[name] != getattr(config, name):
+    for name, size in (("height", height), ("width", width)):
+        if built[name] != size:
             raise UserError(f"perceptual {folder} has {name} {built[name]}: set it here too, or take another run")
     encoder = make_encoder(Run.open(folder).config(), folder)
     return lambda images, widths: encoder(images, widths, training=False, layer="cnn")
@@ -219,10 +218,19 @@ def architecture_of(folder: str | Path) -> dict:
 
 
 def make_loader(
-    records: ImageDataset | Sequences, transform, config, rank: Rank = SINGLE, same_source: int = 1
+    records: ImageDataset | Sequences,
+    transform,
+    batch_size: int,
+    seed: int,
+    processes: int | None = None,
+    rank: Rank = SINGLE,
+    same_source: int = 1,
 ) -> Loader:
-    """The loader of this process's part of a run; same_source: records of one source that come together."""
-    processes = config.processes if config.processes is not None else max(1, (os.cpu_count() or 1) // 2)
+    """The loader of this process's part of a run.
+
+    batch_size: over all workers. processes: that make the views; by default one for every two cores. same_source: images
+    of one source that come together in a batch.
+    """
+    processes = processes if processes is not None else max(1, (os.cpu_count() or 1) // 2)
     sources = [sample.source for sample in records.samples]
-    batch_size = config.batch_size // rank.workers
-    return Loader(records, transform, batch_size, config.seed, processes, rank, sources, same_source)
+    return Loader(records, transform, batch_size // rank.workers, seed, processes, rank, sources, same_source)

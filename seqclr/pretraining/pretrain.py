@@ -58,10 +58,16 @@ def pretrain(
         method.dropout, method.batch_size = config.dropout, config.batch_size
         method.build(setup.make_encoder(config, config.init))
         if getattr(method, "perceptual", None):
-            method.perceptual_encoder = setup.make_perceptual_encoder(method.perceptual, config)
-    loader = setup.make_loader(records, transform, config, rank, config.same_source)
+            method.perceptual_encoder = setup.make_perceptual_encoder(method.perceptual, config.height, config.width)
+    loader = setup.make_loader(
+        records, transform, config.batch_size, config.seed, config.processes, rank, config.same_source
+    )
     probing = [Probing(rows, method, config.probe_every)] if rows and rank.chief else []
-    first = [Monitors(method, dataset, config.views, config.seed), *probing, *callbacks.standard(run, config)]
+    first = [
+        Monitors(method, dataset, config.views, config.seed),
+        *probing,
+        *callbacks.standard(run, config.profile, config.tensorboard),
+    ]
     watching = [*first, *watching]
     if cls.preview_outputs is not Method.preview_outputs:
         watching.append(callbacks.Previews(run, method, records, config.views))

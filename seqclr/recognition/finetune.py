@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 
 import keras
@@ -97,7 +96,7 @@ def finetune(
             method.kept = [offset.size for offset in kept[1::5]]
             method.head_weights = inherited_head(config.pretrained, encoder.dim, charset, method.kept) or kept
         method.build(encoder)
-    loader = setup.make_loader(dataset, transform, config, rank)
+    loader = setup.make_loader(dataset, transform, config.batch_size, config.seed, config.processes, rank)
     if unlabelled is not None:
         method.total_steps = config.steps or config.epochs * loader.steps_per_epoch
         loader = Joined(loader, unlabelled_loader(method, unlabelled, config, strategy, rank), method.start)
@@ -105,7 +104,8 @@ def finetune(
     validate = Validation(recognizer, validation_dataset, truths, config.patience, method.result())
     try:
         digests = SampleDigests(run.folder, train, validation)
-        watching = [digests, validate, *callbacks.standard(run, config), *watching] if rank.chief else []
+        standard = callbacks.standard(run, config.profile, config.tensorboard)
+        watching = [digests, validate, *standard, *watching] if rank.chief else []
         trainer = Trainer(method, loader, config, run, strategy, watching, rank)
         validate.trainer = trainer
         if rank.chief:
@@ -143,6 +143,6 @@ def finetune(
 def unlabelled_loader(method, dataset: ImageDataset, config, strategy, rank: Rank) -> data_loader.Loader:
     """Batches of images without labels, in an order that has nothing to do with that of the labelled ones."""
     size, replicas = config.unlabelled_batch_size or config.batch_size, strategy.num_replicas_in_sync
-    setup.check_divides("unlabelled_batch_size", size, config, replicas)
-    other = dataclasses.replace(config, batch_size=size, seed=(config.seed + 1) % 2**32)
-    return setup.make_loader(dataset, method.unlabelled_transform(config.views), other, rank)
+    setup.check_divides("unlabelled_batch_size", size, replicas, config.accumulate)
+    transform, seed = method.unlabelled_transform(config.views), (config.seed + 1) % 2**32
+    return setup.make_loader(dataset, transform, size, seed, config.processes, rank)

@@ -158,7 +158,9 @@ def test_super_resolution_trains_through_its_two_parts(tmp_path, eagerly):
     perceptual_encoder.save()
     keys = {"steps": 6, "views": "none", "warmup": 0.0, "perceptual": str(tmp_path / "critic")}
     job = tiny.trainer(tmp_path / "run", "super_resolution", **keys)
-    job.method.perceptual_encoder = setup.make_perceptual_encoder(job.method.perceptual, job.config)
+    job.method.perceptual_encoder = setup.make_perceptual_encoder(
+        job.method.perceptual, job.config.height, job.config.width
+    )
     rows, before = [], [v.numpy() for v in job.method.discriminator.variables]
     job.callbacks.append(
         keras.callbacks.LambdaCallback(on_train_batch_end=lambda step, logs: rows.append(float(logs["adversary_loss"])))
@@ -167,7 +169,7 @@ def test_super_resolution_trains_through_its_two_parts(tmp_path, eagerly):
     assert [row > 0 for row in rows] == [False] * 3 + [True] * 3
     assert any((a != v.numpy()).any() for a, v in zip(before, job.method.discriminator.variables))
     with pytest.raises(UserError, match="critic has width 64: set it here too, or take another run"):
-        setup.make_perceptual_encoder(job.method.perceptual, tiny.config("super_resolution", width=80))
+        setup.make_perceptual_encoder(job.method.perceptual, 16, 80)
 
 
 def test_a_transformer_sees_none_of_the_patches_that_are_taken_out_and_all_of_the_others():

@@ -1,7 +1,7 @@
-"""A run as typed keys: dataclass defaults, then those of the method, then a YAML file, then flags and `key=value`.
+"""The typed configuration of a run: defaults of the dataclasses and the method, a YAML file, flags and `key=value`.
 
-The keys are flat: those of the run and those of the method (its dataclass fields) stand side by side. Values are data:
-a text is taken as it is written, whatever it looks like.
+The keys of the run and those of the method (its dataclass fields) are in one flat namespace. Texts are taken literally:
+nothing in them is interpolated.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ from seqclr.errors import UserError
 from seqclr.files import exists
 from seqclr.messages import warn
 
-# What version 0.1 called keys and values, and what they are called now
+# Keys and values of version 0.1, and their present names
 RENAMED_KEYS = {"match": "correspondence", "pages": "generated_images"}
 RENAMED_VALUES = {("correspondence", "place"): "index", ("negatives", "place"): "position"}
 Part = TypeVar("Part")
 LENGTHS = {"steps": "epochs", "epochs": "steps"}
-LARGEST = 2**31 - 1  # of a number without a limit of its own: TensorFlow counts in int32
+LARGEST = 2**31 - 1  # default upper limit of numbers: TensorFlow counts in int32
 SEED = {"least": 0, "most": 2**32 - 1}
-SIDE = {"least": 8, "most": MAX_SIDE}  # of an image, in pixels: of a smaller one the CNN leaves nothing
+SIDE = {"least": 8, "most": MAX_SIDE}  # pixels of an image's side: the CNN reduces a smaller one to nothing
 WIDEST, DEEPEST, MANY = 2**16, 32, 2**17  # units of a layer, layers of a head, classes or prototypes
 LONGEST = 2**18  # characters of a YAML file
 PATHS = frozenset("data unlabelled validation pretrained init distill perceptual probe".split())  # keys of paths
-CONFIGS = Path(__file__).parent / "configs"  # the configurations that have a name: in an installation
+CONFIGS = Path(__file__).parent / "configs"  # named configurations: in an installation
 if not CONFIGS.is_dir():
     CONFIGS = CONFIGS.parents[1] / "configs"  # in a clone
 
@@ -51,10 +51,10 @@ def key(
     choices: Sequence | Callable[[], Sequence] = (),
     free: bool = False,
 ) -> Any:
-    """A field with its line of help and with what it may be.
+    """A dataclass field with its help text and its allowed values.
 
-    A number has the least and the most that it may be, a text its choices or, where another module has them, a function
-    that returns them. free: any text, such as a path. One of these is required, but for what is true or false.
+    least, most: the range of a number. choices: the values of a text, or a function that returns them, where another
+    module defines them. free: any text, such as a path. All but booleans need one of these; else TypeError.
     """
     if not isinstance(default, bool) and least is None and not choices and not free:
         raise TypeError("a key needs its range, its choices, or to be free")
@@ -65,7 +65,7 @@ def key(
 
 
 def names_in(*tables: str) -> Callable[[], tuple[str, ...]]:
-    """What gives the names in some tables, `module.TABLE`, that are imported when asked for: they need TensorFlow."""
+    """A function that returns the names in some tables, `module.TABLE`, imported on call, as they need TensorFlow."""
 
     def names() -> tuple[str, ...]:
         places = (table.rpartition(".") for table in tables)
@@ -75,84 +75,93 @@ def names_in(*tables: str) -> Callable[[], tuple[str, ...]]:
 
 
 def check_range(name: str, value: float | None, least: float, most: float = LARGEST) -> None:
-    """Raises UserError for a number that the key of this name cannot have, such as NaN; None: no number."""
+    """Raises UserError for a value outside the range of the key `name`, such as NaN. None is allowed."""
     if value is not None and not least <= value <= most:
         allowed = f"at least {least}" if value < least else f"{least} to {most}"
         raise UserError(f"{name} {shown(value)}: {allowed}")
 
 
 def check_keys(settings: Any) -> None:
-    """Raises UserError for the first key of a dataclass that is not in its range or none of its choices."""
+    """Raises UserError for the first field of a dataclass that is outside its range or not among its choices."""
     for field in dataclasses.fields(settings):
         value, limits = getattr(settings, field.name), {"choices": (), "least": None, "most": LARGEST, **field.metadata}
         choices = limits["choices"]() if callable(limits["choices"]) else limits["choices"]
         if value is not None and choices and value not in choices:
-            told = f"'{shown(value)}'" if isinstance(value, str) else shown(value)
-            raise UserError(f"{field.name} {told} is not known: {', '.join(map(str, choices))}")
+            quoted = f"'{shown(value)}'" if isinstance(value, str) else shown(value)
+            raise UserError(f"{field.name} {quoted} is not known: {', '.join(map(str, choices))}")
         if limits["least"] is not None:
             check_range(field.name, value, limits["least"], limits["most"])
 
 
 @dataclasses.dataclass
 class RunConfig:
-    """What every training has."""
+    """The keys of every training."""
 
     data: list[str] = key([], "folders of images, tables (CSV, TSV, JSONL), LMDBs or packs", free=True)
-    split: str | None = key(None, "rows of this split only; by default all but those of test and validation", free=True)
-    seed: int = key(0, "of weights, shuffling and views", **SEED)
-    height: int = key(32, "pixels that every image is brought to", **SIDE)
-    width: int = key(128, "pixels that every image is brought to", **SIDE)
+    split: str | None = key(None, "use rows of this split only; by default all except test and validation", free=True)
+    seed: int = key(0, "random seed of weights, shuffling and views", **SEED)
+    height: int = key(32, "height in pixels that every image is resized to", **SIDE)
+    width: int = key(128, "width in pixels that every image is resized to", **SIDE)
     resize: str = key(
-        "stretch", "stretch fills the width; pad keeps proportions and masks the rest", choices=("stretch", "pad")
+        "stretch",
+        "stretch fills the width; pad keeps the aspect ratio and masks the padding",
+        choices=("stretch", "pad"),
     )
     encoder: str = key(
         "tiny",
-        "of lines: tiny, small, base; of pictures: resnet9, resnet18, resnet50, alexnet, vit_tiny; "
-        "each with _lab: two halves, of lightness and of colour",
+        "for lines: tiny, small, base; for images: resnet9, resnet18, resnet50, alexnet, vit_tiny; "
+        "with _lab: two encoders of half the width, of lightness and of colour",
         choices=names_in("seqclr.nn.encoders.SIZES", "seqclr.nn.image_encoders.IMAGE_ENCODERS"),
     )
     positions: str = key(
         "convolutional",
-        "of lines: none, convolutional, sinusoidal or learned",
+        "position embedding of encoders of lines: none, convolutional, sinusoidal or learned",
         choices=names_in("seqclr.nn.encoders.POSITIONS"),
     )
-    dropout: float = key(0.1, "in the Transformer and the CTC head", least=0, most=0.99)
+    dropout: float = key(0.1, "dropout rate in the Transformer and the CTC head", least=0, most=0.99)
     views: str = key("article", "augmentation: a preset, none, or a YAML file", free=True)
     epochs: int | None = key(None, "passes over the data", least=1, most=10**6)
-    steps: int | None = key(None, "batches, instead of epochs", least=1, most=10**8)
+    steps: int | None = key(None, "training steps (batches), instead of epochs", least=1, most=10**8)
     batch_size: int = key(64, "images in a batch, over all devices", least=1)
     accumulate: int = key(
-        1, "parts of a batch that take turns in the network, to save memory; batch norm sees a part", least=1
+        1,
+        "gradient accumulation: parts of a batch that are processed one after the other to save memory; batch norm "
+        "uses the statistics of a part",
+        least=1,
     )
     steps_per_execution: int = key(
-        1, "steps that devices take without waiting for Python; more where they are short", least=1, most=10**4
+        1, "training steps in one call of the devices; more are faster where steps are short", least=1, most=10**4
     )
     optimizer: str = key("adamw", "sgd, adamw, lamb or lars", choices=names_in("seqclr.engine.optimizers.OPTIMIZERS"))
-    learning_rate: float = key(1e-3, "at the end of the warm-up; a cosine to zero follows", least=0)
-    momentum: float = key(0.9, "of sgd and lars", least=0, most=1)
+    learning_rate: float = key(
+        1e-3, "peak learning rate, at the end of the warm-up; cosine decay to zero follows", least=0
+    )
+    momentum: float = key(0.9, "momentum of sgd and lars", least=0, most=1)
     weight_decay: float = key(
         0.01,
-        "of kernels; biases, norms and tables are spared. With sgd it goes through the momentum: 0.001 does there what "
-        "0.01 does with adamw at the same rate",
+        "weight decay of kernels; biases, norms and tables are excluded. With sgd it goes through the momentum: 0.001 "
+        "has the effect that 0.01 has with adamw at the same rate",
         least=0,
     )
-    warmup: float = key(0.05, "part of the steps in which the learning rate rises from zero", least=0, most=1)
-    clip: float = key(1.0, "largest norm of the gradient; 0 for none", least=0)
+    warmup: float = key(0.05, "fraction of the steps in which the learning rate rises linearly", least=0, most=1)
+    clip: float = key(1.0, "maximum norm of the gradient; 0 for no clipping", least=0)
     precision: str = key(
         "auto", "auto, float32, mixed_bfloat16 or mixed_float16", choices=names_in("seqclr.engine.precision.PRECISIONS")
     )
-    deterministic: bool = key(False, "bitwise the same weights from the same command, on the same machine")
+    deterministic: bool = key(False, "the same command gives bitwise the same weights on the same machine")
     processes: int | None = key(
         None, "processes that make the views; by default one for every two cores", least=0, most=1024
     )
     workers: str | None = key(
-        None, "host:port of every machine, between commas; by default what TF_CONFIG says", free=True
+        None, "host:port of every machine, separated by commas; by default from TF_CONFIG", free=True
     )
-    worker: int = key(0, "which of the workers this is; the first, 0, is the chief, who alone writes", least=0)
+    worker: int = key(0, "index of this worker; worker 0 is the chief, which writes the run", least=0)
     checkpoint_every: int | None = key(None, "steps between checkpoints; by default at the end of every round", least=1)
-    max_bytes: int = key(Limits.max_bytes, "of a file; larger ones are not opened", least=1, most=2**40)
-    max_pixels: int = key(Limits.max_pixels, "of an image, or of all frames of an animation", least=1, most=2**40)
-    max_frames: int = key(Limits.max_frames, "of an animation, where its frames are read", least=1)
+    max_bytes: int = key(Limits.max_bytes, "largest file, in bytes; larger ones are not opened", least=1, most=2**40)
+    max_pixels: int = key(
+        Limits.max_pixels, "largest image, in pixels; of an animation, all frames together", least=1, most=2**40
+    )
+    max_frames: int = key(Limits.max_frames, "longest animation, in frames, where its frames are used", least=1)
     profile: bool = key(False, "write a profile of steps 11 to 20 into the run, for TensorBoard's profile plugin")
     tensorboard: bool = key(False, "write TensorBoard logs into the run (needs the extra [tensorboard])")
 
@@ -167,52 +176,60 @@ class PretrainConfig(RunConfig):
         choices=names_in("seqclr.methods.METHODS"),
     )
     epochs: int | None = key(20, "passes over the data", least=1, most=10**6)
-    init: str | None = key(None, "a run whose encoder to start from", free=True)
+    init: str | None = key(None, "a run whose encoder weights to start from", free=True)
     probe: str | None = key(
-        None, "labelled data: a probe of frozen features chooses the best checkpoint; test rows stay out", free=True
+        None,
+        "labelled data: a probe of the frozen features chooses the best checkpoint; test rows are excluded",
+        free=True,
     )
     probe_kind: str | None = key(
         None,
-        "ctc, linear or knn; by default ctc for lines and knn for pictures",
+        "ctc, linear or knn; by default ctc for lines and knn for images",
         choices=names_in("seqclr.probes.probing.PROBES"),
     )
-    probe_every: int | None = key(None, "rounds between probes; by default about ten in the run", least=1)
-    probe_labels: int | None = key(None, "probe with only so many labels of every source, drawn by the seed", least=1)
-    same_source: int = key(1, "images of one source that come together in a batch; 1 mixes all", least=1)
+    probe_every: int | None = key(None, "rounds between probes; by default about ten probes in a run", least=1)
+    probe_labels: int | None = key(
+        None, "labels of every source that the probe uses, drawn by the seed; by default all", least=1
+    )
+    same_source: int = key(1, "images of one source that are together in a batch; 1 mixes all sources", least=1)
 
 
 @dataclasses.dataclass
 class FinetuneConfig(RunConfig):
     """Training a recognizer on labelled images."""
 
-    steps: int | None = key(2500, "batches, instead of epochs", least=1, most=10**8)
-    learning_rate: float = key(2e-3, "at the end of the warm-up; a cosine to zero follows", least=0)
-    pretrained: str | None = key(None, "a pretraining run; without it, from scratch", free=True)
-    unlabelled: list[str] = key([], "images to learn from without labels, as data; adds keys of its own", free=True)
-    distill: str | None = key(
-        None, "a run that teaches what it reads in the unlabelled, in its charset and case", free=True
+    steps: int | None = key(2500, "training steps (batches), instead of epochs", least=1, most=10**8)
+    learning_rate: float = key(
+        2e-3, "peak learning rate, at the end of the warm-up; cosine decay to zero follows", least=0
     )
-    labels: int | None = key(None, "use only so many labels of every source, drawn by the seed", least=1)
+    pretrained: str | None = key(None, "a pretraining run; without it, training starts from scratch", free=True)
+    unlabelled: list[str] = key([], "images without labels to learn from too, as data; adds keys of its own", free=True)
+    distill: str | None = key(
+        None,
+        "a run used as teacher: its predictions on the unlabelled images are learned, in its charset and case",
+        free=True,
+    )
+    labels: int | None = key(None, "labels of every source to use, drawn by the seed; by default all", least=1)
     label_pattern: str | None = key(None, "labels in file names, as '{text}_{any}.png'", free=True)
     validation: str | None = key(
         None, "labelled data to validate on; by default the validation rows, or else a tenth of the labels", free=True
     )
     charset: str | None = key(
         None,
-        "the characters; by default those of the labels, and of the fine-tuned run that is started from",
+        "the characters; by default those of the labels, and of the fine-tuned run that training starts from",
         free=True,
     )
-    case: str = key("keep", "keep, lower or upper: for labels, charset and metrics alike", choices=tuple(CASES))
-    unknown: str = key("error", "what a character outside the charset does: error, or drop it", choices=UNKNOWN)
-    patience: int | None = key(None, "stop after so many rounds without a better validation", least=1)
+    case: str = key("keep", "keep, lower or upper: applied to labels, charset and metrics", choices=tuple(CASES))
+    unknown: str = key("error", "characters outside the charset: error, or drop them", choices=UNKNOWN)
+    patience: int | None = key(None, "stop after this many rounds without a better validation result", least=1)
 
 
 def resolve(base: type, method: type | None, values: Sequence[dict[str, Any]] = ()) -> Any:
-    """The configuration of a run, as an object with one attribute per key.
+    """The configuration of a run: an object with one attribute per key.
 
-    base: PretrainConfig or FinetuneConfig. method: a Method class, whose fields become keys too. values: settings by
-    key, a later one over an earlier; as `typed` takes them. Raises UserError for an unknown key, and for a value of a
-    wrong type, outside its range or none of its choices.
+    base: PretrainConfig or FinetuneConfig. method: a Method class, whose fields become keys too. values: mappings of
+    keys to values as `typed` takes them; later ones override. Raises UserError for an unknown key, and for a value of a
+    wrong type, outside its range or not among its choices.
     """
     own = dataclasses.fields(method) if method else ()
     fields = [(f.name, f.type, dataclasses.field(default=f.default, metadata=f.metadata)) for f in own]
@@ -224,7 +241,7 @@ def resolve(base: type, method: type | None, values: Sequence[dict[str, Any]] = 
             if name not in types:
                 raise UserError(f"the key '{shown(name)}' does not exist: {hint(name, types)}")
             chosen[name] = typed(name, types[name], value)
-            if value is not None and name in LENGTHS:  # the one that is given counts
+            if value is not None and name in LENGTHS:  # only the one that was given last counts
                 chosen[LENGTHS[name]] = None
     resolved = schema(**chosen)
     check_keys(resolved)
@@ -232,14 +249,14 @@ def resolve(base: type, method: type | None, values: Sequence[dict[str, Any]] = 
 
 
 def defaults_of(base: type, method: type, values: Sequence[dict]) -> dict[str, Any]:
-    """The defaults of a method that are not those of the dataclasses; values: they say which encoder there is."""
+    """The defaults of a method that override those of the dataclasses. values: they name the encoder."""
     images = str(merged(values).get("encoder", base.encoder)) in names_in("seqclr.nn.image_encoders.IMAGE_ENCODERS")()
     return {**(method.image_defaults if images else method.line_defaults), **method.defaults}
 
 
 def settings(resumed: str | Path | None, file: str | Path | None, keys: dict) -> list[dict]:
-    """The values of a run as `resolve` takes them: of the run that is resumed, less the machines that it ran on, of a
-    configuration as `load_config` finds it, and keys."""
+    """The values that `resolve` takes: of the resumed run, except the machines it ran on, of a configuration file or
+    name, and the given keys."""
     saved = None if resumed is None else Path(resumed) / "config.yaml"
     past = load_yaml(saved) if saved is not None and saved.is_file() else {}
     here = {key: value for key, value in past.items() if key not in ("workers", "worker")}
@@ -247,7 +264,7 @@ def settings(resumed: str | Path | None, file: str | Path | None, keys: dict) ->
 
 
 def renamed(values: dict, source: str | Path) -> dict:
-    """The values by their present names, with a note where an older name was used; source: where they are from.
+    """The values by their present names, with a warning for each older name. source: the origin, for messages.
 
     Raises UserError where a key is given by both of its names.
     """
@@ -263,7 +280,7 @@ def renamed(values: dict, source: str | Path) -> dict:
     return now
 
 
-_note = functools.cache(warn)  # once each: a verb looks at its values more than once
+_note = functools.cache(warn)  # once each, as a verb resolves its values more than once
 
 
 def merged(values: Sequence[dict]) -> dict:
@@ -271,15 +288,15 @@ def merged(values: Sequence[dict]) -> dict:
 
 
 def kind(field: dataclasses.Field) -> str:
-    """The type of a field as it is written, for `typed`; Python gives it so only where annotations are postponed."""
+    """The annotation of a field as text, for `typed`, whether annotations are postponed or not."""
     return field.type if isinstance(field.type, str) else inspect.formatannotation(field.type)
 
 
 def typed(name: str, kind: str, value: Any) -> Any:
-    """The value of a key of a kind, as dataclasses write it: bool, int, float, str, `list[...]` of these, `... | None`.
+    """The value converted to `kind`, an annotation: bool, int, float, str, `list[...]` of these, `... | None`.
 
-    A number is read from text, and a single value is a list of one; nothing else is turned into anything. Raises
-    UserError for what does not fit.
+    Numbers may be given as text, and a list of one as its value; nothing else is converted. Raises UserError for a
+    value of another type.
     """
     plain = kind.removesuffix(" | None")
     if value is None and plain != kind:
@@ -309,16 +326,16 @@ def typed(name: str, kind: str, value: Any) -> Any:
 
 
 def shown(value: Any) -> str:
-    """A value in a sentence: not long."""
+    """A value for a message, shortened to 120 characters."""
     try:
         text = str(value)
-    except ValueError:  # Python writes no number of thousands of digits
+    except ValueError:  # Python converts no integer of thousands of digits
         text = "..."
     return text if len(text) <= 120 else f"{text[:117]}..."
 
 
 def hint(name: str, known: Iterable[str]) -> str:
-    """What somebody may have meant by an unknown name."""
+    """A suggestion for an unknown name: the closest known one, or all."""
     close = difflib.get_close_matches(str(name), list(known), 1)
     return f"did you mean {close[0]}?" if close else f"known are {', '.join(sorted(known))}"
 
@@ -336,7 +353,7 @@ def is_path(name: str, value: Any) -> bool:
 
 
 def check_unchanged(name: str, now: Any, before: Any, folder: str | Path) -> None:
-    """Raises UserError where the key of a run that is resumed is not what it was."""
+    """Raises UserError where a key of a resumed run has another value than before."""
     if now != before:
         raise UserError(
             f"{name} {shown(now)}: {folder} was begun with {shown(before)}, and --resume goes on with the same: leave "
@@ -345,7 +362,7 @@ def check_unchanged(name: str, now: Any, before: Any, folder: str | Path) -> Non
 
 
 class _Loader(yaml.SafeLoader):
-    """Data alone: no tags but YAML's own, no aliases, of which a few make millions of values, and no key twice."""
+    """Safe loading, without aliases, as a few of them expand to millions of values, and without duplicate keys."""
 
     def compose_node(self, parent, index):
         if self.check_event(yaml.AliasEvent):
@@ -360,7 +377,7 @@ class _Loader(yaml.SafeLoader):
 
 
 class _Dumper(yaml.SafeDumper):
-    """What `_Loader` reads as it was."""
+    """Dumps what `_Loader` reads back unchanged."""
 
 
 for each in (_Loader, _Dumper):  # 1e5 is a number, as in YAML 1.2; to 1.1 it is one only as 1.0e+5
@@ -369,7 +386,7 @@ for each in (_Loader, _Dumper):  # 1e5 is a number, as in YAML 1.2; to 1.1 it is
 
 
 def read_yaml(file: str | Path) -> Any:
-    """What a YAML file holds: lists, mappings, texts, numbers. Raises UserError where it cannot be read."""
+    """The content of a YAML file: lists, mappings, texts, numbers. Raises UserError where it cannot be read."""
     try:
         with open(file, encoding="utf-8-sig") as stream:
             text = stream.read(LONGEST + 1)
@@ -386,12 +403,12 @@ def read_yaml(file: str | Path) -> Any:
         raise UserError(f"{file} is not a YAML file that can be taken ({line}{shown(error.problem)})") from None
     except RecursionError:
         raise UserError(f"{file} is nested too deeply: give a list of keys and values") from None
-    except Exception as error:  # of its constructors, of many kinds
+    except Exception as error:  # constructors raise many kinds
         raise UserError(f"{file} is not a YAML file that can be taken ({shown(str(error).splitlines()[0])})") from None
 
 
 def load_yaml(file: str | Path) -> dict:
-    """The keys and values of a YAML file. Raises UserError where it cannot be read or is something else."""
+    """The keys and values of a YAML file. Raises UserError where it cannot be read or is no mapping."""
     values = read_yaml(file)
     if not isinstance(values, dict):
         raise UserError(f"{file} is not a list of 'key: value' lines")
@@ -402,12 +419,12 @@ def load_yaml(file: str | Path) -> dict:
 
 
 def named_configs() -> dict[str, Path]:
-    """The files of the configurations that have a name, by name."""
+    """The files of the named configurations, by name."""
     return {file.stem: file for file in sorted(CONFIGS.glob("*.yaml"))}
 
 
 def load_config(name: str | Path) -> dict:
-    """The keys and values of a configuration: by its name, or else of a YAML file. Raises UserError as `load_yaml`."""
+    """The keys and values of a named configuration or a YAML file. Raises UserError as `load_yaml`."""
     known = named_configs()
     if str(name) not in known and not exists(name):
         raise UserError(f"config '{shown(name)}' is neither a file nor one of {', '.join(known)}")
@@ -420,7 +437,7 @@ def save(config: Any, stream: IO[str]) -> None:
 
 
 def fields_of(cls: type, config: Any) -> dict[str, Any]:
-    """The values that a configuration has for the fields of a method class."""
+    """The values of a configuration for the fields of a dataclass, such as a method."""
     return {field.name: getattr(config, field.name) for field in dataclasses.fields(cls)}
 
 

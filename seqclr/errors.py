@@ -1,4 +1,4 @@
-"""What a user can mend is told in one sentence."""
+"""The error that a user can correct."""
 
 
 class UserError(Exception):
@@ -13,6 +13,6 @@ class UserError(Exception):
 
 
 def printable(text: str) -> str:
-    """A text for a line of the screen: what a file's name or content brings along may break it, be a command to the
-    terminal, or cannot be written at all."""
+    """The text with unprintable characters escaped: those of file names or contents could break the line, be a command
+    to the terminal, or not be writable at all."""
     return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)

@@ -1,4 +1,4 @@
-"""Files and folders that appear whole or not at all, and locks."""
+"""Atomic writing of files and folders, and locks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-PARTIAL = ".partial"  # the suffix of what is being written
+PARTIAL = ".partial"  # suffix of a file or folder during writing
 HELD = (errno.EAGAIN, errno.EACCES, errno.EDEADLK)
 
 
@@ -37,13 +37,13 @@ def writing(path: str | os.PathLike):
 
 
 def is_utf8(name: str) -> bool:
-    """Whether a file's name, or a text from one, can be written; Python has other bytes as surrogates."""
+    """Whether a file's name, or a text from one, is valid UTF-8; Python keeps other bytes as surrogates."""
     return name.isascii() or not any("\ud800" <= character <= "\udfff" for character in name)
 
 
 @contextlib.contextmanager
 def atomic_write(path: Path, binary: bool = False):
-    """`with atomic_write(path) as stream:` writes the file beside and renames it at the end. Raises NotWritten."""
+    """`with atomic_write(path) as stream:` writes a partial file and renames it at the end. Raises NotWritten."""
     beside = path.with_name(path.name + PARTIAL)
     how = {"mode": "wb"} if binary else {"mode": "w", "encoding": "utf-8", "newline": ""}
     with writing(path):
@@ -74,7 +74,7 @@ def exists(path: str | os.PathLike) -> bool:
 
 
 def check_can_make(path: Path) -> None:
-    """Raises UserError if a file or folder cannot be made at the path; makes nothing."""
+    """Raises UserError if a file or folder cannot be created at the path. Creates nothing."""
     above = path.absolute().parent
     while not exists(above):
         above = above.parent
@@ -92,7 +92,7 @@ def check_can_make(path: Path) -> None:
 
 
 def check_new(path: Path) -> None:
-    """Raises UserError if there is something at the path, or nothing can be made there; makes nothing."""
+    """Raises UserError if the path exists or cannot be created. Creates nothing."""
     if exists(path):
         raise UserError(f"{path} exists already: choose another --output")
     check_can_make(path)
@@ -125,10 +125,10 @@ def atomic_folder(path: Path):
 
 
 class Lock:
-    """A file that one process holds until `close`, or until its end, whatever that is.
+    """A lock file that one process holds until `close`, or until the process ends.
 
-    file: made, and removed at the end. of: what it stands for. Raises UserError where another process holds it. Some
-    network disks have no locks, which is said, or, where it is needed, a UserError.
+    file: created, and removed at the end. of: the path that it protects. Raises UserError where another process holds
+    the lock. Where a disk has no locks: a warning, or, if the lock is `needed`, a UserError.
     """
 
     def __init__(self, file: Path, of: Path, needed: bool = False):
@@ -142,7 +142,7 @@ class Lock:
                     self._stream.close()
                     raise UserError(f"{of} is being written by another process: wait for its end, or stop it") from None
                 warn(f"{of} is on a disk without locks: let no other process write there")
-            with contextlib.suppress(FileNotFoundError):  # one that held it may have removed it since it was opened
+            with contextlib.suppress(FileNotFoundError):  # its last holder may have removed it since it was opened
                 if os.path.samestat(os.fstat(self._stream.fileno()), os.stat(file)):
                     return
             self._stream.close()
@@ -154,10 +154,10 @@ class Lock:
             fcntl.flock(self._stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def close(self) -> None:
-        if sys.platform == "win32":  # where it cannot be removed while it is open
+        if sys.platform == "win32":  # an open file cannot be removed there
             self._stream.close()
             with contextlib.suppress(OSError):
                 self.file.unlink()
-        else:  # while nobody else can lock it
+        else:  # while no other process can lock it
             self.file.unlink(missing_ok=True)
             self._stream.close()

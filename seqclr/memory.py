@@ -1,4 +1,4 @@
-"""What this machine can hold, asked before memory is taken."""
+"""Memory of this machine, checked before large allocations."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pathlib import Path
 
 from seqclr.errors import UserError
 
-GROUPS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")  # of a container, if it has one
+GROUPS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")  # limits of a container
 
 
 def total() -> int | None:
-    """Bytes of memory of this machine or container; None where the system does not tell."""
+    """Bytes of memory of this machine or container; None where the system does not report it."""
     try:
         found = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
     except (AttributeError, ValueError, OSError):  # Windows has none of it
@@ -24,7 +24,7 @@ def total() -> int | None:
 
 
 def check_fits(needed: int, what: str, instead: str) -> None:
-    """Raises UserError for what takes more bytes than there are; instead: what to do about it."""
+    """Raises UserError where `what`, which needs so many bytes, exceeds the memory. instead: the remedy, as text."""
     available = total()
     if available is not None and needed > available:
         sizes = f"at least {needed / 2**30:.1f} GiB of memory, and this machine has {available / 2**30:.1f}"

@@ -1,7 +1,7 @@
 """Messages and progress bars, through the logger "seqclr".
 
-Information is of level INFO, what needs attention WARNING. Figures of a training, a line a round, come from the logger
-"seqclr.figures". Bars are shown unless the level of the logger "seqclr" is set above INFO.
+Information has level INFO, problems have WARNING. The figures of a training, one line per round, come from the logger
+"seqclr.figures". Progress bars are shown unless the level of the logger "seqclr" is set above INFO.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Console(logging.Handler):
 
 @contextlib.contextmanager
 def on_console() -> Iterator[None]:
-    """Within it, all messages go to the console, as those of a program, and to no other handler."""
+    """A context in which messages go to the console only, as those of a program."""
     before, handler = (LOGGER.level, LOGGER.propagate), Console()
     LOGGER.addHandler(handler)
     LOGGER.setLevel(logging.INFO)

@@ -165,11 +165,11 @@ def test_a_split_that_is_not_there(refused, pages, reader):
         ("pretrain", ["--method", "simklr"], "method 'simklr' is not known: autoencoder, barlow_twins"),
         ("pretrain", ["encoder=huge"], "encoder 'huge' is not known: tiny, small, base"),
         ("pretrain", ["encoder=resnet9", "resize=pad"], "resize=pad: an image encoder"),
-        ("pretrain", ["encoder=resnet9", "method=masked"], "of pictures: Masked takes tiny, small, base"),
+        ("pretrain", ["encoder=resnet9", "method=masked"], "of images: Masked takes tiny, small, base"),
         (
             "finetune",
             ["encoder=resnet9"],
-            "encoder 'resnet9' is of pictures: CTC takes tiny, small, base",
+            "encoder 'resnet9' is of images: CTC takes tiny, small, base",
         ),
         ("pretrain", ["positions=rotary"], "positions 'rotary' is not known: none, "),
         ("pretrain", ["frames=some"], "frames 'some' is not known: "),

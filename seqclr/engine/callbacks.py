@@ -1,4 +1,4 @@
-"""What looks at training: Keras callbacks."""
+"""Keras callbacks that report, plot and profile a training."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from seqclr.messages import FIGURES
 from seqclr.methods.base import Method
 from seqclr.visualization.sheet import sheet
 
-EXAMPLES = 8  # rows of a drawing
-WORDS = ("warning",)  # what is no figure
+EXAMPLES = 8  # rows of a preview
+WORDS = ("warning",)  # logs that are no numbers
 
 
 def standard(run: Run, profile: bool = False, tensorboard: bool = False) -> list[keras.callbacks.Callback]:
@@ -39,13 +39,13 @@ def standard(run: Run, profile: bool = False, tensorboard: bool = False) -> list
 
 
 def ordered(logs: dict) -> dict:
-    """Where the run is, then what was measured; Keras hands figures out by alphabet and as floats."""
-    place = {"step": int(logs["step"]), "passes": logs["passes"]}
-    return place | {name: value for name, value in logs.items() if name not in place}
+    """The logs with step and passes first; Keras sorts logs by name and makes them floats."""
+    first = {"step": int(logs["step"]), "passes": logs["passes"]}
+    return first | {name: value for name, value in logs.items() if name not in first}
 
 
 def grouped(names: Iterable[str]) -> dict[str, list[str]]:
-    """The names of figures by group: `monitor/rank` is of `monitor`, a plain name of `metrics`. Words are left out."""
+    """The names of figures by group: `monitor/rank` is in `monitor`, a name without a slash in `metrics`."""
     groups: dict[str, list[str]] = {}
     for name in names:
         if name not in WORDS:
@@ -54,7 +54,7 @@ def grouped(names: Iterable[str]) -> dict[str, list[str]]:
 
 
 class Report(keras.callbacks.Callback):
-    """One line per round above the progress bar, of the plain names; the others are for metrics.csv and the curves."""
+    """One line per round above the progress bar, of the names without a slash; all others are in metrics.csv only."""
 
     def on_epoch_end(self, epoch, logs=None):
         logs = ordered(logs)
@@ -62,7 +62,7 @@ class Report(keras.callbacks.Callback):
 
 
 class Metrics(keras.callbacks.Callback):
-    """A row per round in metrics.csv; a resumed run first drops the rows of rounds that it repeats."""
+    """Writes a row per round to metrics.csv; a resumed run first drops the rows of rounds that it repeats."""
 
     def __init__(self, file: Path):
         super().__init__()
@@ -84,7 +84,7 @@ class Metrics(keras.callbacks.Callback):
 
 
 class Curves(keras.callbacks.Callback):
-    """Draws metrics.csv: a picture a group of figures, such as `plots/metrics.png`, a panel a figure over the steps."""
+    """Plots metrics.csv over the steps: a file per group, such as `plots/metrics.png`, a panel per figure."""
 
     def __init__(self, run: Run):
         super().__init__()
@@ -99,9 +99,9 @@ class Curves(keras.callbacks.Callback):
 
 
 class Previews(keras.callbacks.Callback):
-    """Draws `plots/task.png`: of a few images what the network is shown, what it must answer and what it does answer.
+    """Draws `plots/task.png`: inputs, targets and outputs of the network for a few images.
 
-    records: fitted ones, of which the first are made examples of by the method's transform, the same every time.
+    records: of the image dataset; the method's transform makes examples of the first ones, the same every time.
     """
 
     def __init__(self, run: Run, method: Method, records: Sequence, views: str):
@@ -119,7 +119,7 @@ class Previews(keras.callbacks.Callback):
 
 
 class Profile(keras.callbacks.Callback):
-    """Records what the machine does in ten steps, once the first ones have made all functions."""
+    """Records a profile of steps 11 to 20, after the first ones have compiled all functions."""
 
     first, last = 10, 19
 
@@ -151,9 +151,9 @@ def draw_curves(source: Path, folder: Path) -> None:
         across = min(4, len(names))
         down = -(-len(names) // across)
         figure = Figure(figsize=(4 * across, 3 * down), layout="constrained")
-        for place, name in enumerate(names, 1):
+        for position, name in enumerate(names, 1):
             points = [(float(row["step"]), float(row[name])) for row in rows if row[name]]
-            axes = figure.add_subplot(down, across, place)
+            axes = figure.add_subplot(down, across, position)
             axes.plot(*zip(*points))
             axes.set(title=name, xlabel="step")
             axes.grid(alpha=0.3)
@@ -162,7 +162,7 @@ def draw_curves(source: Path, folder: Path) -> None:
 
 
 class TensorBoard(keras.callbacks.TensorBoard):
-    """Keras' own, which cannot take words."""
+    """Keras' own callback, without the logs that are no numbers, which it cannot write."""
 
     def on_epoch_end(self, epoch, logs=None):
         super().on_epoch_end(epoch, {name: value for name, value in logs.items() if name not in WORDS})

@@ -1,4 +1,4 @@
-"""Checkpoints: one file each, all variables by name and the state of the run."""
+"""Checkpoint files: all variables by name and the state of the run, one file each."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ STATE = "state.json"
 
 
 def save(path: Path, variables: dict[str, np.ndarray], state: dict) -> None:
-    """Writes arrays by name and a JSON-able state. The file appears whole or not at all."""
+    """Writes arrays by name and a state of JSON types, atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with files.atomic_write(path, binary=True) as stream:
         np.savez(stream, **variables, **{STATE: np.frombuffer(json.dumps(state).encode(), np.uint8)})
 
 
 class Damaged(UserError):
-    """A file that is no checkpoint, or not one to go on from, and why."""
+    """A file that is no checkpoint, or one that cannot be resumed from; `reason` says why."""
 
     def __init__(self, path: Path, reason: str):
         super().__init__(f"{path} is damaged or not a checkpoint ({reason}): remove it, and another is taken")
@@ -32,12 +32,12 @@ class Damaged(UserError):
 
 
 def load(path: Path) -> tuple[dict[str, np.ndarray], dict]:
-    """What `save` wrote; raises Damaged (the format carries checksums), for numbers that are not finite too."""
+    """The arrays and the state that `save` wrote. Raises Damaged where checksums, state or numbers are wrong."""
     try:
         with np.load(path) as archive:
             arrays = {name: archive[name] for name in archive.files}
         state = json.loads(arrays.pop(STATE).tobytes())
-    except Exception as error:  # whatever readers of archives and of headers stumble over
+    except Exception as error:  # readers of archives and headers raise many kinds
         raise Damaged(path, " ".join(str(error).split()) or type(error).__name__) from None
     reason = _fault(arrays, state)
     if reason:
@@ -60,7 +60,7 @@ def _fault(arrays: dict[str, np.ndarray], state: Any) -> str | None:
 
 
 def not_finite(arrays: dict[str, np.ndarray]) -> list[str]:
-    """The names of those with an infinite number or none."""
+    """The names of arrays that hold an infinite number or NaN."""
     return [name for name, array in arrays.items() if array.dtype.kind == "f" and not np.isfinite(array).all()]
 
 
@@ -92,7 +92,7 @@ def load_newest(folder: Path) -> tuple[Path, dict[str, np.ndarray], dict] | None
 
 
 def names(parts: dict) -> dict[str, object]:
-    """The variables of a run's parts (layers, variables, an optimizer) by unique, stable names."""
+    """The variables of a run's parts (layers, variables, optimizers) by unique and stable names."""
     named: dict[str, object] = {}
     for part, value in parts.items():
         variables = value.variables if hasattr(value, "variables") else [value]
@@ -130,7 +130,7 @@ def restore(parts: dict, arrays: dict[str, np.ndarray], origin: Path) -> None:
 
 
 def _key(name: str) -> tuple[str, str]:
-    """A part and a variable's number in it: the rest of the name, for people, may count differently in a process."""
+    """A part and the number of a variable in it; the rest of the name may differ between processes."""
     part, number, _ = name.split("/", 2)
     return part, number
 
@@ -141,7 +141,7 @@ def steps(folder: Path) -> list[Path]:
 
 
 def prune(newest: Path, keep: int) -> None:
-    """Drops all but so many, and those of later steps: a run that had to step back has yet to make these again."""
+    """Removes all but the last `keep` checkpoints up to `newest`, and those of later steps, which a run will repeat."""
     found = steps(newest.parent)
     end = found.index(newest) + 1
     for path in [*found[:end][:-keep], *found[end:]]:

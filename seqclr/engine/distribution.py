@@ -1,4 +1,4 @@
-"""The devices that a training runs on: those of this machine or of several, and this process's part of the work."""
+"""Devices and workers of a training: the strategy, and the rank of this process."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from seqclr.errors import UserError
 
 
 class Rank(NamedTuple):
-    """Which of the workers this process is, and how many there are. The first is the chief, who alone writes."""
+    """The index of this worker and the number of workers. Worker 0 is the chief, which alone writes."""
 
     worker: int = 0
     workers: int = 1
@@ -26,20 +26,20 @@ class Rank(NamedTuple):
 
 
 def find_rank(workers: str | None, worker: int) -> Rank:
-    """The place that a list of workers gives, or else the variable TF_CONFIG; alone where there is neither.
+    """The rank by a list of workers, or else by the environment variable TF_CONFIG; a single worker without either.
 
-    workers: `host:port` of all of them, between commas, the same on all machines. worker: which of them this is.
-    Raises UserError for a list that is none.
+    workers: `host:port` of all workers, separated by commas, the same on all machines. worker: the index of this one.
+    Raises UserError for an invalid list or TF_CONFIG.
     """
     if workers is None and worker:
-        raise UserError(f"worker {worker}: give with workers the list that it is one of")
+        raise UserError(f"worker {worker}: give workers too, the list of all of them")
     if workers is not None:
         os.environ["TF_CONFIG"] = json.dumps(_task(workers, worker))
     try:
-        told = json.loads(os.environ.get("TF_CONFIG") or "{}")
-        jobs = {name: told.get("cluster", {}).get(name, []) for name in ("chief", "worker")}
-        before = len(jobs["chief"]) if jobs["worker"] and told["task"]["type"] == "worker" else 0
-        return Rank(before + told["task"]["index"], sum(map(len, jobs.values()))) if any(jobs.values()) else Rank()
+        task = json.loads(os.environ.get("TF_CONFIG") or "{}")
+        jobs = {name: task.get("cluster", {}).get(name, []) for name in ("chief", "worker")}
+        before = len(jobs["chief"]) if jobs["worker"] and task["task"]["type"] == "worker" else 0
+        return Rank(before + task["task"]["index"], sum(map(len, jobs.values()))) if any(jobs.values()) else Rank()
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"TF_CONFIG cannot be read ({error!r}): correct it, or give --workers and --worker") from None
 
@@ -58,9 +58,9 @@ def _task(workers: str, worker: int) -> dict:
 
 
 def choose_strategy(rank: Rank) -> tf.distribute.Strategy:
-    """Mirrored over all machines, or over the devices of this one where there are several, or the default one.
+    """A mirrored strategy over all machines, or over the devices of this one; the default strategy for a single device.
 
-    It waits for the other workers, and must come before anything else that TensorFlow computes.
+    With several workers it waits for the others, and must be called before any other TensorFlow operation.
     """
     if rank.workers > 1:
         return tf.distribute.MultiWorkerMirroredStrategy()
@@ -76,25 +76,26 @@ LOST = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledE
 
 
 class Agreement:
-    """What any of the workers has seen, told to all of them: so that all stop after the same step."""
+    """Shares flags between workers, so that all of them stop after the same step."""
 
     def __init__(self, strategy: tf.distribute.Strategy):
         self.strategy = strategy
         self._sum = tf.function(lambda x: strategy.reduce("SUM", strategy.run(lambda each: each, (x,)), axis=None))
 
     def any(self, *flags: bool) -> list[bool]:
+        """Whether each flag is set on any of the workers."""
         own = [float(flag) for flag in flags]
         spread = self.strategy.experimental_distribute_values_from_function(lambda _: tf.constant(own))
         return [bool(count) for count in self._sum(spread).numpy()]
 
 
 def leave(status: int) -> None:
-    """Ends this process, where there are others: TensorFlow's own end waits for a minute for those that were faster."""
+    """Exits where there are several workers: TensorFlow's own shutdown waits a minute for those that ended earlier."""
     rank = find_rank(None, 0)
     if rank.workers == 1:
         return
     sys.stdout.flush()
     sys.stderr.flush()
-    if status != 1:  # the last sum that all made may still be on its way to another
+    if status != 1:  # another worker may still be receiving the last sum
         time.sleep(2)
     os._exit(status)

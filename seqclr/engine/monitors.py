@@ -1,4 +1,4 @@
-"""What goes wrong in pretraining, in figures and in words, while it happens."""
+"""Monitors of pretraining: figures of collapse and shortcuts, and warnings about them during training."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from seqclr.methods.base import Instances, Method, TwoViewMethod, stacked
 from seqclr.transforms.multi_crop import MultiCrop
 
 IMAGES = 64  # in two views each
-EARLY = (50, 100)  # steps after which there is a look, however long a round is
-PAIRED = 512  # instances of which all pairs are compared
+EARLY = (50, 100)  # steps after which the monitors also look, within a round
+PAIRED = 512  # largest number of instances whose pairs are all compared
 
 
 class Fault(NamedTuple):
-    """What can be wrong: when it holds, of the figures now and before the first step, and what to say of the former.
+    """A fault: a condition on the figures now and before the first step, and the text of its warning.
 
     `projection_...` are the figures of the features where a method has no projections.
     """
@@ -29,18 +29,18 @@ class Fault(NamedTuple):
     text: str
 
 
-# The thresholds stand between what was measured in runs that deserve the name and in runs that do not, encoders before
-# their first step among them: spread 0.07 to 0.11, and from 0.22; rank over that before 0.05 to 0.31, and from 0.48;
-# position_share from 0.69, and up to 0.56; image_share 0.74, risen by 0.32, and 0.56, risen by 0.15, or 0.46, by 0.30.
+# The thresholds lie between the values measured in faulty and in sound runs (untrained encoders included): spread 0.07
+# to 0.11, sound from 0.22; rank relative to that before 0.05 to 0.31, sound from 0.48; position_share from 0.69, sound
+# up to 0.56; image_share 0.74, risen by 0.32, sound 0.56, risen by 0.15, or 0.46, risen by 0.30.
 FAULTS = {
     "collapsed": Fault(
         lambda now, before: now["projection_spread"] < 0.15,
-        "every image gets nearly the same answer (spread {projection_spread:.2f}: 1 is healthy, 0 a single point): "
+        "every image has nearly the same embedding (spread {projection_spread:.2f}: 1 is healthy, 0 a single point): "
         "check that the method stops the gradient or has negatives, lower learning_rate, lengthen warmup",
     ),
     "low-rank": Fault(
         lambda now, before: now["projection_rank"] < 0.35 * before["projection_rank"],
-        "what is compared uses {projection_rank:.0f} dimensions, few of those that an untrained network uses: check "
+        "the embeddings use {projection_rank:.0f} dimensions, few of those that an untrained network uses: check "
         "that the method stops the gradient or has negatives, lower learning_rate",
     ),
     "position-bound": Fault(
@@ -50,19 +50,19 @@ FAULTS = {
     ),
     "image-bound": Fault(
         lambda now, before: now.get("image_share", 0) > max(0.5, before.get("image_share", 0) + 0.25),
-        "{image_share:.0%} of the variance of the features is explained by the image, its colour or noise, whichever "
-        "strip of it they show: set views=strong or roaming, negatives=all",
+        "{image_share:.0%} of the variance of the features is explained by the image, such as its colour or noise, "
+        "whichever part of it a frame shows: set views=strong or roaming, negatives=all",
     ),
 }
 
 
 class Monitors(keras.callbacks.Callback):
-    """Looks at the same images in the same two views before the first step, after steps 50 and 100, and every round.
+    """Measures the same views of the same images before the first step, after steps 50 and 100, and every round.
 
-    What `measure` finds goes into the logs as `monitor/...`, `image_variance` against that before the first step; the
-    names of the faults that hold go there as `warning`. The sentence of a fault is told once a run.
+    The figures of `measure` are logged as `monitor/...`, `image_variance` relative to its value before the first step;
+    the names of the faults found as `warning`. The text of a fault is a warning once a run.
 
-    records: fitted ones (data/loader.py), of which some are drawn by the seed. views: the augmentation of the run.
+    records: an image dataset, of which some images are drawn by the seed. views: the augmentation of the run.
     """
 
     def __init__(self, method: Method, records: Sequence, views: str, seed: int):
@@ -72,7 +72,7 @@ class Monitors(keras.callbacks.Callback):
         rows = [transform(records[int(index)], rng) for index in chosen]
         self.method = method
         self.batch = {name: tf.constant(array) for name, array in as_batch(rows).items()}
-        self.told: list[str] = []
+        self.reported: list[str] = []
         self.before: dict[str, float] | None = None
         self._encode = tf.function(self._encode)
 
@@ -94,7 +94,7 @@ class Monitors(keras.callbacks.Callback):
         return measure(*self._encode(self.batch))
 
     def _encode(self, batch):
-        """What `measure` takes, in inference mode: nothing in the network moves."""
+        """The arguments of `measure`, computed in inference mode, which changes nothing in the network."""
         if isinstance(self.method, TwoViewMethod):
             features, mask, projections = self.method.embed(batch, training=False)
             instances = self.method.instances(projections, batch, mask)
@@ -104,36 +104,36 @@ class Monitors(keras.callbacks.Callback):
         return tf.cast(features, tf.float32), None, mask, None
 
     def warn(self, now: dict[str, float]) -> list[str]:
-        """The names of the faults that hold; says those that were not told yet."""
+        """The names of the faults found; warns of those not reported yet."""
         now, before = (
             {"projection_spread": seen["spread"], "projection_rank": seen["rank"], **seen}
             for seen in (now, self.before)
         )
         names = [name for name, fault in FAULTS.items() if fault.holds(now, before)]
         for name in names:
-            if name not in self.told:
-                self.told.append(name)
+            if name not in self.reported:
+                self.reported.append(name)
                 warn(f"{name}: {FAULTS[name].text.format(**now)}")
         return names
 
     def get_state(self) -> dict:
-        return {"told": list(self.told), "before": self.before}
+        return {"told": list(self.reported), "before": self.before}
 
     def set_state(self, state: dict) -> None:
-        self.told, self.before = state["told"], state["before"]
+        self.reported, self.before = state["told"], state["before"]
 
 
 def measure(features, projections=None, mask=None, instances: Instances | None = None) -> dict[str, float]:
-    """Figures of what an encoder makes of many images. NumPy; needs no training.
+    """Figures of the features of many images, in NumPy.
 
-    features: `[N, T, D]`, of N images. projections: `[N, T, P]`, what a head made of them. mask: `bool [N, T]`, the
-    frames that show image. instances: pairs and whose they are, as `TwoViewMethod.instances` gives them.
+    features: `[N, T, D]`, of N images. projections: `[N, T, P]`, of a head. mask: `bool [N, T]`, the frames that
+    are no padding. instances: pairs and their images, as `TwoViewMethod.instances` returns them.
 
     spread: how far the images differ at one frame index: standard deviation of the normalised vectors over the images,
-    mean over indices and dimensions, times sqrt(D). 1 where they point everywhere, 0 where all images are one. Chen &
-    He 2021, arXiv:2011.10566. projection_spread: of the projections.
-    rank: how many dimensions are in use, exp of the entropy of the normalised singular values. RankMe, Garrido et al.
-    2023, arXiv:2210.02885. projection_rank: of the projections.
+    mean over indices and dimensions, times sqrt(D). 1 where they are spread uniformly, 0 where all images are
+    one point. Chen & He 2021, arXiv:2011.10566. projection_spread: of the projections.
+    rank: the effective number of dimensions, exp of the entropy of the normalised singular values. RankMe, Garrido et
+    al. 2023, arXiv:2210.02885. projection_rank: of the projections.
     image_variance: variance of the features over the images at one frame index, mean over indices and dimensions.
     position_share, image_share: parts of the features' variance that the frame index alone, the image alone, explains;
     left out where an image has one frame.
@@ -155,7 +155,7 @@ def _unit(x: np.ndarray) -> np.ndarray:
 
 
 def _mean(x: np.ndarray, shown: np.ndarray, axis) -> np.ndarray:
-    """The mean of `[N, T, D]` over what is shown, the axes kept; 0 where nothing is."""
+    """The mean of `[N, T, D]` over the frames shown, axes kept; 0 where there are none."""
     weights = shown[..., None].astype(x.dtype)
     return (x * weights).sum(axis, keepdims=True) / np.maximum(weights.sum(axis, keepdims=True), 1)
 
@@ -169,8 +169,8 @@ def _spread(x: np.ndarray, shown: np.ndarray) -> float:
 def _rank(x: np.ndarray) -> float:
     squares = x.T @ x
     if not np.isfinite(squares).all():
-        return float("nan")  # the trainer says what is wrong
-    values = np.sqrt(np.maximum(np.linalg.eigvalsh(squares), 0))  # the singular values, and many times faster
+        return float("nan")  # the trainer reports what is wrong
+    values = np.sqrt(np.maximum(np.linalg.eigvalsh(squares), 0))  # the singular values, many times faster than an SVD
     shares = values / max(values.sum(), 1e-12) + 1e-12
     return float(np.exp(-(shares * np.log(shares)).sum()))
 

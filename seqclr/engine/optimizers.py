@@ -1,4 +1,4 @@
-"""Optimizers by name, with what all of them need here: a schedule, weight decay of kernels only, rates per part."""
+"""Optimizers by name, with a schedule, weight decay of kernels only, and learning rates per part."""
 
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ from seqclr.methods.base import Method
 
 @keras.saving.register_keras_serializable("seqclr")
 class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
-    """Rises linearly to `peak` over `warmup` steps, then falls to zero as a half cosine at `steps`.
+    """Linear warm-up to `peak` over `warmup` steps, then cosine decay to zero at `steps`.
 
-    start: the step at which it begins to rise, for a part that learns later than others; it falls as theirs does.
-    falls: whether it does, or stays at the peak.
+    start: the step at which the warm-up begins, for a part that thaws later; its decay is that of the other parts.
+    falls: False for a constant rate after the warm-up.
+
+    Keras' CosineDecay cannot warm up during the decay, and begins the decay one step earlier.
     """
 
     def __init__(self, peak: float, warmup: int, steps: int, start: int = 0, falls: bool = True):
@@ -37,8 +39,10 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
 
 
 class Decay:
-    """Weight decay as a matter of `update_step`, where the rate is that of a variable's part; what is excluded has
-    none. Keras' own is the same for all optimizers: `rate * decay * w` off every weight, at the common rate."""
+    """Weight decay within `update_step`, at the learning rate of a variable's part, except for excluded variables.
+
+    Keras' own subtracts `rate * decay * w` at the common rate, in every optimizer.
+    """
 
     def _apply_weight_decay(self, variables):
         return None
@@ -69,7 +73,7 @@ class AdamW(Decay, keras.optimizers.AdamW):
 class LAMB(Decay, keras.optimizers.Lamb):
     """You et al. 2020, arXiv:1904.00962: steps of the length `rate ||w||` along `adam + decay w`.
 
-    As in the authors' code, what has no decay has no trust ratio either: it is moved as by Adam.
+    As in the authors' code, variables excluded from decay have no trust ratio: Adam updates them.
     """
 
     def __init__(self, **arguments):
@@ -90,7 +94,7 @@ class LAMB(Decay, keras.optimizers.Lamb):
 class LARS(Decay, keras.optimizers.SGD):
     """You et al. 2017, arXiv:1708.03888, as the SimCLR and MoCo authors' code has it.
 
-    The trust ratio is `eta ||w|| / ||g + decay w||`; what has no decay (biases, norms) has no ratio either.
+    The trust ratio is `eta ||w|| / ||g + decay w||`; variables excluded from decay have none.
     """
 
     eta = 1e-3
@@ -211,4 +215,5 @@ def trainable(part) -> list[keras.Variable]:
 
 
 def learning_rate_at(schedule, step: int) -> float:
+    """The value of a schedule at a step."""
     return float(tf.convert_to_tensor(schedule(step)))

@@ -1,4 +1,4 @@
-"""The precision that the processor is fast in."""
+"""The numeric precision of a training, chosen by the processor."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
 
 
 def set_precision(precision: str) -> str:
-    """Sets Keras' policy for what is built from here on, and returns its name."""
+    """Sets Keras' dtype policy for layers built afterwards, and returns its name. UserError for an unknown name."""
     if precision not in PRECISIONS:
         raise UserError(f"precision '{precision}' is not known: {', '.join(PRECISIONS)}")
     policy = best_precision() if precision == "auto" else precision
@@ -22,6 +22,7 @@ def set_precision(precision: str) -> str:
 
 
 def best_precision() -> str:
+    """The fastest policy that the GPUs or else the CPU support in hardware."""
     gpus = tf.config.list_physical_devices("GPU")
     if gpus:
         capability = min(

@@ -25,7 +25,7 @@ ARCHITECTURE = ("encoder", "height", "width", "resize", "positions")
 class Run:
     """The folder of one training.
 
-    `Run.check_free` takes one that is yet to be made, `Run.open` one that exists. Who writes there holds a lock, from
+    `Run.check_free` is for a new folder, `Run.open` for one that exists. The process that writes holds a lock from
     `claim` to `release`.
     """
 
@@ -40,7 +40,7 @@ class Run:
 
     @classmethod
     def check_free(cls, folder: str | Path) -> Run:
-        """Raises UserError if there is something in the folder but what was left half written; makes nothing."""
+        """Raises UserError if the folder holds anything but partial files. Creates nothing."""
         run = cls(folder)
         if files.exists(run.folder) and not (
             run.folder.is_dir()
@@ -52,7 +52,7 @@ class Run:
 
     @classmethod
     def open(cls, folder: str | Path) -> Run:
-        """The run in a folder; raises UserError where there is none, or an entry is of the wrong kind."""
+        """The run in a folder. Raises UserError where there is none, or an entry is of the wrong kind."""
         run = cls(folder)
         if not files.exists(run.config_file):
             raise UserError(f"{folder} is not a run: {run._instead()}")
@@ -82,9 +82,9 @@ class Run:
         return self
 
     def claim(self, new: bool) -> None:
-        """Takes the folder for this process, and makes it where it is new, before `create`.
+        """Locks the folder for this process, and creates it where it is new, before `create`.
 
-        Raises UserError where another process trains there, or has made it since `check_free`.
+        Raises UserError where another process trains there, or has created it since `check_free`.
         """
         files.check_can_make(self.folder)
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -97,7 +97,7 @@ class Run:
                 raise
 
     def release(self) -> None:
-        """Lets go of a folder that was claimed, and drops one that nothing was written to."""
+        """Releases the lock of a claimed folder, and removes the folder if it is empty."""
         if self._lock is not None:
             self._lock.close()
             self._lock = None
@@ -105,7 +105,7 @@ class Run:
                 self.folder.rmdir()
 
     def create(self, config) -> None:
-        """Makes the folder, config.yaml first: a run that is killed here can be made anew before it, resumed after."""
+        """Creates the contents of the folder, config.yaml first: once it is there, a killed run can be resumed."""
         files.check_can_make(self.folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         for left in self.folder.rglob(f"*{files.PARTIAL}"):
@@ -117,12 +117,14 @@ class Run:
         self.plots.mkdir(exist_ok=True)
 
     def discard(self) -> None:
-        """Removes what was claimed, if nothing was learned yet: what a first step refuses can be begun anew."""
+        """Removes a claimed folder without checkpoints, so that a run refused at its first step can start again."""
         if self._lock is not None and self.config_file.is_file() and not any(self.checkpoints.iterdir()):
-            shutil.rmtree(self.folder, ignore_errors=True)  # but for the lock, where an open file stays
+            shutil.rmtree(
+                self.folder, ignore_errors=True
+            )  # except the lock on systems where an open file cannot be removed
 
     def config(self) -> SimpleNamespace:
-        """The resolved configuration, as written; what every training has is there and of the right type."""
+        """The resolved configuration as written; the keys of RunConfig are present and typed."""
         values = configuration.load_yaml(self.config_file)
         common = {field.name for field in dataclasses.fields(configuration.RunConfig)}
         try:
@@ -134,13 +136,13 @@ class Run:
         return SimpleNamespace(**{**values, **dataclasses.asdict(typed)})
 
     def facts(self) -> dict:
-        """What weights must be read with: how the encoder was built, and the characters in their order."""
+        """What the weights depend on: the keys of the architecture, and the charset in its order."""
         config = self.config()
         facts = {key: getattr(config, key) for key in ARCHITECTURE}
         return facts | ({"charset": Charset.load(self.charset_file).characters} if self.charset_file.is_file() else {})
 
     def check_own(self, path: Path, state: dict) -> None:
-        """Raises UserError for a checkpoint that was written with other facts than the folder has now."""
+        """Raises UserError for a checkpoint that was written with other facts than those of the folder."""
         facts = self.facts()
         for name, value in state.get("facts", {}).items():
             if facts.get(name) != value:
@@ -151,9 +153,9 @@ class Run:
                 )
 
     def best(self) -> tuple[Path, dict[str, np.ndarray]]:
-        """The checkpoint that validated best, or the newest where nothing was validated: its path and arrays.
+        """The path and arrays of the checkpoint that validated best, or of the newest without validation.
 
-        Where a copy of the weights is the run's result, such as a teacher, it stands in place of the weights.
+        Where averaged weights are the run's result, such as those of a teacher, they replace the weights.
         """
         best = self.checkpoints / "best.npz"
         found = (best, *checkpoints.load(best)) if best.is_file() else checkpoints.load_newest(self.checkpoints)

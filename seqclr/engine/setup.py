@@ -1,4 +1,4 @@
-"""What every training does before its first step."""
+"""Preparation of a training: checks, strategy, encoder and loader."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ from seqclr.nn.image_encoders import IMAGE_ENCODERS, NO_PADDING
 from seqclr.nn.policy import kept_policy
 from seqclr.transforms.readable import check_all
 
-PIXEL = 500  # bytes that a pixel of a batch takes in the training of `tiny`, the smallest of lines, as measured
+PIXEL = 500  # bytes per pixel of a batch in the training of `tiny`, the smallest encoder of lines, as measured
 PROCESS = 2**27  # bytes of a process that makes views
-# what a run may go on with otherwise than it was begun: where files are, how far and fast it learns, how it runs
+# keys that may change when a run is resumed: paths, length and rates of the training, and how it is executed
 RESUMABLE = frozenset(
     """data unlabelled validation pretrained init distill perceptual probe probe_kind probe_every probe_labels
     steps epochs patience learning_rate warmup weight_decay clip dropout accumulate
@@ -45,8 +45,9 @@ RESUMABLE = frozenset(
 
 
 def check(config, method: type[Method]) -> None:
-    """Raises UserError for keys that do not go together in a training by this method, before anything is read or
-    written. The limits of files count from now on.
+    """Raises UserError for keys that contradict each other or the method, before anything is read or written.
+
+    Sets the limits of files for the process.
     """
     images.set_limits(images.Limits(config.max_bytes, config.max_pixels, config.max_frames))
     lacks = unsuited(config.encoder, method)
@@ -63,20 +64,20 @@ def check(config, method: type[Method]) -> None:
         raise UserError("steps and epochs are both null: give one of them")
     if config.accumulate > 1 and method.whole_batch:
         name, why = method.__name__, method.whole_batch
-        raise UserError(f"accumulate {config.accumulate}: {name} needs a batch whole, as {why}")
+        raise UserError(f"accumulate {config.accumulate}: {name} needs the whole batch at once, as {why}")
     check_divides("batch_size", config.batch_size, 1, config.accumulate)
     check_memory(config)
 
 
 def check_memory(config) -> None:
-    """Raises UserError for batches that this machine cannot hold; what is counted is the least that they can take."""
+    """Raises UserError where a lower bound of the memory of batches exceeds that of this machine."""
     workers = len(config.workers.split(",")) if config.workers else 1
     generated = getattr(config, "generated_images", 0)
     count = config.batch_size // workers * (1 + generated) + (getattr(config, "unlabelled_batch_size", None) or 0)
     batch = f"batch_size {config.batch_size} of {config.height}x{config.width}"
     batch += f" and generated_images {generated}" if generated else ""
     pixels = count * config.height * config.width
-    if not tf.config.list_physical_devices("GPU"):  # which have a memory of their own
+    if not tf.config.list_physical_devices("GPU"):  # GPUs have their own memory
         less = "lower it, height or width, or raise accumulate"
         memory.check_fits(pixels * PIXEL // config.accumulate, batch, less)
         if config.encoder in SIZES:
@@ -90,8 +91,8 @@ def check_memory(config) -> None:
 
 @contextlib.contextmanager
 def building(config, strategy: tf.distribute.Strategy):
-    """Within it, layers are made for the devices of a strategy; UserError where they would not fit in memory."""
-    taken, shapes = 0, tf.Graph()  # which computes shapes and takes no memory
+    """A context in which layers are built under a strategy. Raises UserError before variables exceed the memory."""
+    taken, shapes = 0, tf.Graph()  # it computes shapes without allocating memory
 
     def make(next_creator, **kwargs):
         nonlocal taken
@@ -111,20 +112,20 @@ def building(config, strategy: tf.distribute.Strategy):
 
 
 def unsuited(encoder: str, method: type[Method]) -> tuple[str, str] | None:
-    """What an encoder is that the method cannot do with, and why not; None where it can."""
+    """The kind of an encoder that the method cannot use, and why; None where it can."""
     if encoder in SIZES and method.needs_images:
         return "of text lines", method.needs_images
     if encoder in IMAGE_ENCODERS and method.needs_lines:
-        return "of pictures", method.needs_lines
+        return "of images", method.needs_lines
     if not encoder.endswith(LAB) and method.needs_halves:
-        return "of one piece", method.needs_halves
+        return "without halves", method.needs_halves
     return None
 
 
 def find_run(config, output: str, resume: bool) -> tuple[Run, Rank]:
-    """The run's folder, and this process's place; raises UserError where the folder is not what it must be.
+    """The run's folder and this process's rank. Raises UserError for a folder that is taken, or cannot be resumed.
 
-    Only the chief looks: to the others, the folder that it makes would be one that exists already.
+    Only the chief checks a new folder, as it may have made it before the others look.
     """
     rank = find_rank(config.workers, config.worker)
     if resume:
@@ -135,8 +136,8 @@ def find_run(config, output: str, resume: bool) -> tuple[Run, Rank]:
 
 
 def check_method(method_of: Callable[[dict], type[Method]], values: Sequence[dict], folder: str | Path) -> None:
-    """Raises UserError where a run that is resumed, whose values come first, is given another method, before its keys
-    are taken for those of that method."""
+    """Raises UserError where a resumed run, whose values come first, is given another method, before its keys are
+    resolved as those of that method."""
     past, now = values[0], configuration.merged(values)
     if method_of(past) is not method_of(now):
         for name in ("method", "unlabelled", "distill"):
@@ -144,8 +145,7 @@ def check_method(method_of: Callable[[dict], type[Method]], values: Sequence[dic
 
 
 def check_resumable(run: Run, config) -> None:
-    """Raises UserError for a key in which a run cannot go on otherwise than it was begun: of what its weights are, what
-    they learn, and from which rows in which order."""
+    """Raises UserError where a resumed run would change its architecture, objective, data or their order."""
     past, newer = run.config(), {}
     for field in sorted(dataclasses.fields(config), key=lambda field: field.name != "method"):
         now = getattr(config, field.name)
@@ -159,7 +159,7 @@ def check_resumable(run: Run, config) -> None:
 
 
 def begin(config, rank: Rank = SINGLE) -> tf.distribute.Strategy:
-    """Seeds everything, sets the precision and returns the strategy for the devices that are there."""
+    """Seeds all random generators, sets the precision and returns the strategy for the available devices."""
     strategy = choose_strategy(rank)
     keras.utils.set_random_seed(config.seed)
     if config.deterministic:
@@ -177,13 +177,13 @@ def check_divides(name: str, size: int, replicas: int, accumulate: int) -> None:
 
 
 def devices(strategy: tf.distribute.Strategy) -> str:
-    """What a training runs on, for people."""
+    """The devices and precision of a training, as text."""
     kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
     return f"{strategy.num_replicas_in_sync} {kind} device(s), {keras.mixed_precision.dtype_policy().name}"
 
 
 def make_encoder(config, weights_of: str | Path | None) -> keras.Model:
-    """The encoder of a configuration, with the weights of another run where one is named."""
+    """The encoder of a configuration, with the weights of the run `weights_of` where it is given."""
     encoder = build_encoder(config.encoder, config.height, config.width, config.positions, config.dropout)
     if weights_of is not None:
         path, arrays = Run.open(weights_of).best()
@@ -201,8 +201,10 @@ def load_encoder(folder: str | Path) -> keras.Model:
 
 
 def make_perceptual_encoder(folder: str, height: int, width: int) -> Callable:
-    """Of pictures the features of a run's frozen encoder, `[B, T, D]`, and their mask. Raises UserError where it
-    was not for their size."""
+    """A function of images and widths that returns features `[B, T, D]` of a run's frozen encoder and their mask.
+
+    Raises UserError where the encoder was built for images of another size.
+    """
     built = architecture_of(folder)
     for name, size in (("height", height), ("width", width)):
         if built[name] != size:
@@ -212,7 +214,7 @@ def make_perceptual_encoder(folder: str, height: int, width: int) -> Callable:
 
 
 def architecture_of(folder: str | Path) -> dict:
-    """The keys that a run's encoder was built with."""
+    """The keys that define the architecture of a run's encoder."""
     config = Run.open(folder).config()
     return {key: getattr(config, key) for key in ARCHITECTURE}
 
@@ -228,8 +230,8 @@ def make_loader(
 ) -> Loader:
     """The loader of this process's part of a run.
 
-    batch_size: over all workers. processes: that make the views; by default one for every two cores. same_source: images
-    of one source that come together in a batch.
+    batch_size: over all workers. processes: that make the views, by default one for every two cores. same_source: the
+    number of images of one source that are together in a batch.
     """
     processes = processes if processes is not None else max(1, (os.cpu_count() or 1) // 2)
     sources = [sample.source for sample in records.samples]

@@ -1,7 +1,7 @@
-"""Ctrl-C and SIGTERM, at every time of a process.
+"""Handling of Ctrl-C and SIGTERM.
 
-Where nothing is there to lose, they end it (`leaving`); where there is something to clear up, they raise Stopped
-(`raising`); in the training loop they are noted, for it to stop after its step (`noted`).
+During imports they end the process (`leaving`); elsewhere they raise Stopped, so that work is cleaned up (`raising`);
+the training loop collects them and stops after its step (`catch_signals`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ NUMBERS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Stopped(KeyboardInterrupt):
-    """A signal, of this number, asks for an end."""
+    """The signal `number` was received."""
 
     def __init__(self, number: int):
         super().__init__()
@@ -28,7 +28,7 @@ class Stopped(KeyboardInterrupt):
 
 @contextlib.contextmanager
 def raising():
-    """Signals raise Stopped, and once more where a destructor swallows it."""
+    """Signals raise Stopped; again where a destructor swallowed the exception."""
 
     def unraisable(what):
         if isinstance(what.exc_value, Stopped):
@@ -48,7 +48,7 @@ def raising():
 def leaving(stderr: int = 2):
     """Signals end the process: an exception in the middle of an import may be caught, or change what is imported.
 
-    stderr: the descriptor to say it on.
+    stderr: the file descriptor for the message.
     """
 
     def leave(number, frame):
@@ -61,7 +61,7 @@ def leaving(stderr: int = 2):
 
 @contextlib.contextmanager
 def catch_signals():
-    """Yields a list that the numbers of these signals go to; a second Ctrl-C raises Stopped."""
+    """Yields a list to which the numbers of received signals are appended; a second Ctrl-C raises Stopped."""
     seen: list[int] = []
 
     def note(number, frame):
@@ -73,7 +73,7 @@ def catch_signals():
 
 
 def ignore() -> None:
-    """For a process that is done."""
+    """Ignores signals from now on, in a process that has finished."""
     for number in NUMBERS:
         signal.signal(number, signal.SIG_IGN)
 

@@ -24,11 +24,11 @@ from seqclr.methods.base import Method
 
 
 class TrainingFailed(Exception):
-    """The work failed though arguments and data were right, and why."""
+    """The training failed although arguments and data were valid; the message says why."""
 
 
 class Interrupted(Exception):
-    """A signal, of this number, stopped the run; it was saved."""
+    """The signal `number` stopped the run, which was saved."""
 
     def __init__(self, message: str, number: int):
         super().__init__(message)
@@ -36,13 +36,13 @@ class Interrupted(Exception):
 
 
 class Trainer:
-    """Runs a method over the batches of a loader, to a number of steps.
+    """Trains a method on the batches of a loader for a number of steps.
 
     method: built, under `strategy.scope()`. loader: an iterator of batches with `get_state`, `set_state`,
-    `steps_per_epoch`, and, for a method that relabels, `records`. config: a resolved configuration. run: where
-    checkpoints go. callbacks: Keras callbacks; one with `get_state` and `set_state` is part of the checkpoint. They see
-    rounds as Keras' epochs: a round is an epoch, or several where an epoch is short. place: this process's among the
-    workers; only the chief writes, so only it has use for callbacks.
+    `steps_per_epoch`, and, for a method that relabels, `records`. config: a resolved configuration. run: the
+    folder of checkpoints. callbacks: Keras callbacks; one with `get_state` and `set_state` is part of the checkpoint. A
+    Keras epoch is a round here: one pass over the data, or several where a pass is short. rank: of this process among
+    the workers; only the chief writes and runs callbacks.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Trainer:
         self.round = min(self.total, max(loader.steps_per_epoch, -(-self.total // 40)))
         self._every = config.checkpoint_every or self.total  # steps between checkpoints within a round
         self.step, self._position = 0, loader.get_state()
-        self.pending: list[dict] = []  # what the steps of this round measured
+        self.pending: list[dict] = []  # the logs of the steps of this round
         self.logs: dict[str, float] = {}  # the means of the last round
         self.model = _Parts(method.parts())
         settings = configuration.part(OptimizerSettings, config)
@@ -68,10 +68,10 @@ class Trainer:
         self.checkpoints = CheckpointManager(run, method, self.optimizers, self.callbacks)
 
     def fit(self) -> dict[str, float]:
-        """Trains to the last step and returns the last round's figures.
+        """Trains to the last step and returns the means of the last round.
 
-        Raises Interrupted after Ctrl-C or SIGTERM, when all is saved, and TrainingFailed where a loss is not finite, a
-        batch does not fit in memory, a file cannot be written, the loader has no more batches (all is saved then) or
+        Raises Interrupted after Ctrl-C or SIGTERM, once the run is saved, and TrainingFailed where a loss is not
+        finite, a batch does not fit in memory, a file cannot be written, the loader fails (the run is saved first) or
         another worker is gone.
         """
         try:
@@ -90,7 +90,7 @@ class Trainer:
         return self.logs
 
     def _fit(self, seen: list[int]) -> None:
-        """The loop. seen: where signals that ask for a stop are noted."""
+        """The loop. seen: the numbers of the signals received so far."""
         callbacks = keras.callbacks.CallbackList(self.callbacks, model=self.model, epochs=-(-self.total // self.round))
         callbacks.on_train_begin()
         if stop := self._stop(seen, False):
@@ -134,10 +134,10 @@ class Trainer:
                     (self.model.stop_training,) = self.agreement.any(self.model.stop_training)
         callbacks.on_train_end(self.logs)
         if self.rank.workers > 1:
-            self.agreement.any(True)  # nobody leaves while the chief still draws
+            self.agreement.any(True)  # workers wait for the chief, whose callbacks may still draw
 
     def _execute(self) -> list[dict]:
-        """The next steps, as many as go to the devices at once, and what each measured."""
+        """Takes the next steps, as many as one call of the devices takes, and returns their logs."""
         frozen, ends = self.method.frozen(self.step), (self.round, self._every, self.total)
         count = min(self.config.steps_per_execution, *(end - self.step % end for end in ends))
         while self.method.phase(self.step + count - 1) != self.method.phase(self.step):
@@ -148,7 +148,7 @@ class Trainer:
         return self.train_step(batches, frozen)
 
     def _take(self, count: int) -> list[dict[str, np.ndarray]]:
-        """The next batches; all is saved where there are none."""
+        """The next batches. Where the loader fails, saves the run and raises TrainingFailed."""
         try:
             return [next(self.loader) for _ in range(count)]
         except (LoaderFailed, UserError) as error:
@@ -161,13 +161,13 @@ class Trainer:
             raise TrainingFailed(f"{error}; {self._kept()}: --resume goes on") from error
 
     def _stop(self, seen: list[int], ask: bool) -> int:
-        """The number of the signal to stop for, or 0. Workers ask each other, every ten steps, and stop together."""
+        """The number of the signal to stop for, or 0. Workers agree on it every ten steps, to stop together."""
         if self.rank.workers == 1:
             return seen[0] if seen else 0
         if not ask:
             return 0
-        told = self.agreement.any(*(number in seen for number in signals.NUMBERS))
-        return next((number for number, is_told in zip(signals.NUMBERS, told) if is_told), 0)
+        received = self.agreement.any(*(number in seen for number in signals.NUMBERS))
+        return next((number for number, any_received in zip(signals.NUMBERS, received) if any_received), 0)
 
     def _mean(self) -> dict[str, float]:
         logs = {name: float(np.mean([row[name] for row in self.pending])) for name in self.pending[0]}
@@ -176,7 +176,7 @@ class Trainer:
         return {"step": self.step, "passes": round(epoch, 3), **logs, "learning_rate": rate}
 
     def _check(self, count: int) -> float:
-        """Makes numbers of what the last steps measured and returns the last loss.
+        """Converts the logs of the last `count` steps to numbers and returns the last loss.
 
         Raises TrainingFailed at the first that is not finite.
         """
@@ -235,7 +235,7 @@ class Trainer:
 
 
 class _Parts(keras.Model):
-    """What Keras callbacks want to hold: a model with the method's parts, its optimizer and `stop_training`."""
+    """The model that Keras callbacks receive: the method's parts, its optimizer and `stop_training`."""
 
     def __init__(self, parts: dict):
         super().__init__(name="parts")

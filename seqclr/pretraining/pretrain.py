@@ -1,4 +1,4 @@
-"""Self-supervised pretraining: images without labels in, a run with an encoder out."""
+"""Self-supervised pretraining of an encoder on images without labels."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from seqclr.probes.probing import Probing, find_rows
 
 
 def method_of(values: dict) -> type[Method]:
-    """The class of method that the values of a pretraining ask for."""
+    """The class of the method that the values of a configuration name."""
     return find_method(configuration.typed("method", "str | None", values.get("method")) or "simclr")
 
 
 def configure(values: Sequence[dict]):
-    """The resolved PretrainConfig of some values, a later one over an earlier."""
+    """The resolved PretrainConfig of mappings of keys to values; later ones override."""
     return configuration.resolve(PretrainConfig, method_of(configuration.merged(values)), values)
 
 
@@ -36,11 +36,11 @@ def configure(values: Sequence[dict]):
 def pretrain(
     config, output: str, resume: bool = False, watching: Sequence[keras.callbacks.Callback] = ()
 ) -> dict[str, float]:
-    """Trains the method that `config` (a resolved PretrainConfig) names, and returns the last figures.
+    """Pretrains with the method that `config`, a resolved PretrainConfig, names; returns the figures of the last round.
 
-    Rows of split `test` and `validation` are left out. With `probe`, labelled data, the checkpoint whose frozen encoder
-    is probed best is kept as the best. An image that cannot be read is reported, skipped and counted at the end.
-    watching: more callbacks. Raises UserError before anything is written if an argument or the data are wrong.
+    Rows of split `test` and `validation` are excluded. With `probe`, labelled data, the checkpoint with the best probe
+    of the frozen encoder is kept as `best.npz`. Unreadable images are skipped and counted in a warning. watching: more
+    callbacks. Raises UserError before anything is written if an argument or the data are wrong.
     """
     cls = find_method(config.method)
     setup.check(config, cls)
@@ -86,9 +86,9 @@ def pretrain(
             sources = len({sample.source for sample in dataset.samples})
             say(f"{len(dataset)} images, {sources} source(s); {setup.devices(strategy)}")
             if method.chance is not None:
-                say(f"guessing has an accuracy of {method.chance:.3g}")
+                say(f"chance accuracy is {method.chance:.3g}")
         logs = trainer.fit()
-    except UserError:  # that only a step has shown
+    except UserError:  # found in a step
         if rank.chief and not resume:
             run.discard()
         raise
@@ -101,7 +101,7 @@ def pretrain(
         if dataset.skipped:
             warn(f"{len(dataset.skipped)} image(s) that cannot be read were skipped")
     for probe in probing:
-        if probe.best_step:  # 0 where a run that was at its end is resumed with a probe
+        if probe.best_step:  # 0 where a finished run is resumed with a probe
             measure = rows.measures[0]
             say(f"best probe ({rows.kind}): {measure} {probe.best:.4f} at step {probe.best_step}")
             logs |= {f"best_probe_{measure}": probe.best, "best_probe_step": probe.best_step}

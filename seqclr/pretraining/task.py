@@ -1,4 +1,4 @@
-"""A sheet of what a method shows the network, and what it must answer."""
+"""A sheet of a method's inputs and targets."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from seqclr.methods import find_method
 from seqclr.nn.policy import kept_policy
 from seqclr.visualization.sheet import check_output, sheet
 
-LOOKED_AT = 500  # images, of a set that has no sequences: read in a moment, and enough for a method to go by
+LOOKED_AT = 500  # images of a data set without sequences that are read at most
 
 
 @kept_policy()
 def show_task(config, output: str, count: int = 8) -> None:
-    """Draws a row for each of so many examples as the transform of `config`, a resolved PretrainConfig, makes them.
+    """Draws a row for each of `count` examples, as the transform of `config`, a resolved PretrainConfig, makes them.
 
     Writes a PNG. Raises UserError if an argument or the data are wrong, or the output is there already.
     """

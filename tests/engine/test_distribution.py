@@ -44,7 +44,7 @@ def test_tf_config_may_name_a_chief(monkeypatch):
         ("a:1,a:1", 0, "names one twice"),
         ("a:1,b:1", 2, "worker 2: 0 to 1"),
         ("a:1", 7, "worker 7: 0 to 0"),
-        (None, 7, "worker 7: give with workers the list"),
+        (None, 7, "worker 7: give workers too, the list"),
         ("a:99999", 0, "'a:99999' is not host:port, .* with a port of 1 to 65535"),
         ("a:0,b:1", 0, "'a:0' is not host:port"),
         ("a:\u0661", 0, "is not host:port"),

@@ -137,13 +137,13 @@ def test_resumed_is_uninterrupted(tmp_path, eagerly):
     whole, _ = watched(tmp_path / "whole", "simclr", tiny.pages(), **keys)
     whole.fit()
     first, monitors = watched(tmp_path / "parts", "simclr", tiny.pages(), **keys)
-    monitors.told.append("low-rank")
+    monitors.reported.append("low-rank")
     first.total = 4
     first.fit()
     second, monitors = watched(tmp_path / "parts", "simclr", tiny.pages(), **keys)
     second.resume()
     second.fit()
-    assert monitors.told == ["low-rank"]
+    assert monitors.reported == ["low-rank"]
     rows, expected = read(second), read(whole)
     assert len(rows) == 2 and float(rows[1]["monitor/spread"]) > 0 and rows[1]["warning"] == ""
     assert rows == expected
@@ -189,7 +189,7 @@ def test_simsiam_without_its_stop_gradient_is_called_collapsed(tmp_path, monkeyp
     keys = {"half": True, "steps": 100, "batch_size": 16, "height": 32, "width": 128}
     job, monitors = watched(tmp_path / "stopped", "simsiam", records, **keys)
     job.fit()
-    assert monitors.told == [] and "collapsed" not in caplog.text
+    assert monitors.reported == [] and "collapsed" not in caplog.text
     monkeypatch.setattr(simsiam, "negative_cosine", lambda p, z: tf.reduce_mean(keras.losses.cosine_similarity(p, z)))
     job, monitors = watched(tmp_path / "not stopped", "simsiam", records, **keys)
     job.fit()
@@ -206,20 +206,20 @@ def test_where_nothing_can_be_read_the_position_is_learned_unless_the_negatives_
     keys = {"half": True, "steps": 100, "views": str(views), "learning_rate": 2e-3}
     job, monitors = watched(tmp_path / "learned", "simclr", noise, positions="learned", **keys)
     job.fit()
-    assert "position-bound" in monitors.told and "of the variance" in caplog.text
+    assert "position-bound" in monitors.reported and "of the variance" in caplog.text
     job, monitors = watched(tmp_path / "place", "simclr", noise, negatives="position", **keys)
     job.fit()
-    assert "position-bound" not in monitors.told
+    assert "position-bound" not in monitors.reported
 
 
 @pytest.mark.slow
 def test_negatives_of_the_same_place_make_it_follow_the_image(tmp_path):
     job, monitors = watched(tmp_path / "run", "simclr", tiny.pages(), True, negatives="position", steps=100)
     job.fit()
-    assert monitors.told == ["image-bound"]
+    assert monitors.reported == ["image-bound"]
 
 
 def test_plain_simclr_is_called_nothing(tmp_path):
     job, monitors = watched(tmp_path / "run", "simclr", tiny.pages(), True, steps=100)
     job.fit()
-    assert monitors.told == [] and {row["warning"] for row in read(job)} == {""}
+    assert monitors.reported == [] and {row["warning"] for row in read(job)} == {""}

@@ -1,4 +1,4 @@
-"""Encoders of pictures: shapes, places, and what they refuse."""
+"""Encoders of natural images: shapes, positions, and what they refuse."""
 
 import keras
 import numpy as np
@@ -129,7 +129,7 @@ def test_padding_and_what_needs_lines_are_refused(encoder):
         setup.check(tiny.config("simclr", encoder="resnet9", resize="pad"), METHODS["simclr"])
     for name in ("generated", "generated_simclr", "masked", "masked_simclr", "ctc"):
         cls = METHODS.get(name, CTC)
-        with pytest.raises(UserError, match=f"encoder 'resnet9' is of pictures: {cls.__name__} takes tiny, small"):
+        with pytest.raises(UserError, match=f"encoder 'resnet9' is of images: {cls.__name__} takes tiny, small"):
             setup.check(tiny.config(name, encoder="resnet9"), cls)
     setup.check(tiny.config("simclr", encoder="resnet9"), METHODS["simclr"])
     for name, encoder, takes in (

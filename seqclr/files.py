@@ -100,7 +100,7 @@ def check_new(path: Path) -> None:
 
 @contextlib.contextmanager
 def atomic_folder(path: Path):
-    """`with atomic_folder(path) as beside:` fills a hidden folder beside, which is renamed at the end.
+    """`with atomic_folder(path) as folder:` fills a hidden folder, which is renamed to the path at the end.
 
     Raises UserError if there is something at the path, or another process fills it, and NotWritten on a full disk.
     """

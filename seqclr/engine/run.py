@@ -119,9 +119,7 @@ class Run:
     def discard(self) -> None:
         """Removes a claimed folder without checkpoints, so that a run refused at its first step can start again."""
         if self._lock is not None and self.config_file.is_file() and not any(self.checkpoints.iterdir()):
-            shutil.rmtree(
-                self.folder, ignore_errors=True
-            )  # except the lock on systems where an open file cannot be removed
+            shutil.rmtree(self.folder, ignore_errors=True)  # the lock may stay, as an open file
 
     def config(self) -> SimpleNamespace:
         """The resolved configuration as written; the keys of RunConfig are present and typed."""

@@ -1,4 +1,4 @@
-"""A vector for every instance of a data set."""
+"""Memory bank: a vector for every instance of a data set."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from seqclr.losses.common import normalize
 
 
 class Bank(keras.layers.Layer):
-    """`vectors: float32 [size, dim]`, drawn from within `sqrt(3 / dim)` of 0 at first: about unit.
+    """`vectors: float32 [size, dim]`, initialized uniformly within `sqrt(3 / dim)` of 0, so about unit vectors.
 
     Wu et al. 2018, arXiv:1805.01978.
     """
@@ -24,7 +24,7 @@ class Bank(keras.layers.Layer):
         self.built = True
 
     def follow(self, rows: tf.Tensor, vectors: tf.Tensor, momentum: float) -> None:
-        """`normalized(momentum * old + (1 - momentum) * new)` in some rows; the same on every replica."""
+        """Sets rows to `normalized(momentum * old + (1 - momentum) * new)`. All replicas must set the same rows."""
         kept = momentum * tf.gather(self.vectors.value, rows) + (1 - momentum) * normalize(vectors)
         moved = tf.stop_gradient(normalize(kept))
         self.vectors.assign(tf.tensor_scatter_nd_update(self.vectors.value, rows[:, None], moved))

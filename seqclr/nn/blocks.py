@@ -1,4 +1,4 @@
-"""What encoders are made of: convolutions and Transformer blocks, blind to the padding of lines where there is any."""
+"""Building blocks of encoders: convolutions and Transformer blocks that mask the padding of lines."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from keras import layers, ops
 from seqclr.nn.norm import batch_norm
 from seqclr.nn.policy import kept_policy
 
-LAB = "_lab"  # ends the names of encoders of two halves
+LAB = "_lab"  # suffix of the names of encoders of two halves
 serializable = keras.saving.register_keras_serializable(package="seqclr")
 
 
 class Encoder(keras.Model):
-    """Images of one size to frames; Keras saves it (`encoder.save("encoder.keras")`) and loads it.
+    """An encoder of images of one size; Keras saves it (`encoder.save("encoder.keras")`) and loads it.
 
     Call: images `uint8 [B, height, width, 3]`, RGB, to features `[B, T, dim]` and a mask `bool [B, T]` or None.
     `keras.saving.load_model` finds the class once `seqclr.nn.encoders` is imported.
 
-    lines: whether it is of text lines. grid: rows and columns of an image that the CNN's frames stand for.
+    lines: whether it encodes text lines. grid: rows and columns of the CNN's frames in an image.
     """
 
     lines = False
@@ -29,14 +29,14 @@ class Encoder(keras.Model):
         self.height, self.width = height, width
 
     def make_weights(self) -> None:
-        """Makes all variables; sets `grid`."""
+        """Creates all variables and sets `grid`."""
         image = tf.zeros((1, self.height, self.width, 3), tf.uint8)
         frames, _ = self(image)
         self.grid = (1, frames.shape[1]) if self.lines else tuple(self.map(image).shape[1:3])
 
     @classmethod
     def from_config(cls, config):
-        """Of the configuration's dtype policy in all parts, whatever that of the process is."""
+        """Builds all layers with the dtype policy of the configuration, not that of the process."""
         config = keras.saving.deserialize_keras_object(config)
         with kept_policy():
             keras.mixed_precision.set_dtype_policy(config["dtype"])
@@ -45,7 +45,7 @@ class Encoder(keras.Model):
         return encoder
 
     def build_from_config(self, config):
-        """Nothing is left to build."""
+        """Does nothing: `from_config` has built all layers."""
 
 
 @serializable
@@ -55,7 +55,7 @@ def scaled(images):
 
 
 def column_mask(widths, columns: int, stride: int):
-    """`bool [B, columns]`: which columns, after a stride, still show image. None where all do."""
+    """The columns, after a stride, that are no padding, `bool [B, columns]`. None without widths."""
     if widths is None:
         return None
     filled = (ops.cast(widths, "int32") + stride - 1) // stride
@@ -69,7 +69,7 @@ def hide(x, valid):
 
 @serializable
 class ConvNorm(layers.Layer):
-    """Convolution without bias and batch norm, both blind to padding; ReLU unless told otherwise."""
+    """Convolution without bias, batch norm, and ReLU if `activation`; padding is masked in both."""
 
     def __init__(self, channels: int, kernel: int, strides=1, activation: bool = True, **kwargs):
         super().__init__(**kwargs)
@@ -106,7 +106,7 @@ class Residual(layers.Layer):
         if widths is None:
             return None, None
         columns = x.shape[2]
-        # the stem has halved the width once; every stage that strides across doubles the stride
+        # the stem halves the width, and so does a stage with a horizontal stride
         stride = 2 if self.across == 2 else 4
         after = column_mask(widths, -(-columns // self.across), stride * self.across)
         return column_mask(widths, columns, stride), after
@@ -114,7 +114,7 @@ class Residual(layers.Layer):
 
 @serializable
 class Positions(layers.Layer):
-    """What tells a frame its place: nothing, a convolution over its neighbours, sines, or a learned table."""
+    """Position embedding of frames: none, a convolution over neighbours, sinusoidal, or a learned table."""
 
     def __init__(self, kind: str, **kwargs):
         super().__init__(**kwargs)
@@ -141,7 +141,7 @@ class Positions(layers.Layer):
 
 
 def sines(frames: int, dim: int):
-    """Vaswani et al. 2017: `[frames, dim]`, sines in the first half, cosines in the second."""
+    """Sinusoidal embedding `[frames, dim]`, sines first, then cosines. Vaswani et al. 2017, arXiv:1706.03762."""
     rate = ops.exp(-ops.log(10000.0) * ops.arange(dim // 2, dtype="float32") / (dim // 2))
     angle = ops.arange(frames, dtype="float32")[:, None] * rate[None]
     return ops.concatenate([ops.sin(angle), ops.cos(angle)], axis=1)
@@ -149,7 +149,7 @@ def sines(frames: int, dim: int):
 
 @serializable
 class Dropout(layers.Layer):
-    """As Keras', with a random state at a rate of 0 too, so that weights fit a network of any rate."""
+    """Keras' dropout, but with a random state at a rate of 0 too, so that checkpoints fit a network of any rate."""
 
     def __init__(self, rate: float, **kwargs):
         super().__init__(**kwargs)

@@ -1,4 +1,4 @@
-"""Decoders: from an encoder's features back to pixels."""
+"""Decoders of features into pixels."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from keras import layers
 from seqclr.nn.blocks import ConvNorm, Positions, TransformerBlock
 from seqclr.nn.heads import SLOPE
 
-MOST, FEWEST = 128, 16  # channels of a picture at the size of the map, halved whenever it grows, and at the least
+MOST, FEWEST = 128, 16  # channels at the size of the feature map, halved at each upsampling; their minimum
 
 
 def build_decoder(encoder: keras.Model, layer: str, channels: int = 3) -> keras.Sequential:
-    """From features, as `encoder(..., layer=layer)` gives them, to pixels around 0, `float32 [B, H, W, channels]`."""
-    return strip_decoder(encoder, channels) if encoder.lines else picture_decoder(encoder, layer, channels)
+    """A decoder of the features `encoder(..., layer=layer)` into pixels around 0, `float32 [B, H, W, channels]`."""
+    return strip_decoder(encoder, channels) if encoder.lines else image_decoder(encoder, layer, channels)
 
 
 def strip_decoder(encoder: keras.Model, channels: int) -> keras.Sequential:
-    """Each frame of a line draws its strip, which may reach beyond the image: `[B, T, D]` to `[B, H, W, channels]`."""
+    """A dense decoder of each frame `[B, T, D]` of a line into its columns; those beyond the image are cropped."""
     columns = encoder.grid[1] * encoder.STRIDE
     parts = [
         layers.Dense(2 * encoder.dim, name="dense"),
@@ -31,9 +31,9 @@ def strip_decoder(encoder: keras.Model, channels: int) -> keras.Sequential:
     return _built(parts, encoder.grid[1], encoder.dim)
 
 
-def picture_decoder(encoder: keras.Model, layer: str, channels: int) -> keras.Sequential:
-    """A picture grows from its map (layer `cnn`, `[B, h * w, D]`), or from one made of its one frame (`transformer`,
-    `[B, 1, D]`), by the sizes that strides of 2 gave the encoder, with a 3x3 convolution at each."""
+def image_decoder(encoder: keras.Model, layer: str, channels: int) -> keras.Sequential:
+    """A convolutional decoder of the feature map (layer `cnn`, `[B, h * w, D]`), or of the single frame (`transformer`,
+    `[B, 1, D]`): upsampling by 2 to each size that the encoder went through, with a 3x3 convolution at each."""
     sizes = [(encoder.height, encoder.width)]
     while sizes[0][0] > encoder.grid[0]:
         sizes.insert(0, tuple(-(-length // 2) for length in sizes[0]))
@@ -58,7 +58,7 @@ def _built(parts: list[layers.Layer], frames: int, dim: int) -> keras.Sequential
 
 
 class PatchDecoder(layers.Layer):
-    """Transformer blocks on what an encoder makes of some patches, one learned token in place of each of the others.
+    """Transformer blocks on the features of the visible patches, with a learned mask token for each hidden one.
 
     Call: features `[B, n, D]` and `hidden: bool [B, L]`, of which n are false, to pixels `float32 [B, L, size]`.
     He et al. 2022 (MAE), arXiv:2111.06377.
@@ -77,7 +77,7 @@ class PatchDecoder(layers.Layer):
         x = self.narrow(features)
         rest = tf.fill([tf.shape(x)[0], hidden.shape[1] - x.shape[1], 1], tf.cast(1, x.dtype)) * self.token
         visible_first = tf.argsort(tf.cast(hidden, tf.int32), stable=True)
-        order = tf.argsort(visible_first)  # the inverse: each patch at its own
+        order = tf.argsort(visible_first)  # the inverse: each patch at its own position
         x = self.positions(tf.gather(tf.concat([x, rest], axis=1), order, batch_dims=1))
         for block in self.blocks:
             x = block(x, training=training)

@@ -1,4 +1,4 @@
-"""Discriminators: whether a picture is true or drawn."""
+"""Discriminators of real and generated images."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from seqclr.nn.blocks import column_mask, hide
 
 
 class Discriminator(keras.Model):
-    """Of pictures `[B, H, W, 3]` a logit `float32 [B, 1]`, above 0 where they are taken for true.
+    """Images `[B, H, W, 3]` to a logit `float32 [B, 1]`, above 0 for real.
 
-    The strided convolutions of DCGAN, Radford et al. 2016, arXiv:1511.06434, but a fourth of their channels, and no
-    batch norm, by which a batch of drawings would be told from one of true pictures. lines: every strip of a line is
-    judged, and the mean is that of the strips that are no padding; `widths int32 [B]`: filled columns (None: all).
+    The strided convolutions of DCGAN, Radford et al. 2016, arXiv:1511.06434, with a fourth of the channels, and without
+    batch norm, whose statistics would give away a batch of generated images. lines: a logit per strip of a line, and
+    their mean over the strips that are no padding; `widths int32 [B]`: filled columns (None: all).
     """
 
     def __init__(self, height: int, width: int, lines: bool):

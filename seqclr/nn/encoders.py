@@ -1,7 +1,7 @@
-"""Encoders: a batch of images to a sequence of frames, `features [B, T, D]` and `mask [B, T]` (None: all are image).
+"""Encoders of images into sequences of frames, `features [B, T, D]` and `mask [B, T]` (None: no padding).
 
-CNN + Transformer for text lines, at any height and width that the CNN's strides (8 down, 4 across) leave something of.
-Those of pictures are in image_encoders.py. Each has a kind of two halves, `tiny_lab` of `tiny`.
+A CNN (strides 8 down, 4 across) and a Transformer for text lines of any height and width. Encoders of natural images
+are in image_encoders.py. Each has a variant of two halves, such as `tiny_lab` of `tiny`.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Size:
     heads: int
 
     def half(self) -> Size:
-        """Of the same depth and half the width."""
+        """The size of the same depth and half the width."""
         return Size(tuple(n // 2 for n in self.channels), self.blocks, self.dim // 2, self.depth, self.heads // 2)
 
 
@@ -55,9 +55,9 @@ SIZES |= {f"{name}{LAB}": size.half() for name, size in SIZES.items()}  # a half
 
 
 def build_encoder(name: str, height: int, width: int, positions: str, dropout: float = 0.1) -> Encoder:
-    """The encoder of that name, built, of images of this size.
+    """Builds the encoder of a name for images of a size.
 
-    positions: of text encoders. Raises UserError for an unknown name or a size that leaves no frame.
+    positions: of encoders of lines. Raises UserError for an unknown name or a size that leaves no frame.
     """
     if name not in (*SIZES, *IMAGE_ENCODERS):
         raise UserError(f"encoder '{name}' is not known: {', '.join((*SIZES, *IMAGE_ENCODERS))}")
@@ -79,15 +79,16 @@ def build_encoder(name: str, height: int, width: int, positions: str, dropout: f
 
 @serializable
 class TextEncoder(Encoder):
-    """CNN over the image, columns to frames, Transformer over the frames.
+    """A CNN over the image, whose columns are frames, and a Transformer over the frames.
 
     Call: images `uint8 [B, H, W, 3]`, `widths int32 [B]` (filled columns; None: all) to features `[B, ceil(W/4), D]`
     and a mask `[B, T]` or None. `layer`: frames of the `transformer`, those of the `cnn` before it, or the `pair` of
-    cnn and transformer. Columns of padding are set to zero before every convolution and left out of all statistics, so
-    that a line gives the same features however far it is padded. sees: what of the images, floats of about -1 to 1.
+    cnn and transformer. Columns of padding are set to zero before every convolution and excluded from all statistics,
+    so that the features of a line do not depend on its padding. sees: the input of the network, a function of images to
+    floats of about -1 to 1.
     """
 
-    STRIDE = 4  # columns of the image that one frame stands for
+    STRIDE = 4  # columns of the image per frame
     lines = True
 
     def __init__(self, size: Size, positions: str, dropout: float, height: int, width: int, sees=scaled, **kwargs):
@@ -135,13 +136,13 @@ class TextEncoder(Encoder):
 
 @serializable
 class Halves(Encoder):
-    """Two encoders of half the width, the one of lightness, the other of colour, a and b of CIE Lab; their features
-    side by side. Zhang et al. 2017 (split-brain autoencoders), arXiv:1611.09842.
+    """Two encoders of half the width, of lightness and of colour (a and b of CIE Lab), whose features are
+    concatenated. Zhang et al. 2017 (split-brain autoencoders), arXiv:1611.09842.
 
     Call: as each of `halves`, which take the same images.
     """
 
-    STRIDE = TextEncoder.STRIDE  # of lines
+    STRIDE = TextEncoder.STRIDE  # of encoders of lines
 
     def __init__(self, light: Encoder, colour: Encoder, **kwargs):
         super().__init__(light.height, light.width, **kwargs)
@@ -158,5 +159,5 @@ class Halves(Encoder):
         return ops.concatenate([light, colour], axis=-1), mask
 
     def map(self, images, training=False):
-        """Of pictures, as their encoders give it."""
+        """The concatenated feature maps of encoders of natural images."""
         return ops.concatenate([half.map(images, training) for half in self.halves], axis=-1)

@@ -1,11 +1,11 @@
-"""Frames to instances: what a loss compares.
+"""The instance mapping of SeqCLR: frames to the instances that a loss compares.
 
-`frames:5`   windows of 5 frames, ceil(T / 5) of them, placed as AvgPool1D(5, padding="same") places them
+`frames:5`   windows of 5 frames, ceil(T / 5) of them, aligned as those of AvgPool1D(5, padding="same")
 `windows:N`  N windows of equal length, however many frames there are
 `all`        one instance, the mean of all frames
-`none`       every frame alone
+`none`       every frame is an instance
 
-A padded line has the windows of the line alone: where its padding ends is of no matter.
+Windows of a padded line are those of the line without its padding.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ def check_frames(kind: str) -> None:
 
 
 def windows(kind: str, frames: int) -> np.ndarray:
-    """Which frames each window of a line of `frames` holds, as 0 and 1: `[N, T]`."""
+    """The frames of each window of a line of `frames` frames, as 0 and 1, `[N, T]`."""
     first, last = _edges(kind, np.array([frames]), count(kind, frames))
     return _inside(first, last, np.arange(frames)).astype(np.float32)[0]
 
 
 def count(kind: str, frames):
-    """How many windows lines of `frames` have, a number or `int [...]`."""
+    """The number of windows of lines of `frames` frames, a number or `int [...]`."""
     check_frames(kind)
     if kind == "none":
         return frames
@@ -42,8 +42,8 @@ def count(kind: str, frames):
 
 
 def _edges(kind: str, frames, number: int):
-    """The first frame of each of `number` windows and the one behind its last, `int [B, number]`, of lines of
-    `frames: int [B]`; they may lie beyond the line's ends, of windows that it lacks altogether."""
+    """The first frame of each of `number` windows and that after its last, `int [B, number]`, of lines of
+    `frames: int [B]`; of windows that a line lacks they lie beyond its ends."""
     n, frames = np.arange(number, dtype=np.int32)[None], frames[:, None]
     if kind == "none":
         return n + 0 * frames, n + 1 + 0 * frames
@@ -58,19 +58,18 @@ def _edges(kind: str, frames, number: int):
 
 
 def _inside(first, last, position):
-    """Which frames lie in which windows, `bool [B, N, T]`."""
+    """Whether each frame is in each window, `bool [B, N, T]`."""
     return (position >= first[..., None]) & (position < last[..., None])
 
 
 def pool(x, kind: str, mask=None, geometry=None, image_frames: int | None = None, filled=None):
-    """Instances of `[B, T, D]`: `[B, N, D]`, and which of them hold any image, `[B, N]` (None: all).
+    """Pools frames `[B, T, D]` into instances `[B, N, D]`; also which of them are valid, `[B, N]` (None: all).
 
-    Padded frames do not count in the mean; the windows of a line are those of its frames without them. geometry: `[B,
-    4]`, factor and offset of the way the image went in a view, along x in its widths, then along y, which is of no
-    matter here. The windows are then those of the image: a frame counts in a window by how much of it the window
-    covers, and a window of which more than half has left the view holds no image. image_frames: how many frames the
-    image has, where a small view has fewer; geometry then counts in widths of the small view. filled: `int [B]`, how
-    many of them are no padding, where that is not what the mask says.
+    Padding is excluded. geometry: `[B, 4]`, scale and offset of the image in a view, along x in widths of the view,
+    then along y, which is not used here. The windows are then those of the image: a frame is weighted by how much of it
+    the window covers, and a window that is more than half outside the view is invalid. image_frames: the number of
+    frames of the image, where a crop has fewer; geometry is then in widths of the crop. filled: `int [B]`, how many of
+    them are no padding, where the mask does not say so.
     """
     image_frames = image_frames or x.shape[1]
     number = count(kind, image_frames)
@@ -90,15 +89,17 @@ def pool(x, kind: str, mask=None, geometry=None, image_frames: int | None = None
 
 
 def _strips(x, first, last, mask, geometry, image_frames: int):
-    """How much of each frame of a view the windows of the image cover, `[B, N, T]`, and which are shown, `[B, N]`."""
+    """How much of each frame of a view the windows of the image cover, `[B, N, T]`, and their validity, `[B, N]`."""
     frames = x.shape[1]
     position = ops.arange(frames, dtype=x.dtype)
     factor, offset = geometry[:, :1] * (frames / image_frames), geometry[:, 1:2] * frames
     first, last = (factor * ops.cast(edge, x.dtype) + offset for edge in (first, last))  # in frames of the view
-    first, last = ops.minimum(first, last), ops.maximum(first, last)  # a mirrored view has them the other way round
+    first, last = ops.minimum(first, last), ops.maximum(first, last)  # reversed in a mirrored view
     covered = ops.minimum(last[..., None], position + 1) - ops.maximum(first[..., None], position)
     covered = ops.maximum(covered, 0.0)
     if mask is not None:
         covered = covered * ops.cast(mask, x.dtype)[:, None, :]
     total = ops.sum(covered, axis=2)
-    return covered, (total > 0) & (total >= 0.5 * (last - first) - 1e-3)  # of just a half too, however it is rounded
+    return covered, (total > 0) & (
+        total >= 0.5 * (last - first) - 1e-3
+    )  # exactly half counts as valid, despite rounding

@@ -1,4 +1,4 @@
-"""What frames of generated images tell beside the text, as the generator knows it."""
+"""Auxiliary heads on generated images: targets beside the text that the generator knows."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from seqclr.nn.heads import mlp
 
 
 class GeneratorHeads(keras.layers.Layer):
-    """Heads for those of these figures that have a weight above 0; transforms/text.py's GeneratedPages gives the facts.
+    """Heads for those of these losses whose weight is above 0. Their targets come from transforms/generated.py.
 
-    boxes: where characters lie, told by every frame (nn/boxes.py). styles: the font, the background and the colour of
-    the text, told by the mean frame: two cross-entropies and a mean squared error, of channels from 0 to 1.
-    domain: whether an image is a generated image or one of the run, told by the mean frame through a reversed gradient,
-    so that the encoder learns that nobody can tell (nn/reversal.py).
+    boxes: character boxes, predicted by every frame (nn/boxes.py). styles: font, background and text colour, predicted
+    by the mean frame: two cross-entropies and a mean squared error of channels from 0 to 1.
+    domain: whether an image is generated or of the run, predicted by the mean frame through a reversed gradient, so
+    that the encoder learns features that do not separate the two (nn/reversal.py).
 
-    kinds: how many fonts and backgrounds there are.
+    kinds: the numbers of fonts and backgrounds.
     """
 
     def __init__(self, weights: dict[str, float], kinds: tuple[int, int], encoder: keras.Model):
@@ -38,17 +38,17 @@ class GeneratorHeads(keras.layers.Layer):
         self.built = True
 
     def figures(self, features: tf.Tensor, mask, facts: dict[str, tf.Tensor], done: tf.Tensor) -> dict[str, tf.Tensor]:
-        """The losses by name, of frames `[N + M, T, D]`: of N generated images, and behind them M images of the run.
+        """The losses by name of frames `[N + M, T, D]`: N generated images, followed by M images of the run.
 
-        mask: `bool [N + M, T]`, frames that are no padding (None: all). images: the facts, of N rows each. done: the
-        share of the run.
+        mask: `bool [N + M, T]`, frames that are no padding (None: all). facts: the targets, N rows each. done: the
+        fraction of the run that has passed.
         """
         features, count, figures = tf.cast(features, tf.float32), tf.shape(facts["boxes"])[0], {}
         mean = frames.pool(features, "all", mask)[0][:, 0]
         if "boxes" in self.loss_weights:
             shown = None if mask is None else mask[:count]
-            said = self.boxes(features[:count])
-            figures["boxes"] = box_loss(said, facts["boxes"], shown, self.stride, self.height)
+            predicted = self.boxes(features[:count])
+            figures["boxes"] = box_loss(predicted, facts["boxes"], shown, self.stride, self.height)
         if "styles" in self.loss_weights:
             *logits, colour = tf.split(self.styles(mean[:count]), self.sizes, axis=-1)
             each = [

@@ -1,4 +1,4 @@
-"""Heads of the article: they act on every frame, pooling comes after them."""
+"""Projection and prediction heads of the OCR article: they act on every frame, before pooling."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ SLOPE = 0.18  # of the article's LeakyReLU
 
 
 class Head(keras.Sequential):
-    """Layers on the last axis of frames `[B, T, D]`. valid: `bool [B, T]`, the frames that are no padding (None: all),
-    which alone count in batch norm."""
+    """Layers on the last axis of frames `[B, T, D]`. valid: `bool [B, T]`, frames that are no padding (None: all);
+    batch norm excludes the others."""
 
     def call(self, x, valid=None, training=None):
         for layer in self.layers:
@@ -38,8 +38,8 @@ def mlp(
     """Dense layers on the last axis of `[B, T, input_dim]`, with batch norm and LeakyReLU(0.18) between them.
 
     dims: the sizes of the layers' outputs. Batch norm follows every layer but the last, which then needs no bias.
-    norm: whether it does. output_norm: batch norm without offset after the last, and without scale unless output_scale.
-    l2: weight of the squared kernels in the loss.
+    norm: False for no batch norm. output_norm: batch norm without offset after the last layer, and without scale unless
+    output_scale. l2: weight of the L2 penalty of kernels.
     """
     regularizer = keras.regularizers.L2(l2) if l2 else None
     parts = hidden(dims[:-1], norm, regularizer)
@@ -53,7 +53,7 @@ def mlp(
 
 
 def hidden(dims: Sequence[int], norm: bool = True, regularizer=None) -> list[layers.Layer]:
-    """The layers of a head but its last, as `mlp` has them."""
+    """The hidden layers of `mlp`."""
     parts: list[layers.Layer] = []
     for i, dim in enumerate(dims):
         parts.append(layers.Dense(dim, use_bias=not norm, kernel_regularizer=regularizer, name=f"dense{i}"))
@@ -64,8 +64,8 @@ def hidden(dims: Sequence[int], norm: bool = True, regularizer=None) -> list[lay
 
 
 def hidden_weights(arrays: dict[str, np.ndarray], part: str, count: int) -> list[np.ndarray]:
-    """Of a checkpoint's arrays those of a part's first `count` hidden layers, five each, or of as many as it has
-    with batch norm."""
+    """The arrays of a checkpoint that belong to a part's first `count` hidden layers with batch norm, five each, or to
+    as many as it has."""
     held = [array for name, array in arrays.items() if name.startswith(f"{part}/")]
     for i in range(count):
         kernel, *vectors = held[5 * i : 5 * i + 5] or [np.zeros(0)]

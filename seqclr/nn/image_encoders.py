@@ -1,4 +1,4 @@
-"""Encoders of pictures, with the interface of the text encoders: a picture of a cat is a sequence of one frame."""
+"""Encoders of natural images, with the interface of the text encoders: an image is a sequence of one frame."""
 
 from __future__ import annotations
 
@@ -11,18 +11,17 @@ from keras import layers, ops
 from seqclr.errors import UserError
 from seqclr.nn.blocks import LAB, ConvNorm, Encoder, Positions, Residual, TransformerBlock, scaled, serializable
 
-SMALL = 64  # pixels: up to such a side a network starts gently, as those for CIFAR do
+SMALL = 64  # pixels: up to this side a network keeps the resolution in its stem, as those for CIFAR do
 NO_PADDING = "resize=pad: an image encoder cannot tell padding from image, so set resize=stretch"
 
 
 @serializable
 class ImageEncoder(Encoder):
-    """The parts of a network of IMAGE_ENCODERS, one after the other: images to a map of features.
+    """A network of IMAGE_ENCODERS, whose parts turn images into a feature map.
 
-    Call: images `uint8 [B, H, W, 3]` to features and no mask, as TextEncoder gives them. `layer`: of the `transformer`,
-    whatever the network is made of, the mean of the map as the image's one frame, `[B, 1, D]`; of the `cnn` the
-    positions of the map, row by row, `[B, h * w, D]`; or the `pair` of both.
-    sees: what of the images, floats of about -1 to 1.
+    Call: images `uint8 [B, H, W, 3]` to features and no mask, as TextEncoder. `layer`: `transformer`, for any network,
+    is the mean of the map as a single frame, `[B, 1, D]`; `cnn` the positions of the map, row by row, `[B, h * w, D]`;
+    `pair` both. sees: the input of the network, a function of images to floats of about -1 to 1.
     """
 
     def __init__(self, network: str, height: int, width: int, dropout: float, sees=scaled, **kwargs):
@@ -46,23 +45,23 @@ class ImageEncoder(Encoder):
         return ((positions, image) if layer == "pair" else image), None
 
     def map(self, images, training=False):
-        """`[B, h, w, D]` of images."""
+        """The feature map `[B, h, w, D]` of images."""
         x = ops.cast(self.sees(images), self.compute_dtype)
         for part in self.parts:
             x = part(x, training=training)
         return x
 
     def visible(self, images, kept, training=False):
-        """Of a Transformer the positions `kept: int32 [B, n]` of the map, `[B, n, D]`, which see no others."""
+        """Features `[B, n, D]` of the positions `kept: int32 [B, n]` alone, of a Transformer."""
         patches, transformer = self.parts
         return transformer(patches(ops.cast(self.sees(images), self.compute_dtype)), kept=kept, training=training)
 
 
-# networks: for images that are small or not, their parts and the size of a feature; share: 2 for half of the width
+# Networks: the parts and the feature size, for small images or others; share: 2 for half the width
 
 
 def resnet9(small: bool, dropout: float, share: int = 1) -> tuple[list[layers.Layer], int]:
-    """Ours, for two cores: a ResNet with one basic block a stage and half of the channels. 1.2 million parameters."""
+    """A ResNet for CPUs: one basic block per stage, half the channels. 1.2 million parameters."""
     return _resnet(32 // share, small, Residual, (1, 1, 1, 1)), 256 // share
 
 
@@ -77,7 +76,7 @@ def resnet50(small: bool, dropout: float, share: int = 1) -> tuple[list[layers.L
 
 
 def alexnet(small: bool, dropout: float, share: int = 1) -> tuple[list[layers.Layer], int]:
-    """Krizhevsky et al. 2012, its convolutions alone: batch norm in place of local response normalization, no dense
+    """The convolutions of Krizhevsky et al. 2012: batch norm in place of local response normalization, no dense
     layers; the first is 3x3 where images are small. 3.7 million parameters."""
     return [
         Pooled(96 // share, 3, name="conv1") if small else Pooled(96 // share, 11, 4, name="conv1"),
@@ -104,8 +103,8 @@ IMAGE_ENCODERS |= {f"{f.__name__}{LAB}": functools.partial(f, share=2) for f in 
 
 
 def _resnet(channels: int, small: bool, block: type[layers.Layer], counts: tuple[int, ...]) -> list[layers.Layer]:
-    """A stem, which keeps the size of small images and quarters that of others, and four stages, the later ones of
-    which halve it."""
+    """A stem, which reduces images that are not small by 4, and four stages, each but the first of which halves the
+    size."""
     stem = ConvNorm(channels, 3, name="stem") if small else Pooled(channels, 7, 2, name="stem")
     return [stem] + [
         block(channels * 2**stage, (1 if stage == 0 else 2) if i == 0 else 1, name=f"stage{stage + 1}_block{i}")
@@ -116,7 +115,7 @@ def _resnet(channels: int, small: bool, block: type[layers.Layer], counts: tuple
 
 @serializable
 class Pooled(ConvNorm):
-    """Its convolution, then 3x3 max pooling that halves the size."""
+    """A convolution and 3x3 max pooling with stride 2."""
 
     def call(self, x, training=False):
         return ops.max_pool(super().call(x, training=training), 3, 2, "same")
@@ -124,7 +123,7 @@ class Pooled(ConvNorm):
 
 @serializable
 class Bottleneck(layers.Layer):
-    """A 3x3 convolution between two of 1x1, the last with four times the channels, and a shortcut."""
+    """A bottleneck block: convolutions of 1x1, 3x3 and 1x1, the last with four times the channels, and a shortcut."""
 
     def __init__(self, channels: int, strides: int, **kwargs):
         super().__init__(**kwargs)
@@ -149,7 +148,7 @@ class Bottleneck(layers.Layer):
 
 @serializable
 class Transformer(layers.Layer):
-    """Learned positions and Transformer blocks on the positions of a map, which keeps its form."""
+    """Learned position embeddings and Transformer blocks on the positions of a feature map."""
 
     def __init__(self, depth: int, heads: int, dropout: float, **kwargs):
         super().__init__(**kwargs)
@@ -158,7 +157,7 @@ class Transformer(layers.Layer):
         self.norm = layers.LayerNormalization(epsilon=1e-6, name="norm")
 
     def call(self, x, kept=None, training=False):
-        """kept: `int32 [B, n]`, the positions that are left, as `[B, n, D]`; None: all, as a map."""
+        """kept: `int32 [B, n]`, the positions to encode, into `[B, n, D]`; None: all, into a map."""
         _, height, width, dim = x.shape
         x = self.positions(ops.reshape(x, (-1, height * width, dim)))
         if kept is not None:

@@ -1,4 +1,4 @@
-"""Feature maps of pictures: answers for their places, and the means of their parts."""
+"""Heads on feature maps of natural images, and pooling of maps."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ HIDDEN = 128  # channels of a head
 
 
 def answer_size(encoder: keras.Model) -> tuple[int, int]:
-    """Rows and columns of places that are answered for."""
+    """Rows and columns of a map head's output."""
     return tuple(max(n, side // 4) for n, side in zip(encoder.grid, (encoder.height, encoder.width)))
 
 
 def map_head(name: str, dim: int, grid: tuple[int, int], size: tuple[int, int], outputs: int) -> keras.Sequential:
-    """The positions of a feature map, `[B, h * w, dim]` of a grid, to `float32 [B, *size, outputs]`."""
+    """A head from the positions of a feature map, `[B, h * w, dim]`, to `float32 [B, *size, outputs]`."""
     parts = [
         layers.Reshape((*grid, dim), name="map"),
         ConvNorm(HIDDEN, 3, name="conv0"),
@@ -32,7 +32,7 @@ def map_head(name: str, dim: int, grid: tuple[int, int], size: tuple[int, int], 
 
 
 def shrunk(x: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
-    """The means of as many parts of `[B, H, W, C]`, `[B, *size, C]`."""
+    """Average pooling of `[B, H, W, C]` to `[B, *size, C]`."""
     down, across = (frames.windows(f"windows:{n}", length) for n, length in zip(size, x.shape[1:3]))
     total = down.sum(1)[:, None] * across.sum(1)
     return tf.einsum("rh,cw,bhwd->brcd", down, across, x) / total[..., None]

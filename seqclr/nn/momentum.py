@@ -1,4 +1,4 @@
-"""Momentum copies: second weights of a network, which follow its own slowly."""
+"""Exponential moving averages (EMA) of weights: target networks, key encoders and teachers."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import tensorflow as tf
 
 
 class Momentum(keras.layers.Layer):
-    """A copy of all weights of some built networks, equal to them at first, that follows at `update`.
+    """The moving average of all weights of built networks, equal to them at first; `update` moves it.
 
-    Batch norm's statistics are followed too. There is no second network: inside `weights_in_use` the networks compute
-    with the copy. As a part of a method it is in every checkpoint, and it never gets a gradient.
+    Batch norm's statistics are averaged too. There is no second network: inside `weights_in_use` the networks compute
+    with the average. As a part of a method it is in every checkpoint, and it never gets a gradient.
 
     Mean Teacher (Tarvainen & Valpola 2017, arXiv:1703.01780); also the target of BYOL, MoCo and DINO.
     """
@@ -27,28 +27,28 @@ class Momentum(keras.layers.Layer):
         ]
         for copy, variable in zip(copies, followed):
             copy.assign(variable)
-        # copies and what they are of; a function, as Keras would take what an attribute holds for weights of this layer
+        # averages and weights; a function, as Keras would track variables in an attribute as weights of this layer
         self.pairs = lambda: zip(copies, followed)
         self.built = True
 
     def ramped(self, decay: float) -> tf.Tensor:
-        """`decay`, but `(1 + n) / (10 + n)` while that is less, so that the copy forgets its start. n: updates."""
+        """The decay after n updates, at most `(1 + n) / (10 + n)`, so that the average soon forgets its start."""
         n = tf.cast(self.updates.value, tf.float32)
         return tf.minimum(decay, (1 + n) / (10 + n))
 
     def update(self, decay: float | tf.Tensor) -> None:
-        """`copy = decay * copy + (1 - decay) * weight`; within a step, after the weights have moved."""
+        """Sets `average = decay * average + (1 - decay) * weight`, in a step, after the weights were updated."""
         for copy, variable in self.pairs():
             copy.assign(decay * copy.value + (1 - decay) * variable.value)
         self.updates.assign(self.updates.value + 1)
 
     def weights_in_use(self) -> keras.StatelessScope:
-        """`with momentum.weights_in_use():` the networks compute with the copy; what they would change is dropped."""
+        """`with momentum.weights_in_use():` the networks compute with the average; assignments to it are dropped."""
         return keras.StatelessScope([(variable, copy) for copy, variable in self.pairs()])
 
     @contextlib.contextmanager
     def exchanged(self):
-        """Inside, the networks hold the copy and the copy their weights, for what reads them outside of a step."""
+        """A context in which the networks hold the average, for use outside of a step."""
         self._exchange()
         try:
             yield
@@ -63,5 +63,5 @@ class Momentum(keras.layers.Layer):
 
 
 def in_place(copy: Momentum | None) -> contextlib.AbstractContextManager:
-    """`with in_place(method.result()):` the networks hold what is a run's result."""
+    """`with in_place(method.result()):` the networks hold the weights that are the run's result."""
     return contextlib.nullcontext() if copy is None else copy.exchanged()

@@ -1,4 +1,4 @@
-"""Batch norm whose statistics are those of the whole batch: over all replicas, and over what is no padding."""
+"""Batch norm with statistics of the whole batch: over all replicas, without padding."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import keras
 import tensorflow as tf
 from keras import layers, ops
 
-_by_batch = contextvars.ContextVar("by_batch", default=False)  # of a thread: each replica has its own
+_by_batch = contextvars.ContextVar("by_batch", default=False)  # per thread: each replica has its own
 
 
 @contextlib.contextmanager
 def by_batch(holds: bool = True) -> Iterator[None]:
-    """Inside, batch norm goes by the statistics of the batch in inference too, which has no dropout."""
+    """A context in which batch norm uses the statistics of the batch in inference too."""
     token = _by_batch.set(holds)
     try:
         yield
@@ -30,9 +30,9 @@ def batch_norm(name: str, center: bool = True, scale: bool = True) -> layers.Lay
 
 @keras.saving.register_keras_serializable(package="seqclr")
 class BatchNorm(layers.BatchNormalization):
-    """Keras' layer; with `valid: bool [B, W]` the padding of `[B, H, W, C]` or `[B, W, C]` does not count.
+    """Keras' layer; `valid: bool [B, W]` excludes the padding of `[B, H, W, C]` or `[B, W, C]` from the statistics.
 
-    keeps_statistics: it uses and keeps those it has, in training too.
+    keeps_statistics: use the moving statistics, and keep them, in training too.
     """
 
     keeps_statistics = False
@@ -46,13 +46,13 @@ class BatchNorm(layers.BatchNormalization):
         return super().call(x, training=training, mask=valid)
 
     def _fused(self, x):
-        """Keras' training call in one kernel: its own, operation by operation, goes through the batch many times."""
+        """Keras' training call as one fused kernel, which passes over the batch once."""
         scale = ops.ones(x.shape[-1]) if self.gamma is None else ops.convert_to_tensor(self.gamma)
         offset = ops.zeros(x.shape[-1]) if self.beta is None else ops.convert_to_tensor(self.beta)
-        image = x[(slice(None), *(None,) * (4 - len(x.shape)))]  # the kernel takes [B, H, W, C] alone
+        image = x[(slice(None), *(None,) * (4 - len(x.shape)))]  # the kernel takes [B, H, W, C] only
         y, mean, variance = tf.compat.v1.nn.fused_batch_norm(image, scale, offset, epsilon=self.epsilon)
         count = ops.cast(ops.size(x) // x.shape[-1], variance.dtype)
-        variance *= (count - 1) / count  # the kernel divides by one less
+        variance *= (count - 1) / count  # the kernel divides by count - 1
         for moving, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
             moving.assign(moving * self.momentum + value * (1 - self.momentum))
         return tf.reshape(y, tf.shape(x))
@@ -60,16 +60,16 @@ class BatchNorm(layers.BatchNormalization):
     def _moments(self, inputs, mask):
         if mask is None:
             return super()._moments(inputs, mask)
-        weights = ops.cast(mask, inputs.dtype)[..., None]  # Keras' own does not count over the replicas
+        weights = ops.cast(mask, inputs.dtype)[..., None]  # Keras' own does not sum over replicas
         axes = tuple(range(len(inputs.shape) - 1))
         count, total = self._summed(ops.sum(weights * ops.ones_like(inputs[..., :1])), ops.sum(weights * inputs, axes))
         mean = total / count
-        # not the mean square less the squared mean: of frames that are nearly alike rounding would be all that is left
+        # not E[x^2] - E[x]^2, which loses all precision on nearly equal frames
         (squares,) = self._summed(ops.sum(weights * ops.square(inputs - mean), axes))
         return mean, squares / count
 
     def _summed(self, *sums):
-        """Over all replicas."""
+        """Sums over all replicas."""
         if not self.synchronized:
             return sums
         return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, list(sums))

@@ -1,4 +1,4 @@
-"""Keras' dtype policy is one for the whole process: what sets it puts it back."""
+"""Keras' dtype policy, which is global to the process."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import keras
 
 @contextlib.contextmanager
 def kept_policy() -> Iterator[None]:
-    """After it, the process has the dtype policy that it had before."""
+    """A context, or decorator, after which the process has its former dtype policy."""
     before = keras.mixed_precision.dtype_policy()
     try:
         yield

@@ -1,4 +1,4 @@
-"""Frames of two views that show the same place of the image."""
+"""Positive pairs of frames: those of two views at the same position in the image."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import tensorflow as tf
 
 
 def same_position(geometry: tf.Tensor, grid: tuple[int, int], reach: float, filled=None) -> tf.Tensor:
-    """`bool [B, T, T]`: whether a frame of the first view (rows) and one of the second (columns) are near on the image.
+    """Whether frames of the first view (rows) and of the second (columns) are close in the image, `bool [B, T, T]`.
 
-    geometry: `[B, 2, 4]`, factor and offset of the way the image went in each view, along x in its widths, then along y
-    in its heights. grid: rows and columns of frames, T in all, row by row. filled: `[B]`, the part of the widths that
-    is no padding (None: all). Near: their centres are less than `reach` of the longer of the two frames' diagonals
-    apart, and both on the image, not beside it. Along one row or column of frames only that direction counts. Xie et
+    geometry: `[B, 2, 4]`, scale and offset of the image in each view, along x in its widths, then along y in its
+    heights. grid: rows and columns of frames, T in all, row by row. filled: `[B]`, the fraction of the widths that is
+    no padding (None: all). Close: the distance of the centres is less than `reach` times the longer diagonal of the two
+    frames, and both centres are inside the image. With one row or column of frames only the other axis is used. Xie et
     al. 2021, arXiv:2011.10043.
     """
     rows, columns = grid

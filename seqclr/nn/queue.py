@@ -1,4 +1,4 @@
-"""Keys of earlier batches."""
+"""The queue of keys of earlier batches."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from seqclr.losses.common import normalize
 
 
 class Queue(keras.layers.Layer):
-    """The last `size` keys, `keys: float32 [size, dim]`; unit vectors by chance before there are any.
+    """The last `size` keys, `keys: float32 [size, dim]`; random unit vectors at first.
 
     He et al. 2020, arXiv:1911.05722.
     """
@@ -23,7 +23,7 @@ class Queue(keras.layers.Layer):
         self.built = True
 
     def push(self, keys: tf.Tensor) -> None:
-        """Puts `[N, dim]` in the place of the oldest; the same on every replica, so give it what is gathered."""
+        """Replaces the oldest keys by `[N, dim]`, which must be gathered, as every replica pushes the same."""
         keys = tf.stop_gradient(normalize(keys))[-self.size :]
         count = tf.shape(keys, out_type=tf.int64)[0]
         slots = (self.oldest.value + tf.range(count)) % self.size

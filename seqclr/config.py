@@ -68,8 +68,8 @@ def names_in(*tables: str) -> Callable[[], tuple[str, ...]]:
     """A function that returns the names in some tables, `module.TABLE`, imported on call, as they need TensorFlow."""
 
     def names() -> tuple[str, ...]:
-        places = (table.rpartition(".") for table in tables)
-        return tuple(name for module, _, table in places for name in getattr(importlib.import_module(module), table))
+        paths = (table.rpartition(".") for table in tables)
+        return tuple(name for module, _, table in paths for name in getattr(importlib.import_module(module), table))
 
     return names
 

@@ -148,7 +148,7 @@ BOMB = "a: &a [x, x]\n" + "".join(f"{b}: &{b} [*{a}, *{a}]\n" for a, b in zip("a
 
 
 @pytest.mark.parametrize(
-    "text, told",
+    "text, message",
     [
         (b"charset: \xff", "not UTF-8"),
         (b"charset: a\0b", "not a YAML file"),
@@ -175,8 +175,8 @@ BOMB = "a: &a [x, x]\n" + "".join(f"{b}: &{b} [*{a}, *{a}]\n" for a, b in zip("a
         ("steps: 0x" + "9" * 5000, "steps \\.\\.\\.: 1 to 100000000"),
     ],
 )  # fmt: skip
-def test_a_file_that_is_no_configuration_is_one_sentence(tmp_path, text, told):
-    with pytest.raises(UserError, match=told) as refused:
+def test_a_file_that_is_no_configuration_is_one_sentence(tmp_path, text, message):
+    with pytest.raises(UserError, match=message) as refused:
         resolved(tmp_path, text)
     assert "\n" not in str(refused.value) and len(str(refused.value)) < 1000
 
@@ -188,7 +188,7 @@ def test_a_file_that_cannot_be_opened(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "words, told",
+    "words, message",
     [
         ("launch --local 0 -- pretrain", "local 0: at least 1"),
         ("show-task --data a --output x.png --images 0", "images 0: at least 1"),
@@ -219,7 +219,7 @@ def test_a_file_that_cannot_be_opened(tmp_path):
         ("show-views --data a --output x.png --height 0", "height 0: at least 8"),
     ],
 )  # fmt: skip
-def test_numbers_of_verbs_have_ranges(words, told, tmp_path, monkeypatch, capsys):
+def test_numbers_of_verbs_have_ranges(words, message, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert cli.main(words.split()) == 2
-    assert told in capsys.readouterr().err and not list(tmp_path.iterdir())
+    assert message in capsys.readouterr().err and not list(tmp_path.iterdir())

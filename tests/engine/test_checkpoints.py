@@ -80,8 +80,12 @@ def test_what_cannot_be_gone_on_from_is_named_and_the_one_before_taken(tmp_path,
     assert reason in str(refused.value) and "\n" not in str(refused.value)
     with messages.on_console():
         assert checkpoints.load_newest(tmp_path)[0] == before
-    told = capsys.readouterr().err
-    assert told.startswith(f"{path} is damaged (") and reason in told and told.endswith(f"{before} is taken instead\n")
+    message = capsys.readouterr().err
+    assert (
+        message.startswith(f"{path} is damaged (")
+        and reason in message
+        and message.endswith(f"{before} is taken instead\n")
+    )
 
 
 def test_weights_of_another_type_are_refused(tmp_path):

@@ -32,13 +32,13 @@ def test_places():
 
 def test_tf_config_may_name_a_chief(monkeypatch):
     for kind, index, rank in (("chief", 0, Rank(0, 3)), ("worker", 1, Rank(2, 3))):
-        told = {"cluster": {"chief": ["a:1"], "worker": ["b:1", "c:1"]}, "task": {"type": kind, "index": index}}
-        monkeypatch.setenv("TF_CONFIG", json.dumps(told))
+        config = {"cluster": {"chief": ["a:1"], "worker": ["b:1", "c:1"]}, "task": {"type": kind, "index": index}}
+        monkeypatch.setenv("TF_CONFIG", json.dumps(config))
         assert find_rank(None, 0) == rank
 
 
 @pytest.mark.parametrize(
-    ("workers", "worker", "told"),
+    ("workers", "worker", "message"),
     [
         ("a,b:1", 0, "'a' is not host:port"),
         ("a:1,a:1", 0, "names one twice"),
@@ -51,8 +51,8 @@ def test_tf_config_may_name_a_chief(monkeypatch):
         ("", 0, "'' is not host:port"),
     ],
 )
-def test_a_list_that_is_none_is_refused(workers, worker, told):
-    with pytest.raises(UserError, match=told):
+def test_a_list_that_is_none_is_refused(workers, worker, message):
+    with pytest.raises(UserError, match=message):
         find_rank(workers, worker)
 
 
@@ -70,8 +70,10 @@ def test_a_worker_stops_when_its_launcher_is_gone(tmp_path):
     while not (tmp_path / "pages" / "images").exists():
         assert worker.poll() is None
         time.sleep(0.1)
-    told = worker.communicate(timeout=60)[1]
-    assert worker.returncode == 143 and told.endswith("seqclr synth: stopped by SIGTERM\n") and "Trace" not in told
+    message = worker.communicate(timeout=60)[1]
+    assert (
+        worker.returncode == 143 and message.endswith("seqclr synth: stopped by SIGTERM\n") and "Trace" not in message
+    )
 
 
 def test_only_what_trains_is_launched():
@@ -110,8 +112,8 @@ def test_two_workers_are_one_with_the_whole_batch(words, pages, tmp_path):
     alone = seqclr(*command(verb, pages, tmp_path / "one", *more, "--steps=3"))
     both = seqclr("launch", "--local", "2", "--", *command(verb, pages, tmp_path / "two", *more, "--steps=3"))
     for process in (alone, both):
-        told = process.communicate(timeout=300)[1]
-        assert process.returncode == 0, told
+        message = process.communicate(timeout=300)[1]
+        assert process.returncode == 0, message
     one, two = weights(tmp_path / "one"), weights(tmp_path / "two")
     assert one.keys() == two.keys()
     for name in one:
@@ -135,8 +137,8 @@ def test_workers_stop_together_and_a_dead_one_ends_the_others(pages, tmp_path):
         assert time.monotonic() < deadline and chief.poll() is None
         time.sleep(0.2)
     other.kill()
-    told = chief.communicate(timeout=90)[1]
-    assert chief.returncode == 1 and "another worker is gone" in told and "--resume" in told
+    message = chief.communicate(timeout=90)[1]
+    assert chief.returncode == 1 and "another worker is gone" in message and "--resume" in message
     other.communicate()
 
 

@@ -207,7 +207,7 @@ def test_where_nothing_can_be_read_the_position_is_learned_unless_the_negatives_
     job, monitors = watched(tmp_path / "learned", "simclr", noise, positions="learned", **keys)
     job.fit()
     assert "position-bound" in monitors.reported and "of the variance" in caplog.text
-    job, monitors = watched(tmp_path / "place", "simclr", noise, negatives="position", **keys)
+    job, monitors = watched(tmp_path / "position", "simclr", noise, negatives="position", **keys)
     job.fit()
     assert "position-bound" not in monitors.reported
 

@@ -36,7 +36,7 @@ def test_a_run_that_is_older_than_a_key_says_what_it_goes_on_with(tmp_path, capl
 
 
 @pytest.mark.parametrize(
-    "name, values, told",
+    "name, values, message",
     [
         ("simclr", {"batch_size": 10**6}, "batch_size 1000000 of 32x128 takes at least 1907.3 GiB"),
         ("simclr", {"width": 10_000, "batch_size": 4}, "batch_size 4 of 32x10000, whose 2500 frames attend"),
@@ -46,11 +46,11 @@ def test_a_run_that_is_older_than_a_key_says_what_it_goes_on_with(tmp_path, capl
         ("simclr", {"accumulate": 7}, "batch_size 64 does not divide among 1 device.s. and 7 parts"),
     ],
 )  # fmt: skip
-def test_a_batch_that_the_machine_cannot_hold_is_refused_with_both_figures(monkeypatch, name, values, told):
+def test_a_batch_that_the_machine_cannot_hold_is_refused_with_both_figures(monkeypatch, name, values, message):
     monkeypatch.setattr("seqclr.memory.total", lambda: 2**30)
     method = find_method(name)
     monkeypatch.setattr(method, "whole_batch", None)
-    with pytest.raises(UserError, match=told):
+    with pytest.raises(UserError, match=message):
         setup.check(resolve(PretrainConfig, method, [values]), method)
     setup.check(resolve(PretrainConfig, method), method)
 
@@ -58,7 +58,7 @@ def test_a_batch_that_the_machine_cannot_hold_is_refused_with_both_figures(monke
 def test_a_network_that_the_machine_cannot_hold_is_refused_before_it_is_made(monkeypatch):
     monkeypatch.setattr("seqclr.memory.total", lambda: 2**30)
     made = []
-    for name, values, told in (
+    for name, values, message in (
         (
             "barlow_twins",
             {"projection_dim": 20_000},
@@ -69,7 +69,7 @@ def test_a_network_that_the_machine_cannot_hold_is_refused_before_it_is_made(mon
         cls = find_method(name)
         config = resolve(PretrainConfig, cls, [tiny.COMMON, values])
         method = cls(**fields_of(cls, config))
-        with pytest.raises(UserError, match=told), setup.building(config, tf.distribute.get_strategy()):
+        with pytest.raises(UserError, match=message), setup.building(config, tf.distribute.get_strategy()):
             method.build(setup.make_encoder(config, None))
         made.append(method)
     assert not hasattr(made[1], "queue")

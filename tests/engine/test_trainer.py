@@ -82,8 +82,8 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_taken(tmp_path, eagerl
     six.write_bytes(six.read_bytes()[:-100])
     second = measured(tmp_path / "parts", "simclr", **keys)
     second.resume()
-    (told,) = caplog.messages
-    assert told.startswith(f"{six} is damaged (") and told.endswith(f"): {four} is taken instead")
+    (message,) = caplog.messages
+    assert message.startswith(f"{six} is damaged (") and message.endswith(f"): {four} is taken instead")
     assert second.step == 4
     second.fit()
     assert_equal(whole, second)
@@ -111,7 +111,7 @@ def test_a_full_disk_is_told_and_costs_nothing_that_was_saved(tmp_path, eagerly,
 
 
 class Ends:
-    """A loader that has no more batches at one place, where a process of it was killed."""
+    """A loader that has no more batches after some batches, as if a process of it was killed."""
 
     def __init__(self, loader, last):
         self.loader, self.last, self.steps_per_epoch = loader, last, loader.steps_per_epoch

@@ -1,4 +1,4 @@
-"""A small job for tests of the trainer: noisy bars as pages, the least of encoders, any method."""
+"""A small job for tests of the trainer: images of noisy bars, the smallest encoder, any method."""
 
 import dataclasses
 from pathlib import Path
@@ -33,7 +33,7 @@ ARTICLE = {
     "layer": "transformer",
     "frames": "frames:5",
 }  # less work for a test than the defaults
-# what suits few and small pages
+# settings for few and small images
 SMALL = {
     "clique_cnn": {"cliques": 4, "clique_size": 4},
     "deep_cluster": {"clusters": 4},
@@ -48,19 +48,19 @@ LABELS = [[int(c) for c in f"{i:02d}"] for i in range(100)]
 
 
 def pages(count=32, padded=False):
-    """Two digits as bars of two thicknesses: pages that differ, and that can be read."""
+    """Two digits as bars of two thicknesses: images that differ and can be read."""
     rng = np.random.default_rng(0)
     records = []
     for i in range(count):
-        page = rng.integers(200, 256, (16, 64, 3)).astype(np.uint8)
-        for place, digit in enumerate(LABELS[i]):
-            page[1 + digit : 5 + digit, 6 + 30 * place : 26 + 30 * place] = 25 * digit
-        records.append({"image": page, "index": np.int32(i), **({"width": np.int32(40 + i % 24)} if padded else {})})
+        image = rng.integers(200, 256, (16, 64, 3)).astype(np.uint8)
+        for position, digit in enumerate(LABELS[i]):
+            image[1 + digit : 5 + digit, 6 + 30 * position : 26 + 30 * position] = 25 * digit
+        records.append({"image": image, "index": np.int32(i), **({"width": np.int32(40 + i % 24)} if padded else {})})
     return records
 
 
 class Pages(list):
-    """The same as records of `Fitted`."""
+    """The same as an image dataset."""
 
     def __init__(self, settings):
         self.resize = settings.resize

@@ -1,4 +1,4 @@
-"""Which frames of two views show the same place, by a loop over them."""
+"""Frames of two views at the same position in the image, by a loop over them."""
 
 import numpy as np
 import pytest

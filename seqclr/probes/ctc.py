@@ -38,7 +38,7 @@ class CTCProbe(Probe):
         super().__init__(train, held, config, **options)
         self.charset = Charset.of(sample.text for sample in [*train, *held])
         targets, self.texts = ([self.charset.target(sample.text) for sample in part] for part in (train, held))
-        check_lengths(config, self.train, targets)
+        check_lengths(self.train, targets)
         self.labels = [self.charset.encode(target) for target in targets]
 
     def learn(self, encoder: keras.Model, layer: str, seed: int = 0) -> LinearCTC:

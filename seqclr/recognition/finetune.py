@@ -81,7 +81,7 @@ def finetune(
     transform = cls.transform(config.views, [charset.encode(target) for target in targets])
     size = config.height, config.width, config.resize
     dataset, validation_dataset = ImageDataset(train, *size), ImageDataset(validation, *size)
-    check_lengths(config, dataset, targets)
+    check_lengths(dataset, targets)
     unlabelled = ImageDataset(find_more(config, validation), *size, skip_bad=True) if config.unlabelled else None
 
     strategy = setup.begin(config, rank)

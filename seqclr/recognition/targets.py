@@ -20,15 +20,16 @@ def make_charset(config, samples: list[Sample]) -> Charset:
         return Charset.load(Run.open(config.distill).charset_file)
     if config.charset is not None:
         return Charset(config.charset, config.case, config.unknown)
-    return Charset.of([known_characters(config), *(sample.text for sample in samples)], config.case, config.unknown)
+    texts = [known_characters(config.pretrained), *(sample.text for sample in samples)]
+    return Charset.of(texts, config.case, config.unknown)
 
 
-def known_characters(config) -> str:
+def known_characters(pretrained: str | None) -> str:
     """Those of the fine-tuned run that this one starts from, if it does. What a pretraining has read in generated
     images is more than most sites have, and does not count."""
-    if config.pretrained is None:
+    if pretrained is None:
         return ""
-    run = Run.open(config.pretrained)
+    run = Run.open(pretrained)
     reads = run.charset_file.is_file() and not hasattr(run.config(), "method")
     return Charset.load(run.charset_file).characters if reads else ""
 
@@ -83,7 +84,7 @@ def check_targets(samples: list[Sample], targets: list[str]) -> None:
             )
 
 
-def check_lengths(config, dataset: ImageDataset, targets: list[str]) -> None:
+def check_lengths(dataset: ImageDataset, targets: list[str]) -> None:
     """Raises UserError for a label that CTC cannot spell in the frames that its image gives."""
     for sample, width, target in zip(dataset.samples, dataset.filled(), targets):
         frames = -(-int(width) // FRAME_STRIDE)

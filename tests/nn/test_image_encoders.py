@@ -133,9 +133,9 @@ def test_padding_and_what_needs_lines_are_refused(encoder):
             setup.check(tiny.config(name, encoder="resnet9"), cls)
     setup.check(tiny.config("simclr", encoder="resnet9"), METHODS["simclr"])
     for name, encoder, takes in (
-        ("cmc", "tiny", "'tiny' is of one piece: CMC takes tiny_lab, small_lab"),
-        ("cmc", "resnet9", "'resnet9' is of one piece: CMC takes tiny_lab, small_lab"),
-        ("split_brain", "resnet9", "'resnet9' is of one piece: SplitBrain takes resnet9_lab, resnet18_lab"),
+        ("cmc", "tiny", "'tiny' is without halves: CMC takes tiny_lab, small_lab"),
+        ("cmc", "resnet9", "'resnet9' is without halves: CMC takes tiny_lab, small_lab"),
+        ("split_brain", "resnet9", "'resnet9' is without halves: SplitBrain takes resnet9_lab, resnet18_lab"),
         ("split_brain", "tiny_lab", "'tiny_lab' is of text lines: SplitBrain takes resnet9_lab, resnet18_lab"),
         ("colorization", "tiny", "'tiny' is of text lines: Colorization takes resnet9, resnet18"),
     ):

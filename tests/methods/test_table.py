@@ -1,14 +1,11 @@
 """The table of methods."""
 
-from pathlib import Path
-
 from seqclr.methods import METHODS, table
 
 
-def test_every_method_has_a_row_and_the_docs_have_them_all():
+def test_every_method_has_a_row():
     rows = table.table().splitlines()[2:]
     assert [row.split("`")[1] for row in rows] == list(METHODS)
-    assert table.table() in (Path(__file__).parents[2] / "docs" / "methods.md").read_text(encoding="utf-8")
 
 
 def test_a_row_says_what_the_docstring_says():

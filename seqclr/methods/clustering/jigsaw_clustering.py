@@ -58,6 +58,13 @@ class JigsawClustering(Method):
         location = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=position, logits=scores))
         return {"loss": clustering + location, "clustering": clustering, "location": location}
 
+    def preview_inputs(self, batch):
+        montages, image, position = self.shuffled({name: tf.constant(batch[name]) for name in ("tiles", "index")})
+        rows = {number: row for row, number in enumerate(batch["index"].tolist(), 1)}
+        tiles = [f"{rows[i]}.{p + 1}" for i, p in zip(image.numpy().tolist(), position.numpy().tolist())]
+        targets = [", ".join(tiles[start : start + 4]) for start in range(0, len(tiles), 4)]
+        return {"montage": montages.numpy(), "target: row.tile of each": targets}
+
     def shuffled(self, batch: dict[str, tf.Tensor]):
         """Images of a replica's tiles, `uint8 [B, H, W, 3]`, and of every tile, `int32 [4B]`, the image and the place.
 

@@ -4,10 +4,10 @@
 
 DATA holds `img_cifar10`, images with a class as `text`, and captcha sites `cap_lzu` and `cap_zf_old`, each with
 `labels.csv` (file,text,split). Every method is pretrained three times for --steps batches of 64 (128 for w_mse): a
-small ResNet on the images; the `tiny` text encoder on the two sites together, with frames matched by place; and where
-the method can match them by geometry, the same with the recommended settings of docs/how/contrast.md. Then k-NN, linear and CTC probes
-read the test parts. The first row is of new weights. Images per second are those of the whole command, memory that of
-its largest process. A method that cannot do the one or the other has an empty cell; one that collapses is in the table
+small ResNet on the images; the `tiny` text encoder on the two sites together, with correspondence by index; and where
+the method can have it by geometry, the same with the recommended settings of docs/how/contrast.md. Then k-NN, linear
+and CTC probes are evaluated on the test parts. The first row is of new weights. Images per second are those of the
+whole command, memory that of its largest process. A method that cannot do the one or the other has an empty cell; one that collapses is in the table
 with what the monitors said. Pretext tasks have a table of their own (pretext.py). What is done is kept: the same
 command goes on. Writes table.md and results.json.
 """

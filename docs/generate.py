@@ -161,7 +161,9 @@ def allowed(field: dataclasses.Field) -> str:
     choices = field.metadata.get("choices") or ()
     choices = choices() if callable(choices) else choices
     if choices:
-        return ", ".join(f"`{choice}`" for choice in choices) if len(choices) <= 20 else "see [methods](methods/index.md)"
+        return (
+            ", ".join(f"`{choice}`" for choice in choices) if len(choices) <= 20 else "see [methods](methods/index.md)"
+        )
     if configuration.kind(field) == "bool":
         return "`true`, `false`"
     if field.metadata.get("least") is None:
@@ -234,7 +236,9 @@ def facts_table(cls: type[Method]) -> str:
     facts = {title: value for title, value in facts.items() if title not in ("method", "keys and defaults", "paper")}
     facts |= {"needs an encoder of lines": cls.needs_lines, "needs an encoder of images": cls.needs_images}
     facts |= {"needs an encoder of two halves (`_lab`)": cls.needs_halves, "cannot `accumulate`": cls.whole_batch}
-    return "\n".join(["| fact | |", "|---|---|", *(f"| {title} | {value} |" for title, value in facts.items() if value)])
+    return "\n".join(
+        ["| fact | |", "|---|---|", *(f"| {title} | {value} |" for title, value in facts.items() if value)]
+    )
 
 
 @functools.cache

@@ -165,7 +165,7 @@ class Instances(NamedTuple):
 class FrameMethod(Method):
     """Views of every image, their frames pooled into instances."""
 
-    # what was measured to work (docs/pretraining.md); the defaults of the fields are the article's
+    # what was measured to work (docs/how/contrast.md); the defaults of the fields are the article's
     line_defaults = {"views": "roaming", "correspondence": "geometry", "layer": "cnn", "frames": "frames:2"}
     image_defaults = {"views": "images", "frames": "all"}
 

@@ -7,9 +7,9 @@ DATA holds `img_cifar10`, images with a class as `text`, and captcha sites `cap_
 small ResNet on the images; the `tiny` text encoder on the two sites together, with correspondence by index; and where
 the method can have it by geometry, the same with the recommended settings of docs/how/contrast.md. Then k-NN, linear
 and CTC probes are evaluated on the test parts. The first row is of new weights. Images per second are those of the
-whole command, memory that of its largest process. A method that cannot do the one or the other has an empty cell; one that collapses is in the table
-with what the monitors said. Pretext tasks have a table of their own (pretext.py). What is done is kept: the same
-command goes on. Writes table.md and results.json.
+whole command, memory that of its largest process. A method that cannot do the one or the other has an empty cell; one
+that collapses is in the table with what the monitors said. Pretext tasks have a table of their own (pretext.py). What
+is done is kept: the same command goes on. Writes table.md and results.json.
 """
 
 from __future__ import annotations

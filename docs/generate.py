@@ -38,10 +38,10 @@ from seqclr import config as configuration  # noqa: E402
 from seqclr.methods import METHODS, table  # noqa: E402
 from seqclr.methods.base import Method  # noqa: E402
 from seqclr.pretraining.pretrain import configure  # noqa: E402
+from seqclr.pretraining.task import show_task  # noqa: E402
 from seqclr.synthesis.drawing import draw  # noqa: E402
 from seqclr.synthesis.styles import load_style, style_names  # noqa: E402
 from seqclr.visualization.sheet import sheet  # noqa: E402
-from seqclr.pretraining.task import show_task  # noqa: E402
 from seqclr.visualization.views import show_views  # noqa: E402
 
 FAMILIES = {
@@ -199,19 +199,18 @@ def methods_page() -> str:
 def method_page(name: str) -> str:
     cls, facts = METHODS[name], formulas()[name]
     kind = "IMAGES" if cls.needs_images or cls.needs_halves else "LINES"
-    encoder = " ".join(f"{key}={value}" for key, value in settings_of_picture(name).items())
+    keys = "".join(f" {key}={value}" for key, value in settings_of_picture(name).items())
     page = [
         f"# `{name}`\n",
         f"{facts['text']}\n",
         f"Paper: {table.paper(cls) or 'none'}. Code: `{cls.__module__.replace('.', '/')}.py`.\n",
-        f"```shell\nseqclr pretrain --method {name} --data {kind} --output runs/{name}{' ' + encoder if encoder else ''}\n```\n",
+        f"```shell\nseqclr pretrain --method {name} --data {kind} --output runs/{name}{keys}\n```\n",
         "## Loss\n",
         convert(facts["formula"], display="block") + "\n",
         f"{facts['where']}\n",
         "## What the network sees\n",
         f"![Examples of {name}](../../pictures/{picture_of(name)}.png)\n",
-        f"`seqclr show-task --method {name} --data {kind} --output task.png{' ' + encoder if encoder else ''}` draws this "
-        "from your own images.\n",
+        f"`seqclr show-task --method {name} --data {kind} --output task.png{keys}` draws this from your own images.\n",
         "## Notes\n",
         inspect.getdoc(cls) + "\n",
         "## Facts\n",

@@ -44,6 +44,7 @@ from seqclr.synthesis.styles import load_style, style_names  # noqa: E402
 from seqclr.visualization.sheet import sheet  # noqa: E402
 from seqclr.visualization.views import show_views  # noqa: E402
 
+OWN_PLACE = ("method", "family", "paper", "keys and defaults")  # facts that stand elsewhere on the page
 FAMILIES = {
     "contrastive": "Contrastive",
     "distillation": "Distillation (no negatives)",
@@ -191,19 +192,21 @@ def methods_page() -> str:
         for name in of_family(family):
             cls = METHODS[name]
             example = table.words(cls.transform.__name__)
-            page.append(f"| [`{name}`]({name}.md) | {table.paper(cls)} | {example} | {formulas()[name]['text']} |")
+            page.append(
+                f"| [`{name}`]({name}.md) | {table_rows()[name]['paper']} | {example} | {formulas()[name]['text']} |"
+            )
         page.append("")
     return "\n".join([*page, "## All facts and defaults\n", "`seqclr methods` prints this table.\n", table.table(), ""])
 
 
 def method_page(name: str) -> str:
     cls, facts = METHODS[name], formulas()[name]
-    kind = "IMAGES" if cls.needs_images or cls.needs_halves else "LINES"
+    kind = "PHOTOS" if needs_photographs(name) else "LINES"
     keys = "".join(f" {key}={value}" for key, value in settings_of_picture(name).items())
     page = [
         f"# `{name}`\n",
         f"{facts['text']}\n",
-        f"Paper: {table.paper(cls) or 'none'}. Code: `{cls.__module__.replace('.', '/')}.py`.\n",
+        f"Paper: {table_rows()[name]['paper'] or 'none'}. Code: `{cls.__module__.replace('.', '/')}.py`.\n",
         f"```shell\nseqclr pretrain --method {name} --data {kind} --output runs/{name}{keys}\n```\n",
         "## Loss\n",
         convert(facts["formula"], display="block") + "\n",
@@ -214,44 +217,52 @@ def method_page(name: str) -> str:
         "## Notes\n",
         inspect.getdoc(cls) + "\n",
         "## Facts\n",
-        facts_table(cls),
+        facts_table(name),
         "\n## Keys\n",
         keys_table(dataclasses.fields(cls)).replace("](methods/", "]("),
         "",
-        defaults_by_encoder(cls),
+        defaults_by_encoder(name),
         "## Measured\n",
         measured(name),
     ]
     return "\n".join(page)
 
 
-def facts_table(cls: type[Method]) -> str:
-    rows = table.table().splitlines()
-    head, row = (
-        [value.strip() for value in line.split("|")[1:-1]]
-        for line in (rows[0], next(line for line in rows if f"| `{names()[cls]}` |" in line))
-    )
-    facts = dict(zip(head, row))
-    facts = {title: value for title, value in facts.items() if title not in ("method", "keys and defaults", "paper")}
-    facts |= {"needs an encoder of lines": cls.needs_lines, "needs an encoder of images": cls.needs_images}
-    facts |= {"needs an encoder of two halves (`_lab`)": cls.needs_halves, "cannot `accumulate`": cls.whole_batch}
-    return "\n".join(
-        ["| fact | |", "|---|---|", *(f"| {title} | {value} |" for title, value in facts.items() if value)]
-    )
-
-
 @functools.cache
-def names() -> dict[type[Method], str]:
-    return {cls: name for name, cls in METHODS.items()}
+def table_rows() -> dict[str, dict[str, str]]:
+    """The rows of `seqclr methods` by the name of the method, each by the title of its columns."""
+    head, _, *rows = ([value.strip() for value in line.split("|")[1:-1]] for line in table.table().splitlines())
+    return {row[0].strip("`"): dict(zip(head, row)) for row in rows}
 
 
-def defaults_by_encoder(cls: type[Method]) -> str:
+def needs(name: str, what: str) -> str | None:
+    """Why a method needs `lines`, `images`, `halves` or a `whole_batch`, where it does."""
+    cls = METHODS[name]
+    facts = getattr(cls, "facts", cls)
+    return getattr(facts, f"needs_{what}", None) or getattr(facts, what, None)
+
+
+def facts_table(name: str) -> str:
+    shown = {title: value for title, value in table_rows()[name].items() if title not in OWN_PLACE}
+    shown |= {
+        "needs an encoder of lines": needs(name, "lines"),
+        "needs an encoder of images": needs(name, "images"),
+        "needs an encoder of two halves (`_lab`)": needs(name, "halves"),
+        "cannot `accumulate`": needs(name, "whole_batch"),
+    }
+    return "\n".join(
+        ["| fact | |", "|---|---|", *(f"| {title} | {value} |" for title, value in shown.items() if value)]
+    )
+
+
+def defaults_by_encoder(name: str) -> str:
+    """What a method changes in the defaults, with an encoder of lines and with one of images."""
     text = []
-    for kind, defaults in (("lines", cls.line_defaults), ("images", cls.image_defaults)):
-        words = " ".join(f"{key}={value}" for key, value in {**defaults, **cls.defaults}.items())
-        needs = cls.needs_images if kind == "lines" else cls.needs_lines
-        if words and not needs:
-            text.append(f"With an encoder of {kind}, its defaults are `{words}`.\n")
+    for kind, encoder, other in (("lines", "tiny", "images"), ("images", "resnet9", "lines")):
+        values = configuration.defaults_of(configuration.PretrainConfig, METHODS[name], [{"encoder": encoder}])
+        if values and not needs(name, other):
+            words = " ".join(f"{key}={value}" for key, value in values.items())
+            text.append(f"With an encoder of {kind}, the defaults are `{words}`.\n")
     return "\n".join(text)
 
 
@@ -329,18 +340,16 @@ def picture_of(name: str) -> str:
 
 
 def needs_photographs(name: str) -> bool:
-    cls = METHODS[name]
-    return bool(cls.needs_images) or settings_of_picture(name).get("encoder") == "vit_tiny"
+    return bool(needs(name, "images")) or settings_of_picture(name).get("encoder") == "vit_tiny"
 
 
 def settings_of_picture(name: str) -> dict:
     """The keys that a method needs beside the defaults: those of an encoder that suits it."""
-    cls = METHODS[name]
     if name == "mae":
         return {"encoder": "vit_tiny", "height": 64, "width": 64}
-    if cls.needs_images:
-        return {"encoder": "resnet9_lab" if cls.needs_halves else "resnet9", "height": 64, "width": 64}
-    return {"encoder": "tiny_lab"} if cls.needs_halves else {}
+    if needs(name, "images"):
+        return {"encoder": "resnet9_lab" if needs(name, "halves") else "resnet9", "height": 64, "width": 64}
+    return {"encoder": "tiny_lab"} if needs(name, "halves") else {}
 
 
 # Words

@@ -42,7 +42,7 @@ class TrainStep:
         if (frozen, count) not in self._functions:
             parts = self.method.parts()
             for name, part in parts.items():
-                if isinstance(part, keras.Layer):  # a variable keeps its flag, which tells state from weights
+                if isinstance(part, keras.Layer):  # a variable keeps its flag, which marks state
                     part.trainable = name not in frozen
             variables = {name: [] for name in self.optimizers}
             for name in (name for name in parts if name not in frozen):

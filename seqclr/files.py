@@ -112,14 +112,10 @@ def atomic_folder(path: Path):
         beside = path.with_name(f".{path.name}{PARTIAL}")
         shutil.rmtree(beside, ignore_errors=True)
         try:
-            beside.mkdir()
-            yield beside
-            os.replace(beside, path)
-        except NotWritten:
-            raise
-        except OSError as error:
-            reason = error if error.filename else error.strerror or error
-            raise NotWritten(f"{path} cannot be written ({reason})") from None
+            with writing(path):
+                beside.mkdir()
+                yield beside
+                os.replace(beside, path)
         finally:
             shutil.rmtree(beside, ignore_errors=True)
 

@@ -10,26 +10,39 @@ from collections.abc import Callable
 from seqclr.cli.output import figures_file
 from seqclr.errors import UserError
 
-LISTS = {"data", "unlabelled"}  # keys of many paths
-CONFIG = "a configuration of `seqclr configs`, or a YAML file of keys"
-MEASURED = "of every source the test rows, or else the validation rows"
+LIMITS = {
+    "max_bytes": "largest size of an image file that is opened",
+    "max_pixels": "most pixels of an image, over all frames of an animation",
+    "max_frames": "most frames of an animation",
+}
+LISTS = {"data", "unlabelled"}  # keys that take many paths
+CONFIG = "a configuration that `seqclr configs` lists, or a YAML file of keys"
+RUN = "a pretraining or fine-tuning run"
+READER = "a fine-tuning run or an export"
+SPLIT = "use only rows of this split"
+EVALUATED = "by default, for each source, the test rows, else the validation rows"
+LABEL_PATTERN = "take labels from file names by this pattern, such as '{text}_{any}.png'"
+JSON = "write the results to this JSON file"
+SEED_HELP = "random seed"
+PIXELS = "that images are resized to, in pixels"
+RESIZE = "stretch fills the width; pad keeps proportions and pads on the right (default: stretch)"
 
 
 class Parser(argparse.ArgumentParser):
     """argparse whose errors are one line."""
 
     def error(self, message):
-        raise UserError(f"{message}; --help lists what there is")
+        raise UserError(f"{message}; see --help")
 
 
 def training_arguments(parser: Parser, argv: list[str], base: type, method_of: Callable) -> tuple:
     """Parsed arguments, and the keys of the configuration: of flags, then of `key=value` words."""
     from seqclr.config import RENAMED_KEYS, defaults_of, hint, kind, merged, renamed, settings, typed
 
-    parser.add_argument("--output", required=True, help="the run's folder; it must not exist, but for --resume")
-    parser.add_argument("--resume", action="store_true", help="go on from the run's last checkpoint")
+    parser.add_argument("--output", required=True, help="folder of the run; it must not exist, except with --resume")
+    parser.add_argument("--resume", action="store_true", help="continue from the last checkpoint of the run")
     parser.add_argument("--config", help=CONFIG)
-    parser.add_argument("--json", type=figures_file, help="write the last figures to this file")
+    parser.add_argument("--json", type=figures_file, help="write the metrics of the last round to this JSON file")
     parser.usage = f"{parser.prog} --data PATH... --output RUN [options] [key=value ...]"
     for field in dataclasses.fields(base):
         _add_key(parser, field)
@@ -70,7 +83,7 @@ def training_arguments(parser: Parser, argv: list[str], base: type, method_of: C
 
 
 def split_words(args, rest: list[str]) -> list[str]:
-    """The words that belong to no option, those too that an option of many paths before them has swallowed."""
+    """The words that belong to no option, including key=value words that an option of many paths has taken."""
     swallowed = [word for name in LISTS for word in getattr(args, name, None) or []]
     return [*rest, *(word for word in swallowed if "=" in word and not os.path.exists(word))]
 
@@ -84,7 +97,7 @@ def key_values(words: list[str]) -> dict[str, str | None]:
 
 
 def _value(word):
-    """What is given for a key: `null` takes away what a file or a default says."""
+    """The value given for a key: `null` unsets a value of a file or a default."""
     return None if word == "null" else word
 
 
@@ -102,7 +115,7 @@ def _add_key(parser: Parser, field: dataclasses.Field) -> None:
 
 
 def _add_defaults(parser: Parser, defaults: dict) -> None:
-    """Adds to the help of every key what it is by default, which depends on the method and the encoder."""
+    """Adds the default to the help of every key; it depends on the method and the encoder."""
     for action in parser._actions:
         default = defaults.get(action.dest)
         if default not in (None, dataclasses.MISSING):
@@ -110,7 +123,7 @@ def _add_defaults(parser: Parser, defaults: dict) -> None:
 
 
 def add_number(parser: Parser, flag: str, help: str, kind: str = "int", least=0, most=None, **form) -> None:
-    """An option that is a number of a kind within a range."""
+    """Adds an option that is a number of a type within a range."""
     from seqclr.config import LARGEST, check_range, typed
 
     name = flag.removeprefix("--").replace("-", "_")
@@ -124,13 +137,13 @@ def add_number(parser: Parser, flag: str, help: str, kind: str = "int", least=0,
 
 
 def parse_with_limits(parser: Parser, argv: list[str]):
-    """The arguments of a verb that reads images, and what their files may hold, which counts from now on."""
+    """The arguments of a verb that reads images, with the limits of image files, which are set."""
     from seqclr.data.images import Limits, set_limits
 
     limits = dataclasses.fields(Limits)
     for field in limits:
         name = field.name.replace("_", "-")
-        add_number(parser, f"--{name}", "limit of a file", least=1, most=2**40, default=field.default, metavar="N")
+        add_number(parser, f"--{name}", LIMITS[field.name], least=1, most=2**40, default=field.default, metavar="N")
     args = parser.parse_args(argv)
     set_limits(Limits(**{field.name: getattr(args, field.name) for field in limits}))
     return args

@@ -1,10 +1,17 @@
-"""The verbs that show methods, configurations, tasks and views, and what the features of a run hold."""
+"""The verbs that list methods and configurations, draw tasks and views, and evaluate features."""
 
 from __future__ import annotations
 
 from seqclr.cli.arguments import (
     CONFIG,
-    MEASURED,
+    EVALUATED,
+    JSON,
+    LABEL_PATTERN,
+    PIXELS,
+    RESIZE,
+    RUN,
+    SEED_HELP,
+    SPLIT,
     Parser,
     add_number,
     given_keys,
@@ -17,14 +24,16 @@ from seqclr.cli.process import import_tensorflow
 
 
 def show_task(parser: Parser, argv: list[str]) -> int:
-    """draws what a method shows the network, and what it must answer"""
+    """draw the inputs and targets of a pretraining method"""
     from seqclr.config import settings
 
-    parser.add_argument("--method", help="as `seqclr methods` lists them (default: simclr)")
-    parser.add_argument("--data", nargs="+", required=True, metavar="PATH", help="images, as for pretrain")
-    parser.add_argument("--output", type=writable, required=True, metavar="OUT.png")
-    parser.add_argument("--config", help=f"{CONFIG}; words key=value come after it")
-    add_number(parser, "--images", "rows of the sheet", least=1, most=1000, default=8)
+    parser.add_argument("--method", help="a method that `seqclr methods` lists (default: simclr)")
+    parser.add_argument(
+        "--data", nargs="+", required=True, metavar="PATH", help="folders of images, tables, LMDBs or packs"
+    )
+    parser.add_argument("--output", type=writable, required=True, metavar="OUT.png", help="new image file")
+    parser.add_argument("--config", help=f"{CONFIG}; key=value words override it")
+    add_number(parser, "--images", "number of images, one per row", least=1, most=1000, default=8)
     args, rest = parser.parse_known_args(argv)
     words = split_words(args, rest)
     for word in words:
@@ -42,83 +51,95 @@ def show_task(parser: Parser, argv: list[str]) -> int:
 
 
 def probe(parser: Parser, argv: list[str]) -> int:
-    """what can be told from the features of a run, which stay as they are"""
+    """evaluate the frozen features of a run with a CTC, linear or k-NN probe"""
     from seqclr.config import SEED
 
-    parser.add_argument("--model", required=True, help="a run of any kind")
+    parser.add_argument("--model", required=True, help=RUN)
     parser.add_argument("--data", nargs="+", required=True, metavar="PATH", help="labelled images")
     parser.add_argument(
         "--kind",
         choices=["ctc", "linear", "knn"],
-        help="texts, or classes by a linear head or by neighbours (default: ctc, knn for an image encoder)",
+        help="ctc predicts texts; linear and knn predict classes (default: ctc for lines, knn for images)",
     )
     parser.add_argument(
-        "--layer", choices=["transformer", "cnn"], default="transformer", help="whose frames (default: transformer)"
+        "--layer",
+        choices=["transformer", "cnn"],
+        default="transformer",
+        help="layer that the features are taken from (default: transformer)",
     )
-    parser.add_argument("--split", help=f"rows of this split only; by default {MEASURED}, or else a fifth, are read")
-    parser.add_argument("--label-pattern", help="labels in file names, as '{text}_{any}.png'")
-    add_number(parser, "--labels", "learn on only so many of every source", least=1, metavar="N")
-    add_number(parser, "--steps", "of the head of ctc and linear (default: 2500)", least=1, most=10**8)
-    add_number(parser, "--k", "neighbours that vote, of knn (default: 200, or all labels)", least=1)
-    add_number(parser, "--temperature", "of the votes of knn (default: 0.07)", "float", least=1e-3)
-    add_number(parser, "--seed", "of rows, head and new weights", **SEED, default=0)
-    parser.add_argument("--untrained", action="store_true", help="with new weights instead of those of the run")
-    parser.add_argument("--json", type=figures_file, help="write the figures to this file")
+    parser.add_argument(
+        "--split", help=f"{SPLIT}, a fifth of them for evaluation; {EVALUATED}, else a fifth, are for evaluation"
+    )
+    parser.add_argument("--label-pattern", help=LABEL_PATTERN)
+    add_number(parser, "--labels", "training samples per source (default: all)", least=1, metavar="N")
+    add_number(parser, "--steps", "training steps of the head, for ctc and linear (default: 2500)", least=1, most=10**8)
+    add_number(parser, "--k", "number of neighbours, for knn (default: 200, or all samples)", least=1)
+    add_number(parser, "--temperature", "temperature of the votes, for knn (default: 0.07)", "float", least=1e-3)
+    add_number(parser, "--seed", SEED_HELP, **SEED, default=0)
+    parser.add_argument(
+        "--untrained", action="store_true", help="use randomly initialized weights instead of those of the run"
+    )
+    parser.add_argument("--json", type=figures_file, help=JSON)
     args = parse_with_limits(parser, argv)
     import_tensorflow()
     from seqclr.probes.probing import probe
 
     options = {name: value for name, value in given_keys(args).items() if name in ("steps", "k", "temperature")}
-    figures = probe(
-        args.model,
-        args.data,
-        args.kind,
-        args.layer,
-        args.split,
-        args.label_pattern,
-        args.labels,
-        args.seed,
-        args.untrained,
-        **options,
-    )
+    names = ("model", "data", "kind", "layer", "split", "label_pattern", "labels", "seed", "untrained")
+    figures = probe(**{name: getattr(args, name) for name in names}, **options)
     write_figures(figures, args.json)
     return 0
 
 
 def embed(parser: Parser, argv: list[str]) -> int:
-    """draws the features of a run as points in a plane"""
+    """draw the frozen features of a run as a t-SNE scatter plot"""
     from seqclr.config import SEED
 
-    parser.add_argument("--model", required=True, help="a run of any kind")
+    parser.add_argument("--model", required=True, help=RUN)
     parser.add_argument("--data", nargs="+", required=True, metavar="PATH", help="labelled images")
-    parser.add_argument("--output", type=writable, required=True, metavar="OUT.png")
+    parser.add_argument("--output", type=writable, required=True, metavar="OUT.png", help="new image file")
     parser.add_argument(
-        "--layer", choices=["transformer", "cnn"], default="transformer", help="whose frames (default: transformer)"
+        "--layer",
+        choices=["transformer", "cnn"],
+        default="transformer",
+        help="layer that the features are taken from (default: transformer)",
     )
-    parser.add_argument("--split", help="rows of this split only")
-    parser.add_argument("--label-pattern", help="labels in file names, as '{text}_{any}.png'")
-    add_number(parser, "--count", "points at most", least=1, most=100_000, default=2000)
-    add_number(parser, "--seed", "of what is drawn, and where", **SEED, default=0)
+    parser.add_argument("--split", help=SPLIT)
+    parser.add_argument("--label-pattern", help=LABEL_PATTERN)
+    add_number(parser, "--count", "largest number of points", least=1, most=100_000, default=2000)
+    add_number(parser, "--seed", SEED_HELP, **SEED, default=0)
     args = parse_with_limits(parser, argv)
     import_tensorflow()
     from seqclr.probes.embeddings import embed
 
-    embed(args.model, args.data, args.output, args.layer, args.split, args.label_pattern, args.count, args.seed)
+    names = ("model", "data", "output", "layer", "split", "label_pattern", "count", "seed")
+    embed(**{name: getattr(args, name) for name in names})
     print(args.output)
     return 0
 
 
 def pseudo_labels(parser: Parser, argv: list[str]) -> int:
-    """writes the clusters that a run found as labels"""
+    """write the clusters of a run as labels"""
     from seqclr.config import MANY, SEED
 
-    parser.add_argument("--model", required=True, help="a run of any kind")
-    parser.add_argument("--output", required=True, metavar="OUT.csv")
+    parser.add_argument("--model", required=True, help=RUN)
+    parser.add_argument("--output", required=True, metavar="OUT.csv", help="new CSV file")
     add_number(
-        parser, "--clusters", "find so many in the features; default: the run's own", least=2, most=MANY, metavar="N"
+        parser,
+        "--clusters",
+        "cluster the features by k-means into so many (default: the clusters of the run)",
+        least=2,
+        most=MANY,
+        metavar="N",
     )
-    parser.add_argument("--data", nargs="+", default=[], metavar="PATH", help="images (default: those of the run)")
-    add_number(parser, "--seed", "of the search", **SEED, default=0)
+    parser.add_argument(
+        "--data",
+        nargs="+",
+        default=[],
+        metavar="PATH",
+        help="images to label, with --clusters (default: those of the run)",
+    )
+    add_number(parser, "--seed", SEED_HELP, **SEED, default=0)
     args = parse_with_limits(parser, argv)
     import_tensorflow()
     from seqclr.probes.pseudo_labels import pseudo_labels
@@ -129,7 +150,7 @@ def pseudo_labels(parser: Parser, argv: list[str]) -> int:
 
 
 def methods(parser: Parser, argv: list[str]) -> int:
-    """a table of the methods of pretraining"""
+    """list the pretraining methods in a table"""
     parser.parse_args(argv)
     import_tensorflow()
     from seqclr.methods.table import table
@@ -139,7 +160,7 @@ def methods(parser: Parser, argv: list[str]) -> int:
 
 
 def configs(parser: Parser, argv: list[str]) -> int:
-    """the configurations that --config takes by name"""
+    """list the configurations that --config takes by name"""
     parser.parse_args(argv)
     from seqclr.config import named_configs
 
@@ -150,23 +171,26 @@ def configs(parser: Parser, argv: list[str]) -> int:
 
 
 def show_views(parser: Parser, argv: list[str]) -> int:
-    """draws augmented views of some images as a contact sheet"""
+    """draw augmented views of images as a contact sheet"""
     from seqclr.config import SEED, SIDE
 
-    parser.add_argument("--data", nargs="+", required=True, metavar="PATH")
-    parser.add_argument("--views", default="article", help="a preset, none, or a YAML file")
-    parser.add_argument("--output", type=writable, required=True, metavar="OUT.png")
-    add_number(parser, "--height", "pixels that every image is brought to", **SIDE, default=32)
-    add_number(parser, "--width", "pixels that every image is brought to", **SIDE, default=128)
-    parser.add_argument("--resize", choices=["stretch", "pad"], default="stretch")
-    add_number(parser, "--images", "rows of the sheet", least=1, most=1000, default=8)
-    add_number(parser, "--copies", "views of each", least=1, most=1000, default=6)
-    add_number(parser, "--seed", "of what is drawn", **SEED, default=0)
+    parser.add_argument(
+        "--data", nargs="+", required=True, metavar="PATH", help="folders of images, tables, LMDBs or packs"
+    )
+    parser.add_argument(
+        "--views", default="article", help="augmentations: a preset, none, or a YAML file (default: article)"
+    )
+    parser.add_argument("--output", type=writable, required=True, metavar="OUT.png", help="new image file")
+    add_number(parser, "--height", f"height {PIXELS}", **SIDE, default=32)
+    add_number(parser, "--width", f"width {PIXELS}", **SIDE, default=128)
+    parser.add_argument("--resize", choices=["stretch", "pad"], default="stretch", help=RESIZE)
+    add_number(parser, "--images", "number of images, one per row", least=1, most=1000, default=8)
+    add_number(parser, "--copies", "number of views per image", least=1, most=1000, default=6)
+    add_number(parser, "--seed", SEED_HELP, **SEED, default=0)
     args = parse_with_limits(parser, argv)
     from seqclr.visualization.views import show_views
 
-    show_views(
-        args.data, args.views, args.output, args.height, args.width, args.resize, args.images, args.copies, args.seed
-    )
+    names = ("data", "views", "output", "height", "width", "resize", "copies", "seed")
+    show_views(**{name: getattr(args, name) for name in names}, count=args.images)
     print(args.output)
     return 0

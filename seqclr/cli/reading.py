@@ -1,24 +1,28 @@
-"""The verbs that use a recognizer: evaluate, predict, export."""
+"""The verbs for recognizers: evaluate, predict, export."""
 
 from __future__ import annotations
 
 import sys
 
-from seqclr.cli.arguments import MEASURED, Parser, add_number, parse_with_limits
+from seqclr.cli.arguments import EVALUATED, JSON, LABEL_PATTERN, READER, SPLIT, Parser, add_number, parse_with_limits
 from seqclr.cli.output import check_apart, figures_file, write_figures
 from seqclr.cli.process import import_tensorflow
 from seqclr.errors import UserError, printable
 
 
 def evaluate(parser: Parser, argv: list[str]) -> int:
-    """how well a recognizer reads labelled images"""
-    parser.add_argument("--model", required=True, help="a fine-tuning run or an export")
+    """evaluate a recognizer on labelled images"""
+    parser.add_argument("--model", required=True, help=READER)
     parser.add_argument("--data", nargs="+", required=True, metavar="PATH", help="labelled images")
-    parser.add_argument("--split", help=f"rows of this split only; by default {MEASURED}, or else all")
-    parser.add_argument("--label-pattern", help="labels in file names, as '{text}_{any}.png'")
-    add_number(parser, "--beam", "beam search of this width, 1 is greedy", least=1, most=1000, default=1, metavar="N")
-    parser.add_argument("--plots", metavar="DIR", help="write predictions, confusions and the worst errors there")
-    parser.add_argument("--json", type=figures_file, help="write the figures to this file")
+    parser.add_argument("--split", help=f"{SPLIT}; {EVALUATED}, else all")
+    parser.add_argument("--label-pattern", help=LABEL_PATTERN)
+    add_number(
+        parser, "--beam", "width of the beam search; 1 decodes greedily", least=1, most=1000, default=1, metavar="N"
+    )
+    parser.add_argument(
+        "--plots", metavar="DIR", help="write tables and figures of predictions, confusions and errors to this folder"
+    )
+    parser.add_argument("--json", type=figures_file, help=JSON)
     args = parse_with_limits(parser, argv)
     check_apart(args.json, "plots", args.plots)
     import_tensorflow()
@@ -33,11 +37,13 @@ def evaluate(parser: Parser, argv: list[str]) -> int:
 
 
 def predict(parser: Parser, argv: list[str]) -> int:
-    """reads images: one line each, of file, text and confidence, between tabs"""
-    parser.add_argument("--model", required=True, help="a fine-tuning run or an export")
-    add_number(parser, "--beam", "beam search of this width, 1 is greedy", least=1, most=1000, default=1, metavar="N")
-    parser.add_argument("--json", type=figures_file, help="write the predictions to this file")
-    parser.add_argument("images", nargs="+", metavar="IMAGE", help="files or folders")
+    """predict the text in images; prints file, text and confidence, separated by tabs"""
+    parser.add_argument("--model", required=True, help=READER)
+    add_number(
+        parser, "--beam", "width of the beam search; 1 decodes greedily", least=1, most=1000, default=1, metavar="N"
+    )
+    parser.add_argument("--json", type=figures_file, help="write the predictions to this JSON file")
+    parser.add_argument("images", nargs="+", metavar="IMAGE", help="image files or folders of images")
     args = parse_with_limits(parser, argv)
     import_tensorflow()
     from seqclr.export.reader import load_reader
@@ -57,10 +63,10 @@ def predict(parser: Parser, argv: list[str]) -> int:
 
 
 def export(parser: Parser, argv: list[str]) -> int:
-    """writes a recognizer for use elsewhere: bytes in, text and confidence out"""
+    """export a recognizer as a SavedModel: image bytes in, text and confidence out"""
     parser.add_argument("--model", required=True, help="a fine-tuning run")
-    parser.add_argument("--output", required=True, help="a folder that does not exist yet")
-    parser.add_argument("--format", choices=["savedmodel"], default="savedmodel")
+    parser.add_argument("--output", required=True, help="new folder for the export")
+    parser.add_argument("--format", choices=["savedmodel"], default="savedmodel", help="format of the export")
     args = parser.parse_args(argv)
     import_tensorflow()
     from seqclr import api

@@ -1,4 +1,4 @@
-"""The verbs that train: pretrain, finetune, launch."""
+"""The training verbs: pretrain, finetune, launch."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from seqclr.engine import signals
 
 
 def pretrain(parser: Parser, argv: list[str]) -> int:
-    """self-supervised pretraining on images without labels"""
+    """pretrain an encoder on images without labels"""
     import_tensorflow()
     from seqclr.config import PretrainConfig
 
@@ -26,7 +26,7 @@ def pretrain(parser: Parser, argv: list[str]) -> int:
 
 
 def finetune(parser: Parser, argv: list[str]) -> int:
-    """training on labelled images, of a pretrained encoder or from scratch"""
+    """train a recognizer on labelled images, from a pretrained encoder or from scratch"""
     import_tensorflow()
     from seqclr.config import FinetuneConfig
 
@@ -63,10 +63,10 @@ def _trained(train: Callable, args) -> int:
 
 
 def launch(parser: Parser, argv: list[str]) -> int:
-    """several workers of one training, all on this machine"""
+    """run one training with several workers on this machine"""
     parser.usage = f"{parser.prog} --local N -- VERB ..."
-    add_number(parser, "--local", "how many workers", least=1, most=64, required=True, metavar="N")
-    parser.add_argument("words", nargs=argparse.REMAINDER, help="pretrain or finetune, with what belongs to it")
+    add_number(parser, "--local", "number of workers", least=1, most=64, required=True, metavar="N")
+    parser.add_argument("words", nargs=argparse.REMAINDER, help="pretrain or finetune, with its arguments")
     args = parser.parse_args(argv)
     from seqclr.cli.local_workers import launch
 

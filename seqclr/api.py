@@ -79,7 +79,7 @@ class Reader(Run):
 
     @property
     def characters(self) -> str:
-        """Those that it can predict."""
+        """The characters that it can predict."""
         return self._model.charset.characters
 
     def predict(self, images: Iterable[Image], beam: int = 1, batch_size: int = 64) -> list[Prediction]:
@@ -163,12 +163,12 @@ def pretrain(
         data: folders of images, tables, LMDBs or packs. Rows of split `test` and `validation` are left out.
         method: a name that `seqclr methods` lists, or of a registered method; by default `simclr`.
         output: the run's folder, which must not exist; by default a new one, `runs/METHOD-1`, `runs/METHOD-2`, ...
-        resume: go on from the last checkpoint of the run in `output`, with its settings and data unless others are
-            given.
+        resume: continue from the last checkpoint of the run in `output`, with its settings and data unless others
+            are given.
         config: a configuration that `seqclr configs` lists, by its name, or a YAML file of keys; those given here come
             after it.
         callbacks: Keras callbacks; an epoch is a round, one or more passes over the data.
-        **keys: as `seqclr pretrain --help` lists them, such as `steps=1000` (batches), `height=32` and `width=128`
+        **keys: keys that `seqclr pretrain --help` lists, such as `steps=1000` (batches), `height=32` and `width=128`
             (pixels), `encoder="small"`, `views="strong"`.
 
     Raises:
@@ -204,7 +204,7 @@ def finetune(
             starts from scratch.
         output: the run's folder, which must not exist; by default a new one, `runs/reader-1`, `runs/reader-2`, ...
         resume, config, callbacks: as of `pretrain`.
-        **keys: as `seqclr finetune --help` lists them, such as `split="train"`, `labels=100`, `steps=1000`.
+        **keys: keys that `seqclr finetune --help` lists, such as `split="train"`, `labels=100`, `steps=1000`.
 
     Raises:
         UserError, TrainingFailed, Interrupted: as `pretrain`.

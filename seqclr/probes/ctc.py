@@ -1,4 +1,4 @@
-"""The CTC probe: what a dense layer can read in the frames of an encoder that stays as it is.
+"""The CTC probe: texts predicted by a dense layer on the frames of a frozen encoder.
 
 The features of labelled images are computed once; the layer learns CTC on those of one part and reads the other. It
 takes seconds, and says more about pretraining than its loss does.
@@ -23,7 +23,7 @@ from seqclr.recognition.targets import check_lengths
 
 
 class CTCProbe(Probe):
-    """A dense layer on every frame, and what it reads greedily.
+    """A dense layer on every frame, decoded greedily.
 
     The charset is that of all labels, so that a character which only the rows to be read have is merely never read.
     Raises UserError also where an image gives too few frames for its label.
@@ -76,7 +76,7 @@ class LinearCTC(LinearHead):
         self.learn(frames.features, frames.features[frames.shown], loss, steps)
 
     def read(self, frames: Frames) -> list[list[int]]:
-        """The ids that each image is read as, greedily."""
+        """The predicted ids of each image, decoded greedily."""
         reads = []
         for start in range(0, len(frames.features), BATCH):
             features, shown = (part[start : start + BATCH] for part in frames)

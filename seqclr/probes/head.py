@@ -12,7 +12,7 @@ from seqclr.probes.rows import BATCH
 
 STEPS = 2500
 RATE = 0.03  # with a third of it the head for CTC has not converged after so many steps
-DECAY = 0.03  # of the head's weights: with 200 labels CTC reads twice as much, with 1,000 as much as without
+DECAY = 0.03  # of the head: doubles the accuracy of CTC with 200 labels, and does not change it with 1,000
 
 
 class LinearHead:

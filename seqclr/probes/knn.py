@@ -1,4 +1,4 @@
-"""The k-NN probe: whether neighbours are of one class. Nothing is learned."""
+"""The k-NN probe of classes; it has no trained parameters."""
 
 from __future__ import annotations
 

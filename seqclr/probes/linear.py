@@ -1,4 +1,4 @@
-"""The linear probe: whether classes can be told apart by planes."""
+"""The linear probe of classes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How well texts were read."""
+"""Measures of predicted texts."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ COVERAGES = (90, 80, 70)  # percent
 
 
 def edit_distance_accuracy(text: str, read: str) -> float:
-    """`max(0, 1 - distance / len(text))`; of an empty text, whether nothing was read."""
+    """`max(0, 1 - distance / len(text))`; for an empty text, 1 where the prediction is empty, else 0."""
     return max(0.0, 1 - editdistance.eval(text, read) / len(text)) if text else float(not read)
 
 
 def scores(texts: Sequence[str], reads: Sequence[str]) -> dict[str, float]:
-    """All measures over pairs of a true text and what was read.
+    """All measures over pairs of a true text and its prediction.
 
     `edit_distance_accuracy` (the article's, mean over samples), `exact_match`, `exact_match_caseless`, `cer` (all edits
     over all characters), `one_minus_ned` (1 - edits over the longer of both, mean over samples).
@@ -39,7 +39,7 @@ def scores(texts: Sequence[str], reads: Sequence[str]) -> dict[str, float]:
 
 
 def calibration(right: Sequence[bool], confidences: Sequence[float]) -> dict[str, float]:
-    """What the confidence says of N predictions; right: which of them are.
+    """Calibration of the confidences of N predictions; right: which of them are correct.
 
     `calibration_error`: the expected one of Guo et al. 2017 (arXiv:1706.04599), over `BINS` bins of equal width.
     `exact_match_at_90` (80, 70): the part that is right of the surest 90 % and of those that are as sure as their last,
@@ -68,7 +68,7 @@ def bins(right: Sequence[bool], confidences: Sequence[float]) -> list[tuple[int,
 
 
 def confusions(texts: Sequence[str], reads: Sequence[str]) -> Counter:
-    """How often a character was read as another: `(true, read)` pairs, "" for nothing, along a shortest alignment."""
+    """Counts of `(true, predicted)` characters along a shortest alignment; "" marks a deletion or an insertion."""
     counts: Counter = Counter()
     for text, read in zip(texts, reads):
         counts.update(align(text, read))

@@ -1,4 +1,4 @@
-"""The recognizer: encoder, head and charset of a fine-tuning run, reading images."""
+"""The recognizer: encoder, head and charset of a fine-tuning run."""
 
 from __future__ import annotations
 

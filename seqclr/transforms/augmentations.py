@@ -1,4 +1,4 @@
-"""Changes of an image that Albumentations does not have, as Albumentations transforms. They keep text readable."""
+"""Augmentations that Albumentations does not have, as Albumentations transforms. They keep text readable."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ FOLLOWING = (A.core.type_definitions.Targets.IMAGE, A.core.type_definitions.Targ
 
 
 class Recolour(A.ImageOnlyTransform):
-    """A random mixing of the three channels, inverted in some: colour means nothing in a captcha, its shape does.
+    """Mixes the three colour channels at random and inverts some images: in text, shape matters and colour does not.
 
-    invert: probability that light and dark change places.
+    invert: probability of inversion.
     """
 
     def __init__(self, invert: float = 0.3, p: float = 0.5):
@@ -30,7 +30,7 @@ class Recolour(A.ImageOnlyTransform):
 
 
 class Clutter(A.ImageOnlyTransform):
-    """Fresh thin lines and dots, so that those of the image no longer tell which image it is.
+    """Draws random thin lines and dots, so that those in the image no longer identify it.
 
     lines, dots: the largest number of each.
     """
@@ -57,7 +57,7 @@ class Clutter(A.ImageOnlyTransform):
 
 
 class Window(A.DualTransform):
-    """Cuts a window out of the image and stretches it to its size. `_draw` says which: left, top, right, bottom."""
+    """Crops a window and resizes it to the size of the image. `_draw` returns it: left, top, right, bottom."""
 
     _targets = FOLLOWING
 
@@ -84,9 +84,9 @@ class Window(A.DualTransform):
 
 
 class VerticalCrop(Window):
-    """Cuts a strip off the top or the bottom and stretches the rest: SeqCLR's vertical crop.
+    """Crops at the top and the bottom and resizes the rest: SeqCLR's vertical crop.
 
-    limit: the largest part of the height that goes.
+    limit: the largest fraction of the height that is cut off.
     """
 
     def __init__(self, limit: float = 0.08, p: float = 0.5):
@@ -102,7 +102,7 @@ class VerticalCrop(Window):
 
 
 class Part(Window):
-    """A part of the image at `size`, factors of its height and width, which the group of small views sets."""
+    """A crop for small views. size: factors of the image's height and width, set by the group of views."""
 
     cuts, size = True, (1.0, 1.0)
 
@@ -111,7 +111,7 @@ class Part(Window):
 
 
 class Strip(Part):
-    """What a small view holds of the image at the image's own proportions, from anywhere along the line of text."""
+    """A crop of the size of the small view, unscaled, at a random position along the line of text."""
 
     def __init__(self, p: float = 1.0):
         super().__init__(p=p)
@@ -123,9 +123,10 @@ class Strip(Part):
 
 
 class ResizedCrop(Part):
-    """A random part of the area, of random proportions, stretched to the size of the view: Inception's crop.
+    """A crop of random area and aspect ratio, resized to the size of the view: Inception's random resized crop.
 
-    scale: range of the part. ratio: range of its width over its height, against those of the image. For images only.
+    scale: range of the fraction of the area. ratio: range of the aspect ratio, relative to that of the image. For
+    natural images only.
     """
 
     def __init__(self, scale: tuple[float, float] = (0.08, 1.0), ratio: tuple[float, float] = (3 / 4, 4 / 3),
@@ -148,7 +149,7 @@ class ResizedCrop(Part):
 
 
 class ScaleAndShift(A.DualTransform):
-    """Scales the image and shifts it; what the border shows fills the room. `_draw` says how far."""
+    """Scales and shifts the image and replicates its border. `_draw` returns both factors and both offsets."""
 
     _targets = FOLLOWING
 
@@ -171,9 +172,9 @@ class ScaleAndShift(A.DualTransform):
 
 
 class Slant(A.Affine):
-    """Shears the image sideways and rotates it, by up to so many degrees; what the border shows fills the room.
+    """Shears the image horizontally and rotates it, by up to so many degrees, and replicates its border.
 
-    A line is rotated by less the longer it is: its ends move by a tenth of its height at most, and stay in the image.
+    The longer a line, the less it is rotated: its ends move by at most a tenth of its height, and stay in the image.
     """
 
     ENDS = 0.1
@@ -191,10 +192,9 @@ class Slant(A.Affine):
 
 
 class Squeeze(ScaleAndShift):
-    """Scales the image down, keeping its proportions, and shifts it to anywhere within its old place.
+    """Scales the image down, keeping its aspect ratio, and shifts it within its former area, so nothing is cut off.
 
-    Nothing leaves the image: the room that the scaling makes is all the room to shift. scale: range of the factor, at
-    most 1.
+    scale: range of the factor, at most 1.
     """
 
     def __init__(self, scale: tuple[float, float] = (0.85, 1.0), p: float = 0.5):
@@ -210,11 +210,10 @@ class Squeeze(ScaleAndShift):
 
 
 class Roam(ScaleAndShift):
-    """Scales the image, its width and its height apart, and shifts it sideways, though its ends be cut off.
+    """Scales width and height independently and shifts the image horizontally; its ends may be cut off.
 
-    For pretraining only, where the frames of the views are matched through their geometry. scale: range of both
-    factors; the height grows by none, as its ends would be lost. shift: the farthest that the middle goes sideways, as
-    a part of the width.
+    For pretraining only, with correspondence by geometry. scale: range of both factors; the height is not enlarged, as
+    its ends would be cut off. shift: the largest horizontal offset of the centre, as a fraction of the width.
     """
 
     cuts = True

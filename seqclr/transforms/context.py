@@ -1,4 +1,4 @@
-"""Two parts of an image and how they lie to each other. Host side: never imports TensorFlow.
+"""Two parts of an image and their relative position. Host side: never imports TensorFlow.
 
 Doersch et al. 2015 (Context Prediction), arXiv:1505.05192.
 """
@@ -9,15 +9,16 @@ import cv2
 import numpy as np
 
 from seqclr.errors import UserError
-from seqclr.transforms.apply import augment, filled
+from seqclr.transforms.apply import augment, content_width
 from seqclr.transforms.slices import slices
 from seqclr.transforms.tiles import is_line
 from seqclr.transforms.views import single
 
-PATCH, JITTER = 96 / 144, 7 / 144  # in steps of the grid; a gap of 48 / 144 follows
-LEAST, ENOUGH = 8, 10  # pixels: what encoders take, and to what patches of small images grow at the cost of the gap
-COARSE = 1 / 3  # of the patches go through a lower resolution
-GREEN = np.array([-1, 2, -1]) / 6**0.5  # against magenta; what is gray has none
+PATCH, JITTER = 96 / 144, 7 / 144  # in cells of the grid; the rest of a cell, 48 / 144, is the gap
+LEAST = 8  # pixels: the least that encoders accept
+ENOUGH = 10  # pixels: the side to which patches of small images grow into the gap
+COARSE = 1 / 3  # fraction of the patches that are reduced to a lower resolution
+GREEN = np.array([-1, 2, -1]) / 6**0.5  # the green-magenta direction, in which gray is 0
 FRINGELESS = np.eye(3) - np.outer(GREEN, GREEN)
 NEIGHBOURS = {
     "above left": (0, 0), "above": (0, 1), "above right": (0, 2), "left": (1, 0),
@@ -27,14 +28,14 @@ OFFSETS = {"2 to the left": -2, "1 to the left": -1, "1 to the right": 1, "2 to 
 
 
 def offset_names(height: int, width: int) -> list[str]:
-    """Where the second part of an image of that size may lie, as seen from the first."""
+    """The names of the positions of the second part relative to the first, for images of this size."""
     if not is_line(height, width):
         return list(NEIGHBOURS)
     return [name for name, offset in OFFSETS.items() if abs(offset) < width // height]
 
 
 def part_size(height: int, width: int) -> tuple[int, int]:
-    """Height and width of the parts of an image of that size; UserError where they would be too small."""
+    """Height and width of the parts of an image of this size. Raises UserError where they are too small."""
     if is_line(height, width):
         return height, height
     cell = min(height, width) / 3
@@ -48,14 +49,14 @@ def part_size(height: int, width: int) -> tuple[int, int]:
 
 
 class ContextPair:
-    """Two parts of an image, `tiles: uint8 [2, h, w, 3]`, and which of `places` the second has, `label: int32`.
+    """Two parts of an image, `tiles: uint8 [2, h, w, 3]`, and their offset's index in `offset_names`, `label: int32`.
 
-    Of a picture, the middle and a neighbour in a grid of 3x3 that is as large as its shorter side, with gaps and
-    jitter. What they have of green against magenta is taken out, as a lens's colour fringes tell how far from the
-    middle a part was, and some are brought down to fewer pixels and up again. Of a line, two slices of about its
-    height, at most two apart. The mean of a part is made that of the image.
+    In an image: the middle and a neighbour in a 3x3 grid as large as the shorter side, with gaps and jitter. Their
+    green-magenta component is removed, as the colour fringes of a lens reveal the distance from the middle, and some
+    are reduced to a lower resolution and enlarged again. In a line: two slices of about its height, at most two apart.
+    Each part gets the mean colour of the image.
 
-    The paper's other way with colour, one channel and noise for two, leaves images that no encoder sees later on.
+    The paper's alternative, to replace two colour channels by noise, is left out: no encoder sees such images later.
     """
 
     def __init__(self, views: str):
@@ -65,7 +66,7 @@ class ContextPair:
         size = record["image"].shape[:2]
         record = {**record, "image": augment(self.views, record, rng)}
         tiles, offset_name = (_along if is_line(*size) else _around)(record, rng)
-        level = record["image"][:, : filled(record)].mean((0, 1))
+        level = record["image"][:, : content_width(record)].mean((0, 1))
         tiles = tiles - tiles.mean((1, 2), keepdims=True) + level
         return {
             "tiles": np.rint(tiles).clip(0, 255).astype(np.uint8),
@@ -76,7 +77,7 @@ class ContextPair:
 
 def _along(record: dict, rng: np.random.Generator) -> tuple[np.ndarray, str]:
     height = len(record["image"])
-    count = max(2, filled(record) // height)
+    count = max(2, content_width(record) // height)
     offset_name = rng.choice([name for name, offset in OFFSETS.items() if abs(offset) < count])
     offset = OFFSETS[offset_name]
     first = rng.integers(max(0, -offset), min(count, count - offset))
@@ -88,7 +89,7 @@ def _around(record: dict, rng: np.random.Generator) -> tuple[np.ndarray, str]:
     size = np.array(record["image"].shape[:2])
     side, _ = part_size(*size)
     cell = min(size) / 3
-    play = min(2 * JITTER * cell, cell - side - 1)  # a gap of one pixel is left in any case
+    play = min(2 * JITTER * cell, cell - side - 1)  # at least one pixel of gap is left
     corner = rng.uniform(0, size - 3 * cell) + (cell - side - play) / 2
     parts = []
     for at in ((1, 1), NEIGHBOURS[offset_name]):
@@ -98,7 +99,7 @@ def _around(record: dict, rng: np.random.Generator) -> tuple[np.ndarray, str]:
 
 
 def _coarse(patch: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """As from a lower resolution, of at least 100 pixels, at times."""
+    """A third of the patches are reduced to at least 10x10 pixels and enlarged again."""
     side = len(patch)
     if rng.random() > COARSE or side <= ENOUGH:
         return patch

@@ -1,7 +1,7 @@
-"""Images and what is left of them to draw them from. Host side: never imports TensorFlow.
+"""Images and their corrupted versions, for reconstruction. Host side: never imports TensorFlow.
 
-Examples hold the image, augmented, as `image: uint8 [H, W, 3]`, what the encoder is shown as `shown`, alike, the
-record's `index` and, where lines are padded, its `width`: what is done is done to the columns that are image.
+An example has the augmented image, `image: uint8 [H, W, 3]` (the target), the encoder's input `shown`, of the same
+shape, the record's `index` and, for padded lines, its `width`. The padding is not corrupted.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from seqclr.transforms.apply import augment, filled
+from seqclr.transforms.apply import augment, content_width
 from seqclr.transforms.tiles import is_line
 from seqclr.transforms.views import single
 
 
 class WholeImage:
-    """The image as it is, which needs no `shown`."""
+    """The augmented image without corruption, so without `shown`."""
 
     def __init__(self, views: str):
         self.views = single(views)
@@ -25,9 +25,10 @@ class WholeImage:
 
 
 class NoisyImage(WholeImage):
-    """With noise. masking: a part `amount` of the pixels is black. gaussian: of a standard deviation of 255 `amount`.
+    """An image with noise. Vincent et al. 2008 (denoising autoencoder).
 
-    Vincent et al. 2008.
+    corruption: `masking` sets a fraction `amount` of the pixels to black; `gaussian` adds noise with the standard
+    deviation 255 * `amount`.
     """
 
     def __init__(self, views: str, corruption: str, amount: float):
@@ -37,7 +38,7 @@ class NoisyImage(WholeImage):
     def __call__(self, record: dict, rng: np.random.Generator) -> dict:
         example = super().__call__(record, rng)
         shown = example["image"].copy()
-        inside = shown[:, : filled(record)]
+        inside = shown[:, : content_width(record)]
         if self.corruption == "masking":
             inside[rng.random(inside.shape[:2]) < self.amount] = 0
         else:
@@ -46,11 +47,11 @@ class NoisyImage(WholeImage):
 
 
 class ImageWithHole(WholeImage):
-    """With a hole, which shows the mean of what is left: `hidden: bool [H, W]`; `block`, alike, has its rim too.
+    """An image with a hole of the mean colour. Pathak et al. 2016 (context encoders), arXiv:1604.07379.
 
-    The block has half of the sides of a picture; of a line, which is more than twice as wide as high, it has the full
-    height, and as many columns, but no more than half of them. position: `centre` or `random`. rim: pixels between hole
-    and block. Pathak et al. 2016, arXiv:1604.07379.
+    `hidden: bool [H, W]` marks the hole, `block: bool [H, W]` the hole and its rim. The block has half the height and
+    width of an image; in a line, more than twice as wide as high, it has the full height and as many columns, but at
+    most half of them. position: `centre` or `random`. rim: pixels between the edges of hole and block.
     """
 
     def __init__(self, views: str, position: str, rim: int):
@@ -59,7 +60,7 @@ class ImageWithHole(WholeImage):
 
     def __call__(self, record: dict, rng: np.random.Generator) -> dict:
         example = super().__call__(record, rng)
-        shown, columns = example["image"].copy(), filled(record)
+        shown, columns = example["image"].copy(), content_width(record)
         height, width = shown.shape[:2]
         line = is_line(height, width)
         across, inner_across = self._along(columns, min(height, columns // 2) if line else columns // 2, rng)
@@ -71,14 +72,14 @@ class ImageWithHole(WholeImage):
         return {**example, "shown": shown, "hidden": hidden, "block": block}
 
     def _along(self, length: int, size: int, rng: np.random.Generator) -> tuple[slice, slice]:
-        """Block and hole along a side."""
+        """The block and the hole along one side."""
         start = (length - size) // 2 if self.position == "centre" else int(rng.integers(length - size + 1))
         rim = min(self.rim, max(0, size - 1) // 2)
         return slice(start, start + size), slice(start + rim, start + size - rim)
 
 
 class CoarseImage(WholeImage):
-    """Without detail: reduced to a `factor`th of its sides and enlarged again by bicubic interpolation.
+    """An image of lower resolution: reduced by `factor` and enlarged again by bicubic interpolation.
 
     Ledig et al. 2017 (SRGAN), arXiv:1609.04802.
     """
@@ -90,7 +91,7 @@ class CoarseImage(WholeImage):
     def __call__(self, record: dict, rng: np.random.Generator) -> dict:
         example = super().__call__(record, rng)
         shown = example["image"].copy()
-        inside = shown[:, : filled(record)]
+        inside = shown[:, : content_width(record)]
         size = inside.shape[1::-1]
         reduced = cv2.resize(inside, [-(-length // self.factor) for length in size], interpolation=cv2.INTER_AREA)
         inside[:] = cv2.resize(reduced, size, interpolation=cv2.INTER_CUBIC)
@@ -98,7 +99,7 @@ class CoarseImage(WholeImage):
 
 
 class MaskedPatches(WholeImage):
-    """With patches taken out, a part `masked` of them: `hidden: bool [L]`, row by row, always as many.
+    """An image with a fraction `masked` of its patches masked: `hidden: bool [L]`, row by row, of constant count.
 
     He et al. 2022 (MAE), arXiv:2111.06377.
     """
@@ -117,10 +118,10 @@ class MaskedPatches(WholeImage):
 
 
 def patch_side(height: int, width: int) -> int:
-    """Pixels of a patch of vit_tiny."""
+    """The side of a patch of vit_tiny, in pixels."""
     return 4 if max(height, width) <= 64 else 16
 
 
 def hidden_count(count: int, masked: float) -> int:
-    """How many of so many patches are taken out: some, but not all."""
+    """The number of masked patches among `count`: at least 1, and not all."""
     return min(count - 1, max(1, round(masked * count)))

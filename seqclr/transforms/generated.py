@@ -1,4 +1,4 @@
-"""Generated labelled images beside the views of a record. Host side: never imports TensorFlow."""
+"""Generated labelled images, added to the example of another transform. Host side: never imports TensorFlow."""
 
 from __future__ import annotations
 
@@ -11,23 +11,24 @@ from seqclr.data.charset import FRAME_STRIDE, Charset, frames_needed
 from seqclr.data.disk_cache import DiskCache
 from seqclr.errors import UserError
 from seqclr.synthesis import backgrounds, variety
-from seqclr.transforms.apply import augment, follow
+from seqclr.transforms.apply import augment, augment_with_geometry
 from seqclr.transforms.labelled import label_preserving
 
 FACTS = ("boxes", "font", "background", "colour")  # of a generated image
 BACKGROUNDS = tuple(backgrounds.BACKGROUNDS)
-DISTINCT = 20_000  # different generated ones, kept once drawn: drawing an image takes ten times as long as changing it
-REDRAWN = 1000  # times that a text is drawn anew that does not fit
+DISTINCT = 20_000  # generated images, cached on disk: drawing takes ten times as long as augmenting
+REDRAWN = 1000  # attempts to draw a text that fits the frames
 
 
 class GeneratedImages:
-    """Images that the generator draws, `generated: uint8 [G, H, W, 3]`, and their texts, `label: int32 [G, L]` filled
-    with -1, beside what another transform makes of the record; `generated_width: int32 [G]` where lines are padded.
+    """Generated images, `generated: uint8 [G, H, W, 3]`, and their texts, `label: int32 [G, L]`, padded with -1.
 
-    views: augmentation of the images. texts: what they may show. charset: of the labels. count: how many (G).
-    beside: the other transform; without one nothing of the record is kept. facts: whether an example tells more of each
-    image: `boxes: float32 [G, L', 4]`, left, top, right, bottom of each character in pixels of the view, -1 where there
-    is none; `font` and `background: int32 [G]`; `colour: float32 [G, 3]`, of the text as it was drawn, 0 to 1.
+    They are added to the example of another transform. Padded lines have `generated_width: int32 [G]` too.
+
+    views: augmentation of the images. texts: the texts to draw. charset: of the labels. count: number of images (G).
+    beside: the other transform; without one nothing of the record is kept. facts: adds the properties of each image:
+    `boxes: float32 [G, L', 4]`, left, top, right, bottom of each character in pixels of the view, -1 for missing ones;
+    `font` and `background: int32 [G]`; `colour: float32 [G, 3]`, of the text as drawn, 0 to 1.
     Raises UserError for views that may cut off a part of the text, or characters of no font.
     """
 
@@ -56,11 +57,11 @@ class GeneratedImages:
         return {**(self.beside(record, rng) if self.beside else {}), **example}
 
     def close(self) -> None:
-        """Drops the images that are kept."""
+        """Removes the cached images."""
         self.cache.close()
 
     def draw(self, seed: int, height: int, width: int, resize: str) -> dict:
-        """A fitted image as a record, with its label and the facts of it."""
+        """A generated image, resized, as a record with its label and properties."""
         fields = [("image", np.uint8, (height, width, 3)), ("width", np.int32), ("label", np.int32, (self.longest,)),
                   ("boxes", np.float32, (self.texts.lengths[1], 4)), ("font", np.int32), ("background", np.int32),
                   ("colour", np.float32, (3,))]  # fmt: skip
@@ -104,8 +105,8 @@ class GeneratedImages:
         }
 
     def _with_facts(self, record: dict, rng: np.random.Generator) -> tuple[np.ndarray, dict]:
-        """A view, and the facts of the image with the boxes where they are in it."""
-        view, _, (across, right, along, down) = follow(self.views, record, rng)
+        """A view, and the properties of the image with the boxes moved along."""
+        view, _, (across, right, along, down) = augment_with_geometry(self.views, record, rng)
         height, width = view.shape[:2]
         moved = record["boxes"] * np.float32([across, along] * 2) + np.float32([right * width, down * height] * 2)
         moved = moved.clip(0, np.float32([width, height] * 2))

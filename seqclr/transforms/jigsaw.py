@@ -1,4 +1,4 @@
-"""The tiles of an image out of order. Host side: never imports TensorFlow.
+"""Shuffled tiles of an image. Host side: never imports TensorFlow.
 
 Noroozi & Favaro 2016 (Jigsaw), arXiv:1603.09246.
 """
@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from seqclr.errors import UserError
-from seqclr.transforms.apply import augment, filled
+from seqclr.transforms.apply import augment, content_width
 from seqclr.transforms.permutations import permutations
 from seqclr.transforms.slices import slices
 from seqclr.transforms.tiles import is_line
@@ -17,13 +17,13 @@ from seqclr.transforms.views import single
 
 SLICES = 4  # of a line
 TILE = 64 / 75  # side of a tile, in sides of its cell
-FRINGES = 2 / 64  # how far channels are moved against each other, in sides of a tile
-LEAST = 8  # pixels, what encoders take
-GRAY = 0.3  # of the images
+FRINGES = 2 / 64  # largest offset between colour channels, in sides of a tile
+LEAST = 8  # pixels: the least that encoders accept
+GRAY = 0.3  # fraction of the images that are converted to gray
 
 
 def tile_size(height: int, width: int, grid: int) -> tuple[int, int]:
-    """Height and width of the tiles of an image of that size; UserError where they would be too small."""
+    """Height and width of the tiles of an image of this size. Raises UserError where they are too small."""
     if is_line(height, width):
         size, kind = (height, width // SLICES), f"{SLICES} slices"
     else:
@@ -37,13 +37,13 @@ def tile_size(height: int, width: int, grid: int) -> tuple[int, int]:
 
 
 class JigsawTiles:
-    """The tiles of an image in the order of a permutation: `tiles: uint8 [N, h, w, 3]`, `label: int32`, its number.
+    """The tiles of an image, permuted: `tiles: uint8 [N, h, w, 3]`, and the permutation's index, `label: int32`.
 
-    Of a picture, grid x grid tiles, each cut by chance within its cell, so that edges do not fit. Of a line, slices.
-    Some images are gray, the channels of the others are moved against each other, and each tile is brought to the mean
-    and the deviation of the image: neither colour fringes nor brightness tell where it lies.
+    An image gives grid x grid tiles at random positions within their cells, so that edges do not match; a line gives
+    slices. Some images are gray, the colour channels of the others are shifted against each other, and each tile is
+    normalized to the mean and deviation of the image: neither colour fringes nor brightness reveal the position.
 
-    count: how many permutations, at most those that there are.
+    count: number of permutations, at most all that exist.
     """
 
     def __init__(self, views: str, grid: int, count: int):
@@ -61,14 +61,14 @@ class JigsawTiles:
             tiles = cut(image, self.grid, rng, fringes=0 if gray else FRINGES)
         orders = permutations(len(tiles), self.count)
         label = rng.integers(len(orders))
-        tiles = _alike(tiles, image[:, : filled(record)])[orders[label]]
+        tiles = _normalized(tiles, image[:, : content_width(record)])[orders[label]]
         return {"tiles": tiles, "label": np.int32(label), "index": record["index"]}
 
 
 def cut(image: np.ndarray, grid: int, rng: np.random.Generator, fringes: float = 0.0) -> np.ndarray:
-    """A tile out of every cell of an image, at a place by chance: `uint8 [grid * grid, h, w, 3]`, in reading order.
+    """A tile at a random position in every cell of an image: `uint8 [grid * grid, h, w, 3]`, in reading order.
 
-    fringes: how far each channel lies off, in sides of the tile; none leaves its cell.
+    fringes: largest offset of a colour channel, in sides of the tile; no channel leaves its cell.
     """
     size = np.array(tile_size(*image.shape[:2], grid))
     cell = np.array(image.shape[:2]) / grid
@@ -82,8 +82,8 @@ def cut(image: np.ndarray, grid: int, rng: np.random.Generator, fringes: float =
     return np.stack(tiles)
 
 
-def _alike(tiles: np.ndarray, image: np.ndarray) -> np.ndarray:
-    """Each channel of each tile with the mean and deviation of the image's; one of few gray levels stays flat."""
+def _normalized(tiles: np.ndarray, image: np.ndarray) -> np.ndarray:
+    """Normalizes each channel of each tile to the mean and deviation of the image; flat tiles stay flat."""
     deviations = np.sqrt(tiles.var((1, 2), keepdims=True) + 25.0)
     levels = (tiles - tiles.mean((1, 2), keepdims=True)) / deviations * image.std((0, 1)) + image.mean((0, 1))
     return np.rint(levels).clip(0, 255).astype(np.uint8)

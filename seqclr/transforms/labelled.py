@@ -13,7 +13,7 @@ from seqclr.transforms.views import Views, single
 
 
 class Labelled:
-    """One view with its text: `image: uint8 [H, W, 3]`, `label: int32 [L]` filled with -1.
+    """One view and its text: `image: uint8 [H, W, 3]`, `label: int32 [L]`, padded with -1.
 
     Raises UserError for views that may cut off a part of the text.
     """
@@ -29,9 +29,11 @@ class Labelled:
 
 
 class Unlabelled:
-    """A weak view, if one is named, and a strong one, `weak` and `strong: uint8 [H, W, 3]`; a `width` is called
-    `unlabelled_width`, as a batch has labelled lines beside. Raises UserError for views that may cut off a part of the
-    text."""
+    """A weak view, if one is given, and a strong one, `weak` and `strong: uint8 [H, W, 3]`.
+
+    The `width` of padded lines is called `unlabelled_width`, as the batch has labelled lines too.
+    Raises UserError for views that may cut off a part of the text.
+    """
 
     def __init__(self, weak: str | None, strong: str):
         self.views = {name: label_preserving(views) for name, views in (("weak", weak), ("strong", strong)) if views}
@@ -42,7 +44,7 @@ class Unlabelled:
 
 
 def label_preserving(views: str) -> Views:
-    """Views that keep all of the text; UserError for others."""
+    """The views of a preset. Raises UserError where they may cut off or change a part of the text."""
     made = single(views)
     if made.cuts:
         raise UserError(f"views '{views}' cut off parts of the image, so labels would be wrong: take another preset")

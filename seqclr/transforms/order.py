@@ -1,7 +1,7 @@
 """Frames in and out of order. Host side: never imports TensorFlow.
 
-The frames are those of a sequence (data/sequences.py), whose record has `frames`; of a line its slices, in the order in
-which they are read.
+The frames are those of a sequence (data/sequences.py), whose record has `frames`, or the slices of a line in reading
+order.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from seqclr.transforms.slices import slices
 from seqclr.transforms.views import Views, single
 
 SLICES = 6  # of a line
-CANDIDATES = 8  # places in a sequence, of which one is drawn by how much moves there
+CANDIDATES = 8  # random positions in a sequence, of which one is drawn in proportion to its motion
 
 
 class Triplet:
     """Three frames, `views: uint8 [3, H, W, 3]`, and whether they are in order, `label: int32`.
 
-    Of a < b < c < d < e in order are (b, c, d) and, in a sequence, (d, c, b), as what moves may also move back; not in
-    order are (b, a, d) and (b, e, d). A line is read one way, so (d, c, b) is not in order either.
+    For frames a < b < c < d < e, the triplet (b, c, d) is in order, and in a sequence (d, c, b) is too, as motion may
+    be reversed; (b, a, d) and (b, e, d) are not. In a line, (d, c, b) is not in order either.
     Misra et al. 2016 (Shuffle and Learn), arXiv:1603.08561.
 
-    views: augmentation, the same for the three. tau_max: frames from b to d, at most. tau_min: from a to b and from d
-    to e, at least. positives: the share that is in order.
+    views: augmentation, the same for all three. tau_max: largest distance of b and d, in frames. tau_min: smallest
+    distance of a and b, and of d and e. positives: fraction of examples that are in order.
     """
 
     shortest = 5  # frames that a sequence needs
@@ -36,16 +36,16 @@ class Triplet:
     def __call__(self, record: dict, rng: np.random.Generator) -> dict:
         frames, line = frames_of(record)
         candidates = [self.positions(len(frames), rng) for _ in range(CANDIDATES)]
-        a, b, c, d, e = candidates[moving([(b, d) for _, b, _, d, _ in candidates], frames, rng)]
+        a, b, c, d, e = candidates[draw_by_motion([(b, d) for _, b, _, d, _ in candidates], frames, rng)]
         label = rng.random() < self.positives
         ordered, others = [(b, c, d)], [(b, a, d), (b, e, d)]
         (others if line else ordered).append((d, c, b))
         kinds = ordered if label else others
         shown = [frames[position] for position in kinds[rng.integers(len(kinds))]]
-        return {"views": alike(self.views, shown, rng), "label": np.int32(label), "index": record["index"]}
+        return {"views": same_view(self.views, shown, rng), "label": np.int32(label), "index": record["index"]}
 
     def positions(self, count: int, rng: np.random.Generator) -> list[int]:
-        """a to e, somewhere in a sequence of so many frames, at least 5; both gaps shrink with a short one."""
+        """Positions of a to e in a sequence of `count` frames, at least 5; the distances shrink in short ones."""
         share = min(1.0, (count - 1) / (self.tau_max + 2 * self.tau_min))
         least = min(max(1, int(share * self.tau_min)), (count - 3) // 2)
         most = min(max(2, int(share * self.tau_max)), count - 1 - 2 * least)
@@ -57,15 +57,14 @@ class Triplet:
 
 
 class OddOneOut:
-    """Clips of a sequence, one of which has its frames out of order: `views: uint8 [N, H, W, 3]`, a picture for each,
-    and which one it is, `label: int32`.
+    """Clips of a sequence, one with its frames out of order: `views: uint8 [N, H, W, 3]`, one image for each clip, and
+    the index of the shuffled one, `label: int32`. Fernando et al. 2017 (O3N), arXiv:1611.06646.
 
-    The picture of a clip is the sum of the differences of all its pairs of frames, scaled into the range of a byte. A
-    line is cut into slices, and the picture of a clip is some neighbours side by side. Fernando et al. 2017 (O3N),
-    arXiv:1611.06646.
+    The image of a clip is the sum of the differences of all pairs of its frames, scaled to bytes. In a line, it is some
+    neighbouring slices side by side.
 
-    views: augmentation, the same for all frames of a clip. clips: how many (N). frames: of a clip, which has at most
-    half of a sequence's, or clips would not differ.
+    views: augmentation, the same for all frames of a clip. clips: their number (N). frames: in a clip, at most half of
+    the sequence, as clips would not differ otherwise.
     """
 
     shortest = 6  # frames that a sequence needs
@@ -80,9 +79,9 @@ class OddOneOut:
         starts = len(frames) - length + 1
         pictures = []
         for i, start in enumerate(rng.choice(starts, self.clips, replace=starts < self.clips)):
-            order = disorder(length, rng) if i == label else range(length)
-            shown = alike(self.views, [frames[start + position] for position in order], rng)
-            pictures.append(np.concatenate(shown, axis=1) if line else differences(shown))
+            order = shuffled_order(length, rng) if i == label else range(length)
+            shown = same_view(self.views, [frames[start + position] for position in order], rng)
+            pictures.append(np.concatenate(shown, axis=1) if line else sum_of_differences(shown))
         return {"views": np.stack(pictures), "label": np.int32(label), "index": record["index"]}
 
 
@@ -93,29 +92,29 @@ def frames_of(record: dict) -> tuple[Sequence[np.ndarray], bool]:
     return slices(record, SLICES, record["image"].shape[1] // SLICES), True
 
 
-def moving(pairs: list[tuple[int, int]], frames: Sequence[np.ndarray], rng: np.random.Generator) -> int:
-    """Which of the pairs of frames, drawn by the mean absolute difference of the two."""
+def draw_by_motion(pairs: list[tuple[int, int]], frames: Sequence[np.ndarray], rng: np.random.Generator) -> int:
+    """The index of a pair of frames, drawn in proportion to the mean absolute difference of the two."""
     motion = [np.abs(frames[first].astype(np.int16) - frames[last]).mean() for first, last in pairs]
-    weights = np.array(motion) + 1e-3  # where nothing moves all are alike
+    weights = np.array(motion) + 1e-3  # without motion, all have the same probability
     return int(rng.choice(len(pairs), p=weights / weights.sum()))
 
 
-def disorder(count: int, rng: np.random.Generator) -> np.ndarray:
-    """An order of at least 3 that is neither the one there is nor its reverse, which runs of a sequence may have."""
+def shuffled_order(count: int, rng: np.random.Generator) -> np.ndarray:
+    """A permutation of at least 3 that is neither ascending nor descending, as parts of a sequence may be."""
     while True:
         order = rng.permutation(count)
         if not (np.diff(order) > 0).all() and not (np.diff(order) < 0).all():
             return order
 
 
-def alike(views: Views, frames: Sequence[np.ndarray], rng: np.random.Generator) -> np.ndarray:
-    """The same view of all frames."""
+def same_view(views: Views, frames: Sequence[np.ndarray], rng: np.random.Generator) -> np.ndarray:
+    """The same augmentation of all frames, `uint8 [N, H, W, 3]`."""
     seed = int(rng.integers(2**31))
     return np.stack([views(frame, np.random.default_rng(seed)) for frame in frames])
 
 
-def differences(frames: np.ndarray) -> np.ndarray:
-    """The sum of `frame j - frame i` over all i < j of `uint8 [W, H, W, 3]`, scaled to bytes, 127.5 for none."""
+def sum_of_differences(frames: np.ndarray) -> np.ndarray:
+    """The sum of `frame j - frame i` over all i < j of `uint8 [N, H, W, 3]`, scaled to bytes; 127.5 is none."""
     weights = np.arange(len(frames)) * 2.0 - (len(frames) - 1)
     total = np.tensordot(weights, frames.astype(np.float32), axes=1)
     return np.rint(127.5 + total / (2 * weights[weights > 0].sum())).clip(0, 255).astype(np.uint8)

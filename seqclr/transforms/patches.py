@@ -1,22 +1,22 @@
-"""Patches of images. Host side: never imports TensorFlow."""
+"""Distorted patches of images. Host side: never imports TensorFlow."""
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
 
-from seqclr.transforms.apply import filled
+from seqclr.transforms.apply import content_width
 from seqclr.transforms.views import Views
 
-CANDIDATES = 16  # places, of which the one with the strongest gradients is taken
+CANDIDATES = 16  # random positions, of which the one with the strongest gradients is chosen
 
 
 class ExemplarPatch:
-    """The patch of an image that has the most to see, distorted: `views: uint8 [1, S, S, 3]`.
+    """A patch with strong gradients, distorted: `views: uint8 [1, S, S, 3]`.
 
-    The place is the same every time. It is moved by up to a fifth of its side, scaled by 0.7 to 1.4, turned by up to 20
-    degrees; its colours are stretched by 0.5 to 2 along their principal axes and turned by up to a tenth of the circle.
-    Of a text line no taller than `side`, it is a strip of full height. views: what else is done to it.
+    Its position is the same every time. The patch is shifted by up to a fifth of its side, scaled by 0.7 to 1.4 and
+    rotated by up to 20 degrees; its colours are scaled by 0.5 to 2 along their principal axes, and the hue is shifted
+    by up to a tenth of the circle. In a line no taller than `side`, it has the full height. views: further steps.
 
     Dosovitskiy et al. 2014 (Exemplar-CNN), arXiv:1406.6909.
     """
@@ -25,7 +25,7 @@ class ExemplarPatch:
         self.views, self.side = Views(views), side
 
     def __call__(self, record: dict, rng: np.random.Generator) -> dict:
-        image = np.ascontiguousarray(record["image"][:, : filled(record)])
+        image = np.ascontiguousarray(record["image"][:, : content_width(record)])
         side = min(self.side, *record["image"].shape[:2])
         x, y = self._centre(image, side, int(record["index"]))
         scale, turn = rng.uniform(0.7, 1.4), rng.uniform(-20, 20)

@@ -1,4 +1,4 @@
-"""Permutations that are far apart. Host side: never imports TensorFlow."""
+"""Permutations with large Hamming distances. Host side: never imports TensorFlow."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ import numpy as np
 
 @functools.cache
 def permutations(length: int, count: int) -> np.ndarray:
-    """`uint8 [count, length]`: different orders of so many things, chosen one after the other, each the one with the
-    largest mean Hamming distance to those before it; at most the `length!` that there are.
+    """Different permutations, `uint8 [count, length]`, at most all `length!`; the same in every call.
 
-    The same every time. With 100 of 9 the mean distance of two is 8.08 places, as large as it can be. Noroozi & Favaro
-    2016, arXiv:1603.09246, algorithm 1.
+    Each is chosen for the largest mean Hamming distance to those before it. For 100 permutations of 9 the mean distance
+    of two is 8.08 positions, the largest possible. Noroozi & Favaro 2016, arXiv:1603.09246, algorithm 1.
     """
     every = np.array(list(itertools.permutations(range(length))), np.uint8)
-    every = np.random.default_rng(0).permutation(every)  # or those that are alike would be chosen among equals
+    # shuffled, so that ties are broken at random: in lexical order, neighbours are similar
+    every = np.random.default_rng(0).permutation(every)
     positions = np.ascontiguousarray(every.T)
-    alike = np.zeros(len(every), np.int32)  # places in which each agrees with those that are chosen, summed up
+    alike = np.zeros(len(every), np.int32)  # positions in which each agrees with the chosen ones, summed
     chosen = [0]
     while len(chosen) < min(count, math.factorial(length)):
         for position in positions:

@@ -1,7 +1,7 @@
-"""Whether the views of a preset are images as the network takes them, and leave a line of text what it is. Host side.
+"""Checks that the views of a preset are valid inputs of the network and keep a line of text readable. Host side.
 
-The steps are tried, not known by their names: an image whose colours are the coordinates of its pixels goes through
-them many times, and its views tell which part of it they show, and where.
+The steps are tested, not recognized by name: they are applied many times to an image whose colours are the coordinates
+of its pixels, so that a view reveals which part of the image it shows, and where.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ import numpy as np
 from seqclr.errors import UserError
 from seqclr.transforms.views import groups
 
-BANDS = 8  # strips of the height, an eighth each; strips of the width are as broad
-UNSEEN = 0.25  # the part of a strip that a view may leave out
-TRIALS = 4  # of images and their type
-DRAWS = 100  # of an image of 32x128; of a larger one fewer, as they take longer
-LARGEST = 2**18  # pixels of such an image
-MARK, NEAR = 128, 8  # the third channel where a view shows the image, and how far it may be from it
+BANDS = 8  # strips of the height; strips of the width are as broad
+UNSEEN = 0.25  # fraction of a strip that a view may cut off
+TRIALS = 4  # of each step, for the type and shape of its result
+DRAWS = 100  # trials with an image of 32x128; fewer with larger ones, which take longer
+LARGEST = 2**18  # pixels of the test image
+MARK, NEAR = 128, 8  # value of the third channel where a view shows the image, and its tolerance
 
 
 def check_all(preset: str, height: int, width: int, resize: str, lines: bool) -> None:
-    """Raises UserError for views that images of this size, which are lines or not, cannot have."""
+    """Raises UserError for views that do not suit images of this size. lines: whether they must keep text readable."""
     shorter = {min(width, height * times) for times in (2, 8)} if resize == "pad" else set()
     for columns in sorted({width} | shorter):
-        if lines:  # in float64, of a large image a smaller one
+        if lines:  # in float64, so a large image is reduced
             scale = min(1, (LARGEST / (height * columns)) ** 0.5)
             check_readable(preset, max(1, round(height * scale)), max(1, round(columns * scale)))
         check_views(preset, height, columns)
@@ -34,7 +34,7 @@ def check_all(preset: str, height: int, width: int, resize: str, lines: bool) ->
 
 @functools.cache
 def check_views(preset: str, height: int, width: int) -> None:
-    """Raises UserError for a step that gives anything but `uint8 [height, width, 3]` for such an image, or fails."""
+    """Raises UserError for a step that fails on such an image or does not return `uint8 [height, width, 3]`."""
     for group in groups(preset):
         image = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
         size = tuple(max(1, round(n * factor)) for n, factor in zip((height, width), group.size or (1, 1)))
@@ -56,10 +56,10 @@ def check_views(preset: str, height: int, width: int) -> None:
 
 @functools.cache
 def check_readable(preset: str, height: int = 32, width: int = 128) -> None:
-    """Raises UserError for views that make the text of a line of this size something else.
+    """Raises UserError for views that change the text of a line of this size.
 
-    None may turn or mirror it, change its order, or lose a strip of an eighth of the height, across or along the line;
-    a step that `cuts` may lose one along it, as it is for views without a text.
+    No view may rotate or mirror it, change the order of its parts, or cut off a strip as broad as an eighth of the
+    height, horizontal or vertical. A step with `cuts`, meant for unlabelled images, may cut off vertical strips.
     """
     for group in groups(preset):
         moving = [step for step in group.steps if isinstance(step, A.DualTransform)]
@@ -81,7 +81,7 @@ def _step(preset: str, step: A.BasicTransform, seed: int, image: np.ndarray) -> 
     step.set_random_seed(seed)
     try:
         return step(force_apply=True, image=image)["image"]
-    except Exception as error:  # whatever a transform raises that asks for more, or for another image
+    except Exception as error:  # such as of a transform that needs metadata or another image
         why = " ".join(str(error).split()) or type(error).__name__
         raise UserError(
             f"{preset}: {type(step).__name__} does not work on an image alone ({why}): leave it out"
@@ -89,7 +89,7 @@ def _step(preset: str, step: A.BasicTransform, seed: int, image: np.ndarray) -> 
 
 
 def coordinates(height: int, width: int) -> np.ndarray:
-    """An image `uint8 [H, W, 3]`: how far across and down each pixel lies, of 256, and the mark of the image."""
+    """An image `uint8 [H, W, 3]` of the x and y of each pixel, scaled to 256, and MARK."""
     coordinates = np.full((height, width, 3), MARK, np.uint8)
     coordinates[..., 0] = (np.arange(width) + 0.5) * (256 / width)
     coordinates[..., 1] = ((np.arange(height) + 0.5) * (256 / height))[:, None]
@@ -97,10 +97,10 @@ def coordinates(height: int, width: int) -> np.ndarray:
 
 
 def fault(view: np.ndarray, height: int, width: int, ends: bool = True) -> str | None:
-    """What a view of `coordinates` did to a text, in words, or None. ends: whether it must show the whole width."""
+    """What a view of `coordinates` does to a text, in words, or None. ends: whether it must show the whole width."""
     shown = np.abs(view[..., 2].astype(np.int16) - MARK) <= NEAR
     if shown.mean() < 0.1:
-        return "almost nothing of it is seen"
+        return "almost nothing of it is visible"
     x, y = ((view[..., i] + 0.5) * (length / 256) for i, length in enumerate((width, height)))
     rows, columns = np.nonzero(shown)
     points = np.stack([columns, rows, np.ones(len(rows))], 1)[:: 1 + len(rows) // 1000]
@@ -111,9 +111,7 @@ def fault(view: np.ndarray, height: int, width: int, ends: bool = True) -> str |
         return "it no longer runs from left to right"
     for place, axis, length in ((x, 1, width), (y, 0, height)):
         furthest = np.maximum.accumulate(np.where(shown, place, -np.inf), axis)
-        if (furthest - place)[
-            shown
-        ].max() > height / 4 + length / 128:  # a quarter of the height, and what rounding may do
+        if (furthest - place)[shown].max() > height / 4 + length / 128:  # a quarter of the height, plus rounding
             return "its parts change places"
     bands = max(1, min(BANDS, height // 4))
     seen = np.zeros((bands, min(128, max(1, bands * width // height))), bool)

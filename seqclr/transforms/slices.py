@@ -1,20 +1,19 @@
-"""Slices of a text line, cut where there is no ink. Host side: never imports TensorFlow."""
+"""Slices of a text line, cut between characters. Host side: never imports TensorFlow."""
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
 
-from seqclr.transforms.apply import filled
+from seqclr.transforms.apply import content_width
 
-REACH = 0.4  # how far a cut may move from equal division, in widths of a slice: below a half, so that cuts keep order
+REACH = 0.4  # largest offset of a cut from equal division, in widths of a slice; below 0.5, so that cuts stay in order
 
 
 def cuts(image: np.ndarray, count: int) -> np.ndarray:
-    """Where to cut `uint8 [H, W, 3]` into `count` parts: `int [count + 1]` columns, rising from 0 to W >= count.
+    """The columns at which `uint8 [H, W, 3]` is cut into `count` parts: `int [count + 1]`, rising from 0 to W >= count.
 
-    Each cut is where the column before or behind it has the least ink within reach; among equals, the nearest to
-    equal division.
+    Each cut is next to the column with the least ink within reach; among equals, the nearest to equal division.
     """
     width = image.shape[1]
     share, ink = width / count, _ink(image)
@@ -22,9 +21,11 @@ def cuts(image: np.ndarray, count: int) -> np.ndarray:
 
 
 def slices(record: dict, count: int, width: int) -> np.ndarray:
-    """The slices of what is image in a record, each brought to one width: `uint8 [count, H, width, 3]`, in reading
-    order. A line of fewer columns than slices is stretched first."""
-    image = np.ascontiguousarray(record["image"][:, : filled(record)])
+    """The slices of a record's image, without its padding, resized to one width: `uint8 [count, H, width, 3]`.
+
+    They are in reading order. A line of fewer columns than slices is stretched first.
+    """
+    image = np.ascontiguousarray(record["image"][:, : content_width(record)])
     height = len(image)
     if image.shape[1] < count:
         image = cv2.resize(image, (count, height), interpolation=cv2.INTER_LINEAR)
@@ -38,18 +39,18 @@ def slices(record: dict, count: int, width: int) -> np.ndarray:
 
 
 def _cut(ink: np.ndarray, column: int, reach: int) -> int:
-    """The best column within reach of a place."""
+    """The best column within reach of a column."""
     near = ink[column - reach - 1 : column + reach + 1]
-    through = np.minimum(near[:-1], near[1:])  # of a cut between two columns: one that is clear is enough
+    through = np.minimum(near[:-1], near[1:])  # a cut between two columns needs one without ink
     away = np.abs(np.arange(-reach, reach + 1)) / max(1, reach)
     return column - reach + int(np.argmin(through + (0.01 * near.max() + 1e-3) * away))
 
 
 def _ink(image: np.ndarray) -> np.ndarray:
-    """How far the pixels of each column are from its ground, and that from the ground around it, `float [W]`.
+    """The amount of ink in each column, `float [W]`: its contrast within the column plus that to neighbouring columns.
 
-    The first finds strokes, the second those that fill their column from top to bottom; neither a ground that changes
-    along the line.
+    The background of a column is its median. The first term detects strokes, the second those that fill their column
+    from top to bottom; neither responds to a background that changes along the line.
     """
     ground = np.median(image, axis=0).astype(np.uint8)
     around = cv2.medianBlur(ground[None], len(image) | 1)[0]

@@ -1,18 +1,18 @@
-"""Augmented views of one image, declared in YAML. Host side: never imports TensorFlow.
+"""Augmented views of an image, declared in YAML. Host side: never imports TensorFlow.
 
-A preset is a list of steps in order, each with the name of an Albumentations transform or of one of ours
-(transforms/transforms.py) and its arguments:
+A preset is a list of steps, each with the name of an Albumentations transform or of one in transforms/augmentations.py,
+and its arguments:
 
     - {name: GaussianBlur, blur_limit: [3, 5], p: 0.5}
 
-or of groups of views, full ones stacked in order; a group with a `size`, factors of the image's height and width or one
-for both, gives small views, which a step that takes a part of the image (Strip, ResizedCrop) makes:
+or a list of groups of views. A group with a `size` (factors of the image's height and width, or one factor for both)
+gives small views, which one of its steps crops (Strip, ResizedCrop):
 
     groups:
       - {count: 2, steps: [{name: GaussianBlur}]}
       - {count: 4, size: [1.0, 0.5], steps: [{name: Strip}]}
 
-What mirrors, turns or cuts a text is refused in transforms/readable.py.
+transforms/readable.py refuses views that mirror, rotate or cut off text.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ import numpy as np
 from seqclr.config import read_yaml
 from seqclr.errors import UserError
 
-os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it would ask the network for its newest version
-sys.modules.setdefault("albumentations.pytorch", None)  # it would bring PyTorch, where there is one, to every worker
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # or it asks the network for its newest version
+sys.modules.setdefault("albumentations.pytorch", None)  # or it imports PyTorch, where installed, in every worker
 import albumentations as A  # noqa: E402
 import cv2  # noqa: E402
 
@@ -40,7 +40,7 @@ if sys.modules["albumentations.pytorch"] is None:  # for others to import
     del sys.modules["albumentations.pytorch"]
 cv2.setNumThreads(0)  # the workers are the parallelism
 PRESETS = Path(__file__).parent / "presets"
-FOLLOWED = np.array([[0.25, 0.5], [0.75, 0.5], [0.5, 0.25], [0.5, 0.75]])  # points of the image, x and y
+KEYPOINTS = np.array([[0.25, 0.5], [0.75, 0.5], [0.5, 0.25], [0.5, 0.75]])  # x and y in the image, to measure geometry
 MOST = 64  # views of a group
 
 
@@ -49,10 +49,10 @@ def presets() -> list[str]:
 
 
 class Views:
-    """An augmentation of `uint8 [H, W, 3]`, the same for the same generator state.
+    """An augmentation of `uint8 [H, W, 3]`, deterministic given the state of the random generator.
 
-    preset: a name from `presets()`, a YAML file, or `none`. group: which of its groups. `cuts` tells whether a part of
-    the image may leave it.
+    preset: a name from `presets()`, a YAML file, or `none`. group: the index of the group. `cuts`: whether a part of
+    the image may be cut off.
     """
 
     def __init__(self, preset: str, group: int = 0):
@@ -64,14 +64,14 @@ class Views:
         return self._apply({"image": image}, rng)["image"]
 
     def follow(self, image: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The same view; the image at the view's place but otherwise as it was; and the way the image went.
+        """The same view; the original image with the view's geometric changes only; and the geometry, `float32 [4]`.
 
-        That way is `float32 [4]`, factor and offset of x, then of y, in widths and heights of the image: exact for what
-        scales and shifts, for the rest the line through two points that lie at the middle of the other direction.
+        The geometry is factor and offset of x, then of y, in widths and heights of the image. It is exact for scaling
+        and shifts, and for other changes a linear fit through two points on the middle axis.
         """
         size = image.shape[1::-1]
-        points = np.zeros((4, 5), np.float32)  # x, y, and what Albumentations knows of a keypoint beside
-        points[:, :2] = FOLLOWED * size
+        points = np.zeros((4, 5), np.float32)  # x, y, and three further values of keypoints in Albumentations
+        points[:, :2] = KEYPOINTS * size
         seen = self._apply({"image": image, "mask": image, "keypoints": points}, rng)
         after = seen["keypoints"][:, :2] / seen["image"].shape[1::-1]
         low, high = np.diag(after[::2]), np.diag(after[1::2])
@@ -79,8 +79,8 @@ class Views:
         return seen["image"], seen["mask"], np.stack([factor, low - factor * 0.25], 1).ravel().astype(np.float32)
 
     def _apply(self, data: dict, rng: np.random.Generator) -> dict:
-        # not A.Compose: it would give all steps the same seed, so that they would be taken together or not at all
-        # and not the step's own chance: a seed costs more than most of what is skipped
+        # A.Compose would give all steps the same seed, so that they would all be applied or all be skipped;
+        # the probability is evaluated here, as setting a seed costs more than most steps
         count = len(self._steps)
         for step, chance, seed in zip(self._steps, rng.random(count), rng.integers(2**31, size=count)):
             if chance < step.p:
@@ -93,15 +93,14 @@ class Views:
 
 
 def drawn(preset: str, copies: int) -> list[tuple[Views, tuple[float, float] | None]]:
-    """The views that a picture of a preset shows, with their sizes: as many copies of a list, what groups count."""
+    """The views of a contact sheet, with the sizes of small ones: `copies` of a plain list, or the counts of groups."""
     return [
         (Views(preset, i), group.size) for i, group in enumerate(groups(preset)) for _ in range(group.count or copies)
     ]
 
 
 class Group(NamedTuple):
-    """steps: of its views. count: how many, None where the transform says so. size: of small views, None for full
-    ones."""
+    """Views with the same steps. count: None where the transform decides. size: of small views, None for full ones."""
 
     steps: list
     count: int | None = None
@@ -109,14 +108,14 @@ class Group(NamedTuple):
 
 
 def single(preset: str) -> Views:
-    """The views of a preset that is a list; UserError for one of groups."""
+    """The views of a preset that is a plain list. Raises UserError for one with several groups."""
     if len(groups(preset)) > 1:
         raise UserError(f"views '{preset}' come in groups, which are not for single views: take another preset")
     return Views(preset)
 
 
 def split(preset: str) -> tuple[list[Views], list[tuple[Views, tuple[float, float]]]]:
-    """The two full views of a preset, and its small ones with their sizes. UserError for other than two full ones."""
+    """The two full views of a preset, and its small ones with their sizes. Raises UserError for other numbers."""
     made = [(Views(preset, i), group) for i, group in enumerate(groups(preset))]
     full = [views for views, group in made if group.size is None for _ in range(group.count or 2)]
     if len(full) != 2:
@@ -126,7 +125,7 @@ def split(preset: str) -> tuple[list[Views], list[tuple[Views, tuple[float, floa
 
 @functools.cache
 def groups(preset: str) -> list[Group]:
-    """The groups of a preset, of a plain list one; UserError for a file that holds something else."""
+    """The groups of a preset; a plain list is one group. Raises UserError for a wrong file."""
     if preset == "none":
         return [Group([])]
     path = PRESETS / f"{preset}.yaml"
@@ -173,7 +172,7 @@ def _transform(path: Path, step: dict):
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # advice
-            warnings.filterwarnings("error", ".*not valid for transform")  # all that it has for an unknown argument
+            warnings.filterwarnings("error", ".*not valid for transform")  # its only sign of an unknown argument
             made = transform(**step)
     except Exception as error:  # whatever a constructor raises
         why = " ".join(str(error).split()) or type(error).__name__
@@ -183,5 +182,5 @@ def _transform(path: Path, step: dict):
     if not 0 <= made.p <= 1:
         raise UserError(f"{path}: {name} has p {made.p}, a probability: 0 to 1")
     if hasattr(made, "mask_interpolation"):
-        made.mask_interpolation = cv2.INTER_LINEAR  # what follows the image is an image, not classes
+        made.mask_interpolation = cv2.INTER_LINEAR  # the mask is an image here, not classes
     return made

@@ -11,7 +11,7 @@ from seqclr import memory
 from seqclr.data.dataset import ImageDataset
 from seqclr.data.discovery import find_unlabelled
 from seqclr.errors import UserError
-from seqclr.transforms.apply import augment, part
+from seqclr.transforms.apply import augment, small_view
 from seqclr.transforms.readable import check_views
 from seqclr.transforms.views import Views, drawn
 from seqclr.visualization.sheet import check_output, sheet
@@ -54,4 +54,4 @@ def show_views(
 
 def shown(views: Views, size: tuple[float, float] | None, record: dict, rng: np.random.Generator) -> np.ndarray:
     """A view as it is drawn, full or small."""
-    return part(views, size, record, rng)[0] if size else augment(views, record, rng)
+    return small_view(views, size, record, rng)[0] if size else augment(views, record, rng)

@@ -272,7 +272,7 @@ def test_gray_images_are_refused_where_colour_is_needed(tmp_path, name):
     for i in range(3):
         Image.new("L", (32, 16), 60 * i).save(tmp_path / f"{i}.png")
         samples.append(Sample("a", str(tmp_path / f"{i}.png")))
-    with pytest.raises(UserError, match=f"0.png is gray, as all that were looked at, and {name} needs"):
+    with pytest.raises(UserError, match=f"0.png is gray, as are all images that were sampled, and {name} needs"):
         METHODS[name]().prepare(samples)
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (16, 32, 3), np.uint8)).save(tmp_path / "2.png")
     METHODS[name]().prepare(samples)

@@ -4,7 +4,7 @@ import numpy as np
 from PIL import Image
 
 from seqclr.data.samples import Sample
-from seqclr.transforms.colour import is_gray, some_colours
+from seqclr.transforms.colour import is_gray, sample_colours
 
 
 def test_one_colour_is_gray_whatever_it_is():
@@ -19,6 +19,6 @@ def test_pixels_are_of_images_from_all_over_the_data(tmp_path):
         image[..., 0], image[..., 1], image[0, 0, 2] = i, np.arange(32)[:, None], 255
         Image.fromarray(image).save(tmp_path / f"{i}.png")
     samples = [Sample("a", str(tmp_path / f"{i // 300}.png")) for i in range(600)]
-    pixels = some_colours(samples, "x")
+    pixels = sample_colours(samples, "x")
     assert pixels.shape == (200 * 256, 3) and pixels.dtype == np.uint8
     assert pixels[:, 0].mean() == 0.5 and set(pixels[:, 1]) == set(range(32))

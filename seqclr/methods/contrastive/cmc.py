@@ -13,7 +13,7 @@ from seqclr.data.samples import Sample
 from seqclr.methods.base import TwoViewMethod
 from seqclr.nn import colours
 from seqclr.nn.heads import mlp
-from seqclr.transforms.colour import some_colours
+from seqclr.transforms.colour import sample_colours
 from seqclr.transforms.two_views import OneView
 
 
@@ -35,7 +35,7 @@ class CMC(TwoViewMethod):
     projection_dim: int = key(128, "of what is compared", least=1, most=WIDEST)
 
     def prepare(self, samples: Sequence[Sample]) -> None:
-        some_colours(samples, "cmc")
+        sample_colours(samples, "cmc")
 
     def build(self, encoder):
         super().build(encoder)

@@ -12,7 +12,7 @@ from seqclr.data.samples import Sample
 from seqclr.methods.base import Method
 from seqclr.nn import colours
 from seqclr.nn.maps import answer_size, map_head, shrunk
-from seqclr.transforms.colour import some_colours
+from seqclr.transforms.colour import sample_colours
 from seqclr.transforms.two_views import OneView
 
 EXTENT = 110.0  # of a and b
@@ -40,7 +40,7 @@ class Colorization(Method):
     )
 
     def prepare(self, samples: Sequence[Sample]) -> None:
-        self.pixels = some_colours(samples, "colorization")
+        self.pixels = sample_colours(samples, "colorization")
 
     def build(self, encoder):
         super().build(encoder)

@@ -13,7 +13,7 @@ from seqclr.methods.base import Method
 from seqclr.methods.pretext.colorization import painted, squared
 from seqclr.nn import colours
 from seqclr.nn.maps import answer_size, map_head, shrunk
-from seqclr.transforms.colour import some_colours
+from seqclr.transforms.colour import sample_colours
 from seqclr.transforms.two_views import OneView
 
 LEVELS = np.arange(100, dtype=np.float32)[:, None] + 0.5  # of lightness, the classes' middles
@@ -35,7 +35,7 @@ class SplitBrain(Method):
     needs_halves = "lightness and colour are told from each other"
 
     def prepare(self, samples: Sequence[Sample]) -> None:
-        self.pixels = some_colours(samples, "split_brain")
+        self.pixels = sample_colours(samples, "split_brain")
 
     def build(self, encoder):
         super().build(encoder)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from seqclr.transforms.order import OddOneOut, Triplet, alike, differences, disorder, moving
+from seqclr.transforms.order import OddOneOut, Triplet, draw_by_motion, same_view, shuffled_order, sum_of_differences
 from seqclr.transforms.views import Views
 
 
@@ -60,15 +60,15 @@ def test_a_line_is_in_order_only_as_it_is_read():
 def test_what_moves_is_drawn_by_how_much():
     frames = [np.full((2, 2, 3), value, np.uint8) for value in (0, 0, 30, 90)]
     rng = np.random.default_rng(0)
-    drawn = np.bincount([moving([(0, 1), (0, 2), (0, 3)], frames, rng) for _ in range(2000)], minlength=3)
+    drawn = np.bincount([draw_by_motion([(0, 1), (0, 2), (0, 3)], frames, rng) for _ in range(2000)], minlength=3)
     np.testing.assert_allclose(drawn / 2000, [0, 0.25, 0.75], atol=0.04)
-    assert set(moving([(0, 1), (1, 0)], frames, rng) for _ in range(20)) == {0, 1}
+    assert set(draw_by_motion([(0, 1), (1, 0)], frames, rng) for _ in range(20)) == {0, 1}
 
 
 @pytest.mark.parametrize("count", [3, 4, 6])
 def test_disorder_is_no_order(count):
     rng = np.random.default_rng(0)
-    drawn = {tuple(disorder(count, rng).tolist()) for _ in range(500)}
+    drawn = {tuple(shuffled_order(count, rng).tolist()) for _ in range(500)}
     assert all(sorted(order) == list(range(count)) for order in drawn)
     assert not drawn & {tuple(range(count)), tuple(reversed(range(count)))} and len(drawn) >= 4
 
@@ -76,9 +76,11 @@ def test_disorder_is_no_order(count):
 def test_the_sum_of_differences_is_of_all_pairs():
     frames = np.random.default_rng(0).integers(0, 256, (4, 5, 6, 3)).astype(np.uint8)
     pairs = sum(frames[j].astype(float) - frames[i] for j in range(4) for i in range(j))
-    np.testing.assert_allclose(differences(frames), 127.5 + pairs / 8, atol=0.51)  # 3 + 1 of weight each way, halved
+    np.testing.assert_allclose(
+        sum_of_differences(frames), 127.5 + pairs / 8, atol=0.51
+    )  # 3 + 1 of weight each way, halved
     extremes = np.array([0, 0, 255, 255], np.uint8)[:, None, None, None]
-    assert differences(extremes).item() == 255 and differences(extremes[::-1]).item() == 0
+    assert sum_of_differences(extremes).item() == 255 and sum_of_differences(extremes[::-1]).item() == 0
 
 
 @pytest.mark.parametrize("count", [6, 9, 60])
@@ -86,7 +88,7 @@ def test_one_clip_is_out_of_order(count):
     """Frames that grow by one: the sum of differences of a clip in order is known, and the highest there is."""
     for example in many(OddOneOut("none", 6, 6), sequence(count), 60):
         pictures, length = example["views"][:, 0, 0, 0].astype(int), min(6, count // 2)
-        ordered = differences(np.arange(length, dtype=np.uint8)[:, None, None, None]).item()
+        ordered = sum_of_differences(np.arange(length, dtype=np.uint8)[:, None, None, None]).item()
         expected = np.full(6, ordered)
         if length < 5:  # of more, some disorder is lost in rounding
             assert pictures[example["label"]] <= ordered
@@ -109,5 +111,5 @@ def test_clips_of_a_line_are_neighbours_side_by_side():
 
 def test_frames_are_seen_alike():
     frames = np.full((3, 16, 16, 3), 120, np.uint8)
-    first, *others = alike(Views("strong"), frames, np.random.default_rng(1))
+    first, *others = same_view(Views("strong"), frames, np.random.default_rng(1))
     assert all((other == first).all() for other in others)

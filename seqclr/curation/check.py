@@ -1,6 +1,6 @@
-"""What is wrong with this data, told before a run pays for it. Host side.
+"""Checks data sets before training. Host side.
 
-Every image is decoded once. What is found has a kind (`KINDS`), names its files, and hurts a run or does not.
+Every image is decoded once. A finding has a kind (`KINDS`), names its files, and is harmful to a run or not.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from seqclr.data.samples import HELD_OUT, Sample
 from seqclr.errors import UserError, printable
 from seqclr.messages import bar
 
-# kind of finding -> (what a report calls it, whether it hurts)
+# kind of finding -> (its title in a report, whether it is harmful)
 KINDS = {
     "missing": ("named in a table, but not there", True),
     "unusable": ("rows or labels that cannot be used", True),
@@ -33,12 +33,12 @@ KINDS = {
     "empty": ("empty labels", True),
     "unknown": ("labels with characters outside the charset", True),
     "too_long": ("labels too long for the frames of their image", True),
-    "conflicts": ("equal pictures with different labels", True),
-    "leaks": ("equal pictures in two splits or two sources", True),
-    "duplicates": ("equal pictures with nothing else against them", False),
+    "conflicts": ("equal images with different labels", True),
+    "leaks": ("equal images in two splits or two sources", True),
+    "duplicates": ("equal images with the same label and split", False),
 }
-NAMED = 10  # findings of a kind that a text report names
-SHOWN = 200  # characters of a charset that it shows
+NAMED = 10  # findings of each kind that a text report names
+SHOWN = 200  # characters of a charset that a text report shows
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,16 +46,16 @@ class Finding:
     kind: str
     files: tuple[str, ...]
     message: str
-    drop: tuple[Sample, ...] = ()  # what a clean list leaves out
+    drop: tuple[Sample, ...] = ()  # samples that a clean list leaves out
 
 
 @dataclasses.dataclass(frozen=True)
 class Look:
-    """What one image showed."""
+    """The properties of a decoded image, or the error."""
 
     sample: Sample
     error: str | None = None
-    digest: bytes = b""  # of the pixels, the same whatever the format of the file
+    digest: bytes = b""  # of the pixels, independent of the file format
     size: tuple[int, int] = (0, 0)  # width, height
 
 
@@ -106,11 +106,11 @@ def check(
     label_pattern: str | None = None,
     fix: str | Path | None = None,
 ) -> Report:
-    """Looks at every image and label of some paths, labelled or not.
+    """Checks every image and label of some paths; images may be unlabelled.
 
-    charset: the characters that are allowed; by default those of the labels. `height`, `width`, `resize`: as a run
-    would have them, for the frames that a label gets. fix: a CSV file to write, with the rows that do not hurt.
-    Raises UserError for a path that holds nothing, and for a `fix` that exists already.
+    charset: the allowed characters; by default those of the labels. height, width, resize: as in a run, for the number
+    of frames of each image. fix: a CSV file to write, with the rows that have no harmful finding.
+    Raises UserError for a path without images, and for a `fix` that exists already.
     """
     allowed = None if charset is None else Charset(charset, case)
     samples, faults = survey(paths, label_pattern)
@@ -125,7 +125,7 @@ def check(
     findings += _unreadable(looks)
     looks = [look for look in looks if look.error is None]
     findings += _labels(looks, allowed, case, (height, width, resize))
-    findings += _alike([look.sample for look in looks if look.sample.text is not None])
+    findings += _character_variants([look.sample for look in looks if look.sample.text is not None])
     findings += _twins(looks, case)
     if fix is not None:
         tables.write(Path(fix), _clean([look.sample for look in looks], findings, Path(fix)))
@@ -133,7 +133,7 @@ def check(
 
 
 def _printable(text: str) -> str:
-    """File names that are no UTF-8 cannot be printed as they are."""
+    """Escapes file names that are not UTF-8."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 
@@ -148,7 +148,7 @@ def _changed(paths: Sequence[str | Path]) -> Iterator[Finding]:
 
 def _look_at_all(samples: list[Sample]) -> list[Look]:
     with warnings.catch_warnings(), ThreadPoolExecutor(os.cpu_count()) as pool:
-        warnings.simplefilter("ignore")  # Pillow's, of odd EXIF tags and the like
+        warnings.simplefilter("ignore")  # of Pillow, such as on odd EXIF tags
         looks = pool.map(_look_at, samples)
         return list(bar(looks, "check", len(samples), unit="img", leave=False, disable=len(samples) < 2000))
 
@@ -182,7 +182,7 @@ def _labels(looks: list[Look], allowed: Charset | None, case: str, fit: tuple[in
 
 
 def _label(look: Look, allowed: Charset | None, case: str, to_height: int, to_width: int, resize: str):
-    """Yields (kind, what is wrong) of one label."""
+    """Yields the kind and description of each fault of a label."""
     text = normalize(look.sample.text, case)
     if not text.strip():
         yield "empty", "has an empty label"
@@ -201,8 +201,8 @@ def _label(look: Look, allowed: Charset | None, case: str, to_height: int, to_wi
         yield "too_long", f"has the label {text!r}, which needs {frames_needed(text)} frames but gets {frames}"
 
 
-def _alike(samples: list[Sample]) -> Iterator[Finding]:
-    """Characters of several labels, of which all but the plain ones are too many."""
+def _character_variants(samples: list[Sample]) -> Iterator[Finding]:
+    """Findings for characters that occur in several widths or typefaces."""
     for plain, *others in character_variants(sample.text for sample in samples):
         drop = tuple(sample for sample in samples if any(c in sample.text for c in others))
         named = ", ".join(map(code_point, others))
@@ -210,7 +210,7 @@ def _alike(samples: list[Sample]) -> Iterator[Finding]:
         yield Finding("unusable", tuple(_printable(sample.name) for sample in drop), message, drop)
 
 
-# equal pictures
+# equal images
 
 
 def _twins(looks: list[Look], case: str) -> Iterator[Finding]:
@@ -239,7 +239,7 @@ def _twin(group: list[Sample], texts: set[str]) -> Iterator[Finding]:
 
 
 def _leaks(group: list[Sample]) -> bool:
-    """Whether what is measured or chooses may have been trained on. Images without labels are trained on too."""
+    """Whether an image for evaluation may be trained on too. Images without labels are trained on."""
     parts = {(sample.source, sample.split) for sample in group if sample.text is not None}
     held = any(split in HELD_OUT for _, split in parts)
     return len(parts) > 1 or (held and any(sample.text is None for sample in group))
@@ -250,7 +250,7 @@ def _part(sample: Sample) -> str:
 
 
 def _held_out(sample: Sample) -> int:
-    """The order in which equal pictures are kept: test, validation, then what is trained on, then the rest."""
+    """The order in which equal images are kept: test, validation, training, unlabelled."""
     if sample.text is None:
         return 3
     return HELD_OUT.index(sample.split) if sample.split in HELD_OUT else 2
@@ -316,10 +316,10 @@ def _short(characters: str) -> str:
 
 
 def _clean(readable: list[Sample], findings: list[Finding], fix: Path) -> list[Sample]:
-    """Labelled rows, or, where nothing is labelled, all images, as pretraining takes them."""
+    """The clean labelled samples, or, where none is labelled, all clean samples, as for pretraining."""
     dropped = {sample for finding in findings for sample in finding.drop}
     clean = [sample for sample in readable if sample not in dropped]
     rows = [sample for sample in clean if sample.text is not None] or clean
     if not rows:
-        raise UserError(f"{fix} would be empty, for every row has something wrong: look at the findings without --fix")
+        raise UserError(f"{fix} would be empty, as every row has a harmful finding: see the findings without --fix")
     return rows

@@ -1,4 +1,4 @@
-"""Anything that seqclr reads, packed into few large files. Host side."""
+"""Packs data sets into few large files. Host side."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ def pack(
     label_pattern: str | None = None,
     shard_size: int = shards.SHARD_SIZE,
 ) -> None:
-    """Writes the images of some paths, with or without a text, into a new folder of shards; data/shards.py says how.
+    """Writes the images of some paths, with or without a text, into a new pack (its format is in data/shards.py).
 
-    split: only rows of it. Images that cannot be opened are reported and left out. The folder appears once it is whole.
-    Raises UserError for an output that exists, for rows that are wrong, and where there is no image.
+    split: only rows of this split. shard_size: images a file. Images that cannot be opened are reported and left out.
+    The folder is written atomically. Raises UserError for an output that exists, for wrong rows and where there is no
+    image, files.NotWritten on a full disk.
     """
     target = Path(output)
     check_new(target)
@@ -52,7 +53,7 @@ def _samples(paths: Sequence[str | Path], split: str | None, label_pattern: str 
 
 
 def _readable(samples: list[Sample], sources: list[str], skipped: list[str]) -> Iterator[tuple[shards.Row, bytes]]:
-    """Rows and bytes of the images that can be opened; of each other one a message goes to `skipped`."""
+    """Yields rows and bytes of the images that can be opened; appends a message for each other to `skipped`."""
     numbers = {source: number for number, source in enumerate(sources)}
     for sample in bar(samples, "pack", unit="img", leave=False, disable=len(samples) < 2000):
         try:

@@ -1,4 +1,4 @@
-"""Text to ids and back. The characters, the case rule and what happens to unknown characters travel with the model."""
+"""Encoding of texts as ids. The characters, case and treatment of unknown characters are saved with the model."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from seqclr.errors import UserError
 
 CASES = {"keep": str, "lower": str.lower, "upper": str.upper}
 UNKNOWN = ("error", "drop")
-FRAME_STRIDE = 4  # columns of the image that a frame of the text encoder stands for; nn/encoders.py has the same
+FRAME_STRIDE = 4  # columns of the image for each frame of the text encoder; as in nn/encoders.py
 
 
 def normalize(text: str, case: str) -> str:
@@ -25,7 +25,7 @@ def normalize(text: str, case: str) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class Charset:
-    """Characters in order: the id of a character is its place; the CTC blank comes after the last.
+    """An ordered set of characters: the id of a character is its index; the CTC blank comes after the last.
 
     case: `keep`, `lower` or `upper`, applied alike to labels, to these characters and in the metrics.
     unknown: `error` refuses a text with another character, `drop` leaves that character out.
@@ -46,7 +46,7 @@ class Charset:
 
     @classmethod
     def of(cls, texts: Iterable[str], case: str = "keep", unknown: str = "error") -> Charset:
-        """The charset of some labels, sorted: combining marks first, which would melt into a letter before them."""
+        """The charset of some labels, sorted; combining marks are first, as they would combine with a letter before."""
         characters = {character for text in texts for character in normalize(text, case)}
         return cls("".join(sorted(characters, key=lambda c: (not unicodedata.combining(c), c))), case, unknown)
 
@@ -58,7 +58,7 @@ class Charset:
         return len(self.characters)
 
     def normalize(self, text: str) -> str:
-        """The text as the model is to read it: composed Unicode (NFC), in the charset's case."""
+        """The text in composed Unicode (NFC) and in the charset's case."""
         return normalize(text, self.case)
 
     def strangers(self, text: str) -> list[str]:
@@ -98,6 +98,5 @@ class Charset:
 
 
 def frames_needed(text: Sequence) -> int:
-    """The least number of frames that CTC can spell a text, or its ids, in: a blank must stand between equal
-    neighbours."""
+    """The least number of frames in which CTC can emit a text or its ids: equal neighbours need a blank between."""
     return len(text) + sum(a == b for a, b in zip(text, text[1:]))

@@ -1,4 +1,4 @@
-"""Any image file to `uint8 [H, W, 3]`, and any size to one size. Host wing: Pillow and NumPy only."""
+"""Decodes image files to `uint8 [H, W, 3]` and resizes them. Host side: Pillow and NumPy only."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 from seqclr.errors import UserError
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
-FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF")  # whatever a file is named: for EPS Pillow starts Ghostscript
-ANIMATED = ("GIF", "PNG", "WEBP", "TIFF")  # the further pictures of a JPEG are not frames
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF")  # whatever the suffix: for EPS, Pillow would start Ghostscript
+ANIMATED = ("GIF", "PNG", "WEBP", "TIFF")  # further images in a JPEG file are not frames
 MIN_SIDE = 4
 MAX_SIDE = 10_000
 TURNS = {
@@ -29,7 +29,7 @@ TURNS = {
     6: Image.Transpose.ROTATE_270,
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
-}  # what undoes an EXIF orientation
+}  # undo an EXIF orientation
 
 
 # limits
@@ -37,10 +37,10 @@ TURNS = {
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """What a file may hold; one with more is refused before the memory for it is taken."""
+    """Limits of a file; larger ones are refused before memory is allocated."""
 
     max_bytes: int = 100_000_000
-    max_pixels: int = 50_000_000  # of an image; of all frames of an animation, where these are read
+    max_pixels: int = 50_000_000  # of an image, or of all frames of an animation that is read
     max_frames: int = 1_000
 
     def __post_init__(self):
@@ -50,7 +50,7 @@ class Limits:
 
 
 def set_limits(limits: Limits) -> None:
-    """From now on, in the whole process; workers get those of the process that starts them."""
+    """Sets the limits of this process; workers get those of the process that starts them."""
     global _limits
     _limits = limits
     Image.MAX_IMAGE_PIXELS = limits.max_pixels // 2  # Pillow raises at twice that, and warns before
@@ -65,7 +65,7 @@ warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 
 def check_bytes(size: int, name: str) -> None:
-    """Raises UserError for a file of more bytes than are allowed."""
+    """Raises UserError for a file with more than `max_bytes` bytes."""
     if size > _limits.max_bytes:
         raise UserError(f"{name} has {size} bytes, max_bytes are {_limits.max_bytes}: remove it or raise the limit")
 
@@ -82,7 +82,7 @@ def _too_many(name: str) -> str:
 
 
 def open_image(data: bytes, name: str) -> Image.Image:
-    """Opens an image without decoding its pixels; raises UserError where it is no image or has an absurd size."""
+    """Opens an image without decoding its pixels. Raises UserError for other files and for sides out of range."""
     if not data:
         raise UserError(f"{name} is empty (0 bytes): remove it or fetch it again")
     with _decoding(name):
@@ -100,7 +100,7 @@ def _check_sides(width: int, height: int, name: str) -> None:
 
 @contextlib.contextmanager
 def _decoding(name: str) -> Iterator[None]:
-    """Turns whatever a decoder raises into a UserError; of damaged files that may be anything."""
+    """Turns all exceptions of a decoder into a UserError; damaged files may raise any."""
     try:
         yield
     except UserError:
@@ -119,8 +119,9 @@ def _decoding(name: str) -> Iterator[None]:
 def decode(data: bytes, name: str = "image") -> np.ndarray:
     """An encoded image as `uint8 [H, W, 3]`.
 
-    The first frame of an animation, turned as its EXIF says, transparency laid on white, 16 bits cut to 8.
-    Raises UserError, naming `name`, for what is damaged, empty, no image, or of an absurd size.
+    Animations give their first frame. The EXIF orientation is applied, transparency is composited on white, and 16-bit
+    values are reduced to 8 bits. Raises UserError, naming `name`, for damaged, empty and other files and for sides out
+    of range.
     """
     return _decoded(open_image(data, name), name)
 
@@ -133,16 +134,17 @@ def _decoded(image: Image.Image, name: str) -> np.ndarray:
 
 
 def orientation(image: Image.Image) -> int:
-    """As the EXIF of an image says, 1 (upright) to 8; upright too where the EXIF is damaged, as in any viewer."""
+    """The EXIF orientation of an image, 1 (upright) to 8; 1 where the EXIF is damaged, as in image viewers."""
     try:
         value = image.getexif().get(ExifTags.Base.Orientation, 1)
-    except Exception:  # as many kinds as there are ways to damage it
+    except Exception:  # of many kinds, where the EXIF is damaged
         return 1
     return value if isinstance(value, int) else 1
 
 
 def to_rgb(image: Image.Image) -> np.ndarray:
-    if image.mode.startswith("I"):  # 16 bits of gray; the high byte is what 8-bit decoders keep
+    """The pixels of an image in any mode as `uint8 [H, W, 3]`, transparency composited on white."""
+    if image.mode.startswith("I"):  # 16-bit gray: the high byte, as in 8-bit decoders
         gray = np.asarray(image).astype(np.int64)
         gray = (gray >> 8 if gray.max(initial=0) > 255 or image.mode != "I" else gray).clip(0, 255).astype(np.uint8)
         return np.repeat(gray[..., None], 3, axis=2)
@@ -154,7 +156,7 @@ def to_rgb(image: Image.Image) -> np.ndarray:
 
 
 def read(path: str | Path) -> np.ndarray:
-    """`decode` of a file; a missing file is a UserError."""
+    """Decodes a file, as `decode`. Raises UserError for a missing file too."""
     return decode(read_bytes(path), str(path))
 
 
@@ -182,7 +184,7 @@ def as_pixels(image: str | os.PathLike | bytes | Image.Image | np.ndarray, name:
 
 
 def read_bytes(path: str | Path) -> bytes:
-    """The bytes of a file; UserError where it cannot be opened or has more than are allowed."""
+    """The bytes of a file. Raises UserError where it cannot be opened or has more than `max_bytes`."""
     try:
         with open(path, "rb", buffering=0) as file:
             check_bytes(os.fstat(file.fileno()).st_size, str(path))
@@ -197,8 +199,10 @@ def read_bytes(path: str | Path) -> bytes:
 
 
 def count_frames(path: str | Path) -> int:
-    """The frames of an animation (GIF, APNG, WebP, pages of TIFF), 1 for other images; UserError where it is none, and
-    where they are too many or have too many pixels in all."""
+    """The number of frames of an animation (GIF, APNG, WebP, pages of a TIFF), 1 for other images.
+
+    Raises UserError for other files, and for more frames or pixels in all frames than the limits allow.
+    """
     return _count(open_image(read_bytes(path), str(path)), str(path))
 
 
@@ -216,7 +220,7 @@ def _count(image: Image.Image, name: str) -> int:
 
 
 def _count_pages(image: Image.Image) -> int:
-    """Those of a TIFF, up to one more than are allowed: Pillow's own count takes the square of their number in time."""
+    """The pages of a TIFF, counted up to one above the limit: Pillow's own count takes quadratic time."""
     count = 1
     with contextlib.suppress(EOFError):
         while count <= _limits.max_frames:
@@ -226,24 +230,26 @@ def _count_pages(image: Image.Image) -> int:
 
 
 def read_frame(path: str | Path, number: int) -> bytes:
-    """A frame of an animation, from 0 on, as a PNG of what a viewer shows at that time: frames often hold only what
-    changes. UserError for a frame that is damaged."""
+    """A frame of an animation, numbered from 0, as a PNG. Raises UserError for a damaged frame.
+
+    It is composited as in a viewer: frames often store only their changes.
+    """
     frames, error = _frames(str(path))
     if number >= len(frames):
         raise UserError(error)
     return frames[number]
 
 
-@functools.lru_cache(maxsize=8)  # a frame is drawn onto those before it, so reading one is reading all
+@functools.lru_cache(maxsize=8)  # a frame is composited on those before it, so one is as expensive as all
 def _frames(path: str) -> tuple[list[bytes], str]:
-    """All frames, up to the first that cannot be read, and what is wrong with that one."""
+    """All frames, up to the first that cannot be read, and the reason for that one."""
     image = open_image(read_bytes(path), path)
     count, frames, pixels = _count(image, path), [], 0
     try:
         for number in range(count):
             with _decoding(f"{path}, frame {number}"):
                 image.seek(number)
-                pixels += image.width * image.height  # pages of TIFF have each their size
+                pixels += image.width * image.height  # pages of a TIFF may differ in size
                 if pixels > _limits.max_pixels:
                     raise UserError(_too_large(path))
                 data = io.BytesIO()
@@ -255,22 +261,22 @@ def _frames(path: str) -> tuple[list[bytes], str]:
 
 
 def fitted_width(height: int, width: int, to_height: int, to_width: int, resize: str) -> int:
-    """The columns that an image of `height` x `width` fills once it is fitted; the rest is padding."""
+    """The number of columns before the padding of an image of `height` x `width` after `fit`."""
     if resize == "stretch":
         return to_width
     return min(to_width, max(1, int(width * to_height / height + 0.5)))
 
 
 def fit(image: np.ndarray, height: int, width: int, resize: str = "stretch") -> tuple[np.ndarray, int]:
-    """An image brought to `uint8 [height, width, 3]`, and how many of its columns are image.
+    """An image resized to `uint8 [height, width, 3]`, and the number of its columns before the padding.
 
-    `stretch` fills the width. `pad` keeps the proportions and leaves white on the right; a line too long for the
-    width is squeezed into it. The filter is the antialiased triangle, which TensorFlow has too
-    (`tf.image.resize(..., antialias=True)`), so that an exported model sees the same pixels.
+    resize: `stretch` fills the width; `pad` keeps the aspect ratio and pads with white on the right, and a line that is
+    too long is reduced to the width. The filter is the antialiased triangle of TensorFlow
+    (`tf.image.resize(..., antialias=True)`), so that an exported model gets the same pixels.
     """
     filled = fitted_width(*image.shape[:2], height, width, resize)
     canvas = np.full((height, width, 3), 255, np.uint8)
-    for channel in range(3):  # in float32: of bytes Pillow would round between its two passes, TensorFlow does not
+    for channel in range(3):  # in float32: with bytes, Pillow rounds between its two passes, and TensorFlow does not
         plane = Image.fromarray(image[..., channel].astype(np.float32))
         scaled = np.asarray(plane.resize((filled, height), Image.Resampling.BILINEAR))
         canvas[:, :filled, channel] = np.rint(scaled).clip(0, 255)

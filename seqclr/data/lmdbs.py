@@ -1,4 +1,4 @@
-"""An LMDB as deep-text-recognition-benchmark lays it out: image-000000001, label-000000001, num-samples. Host wing."""
+"""LMDBs as of deep-text-recognition-benchmark: keys image-000000001, label-000000001, num-samples. Host side."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from seqclr.data.images import check_bytes
 from seqclr.errors import UserError
 
 DATA = "data.mdb"
-LEAST = 25  # bytes that an image takes: a key of 15, the header of a node and its index
+LEAST = 25  # bytes of an image at least: a key of 15, the header of a node and its index
 
 
 def is_lmdb(path: Path) -> bool:
@@ -20,10 +20,10 @@ def is_lmdb(path: Path) -> bool:
 
 
 def samples(store: str) -> Iterator[tuple[str, str | None, str | None]]:
-    """The key of every image, its text, and what is wrong with the text.
+    """The key of every image, its text, and the reason where the text is missing or wrong.
 
-    Where labels are kept, one that is missing is wrong. Raises UserError for a store that is damaged, or has no or an
-    absurd number of images.
+    Where some images have labels, all must. Raises UserError for a damaged store and a missing or impossible number of
+    images.
     """
     with _reading(store) as get:
         count = _count(store, get)
@@ -43,7 +43,7 @@ def samples(store: str) -> Iterator[tuple[str, str | None, str | None]]:
 
 
 def read(store: str, key: str) -> bytes:
-    """The encoded image under a key."""
+    """The encoded image under a key. Raises UserError where it is missing."""
     with _reading(store) as get:
         data = get(key)
         if data is None:
@@ -52,7 +52,7 @@ def read(store: str, key: str) -> bytes:
 
 
 def _lacks(store: str, key: str) -> str:
-    return f"{store} has no key {key}: its num-samples promises more than it holds"
+    return f"{store} has no key {key}: its num-samples is larger than the number of its images"
 
 
 def _label(number: int) -> str:
@@ -74,7 +74,7 @@ def _count(store: str, get: Callable) -> int:
 
 @contextlib.contextmanager
 def _reading(store: str) -> Iterator[Callable[[str], memoryview | None]]:
-    """Gives what finds the value of a key; values are valid until the end."""
+    """Yields a function that returns the value of a key; values are valid within the block."""
     import lmdb
 
     try:
@@ -101,7 +101,7 @@ def _environment(store: str):
         raise UserError(f"{store} is not an LMDB that can be opened ({error})") from None
     size = (Path(store) / DATA).stat().st_size
     needed = (environment.info()["last_pgno"] + 1) * environment.stat()["psize"]
-    if size < needed:  # to read a page beyond the end of a mapped file kills the process
+    if size < needed:  # reading beyond the end of a mapped file kills the process
         environment.close()
         raise UserError(f"{store} is cut short: {DATA} has {size} of {needed} bytes, so copy it again")
     return environment

@@ -18,9 +18,9 @@ from seqclr.messages import warn
 
 
 def expand(samples: Sequence[Sample]) -> list[Sample]:
-    """Entries with one for each frame in place of an animation; what is packed or in an LMDB stays as it is.
+    """Replaces each animation by one sample for each of its frames; samples in a pack or LMDB are unchanged.
 
-    What cannot be read is left out, which stderr says. Raises UserError where nothing is left.
+    Unreadable images are left out with a warning. Raises UserError where nothing is left.
     """
     frames, skipped = [], []
     for sample in samples:
@@ -38,11 +38,12 @@ def expand(samples: Sequence[Sample]) -> list[Sample]:
 
 
 class Sequences(Sequence):
-    """Fitted images in sequences: `{"frames": Frames, "index": i}`. Images of one folder are one, in the order of the
-    numbers in their names, 2 before 10, and so are the frames of an animation.
+    """Sequences of images as records: `{"frames": Frames, "index": int32}`.
 
-    entries: the first of each sequence. shortest: frames that one needs; those with fewer are left out, which stderr
-    says. Raises UserError where none is left.
+    The images of a folder are one sequence, in the order of the numbers in their names (2 before 10), and so are the
+    frames of an animation. `samples` has the first of each sequence.
+
+    shortest: least number of frames; shorter sequences are left out with a warning. Raises UserError where all are.
     """
 
     def __init__(self, dataset: ImageDataset, shortest: int):
@@ -74,7 +75,7 @@ class Sequences(Sequence):
 
 
 class Frames(Sequence):
-    """The images of a sequence, `uint8 [H, W, 3]` each, read when they are asked for."""
+    """The images of a sequence, `uint8 [H, W, 3]` each, read on access."""
 
     def __init__(self, dataset: ImageDataset, indices: Sequence[int]):
         self.dataset, self.indices = dataset, indices
@@ -87,11 +88,11 @@ class Frames(Sequence):
 
 
 def natural(name: str) -> list:
-    """A key that sorts names by the numbers in them."""
+    """A sort key that orders names by the numbers in them."""
     return [(1, int(part), "") if part.isdecimal() else (0, 0, part) for part in re.split(r"(\d+)", name) if part]
 
 
 def _sequence(sample: Sample) -> tuple:
-    """The same for images of one sequence."""
+    """An identifier of the sequence of a sample."""
     animation = sample.store is None and sample.index is not None
     return sample.source, sample.file if animation else os.fspath(Path(sample.file).parent)

@@ -1,14 +1,13 @@
-"""Packed images: a folder of ArrayRecord files, a hundred thousand images each, read in any order. Host side.
+"""Packs: folders of ArrayRecord files with up to 100,000 images each, for random access. Host side.
 
     pack.json                            {"version": 1, "count": images, "shards": files, "sources": [name, ...],
                                           "files": [facts, ...]}
-    pack-00000-of-00007.arrayrecord      a record for each image, its encoded bytes as they were, and a last one, JSON:
+    pack-00000-of-00007.arrayrecord      a record for each image, its encoded bytes, and a last one, JSON:
                                          {"version": 1, "sources": [name, ...], "rows": [row, ...]}
 
-A row is `[number of the source, file, text or null, split or null]`. So a shard is whole by itself, and what it holds
-is known from one record. The facts of a file are `{"bytes": size, "index": digest, "digest": digest}`, of its last
-record and of all of it: listing a pack compares the first two, `seqclr check` the last. The first packs have none.
-The format is written and read here and nowhere else.
+A row is `[index of the source, file, text or null, split or null]`. So a shard can be used alone, and one record lists
+its content. The facts of a file are `{"bytes": size, "index": digest of its last record, "digest": that of the file}`:
+listing a pack compares the first two, `seqclr check` the last. The first packs have none.
 """
 
 from __future__ import annotations
@@ -30,13 +29,13 @@ SUFFIX = ".arrayrecord"
 PACK = "pack.json"
 VERSION = 1
 SHARD_SIZE = 100_000  # images
-OPEN = 512  # shards of a process: most systems allow it 1,024 files
+OPEN = 512  # shards that a process keeps open: most systems allow 1,024 files
 AGAIN = "copy it again or pack again"
 Row = tuple[int, str, str | None, str | None]
 
 
 def is_pack(path: Path) -> bool:
-    """Whether it is a packed folder or one shard of it."""
+    """Whether the path is a pack or one of its shards."""
     return os.path.isfile(path / PACK) or (path.suffix == SUFFIX and os.path.isfile(path))
 
 
@@ -44,7 +43,7 @@ def is_pack(path: Path) -> bool:
 
 
 def write(folder: Path, images: Iterable[tuple[Row, bytes]], sources: Sequence[str], size: int) -> int:
-    """Writes a pack into a folder, `size` images a shard, pack.json last; returns how many images there were.
+    """Writes a pack into a folder, `size` images a shard, pack.json last. Returns the number of images.
 
     Raises NotWritten where the disk is full, UserError where array_record is not installed.
     """
@@ -66,7 +65,7 @@ def _shard_name(number: int, shards: int) -> str:
 
 
 def _write_shard(path: Path, images: Iterable[tuple[Row, bytes]], sources: Sequence[str]) -> tuple[int, dict]:
-    """Returns how many images there were, and the facts of the file."""
+    """Returns the number of images and the facts of the file."""
     rows = []
     try:
         writer = _array_record().ArrayRecordWriter(str(path), "group_size:1,uncompressed")  # images are compressed
@@ -97,14 +96,14 @@ def _digest_of(path: str | Path) -> str:
 
 
 def sources(path: Path) -> list[str]:
-    """The names of the data sets in a pack or shard; Row counts in this list."""
+    """The names of the data sets in a pack or shard; the first field of a Row is an index of this list."""
     return _pack(path / PACK)["sources"] if path.is_dir() else _listing(str(path))["sources"]
 
 
 def rows(path: Path) -> Iterator[tuple[str, int, Row]]:
-    """The shard, the place in it and the row of every image of a pack or shard.
+    """The shard, the index in it and the row of every image of a pack or shard.
 
-    Raises UserError for a shard that is missing, damaged, of another pack or in another's place.
+    Raises UserError for a shard that is missing, damaged, of another pack or renamed.
     """
     known, count = sources(path), 0
     for shard, facts in _shards(path):
@@ -119,17 +118,19 @@ def rows(path: Path) -> Iterator[tuple[str, int, Row]]:
 
 
 def changed(path: Path) -> Iterator[str]:
-    """Reads the whole of a pack; yields each shard whose bytes are not those that were packed. The first packs have no
-    digests, and of one shard by itself nothing is known."""
+    """Reads all of a pack and yields each shard whose bytes have changed since it was packed.
+
+    Shards of the first packs, which have no digests, and single shards are not compared.
+    """
     for shard, facts in _shards(path):
         if facts and _digest_of(shard) != facts["digest"]:
             yield shard
 
 
 def read(shard: str, index: int) -> bytes:
-    """The encoded image at a place of a shard; safe in threads and after a fork."""
+    """The encoded image at an index of a shard; safe in threads and after a fork."""
     try:
-        data = _reader(shard, os.getpid()).read(index, index + 1)[0]  # a range: a list of places takes far longer
+        data = _reader(shard, os.getpid()).read(index, index + 1)[0]  # a range: a list of indices takes far longer
     except (RuntimeError, IndexError):
         raise UserError(f"{shard} is damaged at record {index}: {AGAIN}") from None
     check_bytes(len(data), f"{shard}, record {index}")
@@ -137,7 +138,7 @@ def read(shard: str, index: int) -> bytes:
 
 
 def _shards(path: Path) -> Iterator[tuple[str, dict | None]]:
-    """The shards of a pack, or the one, and their facts."""
+    """The shards of a pack, or the given one, and their facts."""
     if not path.is_dir():
         yield str(path), None
         return
@@ -147,7 +148,7 @@ def _shards(path: Path) -> Iterator[tuple[str, dict | None]]:
 
 
 def _pack(file: Path) -> dict:
-    """What a pack.json says."""
+    """The content of a pack.json."""
     try:
         check_bytes(file.stat().st_size, str(file))
         pack = json.loads(file.read_text(encoding="utf-8"))
@@ -164,7 +165,7 @@ def _pack(file: Path) -> dict:
 
 
 def _listing(shard: str, facts: dict | None = None) -> dict:
-    """The last record of a shard, which must be as its facts say."""
+    """The last record of a shard. Raises UserError where it does not match the facts."""
     if facts and os.path.isfile(shard) and (size := os.path.getsize(shard)) != facts["bytes"]:
         raise UserError(f"{shard} is damaged, cut short or another: {size} bytes, not {facts['bytes']}: {AGAIN}")
     try:
@@ -217,7 +218,7 @@ def _check_version(file: str | Path, version: int) -> None:
 
 @functools.lru_cache(maxsize=OPEN)
 def _reader(shard: str, process: int):
-    """A reader of its own for every process: what a fork inherits may be locked by a thread that it lacks."""
+    """A reader for each process: one inherited by a fork may be locked by a thread that the fork lacks."""
     if not os.path.isfile(shard):
         raise UserError(f"{shard} is missing: copy the whole folder again or pack again")
     options = "readahead_buffer_size:0,max_parallelism:0"  # for reading in any order

@@ -1,7 +1,6 @@
-"""Processes that make batches ahead of the training. Host side.
+"""Worker processes that make batches ahead of the training. Host side.
 
-Each has a pipe of its own: where a process is killed in the middle of a batch, the pipe ends, while a queue that all
-may write to would be waited on for ever.
+Each has its own pipe, which ends when the process is killed; a queue shared by all would block for ever.
 """
 
 from __future__ import annotations
@@ -25,17 +24,17 @@ from typing import Any, NamedTuple
 
 from seqclr.errors import UserError
 
-AHEAD = 4  # batches of each process that wait to be taken
+AHEAD = 4  # batches that each process prefetches
 PATIENCE = 300  # seconds that a batch may take
 SIGNALS = {signal.SIGINT, signal.SIGTERM}
 
 
 class LoaderFailed(Exception):
-    """There are no more batches, and why."""
+    """A batch could not be made; the message says why."""
 
 
 def describe(error: Exception) -> UserError | LoaderFailed:
-    """What went wrong where a batch was made, in one sentence."""
+    """The error of a transform or record as an exception with one sentence."""
     if isinstance(error, UserError):
         return error
     where = traceback.extract_tb(error.__traceback__)[-1]
@@ -43,7 +42,7 @@ def describe(error: Exception) -> UserError | LoaderFailed:
 
 
 class Line(NamedTuple):
-    """A process, and the batches that came from it; at the end None."""
+    """A worker process and its batches, followed by None when it has ended."""
 
     process: multiprocessing.process.BaseProcess
     batches: queue.Queue
@@ -51,18 +50,17 @@ class Line(NamedTuple):
 
 
 class Workers:
-    """An endless iterator over `source[first]`, `source[first + 1]`, ..., made by so many processes in turns.
+    """An endless iterator over `source[first]`, `source[first + 1]`, ..., computed by worker processes in turn.
 
-    A signal often goes to all processes of a run. These leave it to the one that saves, and end when that one does,
-    however it ends. Raises LoaderFailed where a process dies or gives nothing for five minutes, and UserError where the
-    source does.
+    Workers ignore SIGINT and SIGTERM, which often go to all processes of a run, and end with the process that started
+    them. Raises LoaderFailed where a worker dies or returns nothing for 5 minutes, and UserError where `source` does.
     """
 
     def __init__(self, source: Sequence, processes: int, first: int):
         self._lines: list[Line] = []
         self.close = weakref.finalize(self, _end, self._lines)
         content = pickle.dumps(source)
-        # A thread of its own starts them: it blocks signals for what it starts, and no exception of a handler meets it.
+        # started in a thread of its own, where signals are blocked and handlers raise no exceptions
         with ThreadPoolExecutor(1, initializer=_block) as starter:
             for number in range(processes):
                 starter.submit(_start, self._lines, content, first + number, processes).result()
@@ -73,7 +71,7 @@ class Workers:
 
     def __next__(self) -> Any:
         line = next(self._turns)
-        for _ in range(PATIENCE):  # not a deadline: where all were suspended, the clock went on
+        for _ in range(PATIENCE):  # not a deadline: the clock goes on while all processes are suspended
             lost = next((each.process for each in self._lines if each.process.exitcode), None)
             if lost is not None:
                 raise LoaderFailed(f"a loader process ended before the run ({_ended(lost.exitcode)})")
@@ -83,7 +81,7 @@ class Workers:
         else:
             number = line.process.pid
             raise LoaderFailed(
-                f"a loader process, {number}, gave nothing for {PATIENCE} seconds: it hangs or is stopped"
+                f"a loader process, {number}, returned nothing for {PATIENCE} seconds: it hangs or is stopped"
             )
         if batch is None:
             line.process.join(PATIENCE)
@@ -103,14 +101,13 @@ def _block() -> None:
     if hasattr(signal, "pthread_sigmask"):
         from multiprocessing import resource_tracker
 
-        resource_tracker.ensure_running()  # it ignores signals itself, and its start would unblock them here
+        resource_tracker.ensure_running()  # it ignores signals itself; its start would unblock them here
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
 
 
 @contextlib.contextmanager
 def _without_main() -> Iterator[None]:
-    """A process that starts within it does not import the program again: that may be a script that trains as soon as it
-    is imported, and would import TensorFlow."""
+    """Processes started within the block do not import the main script, which may train on import."""
     main = sys.modules["__main__"]
     sys.modules["__main__"] = types.ModuleType("__main__")
     try:
@@ -120,13 +117,13 @@ def _without_main() -> Iterator[None]:
 
 
 def _start(lines: list[Line], content: bytes, first: int, step: int) -> None:
-    context = multiprocessing.get_context("spawn")  # a fork would inherit locks of threads that it lacks
+    context = multiprocessing.get_context("spawn")  # a fork inherits locks of threads that it lacks
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(target=_work, args=(theirs, content, first, step), daemon=True)
     needs_main = b"__main__" in content  # a transform that is defined there
     with contextlib.nullcontext() if needs_main else _without_main():
         process.start()
-    theirs.close()  # or our end would never see theirs close
+    theirs.close()  # or our end never sees theirs close
     batches: queue.Queue = queue.Queue(AHEAD)
     reader = threading.Thread(target=_read, args=(ours, batches), daemon=True)
     reader.start()
@@ -143,7 +140,7 @@ def _read(pipe: Connection, batches: queue.Queue) -> None:
 
 
 def _end(lines: list[Line]) -> None:
-    """They have nothing that could be left half done."""
+    """Kills the workers, which have nothing to save."""
     for line in lines:
         line.process.kill()
     for line in lines:
@@ -158,10 +155,10 @@ def _end(lines: list[Line]) -> None:
 
 
 def _work(pipe: Connection, content: bytes, first: int, step: int) -> None:
-    for number in SIGNALS:  # where they could not be blocked
+    for number in SIGNALS:  # where they cannot be blocked
         signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=_follow, daemon=True).start()
-    with contextlib.suppress(OSError):  # nobody reads any more
+    with contextlib.suppress(OSError):  # the reader has closed the pipe
         for batch in _made(content, first, step):
             _send(pipe, batch)
     sys.exit()
@@ -185,7 +182,7 @@ def _made(content: bytes, first: int, step: int) -> Iterator[dict | Exception]:
 
 
 def _send(pipe: Connection, thing: Any) -> None:
-    """Arrays go as they are, not copied into the pickle."""
+    """Sends arrays without a copy in the pickle."""
     arrays: list[pickle.PickleBuffer] = []
     head = pickle.dumps(thing, protocol=5, buffer_callback=arrays.append)
     parts = [array.raw() for array in arrays]

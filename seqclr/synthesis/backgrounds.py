@@ -1,4 +1,4 @@
-"""Background patterns of generated images: the share of the second colour, `float [H, W]` from 0 to 1."""
+"""Background patterns of generated images: the weight of the second colour, `float [H, W]` from 0 to 1. Host side."""
 
 from __future__ import annotations
 

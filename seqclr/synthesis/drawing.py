@@ -1,6 +1,6 @@
-"""Draws one captcha image in a style, with the `captcha` library and Pillow.
+"""Draws captcha images in a style, with the `captcha` library and Pillow. Host side.
 
-An image depends on its style and its random generator alone.
+An image depends only on its style and the random generator.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from seqclr.synthesis.styles import Style
 Colour = tuple[int, int, int]
 
 
-class _Dice:
-    """The three functions of `secrets` that captcha uses, from a generator that can be seeded."""
+class _SeededSecrets:
+    """Replaces the three functions of `secrets` that captcha uses by a seeded generator."""
 
     def __init__(self, rng: np.random.Generator):
         self.rng = rng
@@ -43,10 +43,10 @@ _one_at_a_time = threading.Lock()
 
 @contextmanager
 def _seeded(rng: np.random.Generator) -> Iterator[None]:
-    """Within this block captcha draws from `rng`: it asks `secrets`, which nobody can seed."""
+    """Within the block captcha draws from `rng` instead of `secrets`, which cannot be seeded."""
     with _one_at_a_time:
         original = captcha.image.secrets
-        captcha.image.secrets = _Dice(rng)
+        captcha.image.secrets = _SeededSecrets(rng)
         try:
             yield
         finally:
@@ -70,7 +70,7 @@ def _background(style: Style, height: int, width: int, rng: np.random.Generator)
 
 
 class _Warper(captcha.image.ImageCaptcha):
-    """captcha's rotated and warped characters, in one font."""
+    """Rotated and warped characters of captcha, in one font."""
 
     def __init__(self, style: Style, font: ImageFont.FreeTypeFont):
         super().__init__()
@@ -83,7 +83,7 @@ class _Warper(captcha.image.ImageCaptcha):
 
 
 def _straight(style: Style, character: str, font: ImageFont.FreeTypeFont, rng: np.random.Generator) -> Image.Image:
-    """A character in its own shape and on its line, only rotated: captcha stretches all of them to one height."""
+    """A character on its baseline, only rotated: captcha would stretch all characters to one height."""
     left, _, right, _ = font.getbbox(character)
     glyph = Image.new("RGBA", (math.ceil(right - left), sum(font.getmetrics())))
     ImageDraw.Draw(glyph).text((-left, 0), character, font=font, fill="white")
@@ -91,7 +91,7 @@ def _straight(style: Style, character: str, font: ImageFont.FreeTypeFont, rng: n
 
 
 def _on_wheel(style: Style, glyph: Image.Image, height: int, rng: np.random.Generator) -> Image.Image:
-    """The character in the middle of a wheel that is lit from the front, RGBA and 0.8 times as wide as high."""
+    """The character on a shaded wheel, as on a meter: RGBA, 0.8 times as wide as high."""
     size = (round(0.8 * height), height)
     light = np.sin(np.linspace(0.15, np.pi - 0.15, height))[:, None, None]
     face = np.full((size[1], size[0], 3), _colour(rng, style.wheels, style.colour_jitter)) * light
@@ -103,8 +103,10 @@ def _on_wheel(style: Style, glyph: Image.Image, height: int, rng: np.random.Gene
 
 
 class Line(NamedTuple):
-    """Text on a transparent strip, RGBA [h, w]; of each character the box of what is drawn, `float [L, 4]`: left, top,
-    right, bottom in pixels; and its colour."""
+    """Text on a transparent RGBA image, with the box and colour of each character.
+
+    boxes: `float [L, 4]`, left, top, right, bottom of the ink in pixels.
+    """
 
     image: Image.Image
     boxes: np.ndarray
@@ -112,7 +114,7 @@ class Line(NamedTuple):
 
 
 def _line(style: Style, text: str, ink: Colour, rng: np.random.Generator) -> Line:
-    """The text, cut to what is drawn."""
+    """The drawn text, cropped to its ink."""
     name, largest = str(rng.choice(style.fonts)), style.font_sizes[1]
     strip = Image.new("RGBA", (3 * largest * (len(text) + 1), 5 * largest))
     x, middle = largest, strip.height // 2
@@ -139,13 +141,13 @@ def _line(style: Style, text: str, ink: Colour, rng: np.random.Generator) -> Lin
 
 
 def _cropped(strip: Image.Image, boxes: np.ndarray, colours: list[Colour]) -> Line:
-    """What is drawn, and the boxes in it."""
+    """The line cropped to its ink, with its boxes."""
     corners = strip.getbbox()
     return Line(strip.crop(corners), boxes - 2 * corners[:2], colours)
 
 
 def _wave(line: Line, height: float, rng: np.random.Generator) -> Line:
-    """The line bent along a sine of 2 to 4 of its heights a period, by moving slices 4 pixels wide."""
+    """The line bent along a sine with a period of 2 to 4 of its heights, in slices 4 pixels wide."""
     pad = math.ceil(height)
     strip = ImageOps.expand(line.image, (0, pad))
     period, phase = rng.uniform(2, 4) * line.image.height, rng.uniform(0, 2 * np.pi)
@@ -161,14 +163,14 @@ def _wave(line: Line, height: float, rng: np.random.Generator) -> Line:
     slices = [bent(left) for left in range(0, strip.width, 4)]
     strip = strip.transform(strip.size, Image.Transform.MESH, slices, Image.Resampling.BILINEAR)
     boxes = line.boxes.copy()
-    for box in boxes:  # as high as its columns move
+    for box in boxes:  # enlarged by the offsets of its columns
         rises = [up(x) for x in range(int(box[0]), int(box[2]) + 1)]
         box[[1, 3]] += pad - 1 - max(rises), pad + 1 - min(rises)
     return _cropped(strip, boxes, line.colours)
 
 
 def _paste(style: Style, image: Image.Image, line: Line, rng: np.random.Generator) -> np.ndarray:
-    """Put the line on the image, whole and within the margin; the boxes of its characters there."""
+    """Pastes the line within the margin, reduced if it must be. Returns the boxes of its characters in the image."""
     line, boxes = line.image, line.boxes
     room = image.width - 2 * style.margin, image.height - 2 * style.margin
     scale = min(1, room[0] / line.width, room[1] / line.height)
@@ -204,7 +206,7 @@ def _clutter(style: Style, image: Image.Image, ink: Colour, rng: np.random.Gener
 
 
 def _band(style: Style, size: tuple[int, int], rng: np.random.Generator) -> Image.Image:
-    """A bent band from side to side, as a mask."""
+    """The mask of a bent band from side to side."""
     band = Image.new("1", size)
     xs = np.arange(0, size[0] + 4, 4)
     ys = np.polyval(np.polyfit([0, size[0] / 2, size[0]], rng.uniform(0, size[1], 3), 2), xs)
@@ -220,8 +222,11 @@ def _speckle(image: Image.Image, share: float, rng: np.random.Generator) -> Imag
 
 
 class LabelledImage(NamedTuple):
-    """An image and what it shows. boxes: of each character's ink, wheel included, `float [L, 4]`: left, top, right,
-    bottom in pixels, without the blur. colour: `float [3]`, the mean of the characters', 0 to 255."""
+    """An image, its text and their properties.
+
+    boxes: `float [L, 4]`, left, top, right, bottom of each character, with its wheel and before the blur, in pixels.
+    colour: `float [3]`, the mean colour of the characters, 0 to 255.
+    """
 
     image: Image.Image
     text: str
@@ -230,16 +235,16 @@ class LabelledImage(NamedTuple):
 
 
 def draw(style: Style, rng: np.random.Generator) -> tuple[Image.Image, str]:
-    """One image, an RGB image of `style.width` x `style.height`, and the text on it. Nothing but `rng` decides on it.
+    """An RGB image of `style.width` x `style.height` and its text, determined by `rng`.
 
-    The image is as drawn; `save` adds what the file format does to it.
+    Compression and palette of the style's file format are applied by `generate.save`.
     """
     image = draw_labelled(style, rng)
     return image.image, image.text
 
 
 def draw_labelled(style: Style, rng: np.random.Generator) -> LabelledImage:
-    """The same, with all that is known of the image."""
+    """The same image with its properties."""
     with _seeded(rng):
         text = "".join(rng.choice(list(style.characters), _integer(rng, style.length)))
         width, height = _integer(rng, style.width), _integer(rng, style.height)

@@ -1,4 +1,4 @@
-"""Fonts: the bundled ones, a user's own files, and the characters that each can draw."""
+"""Fonts: bundled ones, files, and the characters that each can draw. Host side."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ FONT_FILES = (".ttf", ".otf")
 @lru_cache
 def bundled_fonts() -> dict[str, Path]:
     """The fonts that ship inside captcha and matplotlib, by name."""
-    import matplotlib  # takes a moment, and only who draws needs it
+    import matplotlib  # slow, and needed for drawing only
 
     folders = Path(captcha.image.DATA_DIR), Path(matplotlib.get_data_path()) / "fonts" / "ttf"
     return {path.stem: path for folder in folders for path in sorted(folder.glob("*.ttf"))}
 
 
 def find_fonts(fonts: str) -> list[str]:
-    """The fonts that a name means: a bundled one, a .ttf or .otf file, or all such files of a folder, at any depth.
+    """The fonts of a name (a bundled font), of a .ttf or .otf file, or of a folder with such files at any depth.
 
     Raises UserError where there are none.
     """
@@ -39,9 +39,10 @@ def find_fonts(fonts: str) -> list[str]:
 
 @lru_cache(maxsize=256)
 def load_font(name: str, size: int) -> ImageFont.FreeTypeFont:
+    """A bundled font or a font file in a size in pixels. Raises UserError where there is none."""
     path = bundled_fonts().get(name, Path(name))
     try:
-        # The basic layout is in every build of Pillow; the default differs from machine to machine.
+        # the basic layout is in every build of Pillow; the default differs between machines
         return ImageFont.truetype(str(path), size, layout_engine=ImageFont.Layout.BASIC)
     except OSError as error:
         if os.path.isfile(path):
@@ -51,7 +52,7 @@ def load_font(name: str, size: int) -> ImageFont.FreeTypeFont:
 
 
 def missing_characters(characters: str, name: str) -> str:
-    """The characters that a font draws as nothing or as its box for unknown signs."""
+    """The characters that a font draws as nothing or as its box for missing characters."""
     font = load_font(name, 24)
 
     def shape(sign: str) -> tuple[tuple[int, int], bytes]:

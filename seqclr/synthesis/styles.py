@@ -1,4 +1,4 @@
-"""Styles: the settings of a generated captcha site, as a dataclass and as YAML files.
+"""Styles: the settings of generated images, as a dataclass and as YAML files. Host side.
 
 A preset is a YAML file of the keys that differ from the defaults of `Style`.
 """
@@ -55,12 +55,12 @@ class Style:
     # the image
     width: list[int] = span(120, 120, 16, 4096)
     height: list[int] = span(40, 40, 16, 1024)
-    margin: int = number(3, 0, 512)  # the text keeps this far from the edges, and shrinks if it must
+    margin: int = number(3, 0, 512)  # least distance of the text from the edges; the text is reduced if it must be
     background: str = "plain"  # plain, gradient, clouds or grid
     background_colours: list[str] = names("white")  # all but `plain` mix two of them
     colour_jitter: int = number(0, 0, 255)  # every channel of every colour moves by up to this much
 
-    # how the characters stand
+    # the placement of the characters
     rotation: list[float] = span(0, 0, -180, 180)  # degrees, for every character
     warp: float = number(0.0, 0, 0.5)  # how far a character's corners are pulled, as a share of its size
     rise: list[int] = span(0, 0, -200, 200)  # how far a character is moved down (negative: up)
@@ -68,7 +68,7 @@ class Style:
     wave: float = number(0.0, 0, 200)  # height of a wave that runs through the whole text
     wander: float = number(0.5, 0, 1)  # share of the free space in which the text is moved about; 0: centred
 
-    # what is drawn over them
+    # clutter over the text
     curves: list[int] = span(0, 0, 0, 100)  # how many arcs
     lines: list[int] = span(0, 0, 0, 100)  # how many straight strokes from side to side
     line_width: int = number(1, 0, 200)
@@ -123,7 +123,7 @@ def load_style(name: str | os.PathLike) -> Style:
 
 
 def check_style(style: Style, source: Path) -> None:
-    """Refuse values of the right type that no image can be drawn with."""
+    """Raises UserError for values that no image can be drawn with."""
 
     def need(right: bool, key: str, must: str) -> None:
         if not right:
@@ -136,7 +136,7 @@ def check_style(style: Style, source: Path) -> None:
             need(right, numeric.name, f"two numbers, the lower one first, from {least} to {most}")
         else:
             need(least <= value <= most, numeric.name, f"from {least} to {most}")
-    need(style.characters != "", "characters", "a string with at least one sign")
+    need(style.characters != "", "characters", "a string with at least one character")
     need(style.background in BACKGROUNDS, "background", f"one of {', '.join(BACKGROUNDS)}")
     need(style.format in FORMATS, "format", f"one of {', '.join(FORMATS)}")
     need(style.palette != 1, "palette", "0 or from 2 to 256")
@@ -159,7 +159,7 @@ def _is_colour(value: str) -> bool:
 
 
 def read_length(length: str) -> tuple[int, int]:
-    """The least and the most characters that "4" or "4:6" means. Raises UserError for what is neither."""
+    """The least and the largest number of characters of "4" or "4:6". Raises UserError for other strings."""
     parts = length.split(":")
     if len(parts) <= 2 and all(part.isascii() and part.isdigit() for part in parts):
         least, most = int(parts[0]), int(parts[-1])

@@ -1,7 +1,7 @@
-"""Images that look like no site in particular: what differs between sites differs here from image to image.
+"""Images in random styles, for domain randomization (Tobin et al. 2017, arXiv:1703.06907). Host side.
 
-A network that reads them has seen every character in many fonts, sizes, slants and colours, under all kinds of clutter
-(domain randomization, Tobin et al. 2017, arXiv:1703.06907). Host side.
+Every image has its own font, size, slant, colours and clutter, so that a network trained on them does not depend on the
+style of one site.
 """
 
 from __future__ import annotations
@@ -18,12 +18,15 @@ from seqclr.synthesis.drawing import LabelledImage
 from seqclr.synthesis.fonts import bundled_fonts, find_fonts, missing_characters
 from seqclr.synthesis.styles import Style
 
-SYMBOLS = {"LastResortHE-Regular", "cmex10", "cmmi10", "cmsy10"}  # fonts with other shapes in the letters' places
+SYMBOLS = {"LastResortHE-Regular", "cmex10", "cmmi10", "cmsy10"}  # fonts with symbols instead of letters
 
 
 class Texts(NamedTuple):
-    """What images may show. characters: of which each image draws those that its font has. lengths: least and most, of
-    an image. fonts: as `fonts.find_fonts` takes them; None: the bundled ones."""
+    """The texts of generated images.
+
+    characters: of which each image uses those that its font has. lengths: least and largest number of characters.
+    fonts: as for `fonts.find_fonts`; None: the bundled ones.
+    """
 
     characters: str
     lengths: tuple[int, int] = (3, 7)
@@ -31,19 +34,19 @@ class Texts(NamedTuple):
 
 
 def draw(texts: Texts, rng: np.random.Generator) -> tuple[Image.Image, str]:
-    """One image, RGB of any size, and the text on it; nothing but `rng` decides on it."""
+    """An RGB image of random size and its text, determined by `rng`."""
     labelled, _ = draw_labelled(texts, rng)
     return labelled.image, labelled.text
 
 
 def draw_labelled(texts: Texts, rng: np.random.Generator) -> tuple[LabelledImage, Style]:
-    """The same image with all that is known of it, and the style it was drawn in."""
+    """The same image with its properties, and its style."""
     style = any_style(texts, rng)
     return drawing.draw_labelled(style, rng), style
 
 
 def any_style(texts: Texts, rng: np.random.Generator) -> Style:
-    """A style of which everything is drawn by chance."""
+    """A random style."""
 
     def chance(probability: float) -> bool:
         return rng.random() < probability
@@ -94,7 +97,7 @@ def any_style(texts: Texts, rng: np.random.Generator) -> Style:
 
 
 def _ink(paper: np.ndarray, rng: np.random.Generator, faint: bool) -> np.ndarray:
-    """A colour that can be told from the paper's: by its light, or, where faint, by one channel alone."""
+    """A colour that differs from the paper in lightness, or, where faint, in one channel by at least 80."""
     if faint:
         while np.abs((ink := rng.integers(0, 256, 3)) - paper).max() < 80:
             pass
@@ -108,10 +111,9 @@ def _hex(colour: np.ndarray) -> str:
 
 @functools.lru_cache
 def text_fonts(characters: str, fonts: str | None = None) -> dict[str, str]:
-    """The fonts that have all of the characters, each with what it draws; where none has, each with those that it has.
+    """The fonts and the characters that each can draw: those with all characters, or else those with some.
 
-    Of the bundled ones those are left out that have other shapes in the letters' places. Raises UserError for a
-    character that no font has.
+    Bundled symbol fonts are left out. Raises UserError for a character that no font has.
     """
     if fonts is None:
         names = [name for name in bundled_fonts() if name not in SYMBOLS]

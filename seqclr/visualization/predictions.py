@@ -1,4 +1,4 @@
-"""Pictures of what was read."""
+"""Plots of predictions: contact sheets, confusions and reliability."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from seqclr.data import images
 
 
 def draw_sheet(rows: Sequence[tuple], target: Path, columns: int = 4) -> None:
-    """A sheet of images with what was read and its confidence, of rows (entry, true text, read, confidence)."""
+    """A sheet of images with their predictions, of rows (sample, true text, prediction, confidence)."""
     lines = max(1, -(-len(rows) // columns))
     figure = Figure(figsize=(3 * columns, 1.3 * lines), layout="constrained")
     grid = figure.subplots(lines, columns, squeeze=False).ravel()
@@ -29,7 +29,7 @@ def draw_sheet(rows: Sequence[tuple], target: Path, columns: int = 4) -> None:
 
 
 def draw_confusions(counts: Counter, target: Path, most: int = 40) -> None:
-    """The confusion table of the characters that were confused most; shades are shares of a true character."""
+    """The confusion matrix of the characters that are confused most; shades are fractions of a true character."""
     wrong: Counter = Counter()
     for (a, b), times in counts.items():
         if a != b:
@@ -48,23 +48,23 @@ def draw_confusions(counts: Counter, target: Path, most: int = 40) -> None:
         for j, b in enumerate(signs):
             if a != b and counts[a, b]:
                 axes.text(j, i, counts[a, b], ha="center", va="center", fontsize=7)
-    axes.set(xlabel="read as (-: nothing)", ylabel="true", title="characters confused most")
+    axes.set(xlabel="predicted (-: nothing)", ylabel="true", title="characters confused most")
     figure.savefig(target, dpi=100)
 
 
 def draw_reliability(bins: Sequence[tuple[int, float, float]], target: Path) -> None:
-    """The reliability diagram of Guo et al. 2017: the part that is right against the confidence, bin by bin.
+    """The reliability diagram of Guo et al. 2017: accuracy against confidence in bins, and the number of predictions.
 
-    bins: of equal width, as of `metrics.bins`. Below it, how many predictions are in each of them.
+    bins: of equal width, as of `metrics.bins`: number of predictions, mean confidence and accuracy of each.
     """
     figure = Figure(figsize=(5, 6), layout="constrained")
     above, below = figure.subplots(2, sharex=True, height_ratios=(3, 1))
     starts, width = [i / len(bins) for i in range(len(bins))], 1 / len(bins)
     counts, means, hits = zip(*bins)
-    above.bar(starts, hits, width, align="edge", edgecolor="white", label="right")
-    above.plot([0, 1], [0, 1], "--", color="gray", label="as it should be")
+    above.bar(starts, hits, width, align="edge", edgecolor="white", label="accuracy")
+    above.plot([0, 1], [0, 1], "--", color="gray", label="perfectly calibrated")
     above.plot(*zip(*((mean, hit) for n, mean, hit in bins if n)), "o", color="firebrick", label="mean confidence")
-    above.set(xlim=(0, 1), ylim=(0, 1), ylabel="part that is right", title="reliability of the confidence")
+    above.set(xlim=(0, 1), ylim=(0, 1), ylabel="accuracy", title="reliability of the confidence")
     above.legend(loc="upper left")
     below.bar(starts, counts, width, align="edge", edgecolor="white")
     below.set(xlabel="confidence", ylabel="images")
@@ -72,6 +72,6 @@ def draw_reliability(bins: Sequence[tuple[int, float, float]], target: Path) -> 
 
 
 def plain(text: str) -> str:
-    """A text as matplotlib sets it as it is."""
+    """A text with the characters escaped that matplotlib cannot show or would interpret."""
     text = text.encode("utf-8", "backslashreplace").decode()  # of a file name that is not UTF-8
-    return text.replace("$", r"\$")  # matplotlib would set it as mathematics
+    return text.replace("$", r"\$")  # or matplotlib renders it as mathematics

@@ -1,4 +1,4 @@
-"""Draws augmented views of some images. Host side."""
+"""Contact sheets of augmented views. Host side."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def show_views(
     copies: int = 6,
     seed: int = 0,
 ) -> None:
-    """Draws a row per image: the image as it is fitted, then its views. Writes a PNG.
+    """Draws a row for each image: the resized image, then its views. Writes a PNG.
 
-    Raises UserError if an argument or the data are wrong, or the output is there already.
+    Raises UserError for a wrong argument, wrong data, or an output that exists or does not end in .png.
     """
     check_output(Path(output))
     if count < 1 or copies < 1:
@@ -48,10 +48,10 @@ def show_views(
     dataset = ImageDataset([samples[i] for i in chosen], height, width, resize, skip_bad=True)
     records = [dataset[row] for row in range(len(dataset))]
     rows = [[record["image"], *(shown(*views, record, rng) for views in augmentations)] for record in records]
-    titles = ["as it is", *(f"{views} {i}" for i in range(1, len(augmentations) + 1))]
+    titles = ["original", *(f"{views} {i}" for i in range(1, len(augmentations) + 1))]
     sheet(dict(zip(titles, zip(*rows))), output)
 
 
 def shown(views: Views, size: tuple[float, float] | None, record: dict, rng: np.random.Generator) -> np.ndarray:
-    """A view as it is drawn, full or small."""
+    """A view, full or small."""
     return small_view(views, size, record, rng)[0] if size else augment(views, record, rng)

@@ -103,7 +103,7 @@ def test_one_that_is_stopped_is_noticed_and_does_not_outlive_the_end(pool, quick
     next(started)
     held = processes(started)
     os.kill(held[1].pid, signal.SIGSTOP)
-    with pytest.raises(LoaderFailed, match=f"a loader process, {held[1].pid}, gave nothing for 3 seconds"):
+    with pytest.raises(LoaderFailed, match=f"a loader process, {held[1].pid}, returned nothing for 3 seconds"):
         for _ in range(20):
             next(started)
     began = time.monotonic()

@@ -126,7 +126,7 @@ def check(
     looks = [look for look in looks if look.error is None]
     findings += _labels(looks, allowed, case, (height, width, resize))
     findings += _character_variants([look.sample for look in looks if look.sample.text is not None])
-    findings += _twins(looks, case)
+    findings += _equal_images(looks, case)
     if fix is not None:
         tables.write(Path(fix), _clean([look.sample for look in looks], findings, Path(fix)))
     return Report(_summary(samples, looks, case), findings)
@@ -213,16 +213,16 @@ def _character_variants(samples: list[Sample]) -> Iterator[Finding]:
 # equal images
 
 
-def _twins(looks: list[Look], case: str) -> Iterator[Finding]:
+def _equal_images(looks: list[Look], case: str) -> Iterator[Finding]:
     groups = defaultdict(list)
     for look in looks:
         groups[look.digest].append(look.sample)
     for group in groups.values():
         if len(group) > 1:
-            yield from _twin(group, {normalize(sample.text, case) for sample in group if sample.text is not None})
+            yield from _equal_image(group, {normalize(sample.text, case) for sample in group if sample.text is not None})
 
 
-def _twin(group: list[Sample], texts: set[str]) -> Iterator[Finding]:
+def _equal_image(group: list[Sample], texts: set[str]) -> Iterator[Finding]:
     files = tuple(_printable(sample.name) for sample in group)
     more = f" and {len(group) - 4} more" if len(group) > 4 else ""
     leaking = _leaks(group)

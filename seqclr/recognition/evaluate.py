@@ -20,7 +20,7 @@ from seqclr.files import atomic_folder, check_can_make, exists
 from seqclr.messages import bar, say, warn
 from seqclr.recognition import metrics
 from seqclr.recognition.splits import split_off_validation
-from seqclr.visualization import predictions as pictures
+from seqclr.visualization.predictions import draw_confusions, draw_reliability, draw_sheet
 
 SEEN = ("trained_on", "validated_on")  # what a run does with the parts of its labels
 
@@ -152,10 +152,10 @@ def draw(folder: Path, samples, texts, predictions, confidences) -> None:
         write_table(beside / "predictions.csv", ("file", "source", "text", "read", "confidence"), table)
         pairs = [(*pair, times) for pair, times in counts.most_common()]
         write_table(beside / "confusions.csv", ("true", "read", "times"), pairs)
-        pictures.draw_confusions(counts, beside / "confusions.png")
-        pictures.draw_reliability(metrics.bins(correct, confidences), beside / "reliability.png")
-        pictures.draw_sheet(wrong[:40], beside / "errors.png")
-        pictures.draw_sheet(rows[:40], beside / "predictions.png")
+        draw_confusions(counts, beside / "confusions.png")
+        draw_reliability(metrics.bins(correct, confidences), beside / "reliability.png")
+        draw_sheet(wrong[:40], beside / "errors.png")
+        draw_sheet(rows[:40], beside / "predictions.png")
 
 
 def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence]) -> None:

@@ -219,7 +219,9 @@ def _equal_images(looks: list[Look], case: str) -> Iterator[Finding]:
         groups[look.digest].append(look.sample)
     for group in groups.values():
         if len(group) > 1:
-            yield from _equal_image(group, {normalize(sample.text, case) for sample in group if sample.text is not None})
+            yield from _equal_image(
+                group, {normalize(sample.text, case) for sample in group if sample.text is not None}
+            )
 
 
 def _equal_image(group: list[Sample], texts: set[str]) -> Iterator[Finding]:

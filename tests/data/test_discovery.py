@@ -27,16 +27,6 @@ def write(path: Path, text: str, encoding: str = "utf-8") -> Path:
     return path
 
 
-@pytest.fixture
-def folder(tmp_path) -> Path:
-    """a and b are to train on, c is to test on, d is in no list."""
-    data = tmp_path / "data"
-    for i, name in enumerate("abcd"):
-        draw(data / "images" / f"{name}.png", 10 * i)
-    write(data / "labels.csv", "file,text,split\na.png,one,train\nb.png,two,train\nc.png,three,test\n")
-    return data
-
-
 def texts(samples) -> dict[str, str | None]:
     return {Path(sample.file).name: sample.text for sample in samples}
 
@@ -55,64 +45,6 @@ def test_files_may_lie_beside_the_table_too(tmp_path):
     draw(tmp_path / "a.png")
     write(tmp_path / "labels.csv", "file,text\na.png,one\n")
     assert texts(find([tmp_path])) == {"a.png": "one"}
-
-
-def test_absolute_paths_in_a_table(folder, tmp_path):
-    table = write(tmp_path / "elsewhere" / "list.csv", f"file,text\n{folder / 'images' / 'a.png'},one\n")
-    assert texts(find([table])) == {"a.png": "one"}
-
-
-TABLES = {
-    "list.csv": 'file,text\na.png,"one, ""two"""\nb.png,three\n',
-    "list.tsv": 'file\ttext\na.png\tone, "two"\nb.png\tthree\n',
-    "list.jsonl": '{"file": "a.png", "text": "one, \\"two\\""}\n\n{"file": "b.png", "text": "three", "split": null}\n',
-}
-
-
-@pytest.mark.parametrize("name", TABLES)
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
-def test_tables_with_and_without_a_byte_order_mark(folder, name, encoding):
-    table = write(folder / name, TABLES[name], encoding)
-    assert texts(find([table])) == {"a.png": 'one, "two"', "b.png": "three"}
-
-
-def test_texts_are_taken_as_they_are(folder):
-    write(folder / "labels.csv", "text,file\n 007 ,a.png\n,b.png\nNA,c.png\n")
-    assert texts(find([folder])) == {"a.png": " 007 ", "b.png": "", "c.png": "NA"}
-
-
-FAULTY = {
-    "no column": ("labels.csv", "file,label\na.png,one\n", "line 2 has no column 'text' .it has: file, label"),
-    "no file column": ("labels.csv", "name,text\na.png,one\n", "no column 'file'"),
-    "missing file": ("labels.csv", "file,text\na.png,one\ngone.png,two\n", "line 3 names gone.png"),
-    "no file name": ("labels.csv", "file,text\n,one\n", "line 2 names"),
-    "a text for a file": ("labels.csv", f"file,text\n{'long ' * 100},a.png\n", "line 2 names long"),
-    "short row": ("labels.csv", "file,text\na.png\n", "line 2 ends before its 'text'"),
-    "bare comma": ("labels.csv", "file,text\na.png,one, two\n", "line 2 has more fields than columns"),
-    "open quote": ("labels.csv", 'file,text\na.png,"one\n', "line 2 is not a table row"),
-    "no rows": ("labels.csv", "file,text\n", "has no rows"),
-    "empty": ("labels.csv", "", "has no rows"),
-    "no JSON": ("list.jsonl", '{"file": "a.png", "text": "one"}\n{"file":\n', "line 2 is not JSON"),
-    "no object": ("list.jsonl", "[1]\n", "line 1 is not a JSON object"),
-    "no key": ("list.jsonl", '{"file": "a.png"}\n', "line 1 has no column 'text'"),
-}
-
-
-@pytest.mark.parametrize("case", FAULTY)
-def test_faults_of_a_table_name_the_row(folder, case):
-    name, content, message = FAULTY[case]
-    table = write(folder / name, content)
-    with pytest.raises(UserError, match=message) as caught:
-        find([table])
-    assert str(table) in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    "name, row", [("list.csv", "file,text\na.png,né"), ("list.jsonl", '{"file": "a.png", "text": "né"}')]
-)
-def test_a_table_in_another_encoding_is_told(folder, name, row):
-    with pytest.raises(UserError, match=f"{name} is not UTF-8"):
-        find([write(folder / name, row, "latin-1")])
 
 
 # splits
@@ -187,12 +119,6 @@ def test_a_copy_in_a_pack_is_the_same_image(folder):
     for some, others in ((packed, files), (files, packed)):
         assert some and exclude(some, others) == []
         assert [sample.text for sample in exclude(some, others[1:])] == [some[0].text]
-
-
-@pytest.mark.parametrize("number", ["0.10", "1e5", "12345678901234567890.0", "-0", "7"])
-def test_numbers_of_json_are_the_text_that_stands_there(folder, number):
-    write(folder / "list.jsonl", f'{{"file": "a.png", "text": {number}}}')
-    assert texts(find([folder / "list.jsonl"])) == {"a.png": number}
 
 
 def test_a_pattern_takes_texts_and_leaves_splits(folder):

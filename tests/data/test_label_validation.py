@@ -7,7 +7,7 @@ import pytest
 
 from seqclr.curation.check import check
 from seqclr.data import label_validation
-from seqclr.data.discovery import find, find_unlabelled, survey
+from seqclr.data.discovery import find, survey
 from seqclr.errors import UserError
 from tests.curation.test_check import found, make
 from tests.data.test_discovery import draw, store, texts, write
@@ -47,61 +47,6 @@ def test_a_surrogate_is_refused(image, tmp_path):
     write(tmp_path / "data" / "list.jsonl", '{"file": "a.png", "text": "a\\ud800"}')
     with pytest.raises(UserError, match=r"line 1 has the text 'a\\ud800' with U\+D800"):
         find([tmp_path / "data" / "list.jsonl"])
-
-
-# tables
-
-
-def test_every_character_of_a_tsv_stands_for_itself(tmp_path):
-    for name in "abc":
-        draw(tmp_path / f"{name}.png")
-    table = write(tmp_path / "list.tsv", 'file\ttext\na.png\t"ab\nb.png\tcd"\nc.png\t"ab12"\n')
-    assert texts(find([table])) == {"a.png": '"ab', "b.png": 'cd"', "c.png": '"ab12"'}
-
-
-@pytest.mark.parametrize("row", ["images\\sub\\é.png", ".\\images\\sub\\e\u0301.png", "sub/e\u0301.png", "sub\\é.png"])
-@pytest.mark.parametrize("name", ["é.png", "e\u0301.png"])
-def test_a_row_finds_its_file_however_it_was_written(tmp_path, row, name):
-    file = draw(tmp_path / "images" / "sub" / name)
-    table = write(tmp_path / "list.csv", f"file,text\n{row},x\n")
-    assert [sample.file for sample in find([table])] == [str(file)]
-
-
-DEEP = '{"file": "a.png", "text": ' + "[" * 100_000 + "]" * 100_000 + "}"
-FAULTY = {
-    "NUL": ("list.csv", "file,text\na.png,x\na\0.png,y\n", r"line 3 names 'a\\x00.png'"),
-    "surrogate": ("list.jsonl", '{"file": "\\ud800.png", "text": "x"}', r"line 1 names '\\ud800.png'"),
-    "deep": ("list.jsonl", f'{{"file": "a.png", "text": "x"}}\n{DEEP}\n', "line 2 is not a JSON .*nested too deeply"),
-    "twice": ("list.csv", "file,text,text\na.png,x,y\n", "line 1 has two columns 'text'"),
-    "keys": ("list.jsonl", '{"file": "a.png", "text": "x", "text": "y"}', "line 1 has two keys 'text'"),
-    "list": ("list.jsonl", '{"file": "a.png", "text": ["x"]}', "line 1 has a 'text' that is neither text nor a number"),
-    "object": ("list.jsonl", '{"file": "a.png", "text": {"x": 1}}', "line 1 has a 'text' that is neither"),
-    "long": ("list.csv", f"file,text\na.png,{'x' * 200_000}\n", "line 2 is not a table row"),
-}
-
-
-@pytest.mark.parametrize("case", FAULTY)
-def test_a_table_that_cannot_be_read_is_named_by_line(image, tmp_path, case):
-    name, content, message = FAULTY[case]
-    table = write(tmp_path / "data" / name, content)
-    with pytest.raises(UserError, match=message) as caught:
-        find([table])
-    assert str(table) in str(caught.value)
-    str(caught.value).encode("utf-8", "strict")
-
-
-def test_columns_without_a_name_may_come_twice(image, tmp_path):
-    table = write(tmp_path / "data" / "list.csv", "file,text,,\na.png,x,,\n")
-    assert texts(find([table])) == {"a.png": "x"}
-
-
-def test_a_table_that_may_not_be_read_is_told(image, tmp_path):
-    if not Path("/proc/self/mem").is_file():
-        pytest.skip("there is no file that can be opened and not be read")
-    (tmp_path / "data" / "labels.csv").symlink_to("/proc/self/mem")
-    for path in ("data", "data/images"):
-        with pytest.raises(UserError, match="labels.csv cannot be read .*: check the file"):
-            find_unlabelled([tmp_path / path])
 
 
 # what nobody sees

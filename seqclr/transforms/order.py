@@ -77,12 +77,12 @@ class OddOneOut:
         length = min(self.frames, max(3, len(frames) // 2))
         label = int(rng.integers(self.clips))
         starts = len(frames) - length + 1
-        pictures = []
+        clip_images = []
         for i, start in enumerate(rng.choice(starts, self.clips, replace=starts < self.clips)):
             order = shuffled_order(length, rng) if i == label else range(length)
             shown = same_view(self.views, [frames[start + position] for position in order], rng)
-            pictures.append(np.concatenate(shown, axis=1) if line else sum_of_differences(shown))
-        return {"views": np.stack(pictures), "label": np.int32(label), "index": record["index"]}
+            clip_images.append(np.concatenate(shown, axis=1) if line else sum_of_differences(shown))
+        return {"views": np.stack(clip_images), "label": np.int32(label), "index": record["index"]}
 
 
 def frames_of(record: dict) -> tuple[Sequence[np.ndarray], bool]:

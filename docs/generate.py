@@ -279,7 +279,8 @@ def measured(name: str) -> str:
         elif line.startswith(f"| `{name}`"):
             values = [value.strip() for value in line.split("|")[1:-1]]
             facts = "; ".join(f"{key} {value}" for key, value in zip(head[1:], values[1:]) if value)
-            found.append(f"- {title}: {facts}.")
+            conditions = values[0].removeprefix(f"`{name}`").strip(", ")
+            found.append(f"- {title}{f' ({conditions})' if conditions else ''}: {facts}.")
     link = "See [methods side by side](../../measured/methods.md) for the conditions."
     if not found:
         return f"{formulas()[name].get('measured', 'No figures yet.')}\n"

@@ -92,7 +92,9 @@ def test_what_comes_of_a_tile_is_known_by_its_image_and_its_place(size):
 @pytest.mark.parametrize("size", [LINE, PICTURE])
 def test_the_preview_says_where_each_tile_is_from(size):
     batch = plain(size, count=3)
-    preview = made(size, "least" if size == LINE else "resnet9").preview_inputs({name: value.numpy() for name, value in batch.items()})
+    preview = made(size, "least" if size == LINE else "resnet9").preview_inputs(
+        {name: value.numpy() for name, value in batch.items()}
+    )
     rows, columns = (1, 4) if size == LINE else (2, 2)
     for montage, targets in zip(preview["montage"], preview["target: row.tile of each"], strict=True):
         tiles = montage[:: size[0] // rows, :: size[1] // columns].reshape(4, 3)

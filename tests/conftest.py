@@ -28,6 +28,22 @@ def limits():
     images.set_limits(images.Limits())
 
 
+@pytest.fixture(scope="module")
+def least_networks():
+    """The encoders of `tests.networks`, for the tests of one module."""
+    from tests import networks
+
+    with networks.offered():
+        yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def jobs(request):
+    """Those of `tests.engine.tiny` have such encoders."""
+    if hasattr(request.module, "tiny"):
+        request.getfixturevalue("least_networks")
+
+
 @pytest.fixture
 def eagerly():
     """A few steps are over before their graph would have been traced."""

@@ -677,7 +677,8 @@ def test_loss_is_short_for_loss_name(monkeypatch):
     seen = []
     monkeypatch.setattr("seqclr.pretraining.pretrain.pretrain", lambda config, *_: seen.append(config) or {})
     assert cli.main(["pretrain", "--data", "pages", "--output", "run", "--loss", "triplet"]) == 0
-    assert seen[0].loss_name == "triplet"
+    assert [config.loss_name for config in seen] == ["triplet"]
+    assert cli.main(["pretrain", "--data", "pages", "--output", "run", "--loss", "triple"]) == 2 and len(seen) == 1
 
 
 @pytest.mark.parametrize("number, status", [(signal.SIGTERM, 0), (signal.SIGINT, 130)])

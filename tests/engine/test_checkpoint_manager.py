@@ -6,7 +6,6 @@ import pytest
 from seqclr.engine import checkpoints
 from seqclr.errors import UserError
 from tests.engine import tiny
-from tests.methods import pictures  # noqa: F401 - registers the least encoders of pictures
 
 
 def test_the_state_of_a_callback_that_is_damaged_is_named(tmp_path, eagerly):

@@ -13,7 +13,6 @@ from seqclr.engine.optimizers import WarmupCosine, trainable
 from seqclr.methods import METHODS
 from tests.engine import tiny
 from tests.engine.chase import Chase
-from tests.methods import pictures  # noqa: F401 - registers the least encoders of pictures
 
 ALL = ["simclr", "simsiam", "ctc"]
 
@@ -69,13 +68,15 @@ cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})  # takes longer than the steps
 from seqclr.engine import setup
+from tests import networks
 from tests.engine import test_step, tiny
 setup.choose_strategy = functools.cache(setup.choose_strategy)  # two would name their collectives alike
-for name, (method, keys) in getattr(test_step, sys.argv[2]).items():
-    job = test_step.steady(tiny.trainer(f"{sys.argv[1]}/two/{name}", method, **keys))
-    assert job.strategy.num_replicas_in_sync == 2
-    loss = job.fit()["loss"]
-    np.savez(f"{sys.argv[1]}/{name}.npz", loss=loss, **tiny.weights(job))
+with networks.offered():
+    for name, (method, keys) in getattr(test_step, sys.argv[2]).items():
+        job = test_step.steady(tiny.trainer(f"{sys.argv[1]}/two/{name}", method, **keys))
+        assert job.strategy.num_replicas_in_sync == 2
+        loss = job.fit()["loss"]
+        np.savez(f"{sys.argv[1]}/{name}.npz", loss=loss, **tiny.weights(job))
 """
 
 

@@ -17,7 +17,6 @@ from seqclr.engine.trainer import Interrupted, TrainingFailed
 from seqclr.methods import METHODS
 from tests.engine import tiny
 from tests.engine.chase import Chase
-from tests.methods import pictures  # noqa: F401 - registers the least encoders of pictures
 
 
 class Signal(keras.callbacks.Callback):

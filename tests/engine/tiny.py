@@ -15,10 +15,7 @@ from seqclr.engine.run import Run
 from seqclr.engine.trainer import Trainer
 from seqclr.methods import METHODS
 from seqclr.methods.text.ctc import CTC
-from seqclr.nn.encoders import SIZES, Size
 
-SIZES["least"] = Size((16, 32, 32), (1, 0), 64, 1, 2)  # traced in half the time of the smallest that is offered
-SIZES["least_lab"] = SIZES["least"].half()
 COMMON = {
     "encoder": "least",
     "height": 16,
@@ -112,6 +109,15 @@ def trainer(folder, method, callbacks=(), **keys):
 def weights(job):
     """All variables of a trainer by name, the optimizers' too."""
     return job.checkpoints.snapshot()
+
+
+def unmoved(job):
+    """Trains, and gives the kernels of the encoder that are what they were."""
+    kernels = [v for v in job.method.encoder.trainable_variables if v.name == "kernel"]
+    before = [v.numpy() for v in kernels]
+    job.fit()
+    assert kernels
+    return [v.path for v, old in zip(kernels, before) if np.array_equal(v, old)]
 
 
 def seeded(batch=16):

@@ -1,32 +1,14 @@
-"""Pictures whose colour can be told from their lightness and the other way round, and the least of networks."""
-
-import functools
+"""Pictures whose colour can be told from their lightness and the other way round."""
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from seqclr.methods import METHODS
-from seqclr.nn.blocks import ConvNorm
 from seqclr.nn.encoders import build_encoder
-from seqclr.nn.image_encoders import IMAGE_ENCODERS, Transformer
+from tests import networks
 
 SIDE = 16
-
-
-def least_picture(small, dropout, share=1):
-    """Two convolutions, of which the first halves the size."""
-    return [ConvNorm(32 // share, 3, 2, name="conv0"), ConvNorm(32 // share, 3, name="conv1")], 32 // share
-
-
-def least_vit(small, dropout):
-    """One block of vit_tiny, and an eighth of its width."""
-    return [keras.layers.Conv2D(24, 4, 4, "same"), Transformer(1, 3, dropout)], 24
-
-
-IMAGE_ENCODERS["least_vit"] = least_vit
-IMAGE_ENCODERS["least_picture"] = least_picture
-IMAGE_ENCODERS["least_picture_lab"] = functools.partial(least_picture, share=2)
 
 
 def striped(count):
@@ -42,7 +24,8 @@ def made(name, encoder, **keys):
     keras.utils.set_random_seed(0)
     method = METHODS[name](**keys)
     method.pixels = striped(64).astype(np.uint8).reshape(-1, 3)
-    method.build(build_encoder(encoder, SIDE, SIDE, "none"))
+    with networks.offered():
+        method.build(build_encoder(encoder, SIDE, SIDE, "none"))
     return method
 
 

@@ -180,9 +180,8 @@ def test_prototypes_stay_as_they_are_at_first_and_swav_keeps_them_unit(tmp_path,
     ],
     ids=["lines", "padded", "images"],
 )
-def test_a_short_run(tmp_path, eagerly, name, keys):
-    logs = tiny.trainer(tmp_path / "run", name, steps=4, **{**SMALL[name], "prototypes": 8}, **keys).fit()
-    assert 0 < logs["loss"] < 8
+def test_a_run_trains_all_of_the_encoder(tmp_path, eagerly, name, keys):
+    assert not tiny.unmoved(tiny.trainer(tmp_path / "run", name, steps=4, **{**SMALL[name], "prototypes": 8}, **keys))
 
 
 def test_what_cannot_be_is_refused():

@@ -82,9 +82,8 @@ def test_to_count_nothing_costs_the_margin_and_finds_no_image(encoders):
     assert float(found["loss"]) == method.margin and float(found["accuracy"]) == 0
 
 
-def test_a_short_run_on_padded_lines(tmp_path, eagerly):
-    logs = tiny.trainer(tmp_path / "run", "jigsaw", steps=2, resize="pad").fit()
-    assert np.isfinite(logs["loss"]) and 0 <= logs["accuracy"] <= 1
+def test_a_run_on_padded_lines_trains_all_of_the_encoder(tmp_path, eagerly):
+    assert not tiny.unmoved(tiny.trainer(tmp_path / "run", "jigsaw", steps=2, resize="pad", layer="transformer"))
 
 
 @pytest.mark.slow

@@ -12,7 +12,6 @@ from seqclr.errors import UserError
 from seqclr.methods import METHODS
 from seqclr.nn.encoders import build_encoder
 from tests.engine import tiny
-from tests.methods import pictures  # noqa: F401 - registers least_vit
 
 rng = np.random.default_rng(0)
 SIZES = {"least": (16, 64), "resnet9": (16, 16), "least_vit": (16, 16)}

@@ -187,11 +187,13 @@ import tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 tf.config.run_functions_eagerly(True)
+from tests import networks
 from tests.engine import tiny
 from tests.methods.test_self_training import SGD, trainer
-job = trainer(sys.argv[1] + "/run", **SGD)
-assert job.strategy.num_replicas_in_sync == 2
-logs = job.fit()
+with networks.offered():
+    job = trainer(sys.argv[1] + "/run", **SGD)
+    assert job.strategy.num_replicas_in_sync == 2
+    logs = job.fit()
 np.savez(sys.argv[1] + "/result.npz", loss=logs["loss"], accepted=logs["accepted"], **tiny.weights(job))
 """
 

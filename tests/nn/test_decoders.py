@@ -7,7 +7,8 @@ import tensorflow as tf
 
 from seqclr.nn.decoders import build_decoder
 from seqclr.nn.encoders import build_encoder
-from tests.engine import tiny  # noqa: F401, for the least of encoders
+
+pytestmark = pytest.mark.usefixtures("least_networks")
 
 rng = np.random.default_rng(0)
 

@@ -8,8 +8,8 @@ from seqclr.engine import checkpoints
 from seqclr.errors import UserError
 from seqclr.nn import colours
 from seqclr.nn.encoders import POSITIONS, build_encoder
-from tests.engine import tiny  # noqa: F401
-from tests.methods import pictures  # noqa: F401
+
+pytestmark = pytest.mark.usefixtures("least_networks")
 
 rng = np.random.default_rng(0)
 

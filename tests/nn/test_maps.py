@@ -1,11 +1,13 @@
 """How large an answer is, and the means of parts."""
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from seqclr.nn.encoders import build_encoder
 from seqclr.nn.maps import answer_size, shrunk
-from tests.methods import pictures  # noqa: F401
+
+pytestmark = pytest.mark.usefixtures("least_networks")
 
 
 def test_the_answer_has_a_quarter_of_the_side_and_parts_are_averaged():

@@ -4,10 +4,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from seqclr.data.dataset import ImageDataset
 from seqclr.data.discovery import find
+from seqclr.engine import setup
 from seqclr.engine.run import Run
 from seqclr.errors import UserError
 from seqclr.probes import embeddings
+from seqclr.probes.rows import frames_of
 from seqclr.visualization import scatter
 
 
@@ -56,8 +59,12 @@ def test_a_pretrained_run_shows_frames_by_what_a_linear_head_reads(pretrained, p
     monkeypatch.setattr(scatter, "t_sne", lambda features, seed: features)
     embeddings.embed(str(pretrained), [pages], str(tmp_path / "out.png"), layer="cnn")
     ((features, shown, title, _),) = drawn
-    assert features.shape == (len(shown), 128) and title.endswith(", cnn") and set(shown) <= set("0123456789")
-    assert len(shown) < 4 * 16  # of the four pages to be read, without the blanks
+    run = Run.open(pretrained)
+    held = ImageDataset(find([pages], split="test"), 16, 64, run.config().resize)
+    frames = frames_of(setup.make_encoder(run.config(), run.folder), held, "cnn").features.reshape(-1, 128)
+    far = np.abs(features[:, None] - frames).max(-1).min(1)
+    assert far.max() < 1e-4 and title.endswith(", cnn")  # each is a frame of the four images that the head did not see
+    assert 0 < len(features) == len(shown) < len(frames) and set(shown) <= set("0123456789")  # the blanks are left out
 
 
 def test_labels_of_one_character_are_classes(pretrained, pages, tmp_path, drawn):

@@ -90,12 +90,12 @@ def test_a_name_too_long_for_what_is_written_beside_is_refused(tmp_path, name):
 
 
 @pytest.mark.parametrize("path", ["a\0b", "x" * 300])
-def test_a_path_that_cannot_be_is_told(tmp_path, path):
+def test_a_path_that_cannot_be_is_reported(tmp_path, path):
     with pytest.raises(UserError, match="is no path|File name too long"):
         files.exists(tmp_path / path)
 
 
-def test_a_full_disk_is_told_with_the_file(tmp_path):
+def test_a_full_disk_is_reported_with_the_file(tmp_path):
     with pytest.raises(files.NotWritten, match="a.txt cannot be written .No space left"), files.writing("a.txt"):
         with open("/dev/full", "w") as stream:
             stream.write("x")

@@ -80,7 +80,7 @@ def test_the_limits_of_files_are_flags(tmp_path, capsys):
     assert "max_frames 0: at least 1" in capsys.readouterr().err
 
 
-def test_rows_that_name_missing_files_are_all_told(tmp_path):
+def test_rows_that_name_missing_files_are_all_reported(tmp_path):
     rows = [("gone1.png", "abc", "train", None), *CLEAN, ("gone2.png", "abc", "test", None)]
     report = check([make(tmp_path / "data", rows)])
     assert report.hurts and found(report) == {"missing": ["gone1.png", "gone2.png"]}
@@ -120,7 +120,7 @@ def test_labels_too_long_for_their_frames(tmp_path):
 # equal images
 
 
-def test_equal_images_of_one_split_are_told_but_do_not_hurt(tmp_path):
+def test_equal_images_of_one_split_are_reported_but_do_not_hurt(tmp_path):
     report = check([make(tmp_path / "data", [*CLEAN, ("d.png", "abc", "train", 1)], {"unlabelled/u.png": 2})])
     assert not report.hurts and found(report) == {"duplicates": ["a.png", "d.png", "b.png", "u.png"]}
 

@@ -225,7 +225,7 @@ def test_a_shard_of_another_pack_is_named(packed, tmp_path):
         find([change(packed, files=None)])
 
 
-def test_shards_in_each_others_places_are_named(packed):
+def test_swapped_shards_are_named(packed):
     one, two, kept = shard(packed, 0), shard(packed, 1), packed / "kept"
     one.rename(kept)
     two.rename(one)

@@ -8,7 +8,7 @@ from seqclr.data.charset import Charset, frames_needed
 from seqclr.errors import UserError
 
 
-def test_ids_are_places_and_the_blank_is_last():
+def test_ids_are_positions_and_the_blank_is_last():
     charset = Charset("cab")
     assert charset.encode("abc") == [1, 2, 0]
     assert charset.decode([1, 2, 0]) == "abc"
@@ -43,12 +43,12 @@ def test_strangers_come_once_each():
 
 
 @pytest.mark.parametrize("arguments", [("",), ("ab", "title"), ("ab", "keep", "ignore")])
-def test_wrong_arguments_are_told(arguments):
+def test_wrong_arguments_are_reported(arguments):
     with pytest.raises(UserError):
         Charset(*arguments)
 
 
-def test_no_labels_are_told():
+def test_no_labels_are_reported():
     with pytest.raises(UserError, match="empty"):
         Charset.of([])
     with pytest.raises(UserError, match="title"):
@@ -86,7 +86,7 @@ def test_save_and_load(tmp_path):
 
 
 @pytest.mark.parametrize("content", ["", "[1]", '{"letters": "ab"}', '{"characters": ""}'])
-def test_a_file_that_is_no_charset_is_told(tmp_path, content):
+def test_a_file_that_is_no_charset_is_reported(tmp_path, content):
     (tmp_path / "charset.json").write_text(content)
     with pytest.raises(UserError):
         Charset.load(tmp_path / "charset.json")

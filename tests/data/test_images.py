@@ -124,7 +124,7 @@ def test_odd_exif_does_not_lose_the_image():
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF"])
-def test_truncated_anywhere_is_told(kind):
+def test_truncated_anywhere_is_reported(kind):
     noise = np.random.default_rng(0).integers(0, 256, (32, 64, 3), np.uint8)
     data = encoded(Image.fromarray(noise), kind)
     for part in (0.02, 0.3, 0.6, 0.9):
@@ -256,7 +256,7 @@ def test_millions_of_pages_are_not_counted(tmp_path):
     assert time.perf_counter() - began < 5
 
 
-def test_pages_of_many_sizes_are_summed(tmp_path):
+def test_images_of_many_sizes_are_summed(tmp_path):
     pages = [Image.new("L", (10 * i, 10)) for i in (1, 2, 9)]
     pages[0].save(tmp_path / "x.tif", save_all=True, append_images=pages[1:])
     images.set_limits(images.Limits(max_pixels=900))

@@ -18,7 +18,7 @@ def words(tmp_path) -> Path:
     return store(tmp_path / "words", [(data + bytes(5000), f"{number}".encode()) for number in range(30)])
 
 
-def test_cut_short_anywhere_is_told(words):
+def test_cut_short_anywhere_is_reported(words):
     file = words / "data.mdb"
     whole = file.read_bytes()
     for size in (0, 100, 4096, 5000, 8192, 12288, len(whole) // 2, len(whole) - 4096, len(whole) - 1):
@@ -32,7 +32,7 @@ def test_cut_short_anywhere_is_told(words):
 
 
 @pytest.mark.parametrize("pages", [2**40, 2**62, 2**64 - 1])
-def test_pages_that_the_file_cannot_have_are_told(words, pages):
+def test_images_that_the_file_cannot_have_are_reported(words, pages):
     file = words / "data.mdb"
     content = bytearray(file.read_bytes())
     for page in (0, 1):  # the last page's number is in both heads of the file, after 16 + 24 + 2 * 48 bytes
@@ -43,7 +43,7 @@ def test_pages_that_the_file_cannot_have_are_told(words, pages):
 
 
 @pytest.mark.parametrize("count", [b"2000000000", b"9" * 5000, b"31 ", b"-1", "２".encode(), b"1e3", b""])
-def test_a_count_that_is_none_or_too_many_is_told(tmp_path, count):
+def test_a_count_that_is_none_or_too_many_is_reported(tmp_path, count):
     path = store(tmp_path / "words", [(b"image", b"one")], count=count or b" ")
     for read in (find, find_unlabelled, survey):
         with pytest.raises(UserError, match="words has (num-samples [0-9]+ and 3 keys in all|no number)"):
@@ -69,7 +69,7 @@ def test_values_have_limits_too(words):
         sample.read_bytes()
 
 
-def test_what_the_library_raises_is_told(words, monkeypatch):
+def test_what_the_library_raises_is_reported(words, monkeypatch):
     import lmdb
 
     samples = find([words])

@@ -80,7 +80,7 @@ def test_passes_see_every_record_once_in_another_order_and_with_other_noise(expe
 
 
 @pytest.mark.parametrize("workers", [0, 1])
-def test_a_recipe_that_fails_is_told_with_its_line_and_the_position_stays(workers):
+def test_a_transform_that_fails_is_reported_with_its_line_and_the_position_stays(workers):
     loader = Loader(Numbers(), picky, 4, 5, workers)
     with pytest.raises(LoaderFailed, match=r"^IndexError in .*test_loader.py, line \d+: list index out of range$"):
         take(loader, 6)

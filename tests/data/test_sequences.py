@@ -117,7 +117,7 @@ def test_an_animation_with_too_many_frames_is_left_out_and_named(tmp_path, caplo
         expand(find_unlabelled([tmp_path]))
 
 
-def test_frames_after_a_damaged_one_are_told(tmp_path, monkeypatch):
+def test_frames_after_a_damaged_one_are_reported(tmp_path, monkeypatch):
     path = animation(tmp_path / "a.gif")
     real = GifImageFile.seek
 

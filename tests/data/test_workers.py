@@ -65,7 +65,7 @@ def test_batches_come_in_their_order_and_can_be_written_to(pool):
         (ZeroDivisionError("no"), LoaderFailed, r"^ZeroDivisionError in .*test_workers.py, line \d+: no$"),
     ],
 )
-def test_what_goes_wrong_in_a_batch_is_told_when_it_is_its_turn(pool, error, kind, told):
+def test_what_goes_wrong_in_a_batch_is_reported_when_it_is_its_turn(pool, error, kind, told):
     started = pool(Squares(3, error))
     assert [int(next(started)["square"][0]) for _ in range(3)] == [0, 1, 4]
     with pytest.raises(kind, match=told):

@@ -23,7 +23,7 @@ def no_cluster(monkeypatch):
     monkeypatch.setenv("TF_CONFIG", "")
 
 
-def test_places():
+def test_positions():
     assert find_rank(None, 0) == Rank(0, 1)
     assert find_rank("a:1,b:2,c:3", 2) == Rank(2, 3)
     assert json.loads(os.environ["TF_CONFIG"])["task"] == {"type": "worker", "index": 2}

@@ -88,7 +88,7 @@ def test_every_optimizer_is_that_of_its_paper(name):
         np.testing.assert_allclose(variable, expected, rtol=1e-4, atol=1e-4, err_msg=f"{part}/{variable.path}")
 
 
-def test_kernels_are_told_by_their_part_in_the_network():
+def test_kernels_are_named_by_their_part_in_the_network():
     names = {True: set(), False: set()}
     for positions in ("convolutional", "learned"):
         for variable in build_encoder("tiny", 32, 64, positions, 0.0).trainable_variables:

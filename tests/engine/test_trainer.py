@@ -89,7 +89,7 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_taken(tmp_path, eagerl
 
 
 @pytest.mark.parametrize("full", ["metrics.csv", "checkpoints/step-00000004.npz"])
-def test_a_full_disk_is_told_and_costs_nothing_that_was_saved(tmp_path, eagerly, monkeypatch, full):
+def test_a_full_disk_is_reported_and_costs_nothing_that_was_saved(tmp_path, eagerly, monkeypatch, full):
     job = measured(tmp_path, "simclr", steps=6, checkpoint_every=2)
     fsync = os.fsync
 

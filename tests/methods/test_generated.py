@@ -31,7 +31,7 @@ def example(**record):
     return GeneratedImages("none", DIGITS, Charset("0123456789"), 3, TwoViews("none"))(record, np.random.default_rng(0))
 
 
-def test_an_example_has_pages_with_their_texts_beside_the_views_of_the_image():
+def test_an_example_has_generated_images_with_their_texts_beside_the_views_of_the_image():
     made = example()
     assert made["generated"].shape == (3, 16, 64, 3) and made["views"].shape == (2, 16, 64, 3)
     lengths = (made["label"] >= 0).sum(1)
@@ -41,7 +41,7 @@ def test_an_example_has_pages_with_their_texts_beside_the_views_of_the_image():
         np.testing.assert_array_equal(value, made[name], err_msg=name)
 
 
-def test_padded_pages_tell_their_width():
+def test_padded_images_tell_their_width():
     made = example(width=np.int32(40))
     assert made["width"] == 40 and made["generated_width"].shape == (3,)
     for page, width in zip(made["generated"], made["generated_width"]):
@@ -114,7 +114,7 @@ def test_the_run_reads_and_its_head_comes_along(reading, pages, tmp_path, capsys
     assert "it knows 1 of 10 characters" in capsys.readouterr().err
 
 
-def test_views_that_cut_are_refused_for_generated_pages(pages, tmp_path, capsys):
+def test_views_that_cut_are_refused_for_generated_images(pages, tmp_path, capsys):
     words = ["pretrain", "--method", "generated", "--data", str(pages), "--output", str(tmp_path / "run")]
     assert cli.main([*words, "views=roaming"]) == 2
     assert "cut off parts" in capsys.readouterr().err and not (tmp_path / "run").exists()
@@ -180,7 +180,7 @@ def test_the_lengths_and_fonts_are_those_that_were_asked_for():
         METHODS["generated"](fonts="DejaVuSans", characters="a中").make_transform("none")
 
 
-def test_a_page_is_drawn_once_for_all_processes(monkeypatch):
+def test_an_image_is_drawn_once_for_all_processes(monkeypatch):
     transform = GeneratedImages("none", DIGITS, Charset("0123456789"), 1, facts=True)
     first = [transform.draw(seed, 16, 64, "pad") for seed in range(5)]
     copy = pickle.loads(pickle.dumps(transform))
@@ -241,7 +241,7 @@ def test_boxes_are_where_the_view_shows_the_characters():
 
 
 @pytest.mark.parametrize("padded", [pytest.param(False, marks=pytest.mark.slow), True])
-def test_what_is_told_beside_the_text_adds_up(padded):
+def test_losses_of_targets_beside_the_text_add_up(padded):
     method, made = told(padded, **TOLD)
     logs = {name: float(value) for name, value in method.loss(made, training=False).items()}
     parts = sum(weight * logs[name] for name, weight in TOLD.items())
@@ -278,7 +278,7 @@ def test_the_domain_head_learns_what_the_encoder_unlearns():
 
 
 @pytest.mark.parametrize("name", ["generated", pytest.param("generated_simclr", marks=pytest.mark.slow)])
-def test_a_short_run_with_all_that_is_told(tmp_path, eagerly, name):
+def test_a_short_run_with_all_targets(tmp_path, eagerly, name):
     job = tiny.trainer(tmp_path / "run", name, steps=2, resize="pad", **TOLD)
     logs = job.fit()
     assert int(job.method.more.steps.numpy()) == 2
@@ -298,7 +298,7 @@ def test_where_characters_lie_is_learned(tmp_path, monkeypatch):
     assert float(after["styles"]) < 0.8 * float(before["styles"])
 
 
-def test_pages_are_shown_with_their_texts():
+def test_images_are_shown_with_their_texts():
     method, made = told(False)
     shown = method.preview_inputs({name: value.numpy() for name, value in made.items()})
     np.testing.assert_array_equal(shown["image"], made["generated"][:, 0])

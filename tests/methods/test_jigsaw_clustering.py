@@ -101,7 +101,7 @@ def test_the_preview_says_where_each_tile_is_from(size):
         assert targets == ", ".join(f"{red // 10 + 1}.{green + 1}" for red, green, _ in tiles.tolist())
 
 
-def test_tiles_of_an_image_are_a_cluster_and_have_places():
+def test_tiles_of_an_image_are_a_cluster_and_have_positions():
     method, batch = made(LINE), plain(LINE)
     montages, image, position = method.shuffled(batch)
     features = method.split(montages, training=True)

@@ -180,7 +180,7 @@ def matched_frames(method, data):
 
 
 @pytest.mark.parametrize("padded", [False, True])
-def test_pix_contrast_finds_the_frames_of_the_same_place(padded):
+def test_pix_contrast_finds_the_frames_of_the_same_position(padded):
     method, data = made("pix_contrast"), batch(**({"width": np.int32([64, 40] * 4)} if padded else {}))
     z1, z2 = frames(method, data)  # the copy's are the same before the first step
     total = 0.0
@@ -195,7 +195,7 @@ def test_pix_contrast_finds_the_frames_of_the_same_place(padded):
 
 
 @pytest.mark.parametrize("padded", [False, True])
-def test_pix_pro_compares_smoothed_frames_with_those_of_the_same_place(padded):
+def test_pix_pro_compares_smoothed_frames_with_those_of_the_same_position(padded):
     widths = np.int32([64, 40] * 4)
     method, data = made("pix_pro"), batch(**({"width": widths} if padded else {}))
     kernel, bias = (w.numpy() for w in method.transform.weights)
@@ -209,7 +209,7 @@ def test_pix_pro_compares_smoothed_frames_with_those_of_the_same_place(padded):
     assert value(method, data) == pytest.approx(total, rel=1e-3)
 
 
-def test_pixel_methods_pair_frames_of_the_same_place():
+def test_pixel_methods_pair_frames_of_the_same_position():
     """What monitors look at."""
     method, data = made("pix_pro"), batch()
     first, second, image, position = method.instances(method.embed(data, training=True)[2], data, None)
@@ -258,7 +258,7 @@ def test_cmc_matches_lightness_with_the_colour_beside_it():
     np.testing.assert_allclose(np.concatenate(np.split(method.encode(data, training=True)[0], 2), 2), both, atol=1e-5)
 
 
-def test_cmc_takes_the_windows_of_the_page_of_its_one_view():
+def test_cmc_takes_the_windows_of_the_image_of_its_one_view():
     whole, data = made("cmc", frames="windows:4", correspondence="geometry"), batch()
     assert value(whole, data) == pytest.approx(
         value(whole, {**data, "views": data["views"][:, :1], "geometry": data["geometry"][:, :1]}), rel=1e-6

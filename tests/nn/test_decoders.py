@@ -22,7 +22,7 @@ def changed(decoder, frames, dim, place):
 
 
 @pytest.mark.parametrize(("height", "width"), [(28, 28), (32, 32), (33, 47)])
-def test_a_picture_has_the_size_of_the_page_and_grows_from_the_place_of_a_feature(height, width):
+def test_a_picture_has_the_size_of_the_image_and_grows_from_the_position_of_a_feature(height, width):
     encoder = build_encoder("resnet9", height, width, "none")
     rows, columns = encoder.grid
     decoder = build_decoder(encoder, "cnn")

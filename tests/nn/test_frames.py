@@ -51,7 +51,7 @@ def test_unknown_kinds_are_refused(kind):
         frames.check_frames(kind)
 
 
-def test_windows_of_the_page_are_found_in_a_shifted_scaled_or_mirrored_view():
+def test_windows_of_the_image_are_found_in_a_shifted_scaled_or_mirrored_view():
     """A frame whose feature is the place on the page that it shows: windows give their own middle in any view."""
     geometry = np.array([[1, 0, 1, 0], [0.8, 0.1, 1, 0], [1.25, -0.2, 1, 0], [-0.8, 0.9, 1, 0]], np.float32)
     middle = (np.arange(32, dtype=np.float32) + 0.5) / 32
@@ -64,7 +64,7 @@ def test_windows_of_the_page_are_found_in_a_shifted_scaled_or_mirrored_view():
 
 
 @pytest.mark.parametrize("kind", ["frames:5", "windows:4", "all", "none"])
-def test_a_view_at_its_place_gives_the_windows_of_the_view(kind):
+def test_a_view_at_its_position_gives_the_windows_of_the_view(kind):
     still = tf.tile(tf.constant([[1.0, 0.0, 1.0, 0.0]]), [3, 1])
     np.testing.assert_allclose(frames.pool(x, kind, None, still)[0], frames.pool(x, kind)[0], atol=1e-5)
     mask = tf.constant(np.arange(32)[None] < np.array([[32], [17], [3]]))
@@ -73,7 +73,7 @@ def test_a_view_at_its_place_gives_the_windows_of_the_view(kind):
     np.testing.assert_allclose(matched[valid], plain[valid], atol=1e-5)
 
 
-def test_a_small_view_has_the_windows_of_the_page_that_it_shows():
+def test_a_small_view_has_the_windows_of_the_image_that_it_shows():
     """The right half of a page of 32 frames: its features are the places on the page."""
     half = tf.constant(((np.arange(16, dtype=np.float32) + 0.5) / 32 + 0.5)[None, :, None])
     pooled, valid = frames.pool(half, "windows:8", None, tf.constant([[2.0, -1.0, 1.0, 0.0]]), image_frames=32)

@@ -48,7 +48,7 @@ def test_frames_of_equal_views_match_themselves():
     np.testing.assert_array_equal(same_position(tf.constant(VIEWS[:1]), (1, 16), 0.7)[0], np.eye(16, dtype=bool))
 
 
-def test_what_is_beside_the_page_matches_nothing():
+def test_what_is_beside_the_image_matches_nothing():
     found = same_position(tf.constant(VIEWS[3:]), (1, 16), 0.7).numpy()[0]
     centres = ((np.arange(16) + 0.5) / 16 - 0.3) / 0.6
     np.testing.assert_array_equal(found.any(1), (centres >= 0) & (centres <= 1))

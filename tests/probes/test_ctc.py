@@ -143,7 +143,7 @@ def test_the_encoder_is_not_touched(pages):
         np.testing.assert_array_equal(a, b, err_msg=name)
 
 
-def test_padded_pages_show_as_many_frames_as_they_fill(pages):
+def test_padded_images_show_as_many_frames_as_they_fill(pages):
     rows = ctc.CTCProbe(*divide(find([pages]), 0), SimpleNamespace(height=16, width=96, resize="pad"))
     frames = frames_of(build_encoder("tiny", 16, 96, "none"), rows.train, "transformer")
     assert frames.features.dtype == np.float32 and frames.features.shape == (20, 24, 128)

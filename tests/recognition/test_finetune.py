@@ -114,7 +114,7 @@ def test_rows_of_split_validation_are_validated_on(parted, path):
     assert set().union(*split(data=data, split="test")) >= names(20, 24)
 
 
-def test_what_is_validated_on_is_told(parted, pages):
+def test_what_is_validated_on_is_reported(parted, pages):
     def told(**values):
         config = config_of(**values)
         return how_validated(config, split_off_validation(config)[1])
@@ -369,7 +369,7 @@ def test_patience_ends_after_rounds_without_a_better_one(reads, patience, rounds
     assert len(Rounds(reads, patience=patience).logs) == rounds
 
 
-def test_a_plateau_of_blanks_is_told_once(caplog):
+def test_a_plateau_of_blanks_is_reported_once(caplog):
     Rounds([""] * 7 + ["a"] + [""] * 7)
     assert "stuck at blank" not in caplog.text
     Rounds([""] * 20)
@@ -421,7 +421,7 @@ def test_a_next_round_keeps_the_characters_of_the_reader(pages, reader, tmp_path
     assert make_charset(given, find([str(data)])).characters == "12x"
 
 
-def test_the_characters_of_generated_pages_are_no_promise(pages, tmp_path):
+def test_the_characters_of_generated_images_are_no_promise(pages, tmp_path):
     pretrained = tmp_path / "pretrained"
     run = Run(pretrained)
     run.create(resolve(PretrainConfig, find_method("generated"), [{"data": ["x"]}]))

@@ -52,7 +52,7 @@ def write_style(folder: Path, text: str) -> Path:
 
 
 @pytest.mark.parametrize("name", style_names())
-def test_a_seed_gives_one_page(name):
+def test_a_seed_gives_one_image(name):
     first, text = page(name, 7)
     random.seed(1)
     secrets.token_bytes(16)
@@ -319,7 +319,7 @@ def test_the_samples_labels_can_be_made_again():
     ("folder", "part", "indices"),
     [("images", LABELLED, range(0, 800, 27)), ("unlabelled", UNLABELLED, range(0, 2000, 67))],
 )
-def test_the_samples_pages_can_be_made_again(tmp_path, folder, part, indices):
+def test_the_samples_images_can_be_made_again(tmp_path, folder, part, indices):
     """Nearly: another version of Pillow, FreeType or libjpeg may round differently."""
     style = load_style("login")
     for index in indices:

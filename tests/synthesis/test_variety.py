@@ -17,13 +17,13 @@ KNOWN_FONTS = ["DroidSansMono", "DejaVuSans-BoldOblique", "DroidSansMono", "Deja
 KNOWN_SIZES = [(129, 48), (162, 43), (162, 35), (119, 28)]
 
 
-def test_a_page_depends_on_the_generator_alone():
+def test_an_image_depends_on_the_generator_alone():
     first, again, other = (variety.draw(TEXTS, np.random.default_rng(seed)) for seed in (1, 1, 2))
     assert first[1] == again[1] and np.array_equal(first[0], again[0])
     assert first[1] != other[1]
 
 
-def test_pages_differ_in_what_sites_differ_in():
+def test_images_differ_in_what_sites_differ_in():
     styles = [variety.any_style(TEXTS, np.random.default_rng(seed)) for seed in range(200)]
     for name, least in (("fonts", 15), ("background", 4), ("length", 5), ("text_colours", 150), ("height", 12)):
         assert len({str(getattr(style, name)) for style in styles}) >= least, name

@@ -90,7 +90,7 @@ def test_slices_of_a_line_lie_as_their_label_says(count, width, offsets):
     assert seen == offsets
 
 
-def test_sizes_have_as_many_places_as_they_allow():
+def test_sizes_have_as_many_positions_as_they_allow():
     assert len(offset_names(32, 32)) == 8 and len(offset_names(32, 64)) == 8
     assert offset_names(32, 128) == ["2 to the left", "1 to the left", "1 to the right", "2 to the right"]
     assert offset_names(32, 70) == ["1 to the left", "1 to the right"]

@@ -56,7 +56,7 @@ def guessed(tiles, places):
 
 
 @pytest.mark.parametrize("fringes", [0, 4 * FRINGES])
-def test_a_border_does_not_tell_the_place(fringes):
+def test_a_border_does_not_tell_the_position(fringes):
     rng, places = np.random.default_rng(0), np.tile(np.arange(9), 400)
     images = [noise(i, 36, 36, 60, 120) for i in range(400)]
     tiles = np.concatenate([cut(image, 3, rng, fringes) for image in images])

@@ -25,7 +25,7 @@ def many(transform, record, count=200):
 
 @pytest.mark.parametrize("count", [5, 6, 7, 8, 20, 91, 150])
 @pytest.mark.parametrize(("tau_max", "tau_min"), [(60, 15), (2, 100), (60, 1), (2, 1)])
-def test_places_are_apart_as_far_as_the_sequence_allows(count, tau_max, tau_min):
+def test_positions_are_apart_as_far_as_the_sequence_allows(count, tau_max, tau_min):
     transform, rng = Triplet("none", tau_max, tau_min, 0.25), np.random.default_rng(0)
     drawn = np.array([transform.positions(count, rng) for _ in range(200)])
     assert drawn.min() >= 0 and drawn.max() < count

@@ -113,7 +113,7 @@ def test_all_views_of_a_configuration_are_tried(tmp_path):
         setup.check(config, METHODS["generated_simclr"])
 
 
-def test_an_untouched_page_has_no_fault_and_others_have():
+def test_an_untouched_image_has_no_fault_and_others_have():
     page = coordinates(32, 128)
     assert fault(page, 32, 128) is None
     assert "left to right" in fault(page[:, ::-1], 32, 128) and "left to right" in fault(page[::-1, ::-1], 32, 128)

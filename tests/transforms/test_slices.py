@@ -48,7 +48,7 @@ def test_no_cut_goes_through_ink_where_a_gap_is_in_reach(ground):
                 assert not (inked[cut - 1] and inked[cut]), (seed, count, cut)
 
 
-def test_an_empty_page_is_cut_into_equal_parts():
+def test_an_empty_image_is_cut_into_equal_parts():
     assert cuts(np.full((8, 40, 3), 255, np.uint8), 4).tolist() == [0, 10, 20, 30, 40]
 
 
@@ -68,7 +68,7 @@ def test_where_all_is_ink_a_cut_takes_the_least():
     assert cuts(image, 2)[1] == 38
 
 
-def test_slices_side_by_side_are_the_page_and_mirror_nothing():
+def test_slices_side_by_side_are_the_image_and_mirror_nothing():
     image, _ = page(3)
     edges = cuts(image, 4)
     whole = np.concatenate([image[:, a:b] for a, b in zip(edges, edges[1:])], axis=1)

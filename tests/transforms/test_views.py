@@ -88,7 +88,7 @@ def test_a_preset_that_cuts_is_refused_for_labels():
         Labelled("roaming", [[1]])
 
 
-def test_masked_views_hide_strips_and_keep_the_page():
+def test_masked_views_hide_strips_and_keep_the_image():
     transform = MaskedViews("none", 2, spans=2, span=8)
     record = {"image": page, "width": np.int32(40), "index": np.int32(0)}
     shares = []
@@ -102,7 +102,7 @@ def test_masked_views_hide_strips_and_keep_the_page():
     assert 0.2 < np.mean(shares) <= 0.4
 
 
-def test_squeeze_keeps_the_whole_page():
+def test_squeeze_keeps_the_whole_image():
     corners = np.full((32, 128, 3), 255, np.uint8)
     for y, x in ((2, 2), (2, 122), (26, 2), (26, 122)):
         corners[y : y + 4, x : x + 4] = 0

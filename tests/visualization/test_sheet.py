@@ -25,7 +25,7 @@ def test_pictures_stand_in_columns_of_their_own_width_and_words_beside(tmp_path)
     assert not (page[LINE + GAP + 20 : LINE + 2 * GAP + 20] != page[0, 0]).any()
 
 
-def test_columns_of_different_lengths_and_no_room_are_told(tmp_path):
+def test_columns_of_different_lengths_and_no_room_are_reported(tmp_path):
     with pytest.raises(ValueError):
         sheet({"a": np.zeros((2, 4, 4, 3), np.uint8), "b": ["one"]}, tmp_path / "sheet.png")
     with pytest.raises(files.NotWritten):

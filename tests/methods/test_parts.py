@@ -83,7 +83,7 @@ def test_to_count_nothing_costs_the_margin_and_finds_no_image(encoders):
 
 
 def test_a_run_on_padded_lines_trains_all_of_the_encoder(tmp_path, eagerly):
-    assert not tiny.unmoved(tiny.trainer(tmp_path / "run", "jigsaw", steps=2, resize="pad", layer="transformer"))
+    assert not tiny.unmoved(tiny.trainer(tmp_path / "run", "jigsaw", steps=2, resize="pad"))
 
 
 @pytest.mark.slow

@@ -21,7 +21,9 @@ def pretrained(method: str, folder: Path, data: list[Path], steps: int, keys: di
     cls = METHODS[method]
     known = {field.name for base in (PretrainConfig, cls) for field in dataclasses.fields(base)}
     known -= {"method", "steps"}
-    keys = {**keys, "encoder": f"{keys.get('encoder', PretrainConfig.encoder)}{LAB}"} if cls.needs_halves else keys
+    keys = (
+        {**keys, "encoder": f"{keys.get('encoder', PretrainConfig.encoder)}{LAB}"} if cls.facts.needs_halves else keys
+    )
     words = [f"{name}={value}" for name, value in keys.items() if name in known and name not in cls.defaults]
     resume = ["--resume"] if (folder / "config.yaml").is_file() else []
     seen = measured("pretrain", "--method", method, "--data", *data, "--output", folder, "--steps", steps, *words,

@@ -38,15 +38,14 @@ def trainer(method: str, data: list[str], batch_size: int, steps: int, folder: s
     config = resolve(PretrainConfig, cls := find_method(method), [keys])
     strategy = setup.begin(config)
     built = cls(**{field.name: getattr(config, field.name) for field in dataclasses.fields(cls)})
-    built.dropout = config.dropout
-    with strategy.scope():
-        built.build(setup.make_encoder(config, None))
     dataset = datasets.ImageDataset(find_unlabelled(data), config.height, config.width, config.resize, skip_bad=True)
     run = Run(Path(folder) / "run")
     run.create(config)
     batches = setup.make_loader(
         dataset, built.make_transform(config.views), config.batch_size, config.seed, config.processes
     )
+    with strategy.scope():
+        built.build(setup.make_encoder(config, None), setup.run_info(config, batches.steps_per_epoch))
     return Trainer(built, batches, config, run, strategy, [Ticking()])
 
 

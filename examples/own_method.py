@@ -28,8 +28,8 @@ class Variance(TwoViewMethod):
     projection_dim: int = key(128, "the projection head's output size", least=1, most=WIDEST)
     variance_weight: float = key(1.0, "weight of the variance term", least=0)
 
-    def build(self, encoder):
-        super().build(encoder)
+    def build(self, encoder, run=None):
+        super().build(encoder, run)
         self.projector = mlp((256, self.projection_dim), "projector", input_dim=encoder.dim)
 
     def loss(self, batch, training):

@@ -239,8 +239,7 @@ def test_every_kind_of_encoder_is_saved(tmp_path, name, positions):
 
 @pytest.fixture
 def registry(monkeypatch):
-    monkeypatch.setattr("seqclr.methods.METHODS", held := dict(METHODS))
-    monkeypatch.setattr("seqclr.methods.table.METHODS", held)
+    monkeypatch.setattr("seqclr.methods.registry.METHODS", held := dict(METHODS))
     return held
 
 

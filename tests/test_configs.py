@@ -28,7 +28,7 @@ def of(name, *values):
     """The keys of a checked configuration of a method, on lines where nothing else is said."""
     cls = METHODS[name]
     config = resolve(
-        PretrainConfig, cls, [{"method": name, "encoder": "tiny_lab" if cls.needs_halves else "tiny"}, *values]
+        PretrainConfig, cls, [{"method": name, "encoder": "tiny_lab" if cls.facts.needs_halves else "tiny"}, *values]
     )
     setup.check(config, cls)
     cls(**fields_of(cls, config))
@@ -44,9 +44,9 @@ def test_on_lines_the_default_is_what_works(name):
 
 @pytest.mark.parametrize("name", MATCHING)
 def test_an_image_encoder_has_the_defaults_of_images(name):
-    if METHODS[name].needs_lines:
+    if METHODS[name].facts.needs_lines:
         return
-    encoder = {"encoder": "resnet9_lab" if METHODS[name].needs_halves else "resnet9"}
+    encoder = {"encoder": "resnet9_lab" if METHODS[name].facts.needs_halves else "resnet9"}
     assert of(name, encoder).items() >= IMAGES.items()
     assert of(name, encoder, {"views": "strong"})["views"] == "strong"
 
@@ -58,7 +58,7 @@ def test_methods_that_match_no_frames_keep_defaults_of_their_own():
     } == dict.fromkeys(("cpc", "rotation", "masked", "pix_pro", "classifier"), "article")
     assert (of("exemplar")["views"], of("exemplar")["frames"]) == ("none", "all")
     for name in ("colorization", "split_brain", "rotation", "autoencoder", "jigsaw"):
-        encoder = "resnet9_lab" if METHODS[name].needs_halves else "resnet9"
+        encoder = "resnet9_lab" if METHODS[name].facts.needs_halves else "resnet9"
         assert of(name, {"encoder": encoder})["views"] == "none"
     for name in ("cpc", "jigsaw_clustering", "pix_contrast"):
         assert of(name, {"encoder": "resnet9"})["views"] == "images"

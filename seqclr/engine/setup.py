@@ -26,7 +26,7 @@ from seqclr.engine.precision import set_precision
 from seqclr.engine.run import ARCHITECTURE, Run
 from seqclr.errors import UserError
 from seqclr.messages import say, warn
-from seqclr.methods.base import Method
+from seqclr.methods.base import Method, RunInfo
 from seqclr.nn.blocks import LAB
 from seqclr.nn.encoders import SIZES, build_encoder
 from seqclr.nn.image_encoders import IMAGE_ENCODERS, NO_PADDING
@@ -62,8 +62,8 @@ def check(config, method: type[Method]) -> None:
         raise UserError(NO_PADDING)
     if config.steps is None and config.epochs is None:
         raise UserError("steps and epochs are both null: give one of them")
-    if config.accumulate > 1 and method.whole_batch:
-        name, why = method.__name__, method.whole_batch
+    if config.accumulate > 1 and method.facts.needs_whole_batch:
+        name, why = method.__name__, method.facts.needs_whole_batch
         raise UserError(f"accumulate {config.accumulate}: {name} needs the whole batch at once, as {why}")
     check_divides("batch_size", config.batch_size, 1, config.accumulate)
     check_memory(config)
@@ -113,12 +113,13 @@ def building(config, strategy: tf.distribute.Strategy):
 
 def unsuited(encoder: str, method: type[Method]) -> tuple[str, str] | None:
     """The kind of an encoder that the method cannot use, and why; None where it can."""
-    if encoder in SIZES and method.needs_images:
-        return "of text lines", method.needs_images
-    if encoder in IMAGE_ENCODERS and method.needs_lines:
-        return "of images", method.needs_lines
-    if not encoder.endswith(LAB) and method.needs_halves:
-        return "without halves", method.needs_halves
+    facts = method.facts
+    if encoder in SIZES and facts.needs_images:
+        return "of text lines", facts.needs_images
+    if encoder in IMAGE_ENCODERS and facts.needs_lines:
+        return "of images", facts.needs_lines
+    if not encoder.endswith(LAB) and facts.needs_halves:
+        return "without halves", facts.needs_halves
     return None
 
 
@@ -174,6 +175,18 @@ def check_divides(name: str, size: int, replicas: int, accumulate: int) -> None:
     if size % (replicas * accumulate):
         parts = f" and {accumulate} parts" if accumulate > 1 else ""
         raise UserError(f"{name} {size} does not divide among {replicas} device(s){parts}: take a multiple")
+
+
+def run_info(config, steps_per_epoch: int) -> RunInfo:
+    """What a method may read of the training of a configuration, whose passes have so many steps."""
+    return RunInfo(
+        batch_size=config.batch_size,
+        total_steps=config.steps or config.epochs * steps_per_epoch,
+        steps_per_epoch=steps_per_epoch,
+        dropout=config.dropout,
+        views=config.views,
+        load_encoder=lambda folder: make_perceptual_encoder(folder, config.height, config.width),
+    )
 
 
 def devices(strategy: tf.distribute.Strategy) -> str:

@@ -50,8 +50,7 @@ class Trainer:
     ):
         self.method, self.loader, self.config, self.run, self.strategy = method, loader, config, run, strategy
         self.rank, self.agreement = rank, Agreement(strategy)
-        self.total = config.steps or config.epochs * loader.steps_per_epoch
-        method.total_steps, method.steps_per_epoch = self.total, loader.steps_per_epoch
+        self.total = method.run.total_steps
         self.round = min(self.total, max(loader.steps_per_epoch, -(-self.total // 40)))
         self._every = config.checkpoint_every or self.total  # steps between checkpoints within a round
         self.step, self._position = 0, loader.get_state()

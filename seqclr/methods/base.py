@@ -1,14 +1,32 @@
-"""The contract: a method is how one image becomes an example, and what a batch of examples costs.
+"""The contract of a method: a dataclass that says how an image becomes an example and what a batch of examples costs.
 
-A method is a dataclass; its fields are the paper's defaults and become configuration keys and flags. Its layers and
-variables are plain attributes, made in `build`, and a checkpoint holds all of them.
+What is called, in this order, in a pretraining:
+
+    @register(name, paper=..., ...)          `method=name` finds the class; its facts are in the table of methods
+    Method(**keys)                           the fields are the configuration keys; __post_init__ checks them
+      make_transform(views)                  -> a function on the host: (record, random generator) -> example
+      records(dataset), prepare(samples)     -> the records to train on; a look at them before the network is made
+      build(encoder, run)                    makes layers and variables; `run` is a RunInfo
+      every step:  relabel(batches)          if relabels(step): new labels from all records
+                   frozen(step), phase(step) -> the parts that do not learn; what lets steps share a call
+                   loss(batch, training)     -> {"loss": scalar, ...}; its gradient moves the parts
+                   after_step()              in the same graph, once the weights have moved
+      result()                               -> the weights that are probed, validated and kept; None: the trained ones
+
+Fine-tuning makes its transform and records itself, and passes a ReaderInfo (methods/text/ctc.py) to `build`.
+
+Set by a method: plain attributes, in `__post_init__`, `records`, `prepare` and `build`. Attributes that are Keras
+layers or variables are its parts: they are trained, and saved in every checkpoint under the attribute's name. `loss`
+and `after_step` run in a graph and change nothing but variables, by `assign`. Nothing is set from outside.
+Read by a method: its keys, `self.run`, and `self.encoder` with its attributes `dim` (features of a frame), `grid` (rows
+and columns of frames), `height` and `width` (pixels) and `lines` (whether it is an encoder of text lines).
 """
 
 from __future__ import annotations
 
 import abc
 import dataclasses
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import keras
@@ -20,66 +38,80 @@ from seqclr.data.charset import Charset
 from seqclr.data.dataset import ImageDataset
 from seqclr.data.samples import Sample
 from seqclr.errors import UserError
+from seqclr.methods.registry import Facts
 from seqclr.nn import frames
 from seqclr.nn.encoders import LAYERS
 from seqclr.nn.momentum import Momentum
 from seqclr.nn.replicas import gather
 from seqclr.transforms.two_views import TwoViews
 
-Columns = dict[str, "np.ndarray | list[str]"]  # of a sheet by title: pictures `uint8 [B, h, w, 3]`, or words
+Columns = dict[str, "np.ndarray | list[str]"]  # of a preview by title: images `uint8 [B, h, w, 3]`, or texts
+
+
+@dataclasses.dataclass(frozen=True)
+class RunInfo:
+    """What a method may read of the training that it is built for.
+
+    batch_size: images in a batch, over all devices; 0 where it is not known, and nothing is checked against it.
+    total_steps, steps_per_epoch: of the training, and of one pass over its records.
+    dropout: rate in a CTC head. views: the name of the augmentation.
+    load_encoder: given the folder of a run, its frozen encoder: a function of images `float32 [B, H, W, 3]`, 0 to 255,
+    and widths to features `[B, T, D]` and a mask.
+    """
+
+    batch_size: int = 0
+    total_steps: int = 0
+    steps_per_epoch: int = 1
+    dropout: float = 0.1
+    views: str = "none"
+    load_encoder: Callable[[str], Callable] | None = None
 
 
 @dataclasses.dataclass
 class Method(abc.ABC):
-    """A method needs `transform`, `build` and `loss`; the rest have defaults."""
+    """A method defines `transform`, `build` and `loss`; everything else has a default."""
 
+    facts: ClassVar[Facts] = Facts()  # from its registration
     transform: ClassVar[type]
-    defaults: ClassVar[dict[str, Any]] = {}  # what this method wants other than the common configuration
-    line_defaults: ClassVar[dict[str, Any]] = {}  # the same with an encoder of lines only; `defaults` count before it
-    image_defaults: ClassVar[dict[str, Any]] = {"views": "images"}  # with one of images only
-    total_steps: ClassVar[int] = 0  # of the run; the trainer sets it, and what is in a pass over the data
-    steps_per_epoch: ClassVar[int] = 1
-    dropout: ClassVar[float] = 0.1  # of the run, in a CTC head; set before `build`
-    batch_size: ClassVar[int] = 0  # of the run; set before `build`, 0 where nobody did
-    chance: ClassVar[float | None] = None  # the accuracy of guessing, of a method that logs one; set in `build`
-    adversaries: ClassVar[frozenset[str]] = (
-        frozenset()
-    )  # parts that learn from `adversary_loss`, the others from `loss`
-    whole_batch: ClassVar[str | None] = None  # why its loss is not the mean of that of parts, where it is not
-    needs_lines: ClassVar[str | None] = None  # why it needs an encoder of text lines, where it does
-    needs_images: ClassVar[str | None] = None  # why it needs one of pictures, where it does
-    animated: ClassVar[bool] = False  # whether every frame of an animation is an image, not the first alone
-    needs_halves: ClassVar[str | None] = None  # why it needs one of two halves, where it does
-    infinite: ClassVar[str | None] = None  # what an infinite loss says of its data, where it does
-    paper: ClassVar[str] = ""  # authors, year and arXiv number, where the docstring does not begin with them
-    repels: ClassVar[str] = ""  # what its instances are told from, for the table of methods
-    stores: ClassVar[str] = ""  # what it keeps beside networks, for the same
-    charset: ClassVar[Charset | None] = None  # what it reads, where it does: such a run can be evaluated and read with
-    layer = "transformer"  # whose frames it trains; no ClassVar, as for two-view methods it is a field
+    defaults: ClassVar[dict[str, Any]] = {}  # values of common keys that differ from the common defaults
+    line_defaults: ClassVar[dict[str, Any]] = {}  # further ones with an encoder of lines; they override `defaults`
+    image_defaults: ClassVar[dict[str, Any]] = {"views": "images"}  # further ones with an encoder of images
+    least_batch: ClassVar[int] = 2  # images that a batch needs, for its statistics
+    chance: ClassVar[float | None] = None  # accuracy of guessing, of a method that logs an accuracy; set in `build`
+    adversaries: ClassVar[frozenset[str]] = frozenset()  # parts trained by `adversary_loss`; the others by `loss`
+    animated: ClassVar[bool] = False  # whether all frames of an animation are images, or only the first
+    infinite: ClassVar[str | None] = None  # the usual reason for an infinite loss, for the error message
+    charset: ClassVar[Charset | None] = None  # characters that it predicts: such a run can be evaluated and exported
+    layer = "transformer"  # the layer whose frames it trains; a field of two-view methods, so not a ClassVar
 
     def __post_init__(self) -> None:
-        """Raises UserError for settings that the method cannot have."""
+        """Raises UserError for values of keys that the method cannot have."""
         check_keys(self)
 
     def records(self, dataset: ImageDataset) -> Sequence[dict]:
-        """What `transform` is called with, made of the run's images; `entries` beside, one of each record.
+        """The records that `transform` is called with; their `samples` beside, one for each. By default the dataset.
 
         Raises UserError where the images do not suit.
         """
         return dataset
 
     def prepare(self, samples: Sequence[Sample]) -> None:
-        """Looks at the run's records, whose `index` counts them, before `build`; UserError where they do not suit."""
+        """Looks at the samples, in the order of the records' `index`. Raises UserError where they do not suit."""
         return None
 
-    def build(self, encoder: keras.Model) -> None:
-        """Makes the heads; `encoder.dim` is the size of a feature. Raises UserError where the batch is too small."""
-        if self.batch_size == 1:
-            raise UserError("batch_size 1: the statistics of a batch need at least 2 images")
-        self.encoder = encoder
+    def build(self, encoder: keras.Model, run: RunInfo | None = None) -> None:
+        """Makes the heads and keeps `self.encoder` and `self.run`. An override calls it with both arguments first.
+
+        Raises UserError where keys do not fit the encoder or the batch.
+        """
+        self.encoder, self.run = encoder, run or RunInfo()
+        if 0 < self.run.batch_size < self.least_batch:
+            raise UserError(
+                f"batch_size {self.run.batch_size}: the statistics of a batch need at least {self.least_batch} images"
+            )
 
     def check_takes(self, height: int, width: int, what: str) -> None:
-        """Raises UserError where the encoder takes no images of that size, which `what`, parts of images, are."""
+        """Raises UserError where the encoder does not take images of this size, the parts of images named `what`."""
         try:
             self.encoder(tf.zeros((1, height, width, 3), tf.uint8), layer=self.layer)
         except (ValueError, tf.errors.InvalidArgumentError):
@@ -89,15 +121,15 @@ class Method(abc.ABC):
             ) from None
 
     def make_transform(self, views: str):
-        """The transform of this method with its settings; `views` names the augmentation."""
+        """The transform with this method's settings; `views` names the augmentation. Changes nothing in the method."""
         return self.transform(views)
 
     @abc.abstractmethod
     def loss(self, batch: dict[str, tf.Tensor], training: bool) -> dict[str, tf.Tensor]:
-        """`{"loss": scalar, ...}` of a batch that `transform` made; further scalars are shown and kept in metrics.csv.
+        """`{"loss": scalar, ...}` of a batch of examples; the other scalars are shown and written to metrics.csv.
 
-        A method with opponents gives "adversary_loss" too. Each side's gradient moves its own parts alone, so neither
-        loss needs to stop it.
+        A method with adversaries returns "adversary_loss" too. Each loss moves only its own parts, so neither needs to
+        stop the gradient into those of the other.
         """
 
     def parts(self) -> dict[str, Any]:
@@ -105,54 +137,55 @@ class Method(abc.ABC):
         return {name: value for name, value in vars(self).items() if isinstance(value, keras.Layer | keras.Variable)}
 
     def preview_inputs(self, batch: dict[str, np.ndarray]) -> Columns:
-        """What the network is shown of a batch that `transform` made, and what it must answer. Called after `build`."""
+        """The inputs of the network for a batch of examples, and the targets. Called after `build`."""
         return {f"view {i}": views for i, views in enumerate(batch["views"].swapaxes(0, 1), 1)}
 
     def preview_outputs(self, batch: dict[str, np.ndarray]) -> Columns:
-        """What the network answers, beside which `shows` is drawn during training; nothing is drawn without any."""
+        """The outputs of the network, drawn beside `preview_inputs` during training; by default nothing is drawn."""
         return {}
 
     def result(self) -> Momentum | None:
-        """The copy of the weights that is a run's result, which is probed, validated and used afterwards; None where
-        it is the weights themselves."""
+        """The averaged weights that are the result of the run: they are probed, validated, saved as the best and used
+        afterwards. None: the trained weights."""
         return None
 
     def after_step(self) -> None:
-        """Within every replica's step, once the weights have moved: where momentum copies follow."""
+        """Called in every replica's step after the optimizer, to update target networks and counters of steps."""
         return None
 
     def relabels(self, step: int) -> bool:
-        """Whether `relabel` comes before this step."""
+        """Whether `relabel` is called before this step."""
         return False
 
     def relabel(self, batches: Iterable[dict]) -> None:
-        """Looks at all records as they are, in order: batches of `image`, `index` and, of padded lines, `width`.
+        """Computes labels from all records, without augmentation and in order.
 
-        A resumed run does the same again, so it draws from nothing but what is in the checkpoint.
+        batches: dictionaries of `image`, `index` and, of padded lines, `width`. A resumed run calls it again, so it
+        must depend on nothing but the records and what is in the checkpoint.
         """
         return None
 
     def frozen(self, step: int) -> frozenset[str]:
-        """The parts that do not learn at a step. It may change a few times in a run: each change is a new trace."""
+        """The parts that do not learn at this step. Each change during a run traces the step anew."""
         return frozenset()
 
     def phase(self, step: int) -> Hashable:
-        """The same for steps that differ in nothing but their batch, so that they can be taken at one go."""
+        """A value that is equal for steps that differ only in their batch, so that one call may run several."""
         return self.frozen(step)
 
     def learning_rate_factors(self) -> dict[str, float]:
-        """Parts, or layers within them (`part/layer`), that learn at a multiple of the common rate."""
+        """Factors of the learning rate, by part or by layer within a part (`part/layer`)."""
         return {}
 
     def constant_rates(self) -> frozenset[str]:
-        """Parts whose rate does not fall after the warm-up."""
+        """The parts whose learning rate stays constant after the warm-up."""
         return frozenset()
 
 
 class Instances(NamedTuple):
-    """What a loss compares: row i of `first` and row i of `second` show the same strip of the same image.
+    """The rows that a loss compares: row i of `first` and of `second` show the same strip of the same image.
 
-    first, second: `[N, D]`, of all replicas. image, place: `int32 [N]`, the image and the window that a row is of.
+    first, second: `[N, D]`, of all replicas. image, position: `int32 [N]`, the index of the image and of the window.
     """
 
     first: tf.Tensor
@@ -163,46 +196,44 @@ class Instances(NamedTuple):
 
 @dataclasses.dataclass
 class FrameMethod(Method):
-    """Views of every image, their frames pooled into instances."""
+    """Views of every image, whose frames are pooled into instances (the instance mapping)."""
 
-    # what was measured to work (docs/how/contrast.md); the defaults of the fields are the article's
+    # the settings that were measured to work (docs/how/contrast.md); the fields' own defaults are the article's
     line_defaults = {"views": "roaming", "correspondence": "geometry", "layer": "cnn", "frames": "frames:2"}
     image_defaults = {"views": "images", "frames": "all"}
 
     frames: str = key(
-        "frames:5", "what is compared: frames:5 (windows of 5), windows:4 (4 windows), all, none", free=True
+        "frames:5",
+        "instance mapping: frames:5 (windows of 5 frames), windows:4 (4 windows), all (the mean) or none (every frame)",
+        free=True,
     )
     correspondence: str = key(
         "index",
-        "how the instances of two views are paired: index, by their number in each view; geometry, by the strip of the "
+        "how instances of two views are paired: index, by their number in each view; geometry, by the strip of the "
         "image that they show",
         choices=("index", "geometry"),
     )
-    layer: str = key("transformer", "whose frames are compared: transformer, or cnn, before it", choices=LAYERS)
+    layer: str = key("transformer", "layer whose frames are compared: transformer, or cnn, before it", choices=LAYERS)
 
-    filled = None  # of the records, or some of them, the columns that are no padding, for a method that asks; None: all
+    filled = None  # columns without padding of the records, or of some of them; set in `records`; None: all columns
 
     def __post_init__(self):
         super().__post_init__()
         frames.check_frames(self.frames)
 
-    def build(self, encoder):
-        super().build(encoder)
-        chosen = "correspondence" in {
-            field.name for field in dataclasses.fields(self)
-        }  # pixel methods go by positions instead
-        if chosen and self.correspondence == "geometry" and encoder.grid[0] > 1:
-            raise UserError(
-                "correspondence 'geometry' follows the columns of a line: of pictures take correspondence=index"
-            )
+    def build(self, encoder, run=None):
+        super().build(encoder, run)
+        keys = {field.name for field in dataclasses.fields(self)}  # methods of pixels always go by geometry
+        if "correspondence" in keys and self.correspondence == "geometry" and encoder.grid[0] > 1:
+            raise UserError("correspondence 'geometry' follows the columns of a line: with images use index")
 
     def windows(self) -> int:
-        """Instances of an image."""
+        """Instances in an image."""
         image = tf.zeros((1, self.encoder.height, self.encoder.width, 3), tf.uint8)
         return len(frames.windows(self.frames, self.encoder(image, layer=self.layer)[0].shape[1]))
 
     def window_counts(self) -> np.ndarray:
-        """How many windows the records have that `filled` is of, `int [records]`."""
+        """The number of windows of each record in `filled`, `int [records]`."""
         return frames.count(self.frames, -(-np.array(self.filled) // self.encoder.STRIDE))
 
     def encode(self, batch: dict[str, tf.Tensor], training: bool):
@@ -211,11 +242,11 @@ class FrameMethod(Method):
         The rows of the first view come first.
         """
         views = batch["views"].shape[1]
-        widths = tf.tile(batch["width"], [views]) if "width" in batch else None  # there only where lines are padded
+        widths = tf.tile(batch["width"], [views]) if "width" in batch else None  # only where lines are padded
         return self.encoder(stacked(batch["views"]), widths, training=training, layer=self.layer)
 
     def pool(self, x: tf.Tensor, batch: dict[str, tf.Tensor], mask):
-        """Instances `float32 [VB, N, D]` of frames, and which of them their view shows, `[VB, N]` or None."""
+        """Instances `float32 [VB, N, D]` of frames, and which of them are visible in their view, `[VB, N]` or None."""
         geometry = stacked(batch["geometry"]) if self.correspondence == "geometry" else None
         return frames.pool(tf.cast(x, tf.float32), self.frames, mask, geometry)
 
@@ -227,20 +258,20 @@ class TwoViewMethod(FrameMethod):
     transform = TwoViews
 
     def embed(self, batch: dict[str, tf.Tensor], training: bool):
-        """Features and mask as `encode` gives them, and their projections; a subclass builds the projector."""
+        """Features and mask as of `encode`, and their projections; a subclass builds `self.projector`."""
         features, mask = self.encode(batch, training)
         return features, mask, self.projector(features, mask, training=training)
 
     def instances(self, x: tf.Tensor, batch: dict[str, tf.Tensor], mask) -> Instances:
-        """The instances of both views, those that either view does not show left out."""
+        """The instances that are visible in both views."""
         pooled, valid = self.pool(x, batch, mask)
         count = pooled.shape[1]
         image = tf.repeat(batch["index"], count)
         position = tf.tile(tf.range(count), tf.shape(batch["index"]))
         rows = [*(tf.reshape(half, [-1, x.shape[-1]]) for half in tf.split(pooled, 2)), image, position]
         if valid is not None:
-            shown = tf.reshape(tf.logical_and(*tf.split(valid, 2)), [-1])
-            rows = [tf.boolean_mask(row, shown) for row in rows]
+            visible = tf.reshape(tf.logical_and(*tf.split(valid, 2)), [-1])
+            rows = [tf.boolean_mask(row, visible) for row in rows]
         return Instances(*map(gather, rows))
 
 

@@ -49,7 +49,7 @@ class MomentumMethod(TwoViewMethod):
         """What the copy keeps at this step."""
         if not self.rises:
             return self.target_momentum
-        done = tf.cast(self.target.updates.value, tf.float32) / max(1, self.total_steps)
+        done = tf.cast(self.target.updates.value, tf.float32) / max(1, self.run.total_steps)
         return 1 - (1 - self.target_momentum) * (1 + tf.cos(math.pi * done)) / 2
 
     def after_step(self):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import keras
 import tensorflow as tf
@@ -35,19 +35,14 @@ class MultiCropMethod(TwoViewMethod):
     """
 
     transform = MultiCrop
-    small_size: ClassVar[tuple[float, float] | None] = None  # factors of the image's; None: no small views
 
     prototypes: int = key(64, "directions that instances are compared by", least=2, most=MANY)
     freeze: float = key(0.01, "part of the run in which the prototypes do not learn", least=0, most=1)
 
-    def make_transform(self, views):
-        transform = super().make_transform(views)
-        self.small_size = transform.small[0][1] if transform.small else None
-        return transform
-
-    def build(self, encoder):
-        super().build(encoder)
-        if self.small_size is None:
+    def build(self, encoder, run=None):
+        super().build(encoder, run)
+        small = MultiCrop(self.run.views).small
+        if not small:
             return
         if self.correspondence == "index" and self.windows() > 1:
             raise UserError(
@@ -55,7 +50,7 @@ class MultiCropMethod(TwoViewMethod):
                 "frames=all"
             )
         size = encoder.height, encoder.width
-        height, width = (max(1, round(length * factor)) for length, factor in zip(size, self.small_size))
+        height, width = (max(1, round(length * factor)) for length, factor in zip(size, small[0][1]))
         self.check_takes(height, width, "small views")
 
     def make_prototypes(self, dim: int) -> None:
@@ -65,7 +60,7 @@ class MultiCropMethod(TwoViewMethod):
         self.last.kernel.assign(tf.math.l2_normalize(self.last.kernel.value, axis=0))
 
     def frozen(self, step):
-        return frozenset({"last"} if step < int(self.freeze * self.total_steps) else ())
+        return frozenset({"last"} if step < int(self.freeze * self.run.total_steps) else ())
 
     def crops(self, batch: dict[str, tf.Tensor], training: bool, small: bool = True) -> list[Crop]:
         """The projections of the full views, then of the small ones, unless they are not wanted."""

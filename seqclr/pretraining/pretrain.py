@@ -54,14 +54,12 @@ def pretrain(
     records = method.records(dataset)
     method.prepare(records.samples)
     strategy = setup.begin(config, rank)
-    with setup.building(config, strategy):
-        method.dropout, method.batch_size = config.dropout, config.batch_size
-        method.build(setup.make_encoder(config, config.init))
-        if getattr(method, "perceptual", None):
-            method.perceptual_encoder = setup.make_perceptual_encoder(method.perceptual, config.height, config.width)
     loader = setup.make_loader(
         records, transform, config.batch_size, config.seed, config.processes, rank, config.same_source
     )
+    with setup.building(config, strategy):
+        encoder = setup.make_encoder(config, config.init)
+        method.build(encoder, setup.run_info(config, loader.steps_per_epoch))
     probing = [Probing(rows, method, config.probe_every)] if rows and rank.chief else []
     first = [
         Monitors(method, dataset, config.views, config.seed),

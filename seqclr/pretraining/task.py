@@ -36,9 +36,9 @@ def show_task(config, output: str, count: int = 8) -> None:
     dataset = ImageDataset(samples, config.height, config.width, config.resize, skip_bad=True)
     records = method.records(dataset)
     method.prepare(records.samples)
-    method.batch_size = config.batch_size
     with setup.building(config, setup.begin(config)):
-        method.build(setup.make_encoder(config, config.init))
+        steps_per_epoch = max(1, len(records) // config.batch_size)
+        method.build(setup.make_encoder(config, config.init), setup.run_info(config, steps_per_epoch))
     chosen = np.linspace(0, len(records) - 1, min(count, len(records))).round().astype(int)
     rows = [transform(records[i], np.random.default_rng([config.seed, i])) for i in chosen]
     sheet(method.preview_inputs(as_batch(rows)), output)

@@ -9,6 +9,7 @@ import keras
 from seqclr import config as configuration
 from seqclr.config import FinetuneConfig
 from seqclr.data import loader as data_loader
+from seqclr.data.charset import Charset
 from seqclr.data.dataset import ImageDataset
 from seqclr.data.loader import Joined
 from seqclr.engine import callbacks, setup
@@ -16,7 +17,7 @@ from seqclr.engine.distribution import Rank
 from seqclr.engine.trainer import Trainer
 from seqclr.errors import UserError
 from seqclr.messages import say, warn
-from seqclr.methods.text.ctc import CTC
+from seqclr.methods.text.ctc import CTC, ReaderInfo
 from seqclr.methods.text.distillation import Distillation
 from seqclr.methods.text.self_training import SelfTraining
 from seqclr.nn.policy import kept_policy
@@ -85,20 +86,10 @@ def finetune(
     unlabelled = ImageDataset(find_more(config, validation), *size, skip_bad=True) if config.unlabelled else None
 
     strategy = setup.begin(config, rank)
-    with setup.building(config, strategy):
-        if config.distill:
-            method.teacher = Recognizer.load(config.distill).logits
-        method.classes, method.dropout = len(charset) + 1, config.dropout
-        method.pretrained = config.pretrained is not None
-        encoder = setup.make_encoder(config, config.pretrained)
-        if config.pretrained is not None:
-            kept = kept_layers(config)
-            method.kept = [offset.size for offset in kept[1::5]]
-            method.head_weights = inherited_head(config.pretrained, encoder.dim, charset, method.kept) or kept
-        method.build(encoder)
     loader = setup.make_loader(dataset, transform, config.batch_size, config.seed, config.processes, rank)
+    with setup.building(config, strategy):
+        method.build(*started_from(config, charset, loader.steps_per_epoch))
     if unlabelled is not None:
-        method.total_steps = config.steps or config.epochs * loader.steps_per_epoch
         loader = Joined(loader, unlabelled_loader(method, unlabelled, config, strategy, rank), method.start)
     recognizer = Recognizer(method.encoder, method.head, charset, *size)
     validate = Validation(recognizer, validation_dataset, truths, config.patience, method.result())
@@ -138,6 +129,19 @@ def finetune(
     if rank.chief:
         say(f"best validation edit-distance accuracy {validate.best:.4f} at step {validate.best_step}")
     return logs
+
+
+def started_from(config, charset: Charset, steps_per_epoch: int) -> tuple[keras.Model, ReaderInfo]:
+    """The arguments of the method's `build`: the encoder, and the settings and starting weights of the head."""
+    teacher = Recognizer.load(config.distill).logits if config.distill else None
+    encoder, sizes, weights = setup.make_encoder(config, config.pretrained), [], []
+    if config.pretrained is not None:
+        kept = kept_layers(config)
+        sizes = [offset.size for offset in kept[1::5]]
+        weights = inherited_head(config.pretrained, encoder.dim, charset, sizes) or kept
+    run = setup.run_info(config, steps_per_epoch)
+    more = {"pretrained": config.pretrained is not None, "kept": sizes, "head_weights": weights, "teacher": teacher}
+    return encoder, ReaderInfo(**vars(run), classes=len(charset) + 1, **more)
 
 
 def unlabelled_loader(method, dataset: ImageDataset, config, strategy, rank: Rank) -> data_loader.Loader:

@@ -18,8 +18,8 @@ class Chase(Method):
     adversaries = frozenset({"there"})
     late = 0
 
-    def build(self, encoder):
-        super().build(encoder)
+    def build(self, encoder, run=None):
+        super().build(encoder, run)
         self.here, self.there = (keras.Variable(np.float32(x), name=n) for x, n in ((0.2, "here"), (0.9, "there")))
 
     def loss(self, batch, training):

@@ -9,7 +9,7 @@ from seqclr.data import images
 from seqclr.engine import setup
 from seqclr.engine.run import Run
 from seqclr.errors import UserError
-from seqclr.methods import find_method
+from seqclr.methods import Facts, find_method
 from tests.engine import tiny
 
 
@@ -49,7 +49,7 @@ def test_a_run_that_is_older_than_a_key_says_what_it_goes_on_with(tmp_path, capl
 def test_a_batch_that_the_machine_cannot_hold_is_refused_with_both_figures(monkeypatch, name, values, message):
     monkeypatch.setattr("seqclr.memory.total", lambda: 2**30)
     method = find_method(name)
-    monkeypatch.setattr(method, "whole_batch", None)
+    monkeypatch.setattr(method, "facts", Facts())
     with pytest.raises(UserError, match=message):
         setup.check(resolve(PretrainConfig, method, [values]), method)
     setup.check(resolve(PretrainConfig, method), method)

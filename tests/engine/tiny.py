@@ -14,7 +14,7 @@ from seqclr.engine import setup
 from seqclr.engine.run import Run
 from seqclr.engine.trainer import Trainer
 from seqclr.methods import METHODS
-from seqclr.methods.text.ctc import CTC
+from seqclr.methods.text.ctc import CTC, ReaderInfo
 
 COMMON = {
     "encoder": "least",
@@ -70,7 +70,7 @@ class Pages(list):
 
 def lines(method):
     """Keys with which the method learns from few and small lines."""
-    return {"encoder": "least_lab" if METHODS[method].needs_halves else "least", **SMALL.get(method, {})}
+    return {"encoder": "least_lab" if METHODS[method].facts.needs_halves else "least", **SMALL.get(method, {})}
 
 
 def config(method, **keys):
@@ -87,22 +87,22 @@ def trainer(folder, method, callbacks=(), **keys):
     cls = CTC if method == "ctc" else METHODS[method]
     built = cls(**{field.name: getattr(settings, field.name) for field in dataclasses.fields(cls)})
     if method == "ctc":
-        built.classes = 11
-        built.pretrained = keys.get("pretrained") is not None
         transform = cls.transform(settings.views, LABELS)
     else:
         transform = built.make_transform(settings.views)
-    built.batch_size, built.dropout = settings.batch_size, settings.dropout
     records = built.records(Pages(settings))
     Path(folder).parent.mkdir(exist_ok=True)
     for i, page in enumerate(pages()):
         Image.fromarray(page["image"]).save(f"{folder}-{i}.png")
     built.prepare([Sample("bars", f"{folder}-{i}.png", str(i % 2)) for i in range(32)])
+    loader = Loader(records, transform, settings.batch_size, settings.seed, settings.processes)
+    info = setup.run_info(settings, loader.steps_per_epoch)
+    if method == "ctc":
+        info = ReaderInfo(**vars(info), classes=11, pretrained=keys.get("pretrained") is not None)
     with strategy.scope():
-        built.build(setup.make_encoder(settings, None))
+        built.build(setup.make_encoder(settings, None), info)
     run = Run(folder)
     run.create(settings)
-    loader = Loader(records, transform, settings.batch_size, settings.seed, settings.processes)
     return Trainer(built, loader, settings, run, strategy, callbacks)
 
 

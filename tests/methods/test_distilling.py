@@ -14,7 +14,7 @@ from seqclr.data.loader import Joined, Loader
 from seqclr.engine import checkpoints, setup
 from seqclr.engine.run import Run
 from seqclr.engine.trainer import Trainer
-from seqclr.methods.text.ctc import CTC, ctc_head
+from seqclr.methods.text.ctc import CTC, ReaderInfo, ctc_head
 from seqclr.methods.text.distillation import Distillation
 from seqclr.nn.encoders import build_encoder
 from tests.engine import tiny
@@ -26,15 +26,14 @@ def trainer(folder, **keys) -> Trainer:
     config = resolve(FinetuneConfig, Distillation, [tiny.COMMON, {"dropout": 0.0}, keys])
     strategy = setup.begin(config)
     method = Distillation(**fields_of(Distillation, config))
-    method.classes, method.dropout = 11, config.dropout
     encoder, head = build_encoder("tiny", 16, 64, "none", 0.0), ctc_head(128, 11, 0.0)
 
     def teacher(images, widths):
         features, mask = encoder(images, widths, training=False)
         return 5 * head(features, training=False), mask
 
-    method.teacher = teacher
-    method.build(setup.make_encoder(config, None))
+    info = ReaderInfo(**vars(setup.run_info(config, 4)), classes=11, teacher=teacher)
+    method.build(setup.make_encoder(config, None), info)
     run, pages = Run(folder), tiny.pages(99, padded=config.resize == "pad")
     run.create(config)
     first = Loader(pages[::3], Distillation.transform(config.views, tiny.LABELS), 8, seed=0)
@@ -51,7 +50,7 @@ def test_the_loss_is_that_of_labels_and_of_frames_that_show_image(tmp_path, resi
     widths = batch.get("unlabelled_width")
     features, mask = method.encoder(batch["strong"], widths, training=False)
     found = np.log(softmax(method.head(features, training=False).numpy().astype(np.float64) / 2))
-    wanted = softmax(method.teacher(batch["strong"], widths)[0].numpy().astype(np.float64) / 2)
+    wanted = softmax(method.run.teacher(batch["strong"], widths)[0].numpy().astype(np.float64) / 2)
     frames = -(wanted * found).sum(-1)
     shown = np.ones_like(frames, bool) if mask is None else mask.numpy()
     distilled = np.mean([row[of].mean() for row, of in zip(frames, shown)])
@@ -69,7 +68,7 @@ def test_a_student_comes_to_say_what_its_teacher_says(tmp_path):
     batch = {name: tf.constant(array) for name, array in next(job.loader).items()}
 
     def divergence():
-        wanted = softmax(job.method.teacher(batch["strong"], None)[0].numpy().astype(np.float64))
+        wanted = softmax(job.method.run.teacher(batch["strong"], None)[0].numpy().astype(np.float64))
         entropy = -(wanted * np.log(wanted)).sum(-1).mean()
         return float(job.method.loss(batch, training=False)["distilled"]) - entropy
 

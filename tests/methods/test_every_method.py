@@ -6,7 +6,7 @@ import pytest
 from seqclr.methods import METHODS
 from tests.engine import tiny
 
-ON_LINES = [name for name, cls in METHODS.items() if not cls.needs_images and name != "mae"]
+ON_LINES = [name for name, cls in METHODS.items() if not cls.facts.needs_images and name != "mae"]
 
 
 @pytest.mark.slow

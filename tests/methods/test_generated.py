@@ -13,6 +13,7 @@ from seqclr.data.charset import Charset, frames_needed
 from seqclr.engine.trainer import TrainingFailed
 from seqclr.errors import UserError
 from seqclr.methods import METHODS
+from seqclr.methods.base import RunInfo
 from seqclr.methods.text.ctc import ctc_loss
 from seqclr.nn.encoders import build_encoder
 from seqclr.recognition.inheritance import inherited_head
@@ -206,11 +207,11 @@ def test_an_infinite_loss_is_not_blamed_on_the_learning_rate(tmp_path, eagerly, 
 TOLD = {"boxes": 2.0, "styles": 0.5, "domain": 0.1}
 
 
-def told(padded, **keys):
+def told(padded, run=None, **keys):
     """A batch with the facts of its pages, and a method on it."""
     keras.utils.set_random_seed(0)
     method = METHODS["generated"](characters="0123456789", generated_images=2, **keys)
-    method.build(build_encoder("least", 16, 64, "none", dropout=0.0))
+    method.build(build_encoder("least", 16, 64, "none", dropout=0.0), run)
     transform, rng = method.make_transform("none"), np.random.default_rng(0)
     record = {"image": np.full((16, 64, 3), 90, np.uint8), **({"width": np.int32(48)} if padded else {})}
     rows = [transform({**record, "index": np.int32(i)}, rng) for i in range(4)]
@@ -257,8 +258,7 @@ def test_losses_of_targets_beside_the_text_add_up(padded):
 def test_the_domain_head_learns_what_the_encoder_unlearns():
     """At half of the run the gradient of the domain's loss comes to the encoder with the other sign, and as the ramp
     has it; that of the head is its own."""
-    method, made = told(False, domain=1.0)
-    method.total_steps = 10
+    method, made = told(False, RunInfo(total_steps=10), domain=1.0)
     gradients = []
     for step in (0, 5):
         method.more.steps.assign(step)

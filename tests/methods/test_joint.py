@@ -8,6 +8,7 @@ import tensorflow as tf
 from seqclr import losses
 from seqclr.errors import UserError
 from seqclr.methods import METHODS
+from seqclr.methods.base import RunInfo
 from seqclr.nn.encoders import build_encoder
 from tests.engine import tiny
 
@@ -23,11 +24,10 @@ SMALL = {
 FOLLOWED = ["byol", "moco", "moco_v2", "moco_v3"]
 
 
-def made(name, batch_size=0, dropout=0.0, **keys):
+def made(name, batch_size=0, dropout=0.0, total_steps=0, **keys):
     keras.utils.set_random_seed(0)
     method = METHODS[name](frames="windows:4", **SMALL[name], **keys)
-    method.batch_size = batch_size
-    method.build(build_encoder("least", 16, 64, "none", dropout))
+    method.build(build_encoder("least", 16, 64, "none", dropout), RunInfo(batch_size, total_steps))
     return method
 
 
@@ -98,8 +98,7 @@ def test_moco_v3_compares_queries_with_the_keys_of_the_other_view():
 
 @pytest.mark.parametrize("name", FOLLOWED)
 def test_the_target_starts_equal_follows_slowly_and_gets_no_gradient(name):
-    method = made(name, target_momentum=0.9)
-    method.total_steps = 10
+    method = made(name, total_steps=10, target_momentum=0.9)
     copies = [v for v in method.target.weights if "updates" not in v.path]
     followed = [v for net in (method.encoder, method.projector) for v in net.variables if "seed" not in v.path]
     start = [v.numpy() for v in followed]

@@ -9,6 +9,7 @@ from seqclr import losses
 from seqclr.errors import UserError
 from seqclr.losses.common import normalize
 from seqclr.methods import METHODS
+from seqclr.methods.base import RunInfo
 from seqclr.nn.encoders import build_encoder
 from tests.engine import tiny
 from tests.losses.reference import softmax, unit
@@ -20,13 +21,11 @@ SMALL = {
 every = pytest.mark.parametrize("name", SMALL)
 
 
-def made(name, positions="none", views=None, batch_size=8, **keys):
+def made(name, positions="none", views="none", batch_size=8, **keys):
     keras.utils.set_random_seed(0)
     method = METHODS[name](**{"frames": "windows:4", **SMALL[name], **keys})
-    if views:
-        method.make_transform(views)
-    method.batch_size, method.total_steps = batch_size, 100
-    method.build(build_encoder("least", 16, 64, positions, dropout=0.0))
+    run = RunInfo(batch_size, total_steps=100, views=views)
+    method.build(build_encoder("least", 16, 64, positions, dropout=0.0), run)
     return method
 
 

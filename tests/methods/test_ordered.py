@@ -15,6 +15,7 @@ from seqclr.engine.run import Run
 from seqclr.engine.trainer import Trainer
 from seqclr.errors import UserError
 from seqclr.methods import METHODS
+from seqclr.methods.base import RunInfo
 from seqclr.nn.encoders import build_encoder
 from tests.engine import tiny
 
@@ -128,9 +129,8 @@ def test_the_order_of_a_sequence_is_learned(tmp_path, name, least):
     method = METHODS[name](hidden_dim=64)
     dataset = ImageDataset(find_unlabelled([growing(tmp_path / "data", 24)]), 16, 16, "stretch")
     records = method.records(dataset)
-    method.batch_size = 16
     keras.utils.set_random_seed(0)
-    method.build(build_encoder("resnet9", 16, 16, "none"))
+    method.build(build_encoder("resnet9", 16, 16, "none"), RunInfo(batch_size=16, total_steps=60))
     place = Run(tmp_path / "run")
     place.create(settings)
     loader = Loader(records, method.make_transform("none"), 16, seed=0)

@@ -13,8 +13,9 @@ from seqclr.data.samples import Sample
 from seqclr.engine import setup
 from seqclr.errors import UserError
 from seqclr.methods import METHODS
+from seqclr.methods.base import RunInfo
 from seqclr.methods.clustering.surrogate import NONE, Relabelled
-from seqclr.methods.text.ctc import CTC
+from seqclr.methods.text.ctc import CTC, ReaderInfo
 from seqclr.nn import clusters
 from seqclr.nn.encoders import build_encoder
 from tests.engine import tiny
@@ -75,11 +76,12 @@ def made(name, lines, views="article", **keys):
     """The method, built, with what makes its batches and that of all lines."""
     keras.utils.set_random_seed(0)
     method = METHODS[name](**{**tiny.SMALL.get(name, {}), **KEYS.get(name, {}), **keys})
-    transform = method.make_transform(METHODS[name].defaults.get("views", views))
+    views = METHODS[name].defaults.get("views", views)
     assert method.records(lines) is lines
     method.prepare(lines.samples)
-    method.batch_size, method.total_steps, method.dropout = len(lines), 100, 0.0
-    method.build(encoder(tiny.lines(name)["encoder"], lines.shape[1]))
+    run = RunInfo(batch_size=len(lines), total_steps=100, dropout=0.0, views=views)
+    method.build(encoder(tiny.lines(name)["encoder"], lines.shape[1]), run)
+    transform = method.make_transform(views)
     return method, as_batch([transform(line, np.random.default_rng(i)) for i, line in enumerate(lines)])
 
 
@@ -160,8 +162,7 @@ def test_a_projector_that_stays_below_a_reading_head_does_not_count_it(tmp_path,
     for width in (96, 160):
         keras.utils.set_random_seed(0)
         method = CTC()
-        method.classes, method.dropout, method.kept = 4, 0.0, (32,)
-        method.build(encoder("least", width))
+        method.build(encoder("least", width), ReaderInfo(classes=4, dropout=0.0, kept=(32,)))
         methods.append(method)
     for part in ("encoder", "head"):
         getattr(methods[1], part).set_weights(getattr(methods[0], part).get_weights())
@@ -208,6 +209,6 @@ def test_what_is_for_pictures_is_refused_with_lines_and_with_padding(name):
         method = METHODS[name]()
         setup.check(tiny.config(name, encoder="tiny", resize="pad"), METHODS[name])
         method.build(encoder("least", 96))
-    pictures = "resnet9_lab" if METHODS[name].needs_halves else "resnet9"
+    pictures = "resnet9_lab" if METHODS[name].facts.needs_halves else "resnet9"
     with pytest.raises(UserError, match="cannot tell padding from image"):
         setup.check(tiny.config(name, resize="pad", encoder=pictures), METHODS[name])

@@ -9,6 +9,7 @@ from PIL import Image
 from seqclr.data.samples import Sample
 from seqclr.errors import UserError
 from seqclr.methods import METHODS
+from seqclr.methods.base import RunInfo
 from seqclr.methods.contrastive.pair_losses import PAIR_LOSSES
 from seqclr.nn.encoders import build_encoder
 from tests.engine import tiny
@@ -17,10 +18,10 @@ from tests.losses.reference import diagonal, unit
 CROPS = np.float32([[[1, 0, 1, 0], [1.25, -0.1, 1, 0]], [[1.5, -0.4, 1, 0], [1, 0.1, 1, 0]]])
 
 
-def made(name, **keys):
+def made(name, run=None, **keys):
     keras.utils.set_random_seed(0)
     method = METHODS[name](**keys)
-    method.build(build_encoder("least_lab" if method.needs_halves else "least", 16, 64, "none", dropout=0.0))
+    method.build(build_encoder("least_lab" if method.facts.needs_halves else "least", 16, 64, "none", dropout=0.0), run)
     return method
 
 
@@ -224,8 +225,7 @@ def test_pixel_methods_pair_frames_of_the_same_position():
 
 @pytest.mark.parametrize("name", ["curl", "pix_contrast", "pix_pro"])
 def test_copies_follow_and_learn_nothing(name):
-    method = made(name, target_momentum=0.9)
-    method.total_steps = 10
+    method = made(name, RunInfo(total_steps=10), target_momentum=0.9)
     copies = [v for v in method.target.weights if "updates" not in v.path]
     followed = [v for net in (method.encoder, method.projector) for v in net.variables if "seed" not in v.path]
     with tf.GradientTape() as tape:

@@ -10,6 +10,7 @@ import tensorflow as tf
 from seqclr.engine import setup
 from seqclr.errors import UserError
 from seqclr.methods import METHODS
+from seqclr.methods.base import RunInfo
 from seqclr.nn.encoders import build_encoder
 from tests.engine import tiny
 
@@ -136,7 +137,7 @@ def test_the_coarse_image_is_what_detail_is_added_to():
 def test_detail_first_has_to_be_right_and_then_to_pass():
     encoder = encoder_of("resnet9")
     method = drawing(made("super_resolution", encoder, adversarial_start=0.25, adversarial=0.5))
-    method.total_steps = 8
+    method.run = RunInfo(total_steps=8)
     assert [bool(method.frozen(step)) for step in range(4)] == [True, True, False, False]
     batch = batch_of(method, encoder)
     late = logs(method, batch)
@@ -157,9 +158,6 @@ def test_super_resolution_trains_through_its_two_parts(tmp_path, eagerly):
     perceptual_encoder.save()
     keys = {"steps": 6, "views": "none", "warmup": 0.0, "perceptual": str(tmp_path / "critic")}
     job = tiny.trainer(tmp_path / "run", "super_resolution", **keys)
-    job.method.perceptual_encoder = setup.make_perceptual_encoder(
-        job.method.perceptual, job.config.height, job.config.width
-    )
     rows, before = [], [v.numpy() for v in job.method.discriminator.variables]
     job.callbacks.append(
         keras.callbacks.LambdaCallback(on_train_batch_end=lambda step, logs: rows.append(float(logs["adversary_loss"])))

@@ -17,7 +17,7 @@ from seqclr.data.loader import Joined, Loader
 from seqclr.engine import callbacks, setup
 from seqclr.engine.run import Run
 from seqclr.engine.trainer import Interrupted, Trainer
-from seqclr.methods.text.ctc import CTC, ctc_loss
+from seqclr.methods.text.ctc import CTC, ReaderInfo, ctc_loss
 from seqclr.methods.text.self_training import SelfTraining
 from seqclr.nn import decode
 from seqclr.transforms.labelled import Unlabelled
@@ -29,9 +29,9 @@ def trainer(folder, listeners=(), **keys) -> Trainer:
     config = resolve(FinetuneConfig, SelfTraining, [tiny.COMMON, keys])
     strategy = setup.begin(config)
     method = SelfTraining(**fields_of(SelfTraining, config))
-    method.classes, method.dropout, method.total_steps = 11, config.dropout, config.steps
+    info = ReaderInfo(**vars(setup.run_info(config, 1)), classes=11)
     with strategy.scope():
-        method.build(setup.make_encoder(config, None))
+        method.build(setup.make_encoder(config, None), info)
     run, pages = Run(folder), tiny.pages(99, padded=config.resize == "pad")
     run.create(config)
     first = Loader(pages[::3], SelfTraining.transform(config.views, tiny.LABELS), 8, seed=0)

@@ -1,5 +1,7 @@
 """Methods that classify by classes which nobody named."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from seqclr.data.discovery import find_unlabelled
 from seqclr.data.samples import Sample
 from seqclr.errors import UserError
 from seqclr.methods import METHODS
+from seqclr.methods.base import RunInfo
 from seqclr.nn import clusters
 from seqclr.nn.encoders import build_encoder
 from tests.engine import tiny
@@ -29,8 +32,7 @@ def made(name, records=16, **keys):
     keras.utils.set_random_seed(0)
     method = METHODS[name](**{**SMALL[name], **keys})
     method.prepare([Sample("bars", f"{i}.png", f"class {i % 2}") for i in range(records)])
-    method.build(build_encoder("least", 16, 64, "none", dropout=0.0))
-    method.total_steps = 20
+    method.build(build_encoder("least", 16, 64, "none", dropout=0.0), RunInfo(total_steps=20))
     return method
 
 
@@ -129,7 +131,9 @@ def test_inst_disc_without_noise_is_a_softmax_over_the_bank():
 def test_classes_are_learned(tmp_path, name, chance, keys):
     job = tiny.trainer(tmp_path / "run", name, steps=60, dropout=0.0, learning_rate=3e-3, frames="windows:2",
                        **{**SMALL[name], "views": "none", **keys})  # fmt: skip
-    job.method.steps_per_epoch = 60  # of the few pages, one pass is too short to learn in
+    job.method.run = dataclasses.replace(
+        job.method.run, steps_per_epoch=60
+    )  # of the few pages, one pass is too short to learn in
     assert job.fit()["accuracy"] > chance + 0.2
 
 

@@ -1,21 +1,52 @@
-"""The table of methods."""
+"""The registry and the table of methods."""
 
-from seqclr.methods import METHODS, table
+import inspect
+from dataclasses import dataclass
+from pathlib import Path
+
+from seqclr.methods import METHODS, register, registry, table
+from seqclr.methods.contrastive.simclr import SimCLR
+from seqclr.methods.momentum import MomentumMethod
+from seqclr.methods.reconstruction.masked import Drawing
+
+FAMILIES = {path.parent.name for path in (Path(registry.__file__).parent).glob("*/__init__.py")}
 
 
 def test_every_method_has_a_row():
     rows = table.table().splitlines()[2:]
-    assert [row.split("`")[1] for row in rows] == list(METHODS)
+    assert sorted(row.split("`")[1] for row in rows) == sorted(METHODS)
 
 
-def test_a_row_says_what_the_docstring_says():
+def test_a_row_states_the_facts_of_the_registration():
     row = next(row for row in table.table().splitlines() if "`moco`" in row)
     cells = [cell.strip() for cell in row.split("|")[1:-1]]
-    assert cells[1] == "[He et al. 2020](https://arxiv.org/abs/1911.05722)"
-    assert cells[2:6] == ["two views", "keys of earlier batches", "yes", "a queue of keys"]
-    assert "`queue_size=4096`" in cells[6] and "frames=" not in cells[6]
+    assert cells[1:3] == ["contrastive", "[He et al. 2020](https://arxiv.org/abs/1911.05722)"]
+    assert cells[3:7] == ["two views", "keys of earlier batches", "key encoder", "a queue of keys"]
+    assert "`queue_size=4096`" in cells[7] and "frames=" not in cells[7]
 
 
 def test_a_paper_without_an_arxiv_number_is_named():
-    assert table.paper(METHODS["denoising"]) == "Vincent et al. 2008"
-    assert table.paper(METHODS["autoencoder"]) == "Hinton & Salakhutdinov 2006"
+    assert table.link(METHODS["denoising"].facts.paper) == "Vincent et al. 2008"
+
+
+def test_the_facts_agree_with_the_classes():
+    files = {path.stem for path in Path(registry.__file__).parent.glob("*/*.py")}
+    assert {cls.facts.family for cls in METHODS.values()} == FAMILIES
+    for name, cls in METHODS.items():
+        assert cls.__module__.split(".")[-1] in files and not hasattr(cls, "repels")
+        assert bool(cls.facts.ema_network) == issubclass(cls, MomentumMethod), name
+        assert " ".join((inspect.getdoc(cls) or "").split()).count(cls.facts.paper), name
+
+
+def test_facts_that_are_not_given_are_inherited_except_the_paper(monkeypatch):
+    monkeypatch.setattr(registry, "METHODS", dict(METHODS))
+
+    @register("both", stores="nothing")
+    @dataclass
+    class Both(Drawing, SimCLR):
+        """Both."""
+
+    facts = Both.facts
+    assert (facts.paper, facts.stores, facts.negatives) == ("", "nothing", SimCLR.facts.negatives)
+    assert facts.needs_lines == Drawing.facts.needs_lines and facts.needs_whole_batch
+    assert facts.family == "contrastive" and "both" not in METHODS and "both" in table.table()

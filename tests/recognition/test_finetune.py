@@ -22,7 +22,7 @@ from seqclr.engine.run import Run
 from seqclr.engine.trainer import Trainer
 from seqclr.errors import UserError
 from seqclr.methods import find_method
-from seqclr.methods.text.ctc import CTC
+from seqclr.methods.text.ctc import CTC, ReaderInfo
 from seqclr.methods.text.self_training import SelfTraining
 from seqclr.nn.encoders import build_encoder
 from seqclr.recognition.recognizer import Recognizer
@@ -295,8 +295,7 @@ def test_frozen_statistics_stay_and_layers_near_the_image_learn_less(tmp_path, e
 def test_rates_fall_in_both_halves_of_an_encoder():
     encoder = build_encoder("least_lab", 16, 64, "none")
     method = CTC(rate_decay=0.5, encoder_rate=0.8)
-    method.classes, method.pretrained = 11, True
-    method.build(encoder)
+    method.build(encoder, ReaderInfo(classes=11, pretrained=True))
     factors = method.learning_rate_factors()
     for half in ("light", "colour"):
         assert factors[f"encoder/{half}/norm"] == 0.8 and factors[f"encoder/{half}/transformer0"] == 0.4
@@ -307,13 +306,11 @@ def test_rates_fall_in_both_halves_of_an_encoder():
 def test_rates_fall_towards_the_image_and_only_in_a_pretrained_encoder():
     encoder = build_encoder("tiny", 16, 64, "none")
     method = CTC(rate_decay=0.5, encoder_rate=0.8, norm="frozen")
-    method.classes = 11
-    method.build(encoder)
+    method.build(encoder, ReaderInfo(classes=11))
     assert method.learning_rate_factors() == {}
     images, mean = np.random.default_rng(0).integers(0, 256, (2, 16, 64, 3)), encoder.stem.bn.moving_mean
     for pretrained, stays in ((False, False), (True, True)):
-        method.pretrained = pretrained
-        method.build(encoder)
+        method.build(encoder, ReaderInfo(classes=11, pretrained=pretrained))
         before = mean.numpy()
         encoder(images, training=True)
         assert np.array_equal(before, mean) == stays

@@ -9,9 +9,15 @@ import numpy as np
 from seqclr.config import MANY, key
 from seqclr.errors import UserError
 from seqclr.methods.clustering.surrogate import NONE, Relabelled
+from seqclr.methods.registry import register
 from seqclr.nn import clusters
 
 
+@register(
+    "clique_cnn",
+    paper="Bautista et al. 2016, arXiv:1608.08792",
+    needs_whole_batch="instances outside of all cliques do not count in its mean",
+)
 @dataclass
 class CliqueCNN(Relabelled):
     """Bautista et al. 2016, arXiv:1608.08792. Small groups of instances that are alike are the classes; what is in none
@@ -21,13 +27,11 @@ class CliqueCNN(Relabelled):
     HOG-LDA.
     """
 
-    whole_batch = "what is in no clique is not counted in it"
-
     cliques: int = key(100, "classes", least=2, most=MANY)
     clique_size: int = key(8, "instances in a class", least=2, most=MANY)
 
-    def build(self, encoder):
-        super().build(encoder)
+    def build(self, encoder, run=None):
+        super().build(encoder, run)
         present = self.present()
         count = int(present.sum())
         if self.cliques * self.clique_size > count:

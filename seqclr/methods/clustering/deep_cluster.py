@@ -10,9 +10,15 @@ import tensorflow as tf
 
 from seqclr.config import MANY, key
 from seqclr.methods.clustering.surrogate import NONE, Relabelled, check_classes
+from seqclr.methods.registry import register
 from seqclr.nn import clusters
 
 
+@register(
+    "deep_cluster",
+    paper="Caron et al. 2018, arXiv:1807.05520",
+    needs_whole_batch="the weights of its classes are normalised over the batch",
+)
 @dataclass
 class DeepCluster(Relabelled):
     """Caron et al. 2018, arXiv:1807.05520. K-means of the features before each pass gives the classes of the pass.
@@ -21,12 +27,10 @@ class DeepCluster(Relabelled):
     filter before the encoder. `agreement` is the normalised mutual information with the classes before.
     """
 
-    whole_batch = "its classes weigh differently, which counts over the batch"
-
     clusters: int = key(100, "classes; 10,000 in the paper, of 1.3 million images", least=2, most=MANY)
 
-    def build(self, encoder):
-        super().build(encoder)
+    def build(self, encoder, run=None):
+        super().build(encoder, run)
         present = self.present()
         check_classes("clusters", self.clusters, int(present.sum()))
         self.make_head(self.clusters)

@@ -11,12 +11,19 @@ from seqclr import losses
 from seqclr.config import WIDEST, key
 from seqclr.errors import UserError
 from seqclr.methods.base import Method
+from seqclr.methods.registry import register
 from seqclr.nn.heads import mlp
 from seqclr.nn.maps import shrunk
 from seqclr.nn.replicas import gather
 from seqclr.transforms.tiles import Tiles, tiling
 
 
+@register(
+    "jigsaw_clustering",
+    paper="Chen et al. 2021, arXiv:2104.00323",
+    negatives="tiles of other images",
+    needs_whole_batch="the tiles of the other images of it are the negatives",
+)
 @dataclass
 class JigsawClustering(Method):
     """Chen et al. 2021, arXiv:2104.00323. Images are put together of tiles of four; each tile says of which and where.
@@ -25,16 +32,14 @@ class JigsawClustering(Method):
     Of a picture the parts of the feature map are averaged, of a line the frames.
     """
 
-    repels = "tiles of other images"
     transform = Tiles
-    whole_batch = "the tiles of the other images of it are the negatives"
 
     temperature: float = key(0.07, "of the softmax between tiles", least=1e-3)
     hidden_dim: int = key(256, "width of the head's hidden layer", least=1, most=WIDEST)
     projection_dim: int = key(128, "of what is compared", least=1, most=WIDEST)
 
-    def build(self, encoder):
-        super().build(encoder)
+    def build(self, encoder, run=None):
+        super().build(encoder, run)
         self.tiling = tiling(encoder.height, encoder.width)
         for name, length, count in zip(("height", "width"), (encoder.height, encoder.width), self.tiling):
             if length % count:

@@ -8,9 +8,11 @@ import numpy as np
 
 from seqclr.config import MANY, key
 from seqclr.methods.clustering.surrogate import NONE, Relabelled, check_classes
+from seqclr.methods.registry import register
 from seqclr.nn import clusters
 
 
+@register("sela", paper="Asano et al. 2020, arXiv:1911.05371")
 @dataclass
 class SeLa(Relabelled):
     """Asano et al. 2020, arXiv:1911.05371. Labels and network maximise the same likelihood in turn, under classes of
@@ -25,8 +27,8 @@ class SeLa(Relabelled):
     relabellings: int = key(20, "times that labels are solved in the run; about 100 in the paper", least=1, most=10**5)
     sharpness: float = key(25.0, "how hard the assignment is; lambda in the paper", least=0)
 
-    def build(self, encoder):
-        super().build(encoder)
+    def build(self, encoder, run=None):
+        super().build(encoder, run)
         present = self.present()
         count = int(present.sum())
         check_classes("clusters", self.clusters, count)
@@ -38,7 +40,7 @@ class SeLa(Relabelled):
         self.make_labels(labels)
 
     def times(self) -> list[int]:
-        return [round(self.total_steps * (n / self.relabellings) ** 2) for n in range(1, self.relabellings)]
+        return [round(self.run.total_steps * (n / self.relabellings) ** 2) for n in range(1, self.relabellings)]
 
     def relabels(self, step):
         return step in self.times()

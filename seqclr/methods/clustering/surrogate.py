@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from seqclr.errors import UserError
 from seqclr.methods.base import FrameMethod
+from seqclr.methods.registry import Facts
 from seqclr.nn.norm import batch_norm
 from seqclr.nn.replicas import gather
 from seqclr.transforms.two_views import OneView
@@ -32,8 +33,7 @@ class Surrogate(FrameMethod):
     that a record does not have, as its line is padded, are no instances and have no class.
     """
 
-    repels = "other classes"
-    stores = "a class for every instance"
+    facts = Facts(negatives="other classes", stores="a class for every instance")
     transform = OneView
     heads = 1
     image_count = 0
@@ -96,10 +96,10 @@ class Relabelled(Surrogate):
         self.rounds = keras.Variable(0, trainable=False, dtype="int32", name="rounds")
 
     def relabels(self, step):
-        return step % self.steps_per_epoch == 0
+        return step % self.run.steps_per_epoch == 0
 
     def phase(self, step):
-        return self.frozen(step), step // self.steps_per_epoch
+        return self.frozen(step), step // self.run.steps_per_epoch
 
     def restart_head(self) -> None:
         """Class 5 of now is not class 5 of before; its moments in the optimizer stay."""

@@ -12,10 +12,18 @@ from seqclr.config import MANY, WIDEST, key
 from seqclr.errors import UserError
 from seqclr.losses.common import follow, normalize
 from seqclr.methods.multicrop import MultiCropMethod
+from seqclr.methods.registry import register
 from seqclr.nn.heads import mlp
 from seqclr.nn.queue import Queue
 
 
+@register(
+    "swav",
+    paper="Caron et al. 2020, arXiv:2006.09882",
+    negatives="prototypes",
+    stores="prototypes, optionally a queue",
+    needs_whole_batch="codes are assigned over the batch",
+)
 @dataclass
 class SwAV(MultiCropMethod):
     """Caron et al. 2020, arXiv:2006.09882. The code of a full view is predicted from every other view.
@@ -24,10 +32,6 @@ class SwAV(MultiCropMethod):
     paper's 3000 for 4096, with a hidden layer of 2048; codes as soft as the paper's stayed even on such batches. One
     queue holds both full views, where the official code has one for each.
     """
-
-    repels = "prototypes"
-    stores = "prototypes, perhaps a queue"
-    whole_batch = "its codes are assigned over the batch"
 
     prototypes: int = key(64, "directions that codes are made of; 3000 in the paper", least=2, most=MANY)
     temperature: float = key(0.1, "of the softmax that predicts a code", least=1e-3)
@@ -39,10 +43,10 @@ class SwAV(MultiCropMethod):
     hidden_dim: int = key(256, "width of the head's hidden layer", least=1, most=WIDEST)
     projection_dim: int = key(128, "of what is compared", least=1, most=WIDEST)
 
-    def build(self, encoder):
-        super().build(encoder)
-        if self.batch_size:
-            count = self.batch_size * self.windows() + self.queue_size
+    def build(self, encoder, run=None):
+        super().build(encoder, run)
+        if self.run.batch_size:
+            count = self.run.batch_size * self.windows() + self.queue_size
             if self.prototypes > count:
                 raise UserError(
                     f"prototypes {self.prototypes}: codes are assigned over {count} instances, so take at most as many "
@@ -75,7 +79,7 @@ class SwAV(MultiCropMethod):
     def codes(self, scores: tf.Tensor) -> tf.Tensor:
         if not self.queue_size:
             return losses.sinkhorn(scores, self.epsilon)
-        used = tf.where(self.steps.value < int(self.queue_start * self.total_steps), 0, self.queue_size)
+        used = tf.where(self.steps.value < int(self.queue_start * self.run.total_steps), 0, self.queue_size)
         scores = tf.concat([self.last(self.queue.keys.value[:used]), scores], axis=0)
         return losses.sinkhorn(scores, self.epsilon)[used:]
 

@@ -1,0 +1,17 @@
+"""Contrastive methods: the instances of two views are told apart from negatives.
+
+A new method is a module here, imported below so that it is registered.
+"""
+
+from seqclr.methods.contrastive import (  # noqa: F401
+    cmc,
+    cpc,
+    curl,
+    inst_disc,
+    inva_spread,
+    moco,
+    moco_v3,
+    pix_contrast,
+    simclr,
+    simclr_v2,
+)

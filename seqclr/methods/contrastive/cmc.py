@@ -11,12 +11,20 @@ from seqclr import losses
 from seqclr.config import WIDEST, key
 from seqclr.data.samples import Sample
 from seqclr.methods.base import TwoViewMethod
+from seqclr.methods.registry import register
 from seqclr.nn import colours
 from seqclr.nn.heads import mlp
 from seqclr.transforms.colour import sample_colours
 from seqclr.transforms.two_views import OneView
 
 
+@register(
+    "cmc",
+    paper="Tian et al. 2020, arXiv:1906.05849",
+    negatives="other instances of the batch",
+    needs_halves="lightness and colour are contrasted",
+    needs_whole_batch="the other images of it are the negatives",
+)
 @dataclass
 class CMC(TwoViewMethod):
     """Tian et al. 2020, arXiv:1906.05849. The lightness and the colour of one view, each through its half of the
@@ -26,10 +34,7 @@ class CMC(TwoViewMethod):
     of text lines are too many to remember. Views that change colours leave less to find.
     """
 
-    repels = "other instances of the batch"
     transform = OneView
-    whole_batch = "the other images of it are the negatives"
-    needs_halves = "lightness and colour find each other"
 
     temperature: float = key(0.07, "of the softmax", least=1e-3)
     projection_dim: int = key(128, "of what is compared", least=1, most=WIDEST)
@@ -37,8 +42,8 @@ class CMC(TwoViewMethod):
     def prepare(self, samples: Sequence[Sample]) -> None:
         sample_colours(samples, "cmc")
 
-    def build(self, encoder):
-        super().build(encoder)
+    def build(self, encoder, run=None):
+        super().build(encoder, run)
         self.projector, self.colour_projector = (
             mlp((self.projection_dim,), name, input_dim=half.dim)
             for name, half in zip(("projector", "colour_projector"), encoder.halves)

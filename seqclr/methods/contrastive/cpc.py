@@ -11,10 +11,17 @@ from seqclr import losses
 from seqclr.config import WIDEST, key
 from seqclr.errors import UserError
 from seqclr.methods.base import Method
+from seqclr.methods.registry import register
 from seqclr.nn.replicas import gather
 from seqclr.transforms.two_views import OneView
 
 
+@register(
+    "cpc",
+    paper="van den Oord et al. 2018, arXiv:1807.03748",
+    negatives="other frames of the batch",
+    needs_whole_batch="the other frames of it are the negatives",
+)
 @dataclass
 class CPC(Method):
     """van den Oord et al. 2018, arXiv:1807.03748. A recurrent network reads the frames of a line, and what it has read
@@ -26,10 +33,8 @@ class CPC(Method):
     see the whole line; neighbours overlap in what they see, as the papers' patches do, so the first steps are easy.
     """
 
-    repels = "other frames of the batch"
     transform = OneView
     layer = "cnn"
-    whole_batch = "the other frames of it are the negatives"
 
     steps_ahead: int = key(
         4, "how far is predicted: frames, or rows of an image, at most those that there are", least=1
@@ -37,8 +42,8 @@ class CPC(Method):
     directions: int = key(1, "1, 2: backwards too, or 4, of images: along the rows as well", choices=(1, 2, 4))
     context_dim: int = key(256, "of the recurrent network", least=1, most=WIDEST)
 
-    def build(self, encoder):
-        super().build(encoder)
+    def build(self, encoder, run=None):
+        super().build(encoder, run)
         rows, columns = encoder.grid
         self.ways = [(down, back) for down in ((True, False) if rows > 1 else (False,)) for back in (False, True)]
         self.ways = self.ways[: self.directions]

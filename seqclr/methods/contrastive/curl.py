@@ -9,9 +9,17 @@ import keras
 from seqclr import losses
 from seqclr.config import WIDEST, key
 from seqclr.methods.momentum import MomentumMethod
+from seqclr.methods.registry import register
 from seqclr.nn.heads import Head
 
 
+@register(
+    "curl",
+    paper="Laskin et al. 2020, arXiv:2004.04136",
+    negatives="other instances of the batch",
+    ema_network="key encoder",
+    needs_whole_batch="the other images of it are the negatives",
+)
 @dataclass
 class CURL(MomentumMethod):
     """Laskin et al. 2020, arXiv:2004.04136. A query finds its key among those of the batch by a bilinear product whose
@@ -20,15 +28,13 @@ class CURL(MomentumMethod):
     Layer norm bounds what is compared, as it ends the paper's encoder; nothing is of unit length.
     """
 
-    repels = "other instances of the batch"
     rises = False
-    whole_batch = "the other images of it are the negatives"
 
     target_momentum: float = key(0.95, "what the copy keeps of itself in a step", least=0, most=1)
     projection_dim: int = key(50, "of what is compared", least=1, most=WIDEST)
 
-    def build(self, encoder):
-        super().build(encoder)
+    def build(self, encoder, run=None):
+        super().build(encoder, run)
         dense = keras.layers.Dense(self.projection_dim, name="dense")
         norm = keras.layers.LayerNormalization(epsilon=1e-5, name="norm")
         self.projector = Head([dense, norm], name="projector")

@@ -12,11 +12,19 @@ from seqclr import losses
 from seqclr.config import MANY, WIDEST, key
 from seqclr.losses.common import normalize, products
 from seqclr.methods.clustering.surrogate import Surrogate
+from seqclr.methods.registry import register
 from seqclr.nn.bank import Bank
 from seqclr.nn.heads import mlp
 from seqclr.nn.replicas import gather
 
 
+@register(
+    "inst_disc",
+    paper="Wu et al. 2018, arXiv:1805.01978",
+    negatives="instances of the whole dataset",
+    stores="a memory bank, the constant Z",
+    needs_whole_batch="noise is drawn once for it",
+)
 @dataclass
 class InstDisc(Surrogate):
     """Wu et al. 2018, arXiv:1805.01978. Every instance is a class of its own, and its vector in a memory bank the
@@ -28,17 +36,13 @@ class InstDisc(Surrogate):
     No proximal term, as in the official code.
     """
 
-    repels = "instances of the whole set"
-    stores = "a memory bank, the constant Z"
-    whole_batch = "noise is drawn once for it"
-
     temperature: float = key(0.07, "of the scores", least=1e-3)
     noise: int = key(4096, "noise that an instance is told from; 0: all instances, in one softmax", least=0, most=MANY)
     bank_momentum: float = key(0.5, "what a vector of the bank keeps of itself", least=0, most=1)
     projection_dim: int = key(128, "of what is compared", least=1, most=WIDEST)
 
-    def build(self, encoder):
-        super().build(encoder)
+    def build(self, encoder, run=None):
+        super().build(encoder, run)
         self.projector = mlp((self.projection_dim,), "projector", input_dim=encoder.dim, output_norm=True)
         windows = self.present().sum(axis=1)
         self.starts = tf.constant(np.cumsum(windows) - windows, tf.int32)  # of each record its first row in the bank

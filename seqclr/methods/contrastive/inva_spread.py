@@ -7,9 +7,16 @@ from dataclasses import dataclass
 from seqclr import losses
 from seqclr.config import WIDEST, key
 from seqclr.methods.base import TwoViewMethod
+from seqclr.methods.registry import register
 from seqclr.nn.heads import mlp
 
 
+@register(
+    "inva_spread",
+    paper="Ye et al. 2019, arXiv:1904.03436",
+    negatives="other instances of the batch",
+    needs_whole_batch="the other images of it are the negatives",
+)
 @dataclass
 class InvaSpread(TwoViewMethod):
     """Ye et al. 2019, arXiv:1904.03436. Each instance of the batch is a class: its other view is told from all others,
@@ -18,14 +25,11 @@ class InvaSpread(TwoViewMethod):
     As in the paper the head is linear.
     """
 
-    repels = "other instances of the batch"
-    whole_batch = "the other images of it are the negatives"
-
     temperature: float = key(0.1, "of the softmax", least=1e-3)
     projection_dim: int = key(128, "of what is compared", least=1, most=WIDEST)
 
-    def build(self, encoder):
-        super().build(encoder)
+    def build(self, encoder, run=None):
+        super().build(encoder, run)
         self.projector = mlp((self.projection_dim,), "projector", input_dim=encoder.dim)
 
     def loss(self, batch, training):

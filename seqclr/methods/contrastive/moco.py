@@ -8,10 +8,18 @@ from seqclr import losses
 from seqclr.config import WIDEST, key
 from seqclr.errors import UserError
 from seqclr.methods.momentum import MomentumMethod
+from seqclr.methods.registry import register
 from seqclr.nn.heads import mlp
 from seqclr.nn.queue import Queue
 
 
+@register(
+    "moco",
+    paper="He et al. 2020, arXiv:1911.05722",
+    negatives="keys of earlier batches",
+    stores="a queue of keys",
+    ema_network="key encoder",
+)
 @dataclass
 class MoCo(MomentumMethod):
     """He et al. 2020, arXiv:1911.05722. A query finds its key among those of earlier batches, one direction only.
@@ -20,8 +28,6 @@ class MoCo(MomentumMethod):
     for 1.3 million images.
     """
 
-    repels = "keys of earlier batches"
-    stores = "a queue of keys"
     rises = False
 
     target_momentum: float = key(0.999, "what the copy keeps of itself in a step", least=0, most=1)
@@ -29,10 +35,12 @@ class MoCo(MomentumMethod):
     temperature: float = key(0.07, "of the softmax", least=1e-3)
     projection_dim: int = key(128, "of what is compared", least=1, most=WIDEST)
 
-    def build(self, encoder):
-        super().build(encoder)
-        if self.batch_size and self.queue_size % self.batch_size:
-            raise UserError(f"queue_size {self.queue_size}: take a multiple of batch_size, which is {self.batch_size}")
+    def build(self, encoder, run=None):
+        super().build(encoder, run)
+        if self.run.batch_size and self.queue_size % self.run.batch_size:
+            raise UserError(
+                f"queue_size {self.queue_size}: take a multiple of batch_size, which is {self.run.batch_size}"
+            )
         self.projector = self.make_projector(encoder.dim)
         self.queue = Queue(self.queue_size, self.projection_dim)
         self.follow()
@@ -48,6 +56,7 @@ class MoCo(MomentumMethod):
         return {"loss": loss}
 
 
+@register("moco_v2", paper="Chen et al. 2020, arXiv:2003.04297")
 @dataclass
 class MoCoV2(MoCo):
     """Chen et al. 2020, arXiv:2003.04297: a head of two layers without batch norm, and another temperature."""

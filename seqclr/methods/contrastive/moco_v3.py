@@ -7,9 +7,17 @@ from dataclasses import dataclass
 from seqclr import losses
 from seqclr.config import WIDEST, key
 from seqclr.methods.momentum import MomentumMethod
+from seqclr.methods.registry import register
 from seqclr.nn.heads import mlp
 
 
+@register(
+    "moco_v3",
+    paper="Chen et al. 2021, arXiv:2104.02057",
+    negatives="other instances of the batch",
+    ema_network="target network",
+    needs_whole_batch="the other images of it are the negatives",
+)
 @dataclass
 class MoCoV3(MomentumMethod):
     """Chen et al. 2021, arXiv:2104.02057. No queue: a predicted query meets the keys of the other view, both ways.
@@ -17,15 +25,12 @@ class MoCoV3(MomentumMethod):
     Heads as for its ResNet, 4096 wide in the paper; the temperature is that of its ViT (1.0 for the ResNet).
     """
 
-    repels = "other instances of the batch"
-    whole_batch = "the other images of it are the negatives"
-
     temperature: float = key(0.2, "of the softmax", least=1e-3)
     hidden_dim: int = key(512, "width of the heads' hidden layer", least=1, most=WIDEST)
     projection_dim: int = key(256, "of what is compared", least=1, most=WIDEST)
 
-    def build(self, encoder):
-        super().build(encoder)
+    def build(self, encoder, run=None):
+        super().build(encoder, run)
         dims = (self.hidden_dim, self.projection_dim)
         self.projector = mlp(dims, "projector", input_dim=encoder.dim, output_norm=True)
         self.predictor = mlp(dims, "predictor", input_dim=self.projection_dim)

@@ -12,6 +12,7 @@ from seqclr.config import WIDEST, key
 from seqclr.errors import UserError
 from seqclr.methods.base import Instances
 from seqclr.methods.momentum import MomentumMethod
+from seqclr.methods.registry import register
 from seqclr.nn.encoders import LAYERS
 from seqclr.nn.heads import mlp
 from seqclr.nn.positives import same_position
@@ -36,10 +37,10 @@ class PixelMethod(MomentumMethod):
     hidden_dim: int = key(512, "width of the head's hidden layer", least=1, most=WIDEST)
     projection_dim: int = key(256, "of what is compared", least=1, most=WIDEST)
 
-    def build(self, encoder):
+    def build(self, encoder, run=None):
         if self.layer == "transformer" and encoder.grid[0] > 1:
             raise UserError("layer 'transformer' has one frame an image, and places are compared: take layer=cnn")
-        super().build(encoder)
+        super().build(encoder, run)
         self.projector = mlp((self.hidden_dim, self.projection_dim), "projector", input_dim=encoder.dim)
         self.follow()
 
@@ -57,14 +58,18 @@ class PixelMethod(MomentumMethod):
         return Instances(*map(gather, rows))
 
 
+@register(
+    "pix_contrast",
+    paper="Xie et al. 2021, arXiv:2011.10043",
+    negatives="other frames of the image",
+    ema_network="target network",
+)
 @dataclass
 class PixContrast(PixelMethod):
     """Xie et al. 2021, arXiv:2011.10043. A frame finds those of the same place among all of the image's other view.
 
     Frames meet the copy's of the other view, and the copy's meet the frames: both ways of both pairs.
     """
-
-    repels = "other frames of the image"
 
     temperature: float = key(0.3, "of the softmax", least=1e-3)
 

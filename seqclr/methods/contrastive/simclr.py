@@ -10,9 +10,16 @@ from seqclr.config import DEEPEST, WIDEST, key
 from seqclr.errors import UserError
 from seqclr.methods.base import Instances, TwoViewMethod
 from seqclr.methods.contrastive.pair_losses import CHOOSY, PAIR_LOSSES, TEMPERED
+from seqclr.methods.registry import register
 from seqclr.nn.heads import mlp
 
 
+@register(
+    "simclr",
+    paper="Chen et al. 2020, arXiv:2002.05709",
+    negatives="other instances of the batch",
+    needs_whole_batch="the other images of it are the negatives",
+)
 @dataclass
 class SimCLR(TwoViewMethod):
     """Chen et al. 2020, arXiv:2002.05709. Each instance finds its partner among those of other images and places.
@@ -20,9 +27,6 @@ class SimCLR(TwoViewMethod):
     Another loss of pairs may take the place of its own (pair_losses.py). The binary loss of a memory bank, nce, is no
     such: its normaliser is kept from the first batch on.
     """
-
-    repels = "other instances of the batch"
-    whole_batch = "the other images of it are the negatives"
 
     loss_name: str = key(
         "info_nce",
@@ -52,8 +56,8 @@ class SimCLR(TwoViewMethod):
         if self.temperature is not None and self.loss_name not in TEMPERED:
             raise UserError(f"temperature {self.temperature}: {self.loss_name} has none, so leave it out")
 
-    def build(self, encoder):
-        super().build(encoder)
+    def build(self, encoder, run=None):
+        super().build(encoder, run)
         dims = (self.hidden_dim,) * (self.projection_layers - 1) + (self.projection_dim,)
         self.projector = mlp(
             dims, "projector", input_dim=encoder.dim, output_norm=self.output_norm, output_scale=self.output_norm

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from seqclr.config import DEEPEST, key
 from seqclr.methods.contrastive.pair_losses import PAIR_LOSSES
 from seqclr.methods.contrastive.simclr import SimCLR
+from seqclr.methods.registry import register
 
 
+@register("simclr_v2", paper="Chen et al. 2020, arXiv:2006.10029")
 @dataclass
 class SimCLRV2(SimCLR):
     """Chen et al. 2020, arXiv:2006.10029: a deeper head, whose first layer stays (`finetune keep_head=1`); what was

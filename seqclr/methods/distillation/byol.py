@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from seqclr import losses
 from seqclr.config import WIDEST, key
 from seqclr.methods.momentum import MomentumMethod
+from seqclr.methods.registry import register
 from seqclr.nn.heads import mlp
 
 
+@register("byol", paper="Grill et al. 2020, arXiv:2006.07733", ema_network="target network")
 @dataclass
 class BYOL(MomentumMethod):
     """Grill et al. 2020, arXiv:2006.07733. Predicts what a slow copy makes of the other view; no negatives.
@@ -21,8 +23,8 @@ class BYOL(MomentumMethod):
     hidden_dim: int = key(512, "width of the heads' hidden layer", least=1, most=WIDEST)
     projection_dim: int = key(256, "of what is compared", least=1, most=WIDEST)
 
-    def build(self, encoder):
-        super().build(encoder)
+    def build(self, encoder, run=None):
+        super().build(encoder, run)
         dims = (self.hidden_dim, self.projection_dim)
         self.projector = mlp(dims, "projector", input_dim=encoder.dim)
         self.predictor = mlp(dims, "predictor", input_dim=self.projection_dim)

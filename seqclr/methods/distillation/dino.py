@@ -13,11 +13,20 @@ from seqclr.config import MANY, WIDEST, key
 from seqclr.losses.common import masked_mean, normalize
 from seqclr.methods.momentum import MomentumMethod
 from seqclr.methods.multicrop import MultiCropMethod
+from seqclr.methods.registry import register
 from seqclr.nn.heads import Head
 from seqclr.nn.momentum import Momentum
 from seqclr.nn.norm import batch_norm, by_batch
 
 
+@register(
+    "dino",
+    paper="Caron et al. 2021, arXiv:2104.14294",
+    negatives="prototypes",
+    stores="prototypes, a centre",
+    ema_network="teacher",
+    needs_whole_batch="the centre is an average over it",
+)
 @dataclass
 class DINO(MultiCropMethod, MomentumMethod):
     """Caron et al. 2021, arXiv:2104.14294. The student says of every crop what its slow teacher says of a full view.
@@ -26,10 +35,6 @@ class DINO(MultiCropMethod, MomentumMethod):
     million images. Batch norm ends ours: frames start nearly alike, and without it their centred answers were even and
     stayed so.
     """
-
-    repels = "prototypes"
-    stores = "prototypes, a centre"
-    whole_batch = "the centre follows the whole batch"
 
     target_momentum: float = key(
         0.996, "what the teacher keeps of itself in a step; rises to 1 by a half cosine", least=0, most=1
@@ -45,8 +50,8 @@ class DINO(MultiCropMethod, MomentumMethod):
     hidden_dim: int = key(512, "width of the head's hidden layers; 2048 in the paper", least=1, most=WIDEST)
     projection_dim: int = key(128, "of what is compared with the prototypes; 256 in the paper", least=1, most=WIDEST)
 
-    def build(self, encoder):
-        super().build(encoder)
+    def build(self, encoder, run=None):
+        super().build(encoder, run)
         gelu = functools.partial(keras.activations.gelu, approximate=True)
         dense = [keras.layers.Dense(self.hidden_dim, activation=gelu, name=f"dense{i}") for i in range(2)]
         dense.append(keras.layers.Dense(self.projection_dim, use_bias=False, name="dense2"))
@@ -81,6 +86,6 @@ class DINO(MultiCropMethod, MomentumMethod):
 
     def warm_temperature(self) -> tf.Tensor:
         """The teacher's temperature at this step."""
-        done = tf.cast(self.target.updates.value, tf.float32) / max(1, int(self.teacher_warmup * self.total_steps))
+        done = tf.cast(self.target.updates.value, tf.float32) / max(1, int(self.teacher_warmup * self.run.total_steps))
         first = self.first_teacher_temperature
         return first + (self.teacher_temperature - first) * tf.minimum(done, 1.0)

@@ -10,16 +10,18 @@ import tensorflow as tf
 from seqclr import losses
 from seqclr.losses.common import normalize, products
 from seqclr.methods.contrastive.pix_contrast import PixelMethod
+from seqclr.methods.registry import register
 
 
+@register("pix_pro", paper="Xie et al. 2021, arXiv:2011.10043", ema_network="target network")
 @dataclass
 class PixPro(PixelMethod):
     """Xie et al. 2021, arXiv:2011.10043. A frame, smoothed by those of its view that are like it, agrees with the
     copy's frames of the same place; no negatives.
     """
 
-    def build(self, encoder):
-        super().build(encoder)
+    def build(self, encoder, run=None):
+        super().build(encoder, run)
         self.transform = keras.layers.Dense(self.projection_dim, name="transform")
         self.transform.build((None, None, self.projection_dim))
 

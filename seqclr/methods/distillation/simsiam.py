@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from seqclr.config import WIDEST, key
 from seqclr.losses import negative_cosine
 from seqclr.methods.base import TwoViewMethod
+from seqclr.methods.registry import register
 from seqclr.nn.heads import mlp
 
 
+@register("simsiam", paper="Chen & He 2021, arXiv:2011.10566")
 @dataclass
 class SimSiam(TwoViewMethod):
     """Chen & He 2021, arXiv:2011.10566. Two views, no negatives; the stop-gradient keeps it from collapsing.
@@ -22,8 +24,8 @@ class SimSiam(TwoViewMethod):
     l2: float = key(1e-3, "weight of the squared kernels of both heads", least=0)
     fix_predictor_rate: bool = key(True, "the predictor's learning rate does not fall, as in the authors' runs")
 
-    def build(self, encoder):
-        super().build(encoder)
+    def build(self, encoder, run=None):
+        super().build(encoder, run)
         dims = (self.projection_dim,) * 3
         self.projector = mlp(dims, "projector", output_norm=True, l2=self.l2, input_dim=encoder.dim)
         self.predictor = mlp(

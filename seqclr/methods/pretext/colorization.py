@@ -10,6 +10,7 @@ import tensorflow as tf
 from seqclr.config import key
 from seqclr.data.samples import Sample
 from seqclr.methods.base import Method
+from seqclr.methods.registry import register
 from seqclr.nn import colours
 from seqclr.nn.maps import answer_size, map_head, shrunk
 from seqclr.transforms.colour import sample_colours
@@ -18,6 +19,11 @@ from seqclr.transforms.two_views import OneView
 EXTENT = 110.0  # of a and b
 
 
+@register(
+    "colorization",
+    paper="Zhang et al. 2016, arXiv:1603.08511",
+    needs_images="colour carries no meaning in lines of text",
+)
 @dataclass
 class Colorization(Method):
     """Zhang et al. 2016, arXiv:1603.08511. A picture is shown in gray, and places of it are told their colour, a class.
@@ -32,7 +38,6 @@ class Colorization(Method):
     transform = OneView
     defaults = {"views": "none"}  # changed colours are no answer
     layer = "cnn"
-    needs_images = "colour carries no meaning in lines of text"
 
     target: str = key("bins", "bins of colour, or ab: regression, which answers in dull means", choices=("bins", "ab"))
     uniform: float = key(
@@ -42,8 +47,8 @@ class Colorization(Method):
     def prepare(self, samples: Sequence[Sample]) -> None:
         self.pixels = sample_colours(samples, "colorization")
 
-    def build(self, encoder):
-        super().build(encoder)
+    def build(self, encoder, run=None):
+        super().build(encoder, run)
         seen = colours.lab(self.pixels)[..., 1:]
         self.mean = tf.reduce_mean(seen, axis=0).numpy()
         self.weights = colours.rebalanced(tf.reduce_mean(colours.soft(seen), axis=0), self.uniform).numpy()

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from seqclr.methods.pretext.parts import Arrangement
+from seqclr.methods.registry import register
 from seqclr.transforms.context import ContextPair, offset_names, part_size
 
 
+@register("context_prediction", paper="Doersch et al. 2015, arXiv:1505.05192")
 @dataclass
 class ContextPrediction(Arrangement):
     """Doersch et al. 2015, arXiv:1505.05192. Which of its eight neighbours a patch is shown with, or of a line, how far
@@ -19,8 +21,8 @@ class ContextPrediction(Arrangement):
 
     transform = ContextPair
 
-    def build(self, encoder):
-        super().build(encoder)
+    def build(self, encoder, run=None):
+        super().build(encoder, run)
         self.offset_names = offset_names(encoder.height, encoder.width)
         self.check_takes(*part_size(encoder.height, encoder.width), "parts")
         self.make_head(2, len(self.offset_names))

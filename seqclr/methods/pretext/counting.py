@@ -8,11 +8,18 @@ import tensorflow as tf
 
 from seqclr.config import WIDEST, key
 from seqclr.methods.pretext.parts import PartsMethod
+from seqclr.methods.registry import register
 from seqclr.nn.heads import mlp
 from seqclr.nn.replicas import gather
 from seqclr.transforms.counting import WholeAndParts, part_size
 
 
+@register(
+    "counting",
+    paper="Noroozi et al. 2017, arXiv:1708.06734",
+    negatives="another image of the batch",
+    needs_whole_batch="another image of it is the negative",
+)
 @dataclass
 class Counting(PartsMethod):
     """Noroozi et al. 2017, arXiv:1708.06734. The counts of an image at half its size are the sum of those of its
@@ -23,16 +30,14 @@ class Counting(PartsMethod):
     counts and one of three dense layers, ours fewer.
     """
 
-    repels = "another image of the batch"
     transform = WholeAndParts
-    whole_batch = "what each is told from is another image of it"
     chance = 0.5
 
     margin: float = key(10.0, "squared distance at which the counts of another image are far enough", least=0)
     counts: int = key(128, "numbers that an image is counted by", least=1, most=WIDEST)
 
-    def build(self, encoder):
-        super().build(encoder)
+    def build(self, encoder, run=None):
+        super().build(encoder, run)
         self.check_takes(*part_size(encoder.height, encoder.width), "parts")
         self.counter = mlp((self.hidden_dim, self.counts), "counter", input_dim=encoder.dim)
 

@@ -11,11 +11,13 @@ from seqclr.config import SIDE, key
 from seqclr.data.dataset import RandomSubset
 from seqclr.errors import UserError
 from seqclr.methods.clustering.surrogate import Surrogate, check_classes
+from seqclr.methods.registry import register
 from seqclr.transforms.patches import ExemplarPatch
 
 MOST = 32_000  # classes; the paper got worse results with more
 
 
+@register("exemplar", paper="Dosovitskiy et al. 2014, arXiv:1406.6909")
 @dataclass
 class Exemplar(Surrogate):
     """Dosovitskiy et al. 2014, arXiv:1406.6909. A distorted patch is told which image it is of.
@@ -44,8 +46,8 @@ class Exemplar(Surrogate):
         if self.image_count > MOST:
             raise UserError(f"{self.image_count} images are as many classes, and {MOST} is the most: set exemplars")
 
-    def build(self, encoder):
-        super().build(encoder)
+    def build(self, encoder, run=None):
+        super().build(encoder, run)
         side = min(self.patch, encoder.height, encoder.width)
         self.check_takes(side, side, "patches")
         self.make_head(self.image_count)

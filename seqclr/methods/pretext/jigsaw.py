@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 from seqclr.config import key
 from seqclr.methods.pretext.parts import Arrangement
+from seqclr.methods.registry import register
 from seqclr.transforms.jigsaw import SLICES, JigsawTiles, tile_size
 from seqclr.transforms.permutations import permutations
 from seqclr.transforms.tiles import is_line
 
 
+@register("jigsaw", paper="Noroozi & Favaro 2016, arXiv:1603.09246")
 @dataclass
 class Jigsaw(Arrangement):
     """Noroozi & Favaro 2016, arXiv:1603.09246. Tiles are shown out of order, and which order it is is asked.
@@ -28,8 +30,8 @@ class Jigsaw(Arrangement):
     def make_transform(self, views):
         return JigsawTiles(views, self.grid, self.permutations)
 
-    def build(self, encoder):
-        super().build(encoder)
+    def build(self, encoder, run=None):
+        super().build(encoder, run)
         tiles = SLICES if is_line(encoder.height, encoder.width) else self.grid**2
         self.check_takes(*tile_size(encoder.height, encoder.width, self.grid), "tiles")
         self.orders = permutations(tiles, self.permutations)

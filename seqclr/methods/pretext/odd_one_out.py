@@ -9,9 +9,11 @@ import tensorflow as tf
 from seqclr.config import key
 from seqclr.losses.common import classified
 from seqclr.methods.pretext.ordered import Ordered
+from seqclr.methods.registry import register
 from seqclr.transforms.order import OddOneOut as Clips
 
 
+@register("odd_one_out", paper="Fernando et al. 2017, arXiv:1611.06646")
 @dataclass
 class OddOneOut(Ordered):
     """Fernando et al. 2017, arXiv:1611.06646. O3N: which of some clips has its frames out of order.
@@ -30,8 +32,8 @@ class OddOneOut(Ordered):
     def make_transform(self, views):
         return Clips(views, self.clips, self.clip_frames)
 
-    def build(self, encoder):
-        super().build(encoder)
+    def build(self, encoder, run=None):
+        super().build(encoder, run)
         self.chance = 1 / self.clips
         self.make_head(encoder.dim, self.clips, slices=3)
 

@@ -8,9 +8,11 @@ import tensorflow as tf
 
 from seqclr.config import key
 from seqclr.methods.pretext.ordered import Ordered
+from seqclr.methods.registry import register
 from seqclr.transforms.order import Triplet
 
 
+@register("order_verification", paper="Misra et al. 2016, arXiv:1603.08561")
 @dataclass
 class OrderVerification(Ordered):
     """Misra et al. 2016, arXiv:1603.08561. Shuffle and Learn: whether three frames of a sequence are in order.
@@ -32,8 +34,8 @@ class OrderVerification(Ordered):
     def make_transform(self, views):
         return Triplet(views, self.tau_max, self.tau_min, self.positives)
 
-    def build(self, encoder):
-        super().build(encoder)
+    def build(self, encoder, run=None):
+        super().build(encoder, run)
         self.make_head(3 * encoder.dim, classes=2, slices=1)
 
     def loss(self, batch, training):

@@ -12,10 +12,12 @@ from seqclr.config import key
 from seqclr.errors import UserError
 from seqclr.losses.common import classified
 from seqclr.methods.base import Method
+from seqclr.methods.registry import register
 from seqclr.nn import frames
 from seqclr.transforms.two_views import OneView
 
 
+@register("rotation", paper="Gidaris et al. 2018, arXiv:1803.07728")
 @dataclass
 class Rotation(Method):
     """Gidaris et al. 2018, arXiv:1803.07728. All turns of an image are in the batch, and each is told how far it is.
@@ -30,8 +32,8 @@ class Rotation(Method):
         0, "4: quarter turns, 2: half turns; 0: 4 where height and width are equal and 2 where not", choices=(0, 2, 4)
     )
 
-    def build(self, encoder):
-        super().build(encoder)
+    def build(self, encoder, run=None):
+        super().build(encoder, run)
         square = encoder.height == encoder.width
         if self.turns == 4 and encoder.lines:
             raise UserError("turns 4: a line that is turned by 90 degrees is no line: use turns=2")

@@ -11,6 +11,7 @@ import tensorflow as tf
 from seqclr.data.samples import Sample
 from seqclr.methods.base import Method
 from seqclr.methods.pretext.colorization import painted, squared
+from seqclr.methods.registry import register
 from seqclr.nn import colours
 from seqclr.nn.maps import answer_size, map_head, shrunk
 from seqclr.transforms.colour import sample_colours
@@ -19,6 +20,12 @@ from seqclr.transforms.two_views import OneView
 LEVELS = np.arange(100, dtype=np.float32)[:, None] + 0.5  # of lightness, the classes' middles
 
 
+@register(
+    "split_brain",
+    paper="Zhang et al. 2017, arXiv:1611.09842",
+    needs_images="colour carries no meaning in lines of text",
+    needs_halves="lightness and colour are predicted from each other",
+)
 @dataclass
 class SplitBrain(Method):
     """Zhang et al. 2017, arXiv:1611.09842. One half of the encoder sees lightness and tells the colour of places, the
@@ -31,14 +38,12 @@ class SplitBrain(Method):
     transform = OneView
     defaults = {"views": "none"}  # changed colours are no answer
     layer = "cnn"
-    needs_images = "colour carries no meaning in lines of text"
-    needs_halves = "lightness and colour are told from each other"
 
     def prepare(self, samples: Sequence[Sample]) -> None:
         self.pixels = sample_colours(samples, "split_brain")
 
-    def build(self, encoder):
-        super().build(encoder)
+    def build(self, encoder, run=None):
+        super().build(encoder, run)
         self.mean = tf.reduce_mean(colours.lab(self.pixels), axis=0).numpy()
         self.size = answer_size(encoder)
         self.colour_head, self.light_head = (

@@ -1,0 +1,13 @@
+"""Methods that draw an image, or hidden parts of it, from its features.
+
+A new method is a module here, imported below so that it is registered.
+"""
+
+from seqclr.methods.reconstruction import (  # noqa: F401
+    autoencoder,
+    denoising,
+    inpainting,
+    mae,
+    masked,
+    super_resolution,
+)

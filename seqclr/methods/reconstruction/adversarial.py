@@ -19,8 +19,8 @@ class Adversarial(Reconstruction):
 
     adversarial: float = key(0.001, "weight of passing for true before the discriminator", least=0, most=1)
 
-    def build(self, encoder):
-        super().build(encoder)
+    def build(self, encoder, run=None):
+        super().build(encoder, run)
         self.discriminator = Discriminator(encoder.height, encoder.width, encoder.lines)
 
     def judge(self, true: tf.Tensor, drawn: tf.Tensor, widths: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from seqclr.methods.reconstruction.base import Reconstruction, mean_colour, pixels
+from seqclr.methods.registry import register
 from seqclr.transforms.corrupted import WholeImage
 
 
+@register("autoencoder", paper="Hinton & Salakhutdinov 2006")
 @dataclass
 class Autoencoder(Reconstruction):
     """Hinton & Salakhutdinov 2006. A picture is drawn from its one frame, a line from its frames, which hold less.

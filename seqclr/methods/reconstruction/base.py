@@ -24,8 +24,8 @@ class Reconstruction(Method):
     defaults: ClassVar[dict[str, Any]] = {"views": "none"}
     bottleneck: ClassVar[bool] = True  # whether a picture is drawn from its one frame, or from its map
 
-    def build(self, encoder):
-        super().build(encoder)
+    def build(self, encoder, run=None):
+        super().build(encoder, run)
         self.source = "transformer" if self.bottleneck or encoder.lines else "cnn"
         self.decoder = build_decoder(encoder, self.source)
         last = self.decoder.get_layer("pixels").kernel

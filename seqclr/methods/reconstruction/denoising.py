@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 from seqclr.config import key
 from seqclr.methods.reconstruction.base import Reconstruction, mean_colour, pixels
+from seqclr.methods.registry import register
 from seqclr.transforms.corrupted import NoisyImage
 
 
+@register("denoising", paper="Vincent et al. 2008")
 @dataclass
 class Denoising(Reconstruction):
     """Vincent et al. 2008. The image is drawn from what noise leaves of it.

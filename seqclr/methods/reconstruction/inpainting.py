@@ -10,11 +10,13 @@ from seqclr.config import key
 from seqclr.losses.common import masked_mean
 from seqclr.methods.reconstruction.adversarial import Adversarial
 from seqclr.methods.reconstruction.base import pixels
+from seqclr.methods.registry import register
 from seqclr.transforms.corrupted import ImageWithHole
 
 RIM = 10.0  # weight of a visible pixel at the rim of the hole
 
 
+@register("inpainting", paper="Pathak et al. 2016, arXiv:1604.07379")
 @dataclass
 class Inpainting(Adversarial):
     """Pathak et al. 2016, arXiv:1604.07379. A hole of about half of the sides, in a line a strip of its middle, is

@@ -13,11 +13,13 @@ from seqclr.errors import UserError
 from seqclr.losses.common import masked_mean
 from seqclr.methods.base import Method
 from seqclr.methods.reconstruction.base import pixels
+from seqclr.methods.registry import register
 from seqclr.nn.decoders import PatchDecoder
 from seqclr.nn.image_encoders import ImageEncoder, Transformer
 from seqclr.transforms.corrupted import MaskedPatches, hidden_count, patch_side
 
 
+@register("mae", paper="He et al. 2022, arXiv:2111.06377")
 @dataclass
 class MAE(Method):
     """He et al. 2022, arXiv:2111.06377. Most patches are taken out of a picture; the encoder sees the others alone, and
@@ -38,8 +40,8 @@ class MAE(Method):
     def make_transform(self, views):
         return MaskedPatches(views, self.masked)
 
-    def build(self, encoder):
-        super().build(encoder)
+    def build(self, encoder, run=None):
+        super().build(encoder, run)
         if not isinstance(encoder, ImageEncoder) or not isinstance(encoder.parts[-1], Transformer):
             raise UserError("mae takes encoder=vit_tiny, as others see all patches; of text lines take method=masked")
         self.side, (rows, columns) = patch_side(encoder.height, encoder.width), encoder.grid

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from seqclr.config import key
 from seqclr.methods.base import Method, stacked
+from seqclr.methods.registry import Facts, register
 from seqclr.nn.decoders import strip_decoder
 from seqclr.nn.encoders import column_mask
 from seqclr.transforms.masked_views import MaskedViews
@@ -23,8 +24,8 @@ class Drawing(Method):
     that the glyph has to be told from what is not glyph.
     """
 
+    facts = Facts(needs_lines="each frame of a line draws its strip")
     transform = MaskedViews
-    needs_lines = "each frame of a line draws its strip"
     copies: ClassVar[int] = 1  # views of an image
     spans: int = key(3, "strips that are hidden", least=1, most=1000)
     span: int = key(12, "columns of each: fewer than a character has, or there is nothing to tell it from", least=1)
@@ -33,8 +34,8 @@ class Drawing(Method):
     def make_transform(self, views):
         return MaskedViews(views, self.copies, self.spans, self.span)
 
-    def build(self, encoder):
-        super().build(encoder)
+    def build(self, encoder, run=None):
+        super().build(encoder, run)
         self.decoder = strip_decoder(encoder, channels=1)
 
     def draw(self, features: tf.Tensor, batch: dict[str, tf.Tensor], widths: tf.Tensor | None) -> dict[str, tf.Tensor]:
@@ -58,6 +59,7 @@ class Drawing(Method):
         }  # a standardised image has no tone
 
 
+@register("masked", paper="Xie et al. 2022, arXiv:2111.09886")
 @dataclass
 class Masked(Drawing):
     """Strips of the view are hidden, and the frames draw them: SimMIM on text (Xie et al. 2022, arXiv:2111.09886)."""

@@ -10,9 +10,11 @@ from seqclr.config import key
 from seqclr.losses.common import masked_mean
 from seqclr.methods.reconstruction.adversarial import Adversarial
 from seqclr.methods.reconstruction.base import pixels
+from seqclr.methods.registry import register
 from seqclr.transforms.corrupted import CoarseImage
 
 
+@register("super_resolution", paper="Ledig et al. 2017, arXiv:1609.04802")
 @dataclass
 class SuperResolution(Adversarial):
     """Ledig et al. 2017, arXiv:1609.04802. An image that was reduced and enlarged again gets its detail back.
@@ -25,7 +27,6 @@ class SuperResolution(Adversarial):
 
     transform = CoarseImage
     bottleneck = False
-    perceptual_encoder = None  # of images and widths features and a mask; in no checkpoint, set before the first step
 
     factor: int = key(
         4, "by what the sides are reduced; small pictures keep more of what they show with 2", least=2, most=64
@@ -38,8 +39,12 @@ class SuperResolution(Adversarial):
     def make_transform(self, views):
         return CoarseImage(views, self.factor)
 
+    def build(self, encoder, run=None):
+        super().build(encoder, run)
+        self.perceptual_encoder = self.run.load_encoder(self.perceptual) if self.perceptual else None
+
     def frozen(self, step):
-        return frozenset({"discriminator"} if step < int(self.adversarial_start * self.total_steps) else ())
+        return frozenset({"discriminator"} if step < int(self.adversarial_start * self.run.total_steps) else ())
 
     def ground(self, batch):
         return pixels(batch["shown"])

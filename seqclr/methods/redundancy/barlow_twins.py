@@ -7,9 +7,13 @@ from dataclasses import dataclass
 from seqclr import losses
 from seqclr.config import WIDEST, key
 from seqclr.methods.base import TwoViewMethod
+from seqclr.methods.registry import register
 from seqclr.nn.heads import mlp
 
 
+@register(
+    "barlow_twins", paper="Zbontar et al. 2021, arXiv:2103.03230", needs_whole_batch="correlations are over the batch"
+)
 @dataclass
 class BarlowTwins(TwoViewMethod):
     """Zbontar et al. 2021, arXiv:2103.03230. Correlation of the two views' dimensions: 1 with itself, 0 with others.
@@ -17,13 +21,11 @@ class BarlowTwins(TwoViewMethod):
     8192 dimensions in the paper, on 2048 features.
     """
 
-    whole_batch = "correlations are over the batch"
-
     projection_dim: int = key(512, "of what is compared, and of the head's hidden layers", least=1, most=WIDEST)
     lambd: float = key(5.1e-3, "weight of what is off the diagonal", least=0)
 
-    def build(self, encoder):
-        super().build(encoder)
+    def build(self, encoder, run=None):
+        super().build(encoder, run)
         self.projector = mlp((self.projection_dim,) * 3, "projector", input_dim=encoder.dim)
 
     def loss(self, batch, training):

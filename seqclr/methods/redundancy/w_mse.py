@@ -13,11 +13,13 @@ from seqclr import losses
 from seqclr.config import WIDEST, key
 from seqclr.errors import UserError
 from seqclr.methods.base import TwoViewMethod
+from seqclr.methods.registry import register
 from seqclr.nn.heads import mlp
 
 LOOKED_AT = 1000  # records whose width is asked
 
 
+@register("w_mse", paper="Ermolov et al. 2021, arXiv:2007.06346", needs_whole_batch="it is whitened over the batch")
 @dataclass
 class WMSE(TwoViewMethod):
     """Ermolov et al. 2021, arXiv:2007.06346. Distance of whitened instances, which cannot collapse.
@@ -26,7 +28,6 @@ class WMSE(TwoViewMethod):
     left over do not count, and a batch that shows fewer, as its lines are short or views have left them, is `skipped`.
     """
 
-    whole_batch = "it is whitened over the batch"
     defaults: ClassVar[dict] = {"batch_size": 128}  # of which even pictures fill a slice
 
     projection_dim: int = key(64, "of what is compared", least=1, most=WIDEST)
@@ -50,10 +51,10 @@ class WMSE(TwoViewMethod):
             self.filled = [dataset[int(i)]["width"] for i in some]
         return dataset
 
-    def build(self, encoder):
-        super().build(encoder)
-        count = int(self.batch_size * (self.windows() if self.filled is None else self.window_counts().mean()))
-        if self.batch_size and count < self.whitening_size:
+    def build(self, encoder, run=None):
+        super().build(encoder, run)
+        count = int(self.run.batch_size * (self.windows() if self.filled is None else self.window_counts().mean()))
+        if self.run.batch_size and count < self.whitening_size:
             raise UserError(
                 f"whitening_size {self.whitening_size}: a batch has {count} instances: take a larger batch_size or a "
                 "smaller projection_dim and whitening_size"

@@ -10,8 +10,10 @@ import numpy as np
 from seqclr.config import key
 from seqclr.errors import UserError
 from seqclr.methods.clustering.surrogate import Surrogate
+from seqclr.methods.registry import register
 
 
+@register("classifier", paper="Asano et al. 2020, arXiv:1911.05371")
 @dataclass
 class Classifier(Surrogate):
     """Supervised classification: the text of an image is its class, whatever it says.
@@ -33,8 +35,8 @@ class Classifier(Surrogate):
         if len(set(self.texts)) < 2:
             raise UserError(f"all labels are '{self.texts[0]}': at least two classes are needed")
 
-    def build(self, encoder):
-        super().build(encoder)
+    def build(self, encoder, run=None):
+        super().build(encoder, run)
         names, labels = np.unique(self.texts, return_inverse=True)
         self.make_head(len(names))
         self.make_labels(np.repeat(labels.reshape(-1, 1), self.windows(), axis=1))

@@ -2,20 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from seqclr.config import DEEPEST, key
-from seqclr.methods.base import Method
+from seqclr.methods.base import Method, RunInfo
+from seqclr.methods.registry import Facts
 from seqclr.nn.heads import SLOPE, Head, hidden
 from seqclr.nn.momentum import Momentum
 from seqclr.nn.norm import BatchNorm
 from seqclr.transforms.labelled import Labelled
 
 IMPOSSIBLE = "a text needs more frames than its image has, so raise width, or leave such texts out"
+
+
+@dataclass(frozen=True)
+class ReaderInfo(RunInfo):
+    """What CTC and its subclasses may read besides.
+
+    classes: characters and, last, the blank. pretrained: whether the encoder was trained before.
+    kept: sizes of the hidden layers of a pretrained projector that stay below the head.
+    head_weights: the first arrays of the head's `get_weights()` at the start; the others are new.
+    teacher: a recognizer's function of images and widths to logits and mask, for distillation; in no checkpoint.
+    """
+
+    classes: int = 0
+    pretrained: bool = False
+    kept: Sequence[int] = ()
+    head_weights: Sequence[np.ndarray] = ()
+    teacher: Callable | None = None
 
 
 @dataclass
@@ -27,8 +46,10 @@ class CTC(Method):
     """
 
     transform = Labelled
-    needs_lines = "CTC spells a text over the frames of a line"
+    facts = Facts(paper="Graves et al. 2006", needs_lines="CTC spells a text over the frames of a line")
     infinite = IMPOSSIBLE
+    least_batch = 1  # the frames of one image have statistics
+
     head_steps: int = key(0, "steps, at most a third of the run, in which a pretrained encoder is frozen", least=0)
     encoder_rate: float = key(1.0, "what part of the learning rate a pretrained encoder gets afterwards", least=0)
     rate_decay: float = key(
@@ -44,17 +65,12 @@ class CTC(Method):
     )
     average: float = key(0.0, "decay of a moving average of the weights, which then reads; 0 for none", least=0, most=1)
 
-    pretrained = False
-    kept = ()  # the sizes of the layers that stay
-    head_weights = ()  # what the head starts from, the first of what `get_weights` gives; the rest is new
-    averaged = None
-    classes = 0  # characters and, last, the blank
-
-    def build(self, encoder):
-        super().build(encoder)
-        self.head = ctc_head(encoder.dim, self.classes, self.dropout, self.kept)
-        self.head.set_weights([*self.head_weights, *self.head.get_weights()[len(self.head_weights) :]])
-        if self.pretrained and self.norm == "frozen":
+    def build(self, encoder, run=None):
+        super().build(encoder, run)
+        given = self.run.head_weights
+        self.head = ctc_head(encoder.dim, self.run.classes, self.run.dropout, self.run.kept)
+        self.head.set_weights([*given, *self.head.get_weights()[len(given) :]])
+        if self.run.pretrained and self.norm == "frozen":
             for layer in encoder._flatten_layers():  # Keras has no public way to the layers in layers
                 if isinstance(layer, BatchNorm):
                     layer.keeps_statistics = True
@@ -76,11 +92,11 @@ class CTC(Method):
             self.averaged.update(self.averaged.ramped(self.average))
 
     def frozen(self, step):
-        alone = min(self.head_steps, self.total_steps // 3)
-        return frozenset({"encoder"} if self.pretrained and step < alone else ())
+        alone = min(self.head_steps, self.run.total_steps // 3)
+        return frozenset({"encoder"} if self.run.pretrained and step < alone else ())
 
     def learning_rate_factors(self):
-        if not self.pretrained:
+        if not self.run.pretrained:
             return {}
         factors = {"encoder": self.encoder_rate}
         if self.rate_decay != 1:  # the encoder makes its layers in the order that an image goes through them

@@ -22,11 +22,9 @@ class Distillation(Semisupervised):
 
     temperature: float = key(1.0, "of both softmaxes: more than 1 softens what the teacher says", least=1e-3)
 
-    teacher = None  # of images and widths the logits and mask; in no checkpoint, set before the first step
-
     def loss(self, batch, training):
         supervised, logits, mask = self.read_both(batch, training)
-        said, _ = self.teacher(batch["strong"], batch.get("unlabelled_width"))
+        said, _ = self.run.teacher(batch["strong"], batch.get("unlabelled_width"))
         wanted, found = (tf.cast(x, tf.float32) / self.temperature for x in (said, logits))
         each = tf.nn.softmax_cross_entropy_with_logits(tf.stop_gradient(tf.nn.softmax(wanted)), found)
         shown = tf.ones_like(each, tf.bool) if mask is None else mask

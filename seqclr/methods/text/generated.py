@@ -11,6 +11,7 @@ from seqclr.config import key
 from seqclr.data.charset import CASES, FRAME_STRIDE, Charset
 from seqclr.errors import UserError
 from seqclr.methods.base import Method, stacked
+from seqclr.methods.registry import register
 from seqclr.methods.text.ctc import IMPOSSIBLE, ctc_head, ctc_loss
 from seqclr.nn.generator_heads import GeneratorHeads
 from seqclr.synthesis.styles import read_length
@@ -19,6 +20,9 @@ from seqclr.transforms.generated import BACKGROUNDS, FACTS, GeneratedImages
 from seqclr.transforms.two_views import OneView
 
 
+@register(
+    "generated", paper="Tobin et al. 2017, arXiv:1703.06907", needs_lines="CTC spells a text over the frames of a line"
+)
 @dataclass
 class Generated(Method):
     """CTC on images of which everything but the text is drawn by chance: domain randomization (Tobin et al. 2017,
@@ -29,7 +33,6 @@ class Generated(Method):
     """
 
     transform = GeneratedImages
-    needs_lines = "CTC spells a text over the frames of a line"
     infinite = IMPOSSIBLE
     characters: str = key(string.digits + string.ascii_letters, "what the generated images show", free=True)
     case: str = key(
@@ -71,7 +74,7 @@ class Generated(Method):
     def weights(self) -> dict[str, float]:
         return {name: getattr(self, name) for name in ("boxes", "styles", "domain")}
 
-    def build(self, encoder):
+    def build(self, encoder, run=None):
         longest, frames = self.texts.lengths[1], -(-encoder.width // FRAME_STRIDE)
         needed = longest if len(self.charset) > 1 else 2 * longest - 1
         if needed > frames:
@@ -79,8 +82,8 @@ class Generated(Method):
                 f"length {self.length} needs {needed} frames, of which width {encoder.width} gives {frames}: raise "
                 f"width to {FRAME_STRIDE * needed}, or give a shorter length"
             )
-        super().build(encoder)
-        self.head = ctc_head(encoder.dim, len(self.charset) + 1, self.dropout)
+        super().build(encoder, run)
+        self.head = ctc_head(encoder.dim, len(self.charset) + 1, self.run.dropout)
         if any(self.weights().values()):
             self.more = GeneratorHeads(
                 self.weights(), (len(text_fonts(self.characters, self.fonts)), len(BACKGROUNDS)), encoder
@@ -107,7 +110,7 @@ class Generated(Method):
         generated images, then of the run's images."""
         if self.more is None:
             return figures
-        done = tf.cast(self.more.steps.value, tf.float32) / max(1, self.total_steps)
+        done = tf.cast(self.more.steps.value, tf.float32) / max(1, self.run.total_steps)
         more = self.more.figures(features, mask, {name: stacked(batch[name]) for name in FACTS}, done)
         return {"reading": figures["loss"], **figures, **more, "loss": figures["loss"] + self.more.total(more)}
 

@@ -9,10 +9,12 @@ import tensorflow as tf
 from seqclr.config import key
 from seqclr.methods.base import stacked
 from seqclr.methods.contrastive.simclr import SimCLR
+from seqclr.methods.registry import register
 from seqclr.methods.text.generated import Generated
 from seqclr.transforms.two_views import TwoViews
 
 
+@register("generated_simclr")
 @dataclass
 class GeneratedSimCLR(Generated, SimCLR):
     """The generated images teach what a character is, contrast of the real ones what it looks like there.

@@ -10,8 +10,10 @@ from seqclr.config import key
 from seqclr.methods.base import stacked
 from seqclr.methods.contrastive.simclr import SimCLR
 from seqclr.methods.reconstruction.masked import Drawing
+from seqclr.methods.registry import register
 
 
+@register("masked_simclr", paper="Yang et al. 2022, arXiv:2207.00193")
 @dataclass
 class MaskedSimCLR(Drawing, SimCLR):
     """The two objectives of DiG (Yang et al. 2022, arXiv:2207.00193) on frames: SimCLR makes them robust, drawing

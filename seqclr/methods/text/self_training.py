@@ -66,7 +66,7 @@ class SelfTraining(Semisupervised):
     @property
     def start(self) -> int:
         """The first step with images without labels."""
-        return int(self.unlabelled_start * self.total_steps)
+        return int(self.unlabelled_start * self.run.total_steps)
 
     def phase(self, step):
         return self.frozen(step), step >= self.start
@@ -91,13 +91,13 @@ class SelfTraining(Semisupervised):
         with self.averaged.weights_in_use():
             features, mask = self.encoder(images, widths, training=False)
             logits = self.head(features, training=False)
-        ids, blank = decode.greedy(logits, mask), self.classes - 1
+        ids, blank = decode.greedy(logits, mask), self.run.classes - 1
         texts, confidence = decode.pack(ids, blank), decode.confidence(logits, ids, mask)
         return tf.stop_gradient(tf.where(texts == blank, -1, texts)), tf.stop_gradient(confidence)
 
     def _ramp(self) -> tf.Tensor:
         steps = tf.cast(self.averaged.updates.value, tf.float32) - self.start + 1
-        return tf.clip_by_value(steps / max(1, int(RAMP * self.total_steps)), 0.0, 1.0)
+        return tf.clip_by_value(steps / max(1, int(RAMP * self.run.total_steps)), 0.0, 1.0)
 
 
 def spellable(texts: tf.Tensor) -> tf.Tensor:

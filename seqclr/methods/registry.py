@@ -1,0 +1,99 @@
+"""The methods by name, and the facts that their registration states."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from seqclr.errors import UserError
+
+if TYPE_CHECKING:
+    from seqclr.methods.base import Method
+
+METHODS: dict[str, type[Method]] = {}
+FAMILIES = "seqclr.methods."  # the package whose subpackages are the families
+
+Registered = TypeVar("Registered", bound="Method")
+
+
+@dataclasses.dataclass(frozen=True)
+class Facts:
+    """What a registration states about a method. A fact that is None is taken from the base classes.
+
+    The `needs_*` are reasons, ends of sentences that an error message quotes; empty or None: no such need.
+    """
+
+    family: str | None = None
+    paper: str = ""
+    negatives: str | None = None
+    stores: str | None = None
+    ema_network: str | None = None
+    needs_lines: str | None = None
+    needs_images: str | None = None
+    needs_halves: str | None = None
+    needs_whole_batch: str | None = None
+
+
+def register(
+    name: str,
+    *,
+    paper: str = "",
+    negatives: str | None = None,
+    stores: str | None = None,
+    ema_network: str | None = None,
+    needs_lines: str | None = None,
+    needs_images: str | None = None,
+    needs_halves: str | None = None,
+    needs_whole_batch: str | None = None,
+) -> Callable[[type[Registered]], type[Registered]]:
+    """A class decorator that makes a method available as `method=NAME`.
+
+    What is not given is inherited from the base classes, except the paper.
+
+    Args:
+        name: a key of `METHODS`.
+        paper: authors, year and arXiv number, as "Chen et al. 2020, arXiv:2002.05709".
+        negatives: what an instance is contrasted with, as "other instances of the batch".
+        stores: state that is kept beside networks, as "a queue of keys".
+        ema_network: the network that follows the trained one by an exponential moving average, as "teacher".
+        needs_lines, needs_images, needs_halves: why the encoder must be one of text lines, one of images, or one of two
+            halves (`_lab`).
+        needs_whole_batch: why a batch cannot be split into parts (`accumulate`).
+
+    Raises:
+        UserError: the name is taken by another class.
+    """
+    given = Facts(
+        None, paper, negatives, stores, ema_network, needs_lines, needs_images, needs_halves, needs_whole_batch
+    )
+
+    def add(cls: type[Registered]) -> type[Registered]:
+        held = METHODS.get(name)
+        if held is not None and (held.__module__, held.__qualname__) != (cls.__module__, cls.__qualname__):
+            raise UserError(f"method '{name}' is registered already, as {held.__name__}: choose another name")
+        facts = given
+        if cls.__module__.startswith(FAMILIES):
+            facts = dataclasses.replace(facts, family=cls.__module__.removeprefix(FAMILIES).partition(".")[0])
+        cls.facts = completed(facts, cls)
+        METHODS[name] = cls
+        return cls
+
+    return add
+
+
+def completed(facts: Facts, cls: type[Method]) -> Facts:
+    """Facts whose missing values are those of the base classes of `cls`, the nearest first."""
+    sources = [facts, *(vars(base)["facts"] for base in cls.__mro__[1:] if "facts" in vars(base))]
+    values = {
+        field.name: next((value for of in sources if (value := getattr(of, field.name)) is not None), None)
+        for field in dataclasses.fields(Facts)
+    }
+    return Facts(**values)  # type: ignore[arg-type]
+
+
+def find_method(name: str) -> type[Method]:
+    """The class of that name; an unknown name is a UserError that lists the known ones."""
+    if name not in METHODS:
+        raise UserError(f"method '{name}' is not known: {', '.join(sorted(METHODS))}")
+    return METHODS[name]

@@ -225,7 +225,7 @@ class FrameMethod(Method):
         super().build(encoder, run)
         keys = {field.name for field in dataclasses.fields(self)}  # methods of pixels always go by geometry
         if "correspondence" in keys and self.correspondence == "geometry" and encoder.grid[0] > 1:
-            raise UserError("correspondence 'geometry' follows the columns of a line: with images use index")
+            raise UserError("correspondence 'geometry' follows the columns of a line: with images take correspondence=index")
 
     def windows(self) -> int:
         """Instances in an image."""

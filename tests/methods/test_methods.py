@@ -162,6 +162,6 @@ def test_unknown_names_list_the_known():
 
 
 def test_geometry_is_for_lines():
-    with pytest.raises(UserError, match="of pictures take correspondence=index"):
+    with pytest.raises(UserError, match="with images take correspondence=index"):
         METHODS["simclr"](correspondence="geometry").build(build_encoder("resnet9", 16, 16, "none"))
     METHODS["pix_pro"]().build(build_encoder("resnet9", 16, 16, "none"))

@@ -240,6 +240,7 @@ def test_every_kind_of_encoder_is_saved(tmp_path, name, positions):
 @pytest.fixture
 def registry(monkeypatch):
     monkeypatch.setattr("seqclr.methods.registry.METHODS", held := dict(METHODS))
+    monkeypatch.setattr("seqclr.methods.METHODS", held)  # where the choices of the key are looked up
     return held
 
 

@@ -12,6 +12,7 @@ from seqclr.methods import (  # noqa: F401
     redundancy,
     text,
 )
-from seqclr.methods.registry import METHODS, Facts, find_method, register
+from seqclr.methods.facts import Facts
+from seqclr.methods.registry import METHODS, find_method, register
 
 __all__ = ["METHODS", "Facts", "find_method", "register"]

@@ -38,7 +38,7 @@ from seqclr.data.charset import Charset
 from seqclr.data.dataset import ImageDataset
 from seqclr.data.samples import Sample
 from seqclr.errors import UserError
-from seqclr.methods.registry import Facts
+from seqclr.methods.facts import Facts
 from seqclr.nn import frames
 from seqclr.nn.encoders import LAYERS
 from seqclr.nn.momentum import Momentum
@@ -225,7 +225,9 @@ class FrameMethod(Method):
         super().build(encoder, run)
         keys = {field.name for field in dataclasses.fields(self)}  # methods of pixels always go by geometry
         if "correspondence" in keys and self.correspondence == "geometry" and encoder.grid[0] > 1:
-            raise UserError("correspondence 'geometry' follows the columns of a line: with images take correspondence=index")
+            raise UserError(
+                "correspondence 'geometry' follows the columns of a line: with images take correspondence=index"
+            )
 
     def windows(self) -> int:
         """Instances in an image."""

@@ -1,38 +1,19 @@
-"""The methods by name, and the facts that their registration states."""
+"""The methods by name."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from seqclr.errors import UserError
-
-if TYPE_CHECKING:
-    from seqclr.methods.base import Method
+from seqclr.methods.base import Method
+from seqclr.methods.facts import Facts
 
 METHODS: dict[str, type[Method]] = {}
 FAMILIES = "seqclr.methods."  # the package whose subpackages are the families
 
-Registered = TypeVar("Registered", bound="Method")
-
-
-@dataclasses.dataclass(frozen=True)
-class Facts:
-    """What a registration states about a method. A fact that is None is taken from the base classes.
-
-    The `needs_*` are reasons, ends of sentences that an error message quotes; empty or None: no such need.
-    """
-
-    family: str | None = None
-    paper: str = ""
-    negatives: str | None = None
-    stores: str | None = None
-    ema_network: str | None = None
-    needs_lines: str | None = None
-    needs_images: str | None = None
-    needs_halves: str | None = None
-    needs_whole_batch: str | None = None
+Registered = TypeVar("Registered", bound=Method)
 
 
 def register(

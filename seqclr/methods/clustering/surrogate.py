@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from seqclr.errors import UserError
 from seqclr.methods.base import FrameMethod
-from seqclr.methods.registry import Facts
+from seqclr.methods.facts import Facts
 from seqclr.nn.norm import batch_norm
 from seqclr.nn.replicas import gather
 from seqclr.transforms.two_views import OneView

@@ -10,7 +10,8 @@ import tensorflow as tf
 
 from seqclr.config import key
 from seqclr.methods.base import Method, stacked
-from seqclr.methods.registry import Facts, register
+from seqclr.methods.facts import Facts
+from seqclr.methods.registry import register
 from seqclr.nn.decoders import strip_decoder
 from seqclr.nn.encoders import column_mask
 from seqclr.transforms.masked_views import MaskedViews

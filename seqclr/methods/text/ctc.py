@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from seqclr.config import DEEPEST, key
 from seqclr.methods.base import Method, RunInfo
-from seqclr.methods.registry import Facts
+from seqclr.methods.facts import Facts
 from seqclr.nn.heads import SLOPE, Head, hidden
 from seqclr.nn.momentum import Momentum
 from seqclr.nn.norm import BatchNorm

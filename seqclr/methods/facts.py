@@ -1,0 +1,23 @@
+"""What is known of a method beside its keys."""
+
+from __future__ import annotations
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class Facts:
+    """What a registration states about a method. A fact that is None is taken from the base classes.
+
+    The `needs_*` are reasons, ends of sentences that an error message quotes; empty or None: no such need.
+    """
+
+    family: str | None = None
+    paper: str = ""
+    negatives: str | None = None
+    stores: str | None = None
+    ema_network: str | None = None
+    needs_lines: str | None = None
+    needs_images: str | None = None
+    needs_halves: str | None = None
+    needs_whole_batch: str | None = None

@@ -8,9 +8,9 @@ import pytest
 from seqclr import cli
 from seqclr.data import images
 from seqclr.synthesis import generate
+from tests.small_runs import SMALL, run
 
 cli.set_up()  # before a test imports TensorFlow
-SMALL = ["--batch-size", "16", "--processes", "0", "--precision", "float32", "height=16", "width=64", "views=none"]
 
 
 @pytest.fixture(autouse=True)
@@ -52,10 +52,6 @@ def eagerly():
     tf.config.run_functions_eagerly(True)
     yield
     tf.config.run_functions_eagerly(False)
-
-
-def run(*words: object) -> None:
-    assert cli.main([str(word) for word in words]) == 0
 
 
 @pytest.fixture(scope="session")

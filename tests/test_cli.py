@@ -15,12 +15,12 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import SMALL
 from PIL import Image
 
 from seqclr import cli, files
 from seqclr.engine.trainer import Interrupted
 from seqclr.recognition import metrics
+from tests.small_runs import SMALL
 
 ROOT = Path(__file__).parents[1]
 TOOLS = {path.stem.replace("_", "-"): path for path in (ROOT / "tools").glob("*.py")}

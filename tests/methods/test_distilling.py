@@ -5,7 +5,6 @@ import csv
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import SMALL
 
 from seqclr import cli
 from seqclr.config import FinetuneConfig, fields_of, load_yaml, resolve
@@ -19,6 +18,7 @@ from seqclr.methods.text.distillation import Distillation
 from seqclr.nn.encoders import build_encoder
 from tests.engine import tiny
 from tests.losses.reference import softmax
+from tests.small_runs import SMALL
 
 
 def trainer(folder, **keys) -> Trainer:

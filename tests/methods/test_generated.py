@@ -6,7 +6,6 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import SMALL, run
 
 from seqclr import cli
 from seqclr.data.charset import Charset, frames_needed
@@ -23,6 +22,7 @@ from seqclr.transforms import generated
 from seqclr.transforms.generated import FACTS, GeneratedImages
 from seqclr.transforms.two_views import TwoViews
 from tests.engine import tiny
+from tests.small_runs import SMALL, run
 
 DIGITS = variety.Texts("0123456789")
 

@@ -4,7 +4,6 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import run
 from PIL import Image
 
 from seqclr import cli
@@ -18,6 +17,7 @@ from seqclr.methods import METHODS
 from seqclr.methods.base import RunInfo
 from seqclr.nn.encoders import build_encoder
 from tests.engine import tiny
+from tests.small_runs import run
 
 
 @pytest.fixture(scope="module")

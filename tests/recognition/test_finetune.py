@@ -9,7 +9,6 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from conftest import SMALL
 
 from seqclr import cli
 from seqclr.config import FinetuneConfig, PretrainConfig, load_yaml, resolve
@@ -30,6 +29,7 @@ from seqclr.recognition.splits import find_more, how_validated, split_off_valida
 from seqclr.recognition.targets import make_charset
 from seqclr.recognition.validation import Validation
 from tests.engine import tiny
+from tests.small_runs import SMALL
 
 TWO_SOURCES = [Sample(source, f"{source}/{i}.png", str(i)) for source in ("a", "b") for i in range(30)]
 

@@ -1,7 +1,6 @@
 """Layers of a pretrained projector that stay are below the head, learn with it, and are read and taught with."""
 
 import numpy as np
-from conftest import SMALL
 
 from seqclr import cli
 from seqclr.engine import checkpoints
@@ -10,6 +9,7 @@ from seqclr.methods import METHODS
 from seqclr.nn.encoders import build_encoder
 from seqclr.nn.heads import hidden_weights
 from seqclr.recognition.recognizer import Recognizer
+from tests.small_runs import SMALL
 
 
 def arrays_of(run) -> dict[str, np.ndarray]:

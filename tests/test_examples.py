@@ -1,5 +1,7 @@
-"""The examples run as they are."""
+"""The examples and the quickstart run as they are."""
 
+import importlib.util
+import json
 import os
 import subprocess
 import sys
@@ -7,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
-EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.py"))
+from seqclr.cli import VERBS, main
+
+ROOT = Path(__file__).parents[1]
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 
 
 @pytest.mark.slow
@@ -18,3 +23,23 @@ def test_an_example_runs(tmp_path, file):
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("pretrained: runs/") and list(tmp_path.glob("runs/*/config.yaml"))
+
+
+def test_the_quickstart_runs_verbs_that_exist(tmp_path, monkeypatch, capsys):
+    spec = importlib.util.spec_from_file_location("quickstart", ROOT / "tools/quickstart.py")
+    quickstart = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(quickstart)
+    assert quickstart.main is main
+    commands = []
+
+    def fake(words):
+        commands.append(words[0])
+        if words[0] == "evaluate":
+            scores = {"edit_distance_accuracy": 0.5, "exact_match": 0.25}
+            Path(words[words.index("--json") + 1]).write_text(json.dumps(scores))
+        return 0
+
+    monkeypatch.setattr(quickstart, "main", fake)
+    quickstart.quickstart(tmp_path / "run")
+    assert set(commands) <= VERBS.keys() and {"pretrain", "finetune", "export", "predict"} <= set(commands)
+    assert "from scratch" in capsys.readouterr().out

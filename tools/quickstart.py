@@ -1,11 +1,11 @@
-"""The main job on data_samples/, from images without labels to a model that reads them.
+"""From images without labels to an exported recognizer, on data_samples/.
 
     python tools/quickstart.py [--output runs/quickstart]
 
-It pretrains on the pages without their labels, as configs/captcha.yaml says, but for a short time; fine-tunes
-that encoder on 50 labels, trains the same network on the same labels from scratch for as many steps, evaluates both on
-the sample's test part, exports the first and reads some pages with the export. Some minutes on 2 cores; every command
-that it runs is printed and can be run by hand.
+It pretrains an encoder on the images without their labels, with configs/captcha.yaml but fewer steps, and fine-tunes it
+on 50 labels. It trains the same network from scratch on the same labels for as many steps, evaluates both on the test
+split, exports the first, and predicts some images with the export. It takes about a quarter of an hour on 2 cores.
+Every command is printed and can be run by hand.
 """
 
 import argparse
@@ -15,7 +15,7 @@ import sys
 import time
 from pathlib import Path
 
-from seqclr.cli.main import main
+from seqclr.cli import main
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLES = ROOT / "data_samples"
@@ -40,8 +40,8 @@ def quickstart(output: Path) -> None:
     pretrained = output / "pretrained"
     verb("pretrain", "--config", "captcha", "--data", SAMPLES, "--output", pretrained, "--steps", PRETRAIN_STEPS)
     common = ["--data", SAMPLES, "--split", "train", "--labels", LABELS, "--steps", FINETUNE_STEPS]
-    gently = ["--learning-rate", 0.001]  # or it forgets what it was pretrained for
-    verb("finetune", *common, *gently, "--pretrained", pretrained, "--output", output / "finetuned")
+    low_rate = ["--learning-rate", 0.001]  # a higher rate loses the pretrained features
+    verb("finetune", *common, *low_rate, "--pretrained", pretrained, "--output", output / "finetuned")
     verb("finetune", *common, "--output", output / "scratch")
     scores = {}
     for name in ("finetuned", "scratch"):
@@ -52,15 +52,15 @@ def quickstart(output: Path) -> None:
     verb("export", "--model", output / "finetuned", "--output", output / "export")
     verb("predict", "--model", output / "export", *sorted((SAMPLES / "unlabelled").iterdir())[:6])
 
-    print(f"\nTest part of data_samples, {LABELS} labels, {FINETUNE_STEPS} steps of fine-tuning each:\n")
+    print(f"\nTest split of data_samples, {LABELS} labels, {FINETUNE_STEPS} fine-tuning steps each:\n")
     print("                                   edit-distance accuracy   exact match")
     names = {"scratch": "from scratch", "finetuned": f"pretrained ({PRETRAIN_STEPS} steps)"}
     for name, title in names.items():
         print(f"{title:34} {scores[name]['edit_distance_accuracy']:>22.4f} {scores[name]['exact_match']:>13.4f}")
-    print(f"\n{(time.perf_counter() - start) / 60:.1f} minutes. Pictures to look at:")
-    for picture in sorted(output.rglob("*.png")):
-        print(f"  {picture}")
-    print(f"The model: {output / 'export'}")
+    print(f"\n{(time.perf_counter() - start) / 60:.1f} minutes. Figures:")
+    for figure in sorted(output.rglob("*.png")):
+        print(f"  {figure}")
+    print(f"Exported model: {output / 'export'}")
 
 
 if __name__ == "__main__":

@@ -44,7 +44,6 @@ from seqclr.synthesis.styles import load_style, style_names  # noqa: E402
 from seqclr.visualization.sheet import sheet  # noqa: E402
 from seqclr.visualization.views import show_views  # noqa: E402
 
-OWN_PLACE = ("method", "family", "paper", "keys and defaults")  # facts that stand elsewhere on the page
 FAMILIES = {
     "contrastive": "Contrastive",
     "distillation": "Distillation (no negatives)",
@@ -182,7 +181,7 @@ def formulas() -> dict[str, dict]:
 
 
 def of_family(family: str) -> list[str]:
-    return [name for name, cls in METHODS.items() if cls.__module__.split(".")[2] == family]
+    return [name for name, cls in METHODS.items() if cls.facts.family == family]
 
 
 def methods_page() -> str:
@@ -192,9 +191,8 @@ def methods_page() -> str:
         for name in of_family(family):
             cls = METHODS[name]
             example = table.words(cls.transform.__name__)
-            page.append(
-                f"| [`{name}`]({name}.md) | {table_rows()[name]['paper']} | {example} | {formulas()[name]['text']} |"
-            )
+            cells = [f"[`{name}`]({name}.md)", table.link(cls.facts.paper), example, formulas()[name]["text"]]
+            page.append(f"| {' | '.join(cells)} |")
         page.append("")
     return "\n".join([*page, "## All facts and defaults\n", "`seqclr methods` prints this table.\n", table.table(), ""])
 
@@ -206,7 +204,7 @@ def method_page(name: str) -> str:
     page = [
         f"# `{name}`\n",
         f"{facts['text']}\n",
-        f"Paper: {table_rows()[name]['paper'] or 'none'}. Code: `{cls.__module__.replace('.', '/')}.py`.\n",
+        f"Paper: {table.link(cls.facts.paper) or 'none'}. Code: `{cls.__module__.replace('.', '/')}.py`.\n",
         f"```shell\nseqclr pretrain --method {name} --data {kind} --output runs/{name}{keys}\n```\n",
         "## Loss\n",
         convert(facts["formula"], display="block") + "\n",
@@ -228,39 +226,29 @@ def method_page(name: str) -> str:
     return "\n".join(page)
 
 
-@functools.cache
-def table_rows() -> dict[str, dict[str, str]]:
-    """The rows of `seqclr methods` by the name of the method, each by the title of its columns."""
-    head, _, *rows = ([value.strip() for value in line.split("|")[1:-1]] for line in table.table().splitlines())
-    return {row[0].strip("`"): dict(zip(head, row)) for row in rows}
-
-
-def needs(name: str, what: str) -> str | None:
-    """Why a method needs `lines`, `images`, `halves` or a `whole_batch`, where it does."""
-    cls = METHODS[name]
-    facts = getattr(cls, "facts", cls)
-    return getattr(facts, f"needs_{what}", None) or getattr(facts, what, None)
-
-
 def facts_table(name: str) -> str:
-    shown = {title: value for title, value in table_rows()[name].items() if title not in OWN_PLACE}
-    shown |= {
-        "needs an encoder of lines": needs(name, "lines"),
-        "needs an encoder of images": needs(name, "images"),
-        "needs an encoder of two halves (`_lab`)": needs(name, "halves"),
-        "cannot `accumulate`": needs(name, "whole_batch"),
+    cls = METHODS[name]
+    facts = cls.facts
+    shown = {
+        "an example is": table.words(cls.transform.__name__),
+        "negatives": facts.negatives,
+        "EMA network": facts.ema_network,
+        "stores": facts.stores,
+        "needs an encoder of lines": facts.needs_lines,
+        "needs an encoder of images": facts.needs_images,
+        "needs an encoder of two halves (`_lab`)": facts.needs_halves,
+        "cannot `accumulate`": facts.needs_whole_batch,
     }
-    return "\n".join(
-        ["| fact | |", "|---|---|", *(f"| {title} | {value} |" for title, value in shown.items() if value)]
-    )
+    rows = [f"| {title} | {value} |" for title, value in shown.items() if value]
+    return "\n".join(["| fact | |", "|---|---|", *rows])
 
 
 def defaults_by_encoder(name: str) -> str:
     """What a method changes in the defaults, with an encoder of lines and with one of images."""
-    text = []
-    for kind, encoder, other in (("lines", "tiny", "images"), ("images", "resnet9", "lines")):
+    text, facts = [], METHODS[name].facts
+    for kind, encoder, unfit in (("lines", "tiny", facts.needs_images), ("images", "resnet9", facts.needs_lines)):
         values = configuration.defaults_of(configuration.PretrainConfig, METHODS[name], [{"encoder": encoder}])
-        if values and not needs(name, other):
+        if values and not unfit:
             words = " ".join(f"{key}={value}" for key, value in values.items())
             text.append(f"With an encoder of {kind}, the defaults are `{words}`.\n")
     return "\n".join(text)
@@ -341,16 +329,17 @@ def picture_of(name: str) -> str:
 
 
 def needs_photographs(name: str) -> bool:
-    return bool(needs(name, "images")) or settings_of_picture(name).get("encoder") == "vit_tiny"
+    return bool(METHODS[name].facts.needs_images) or settings_of_picture(name).get("encoder") == "vit_tiny"
 
 
 def settings_of_picture(name: str) -> dict:
     """The keys that a method needs beside the defaults: those of an encoder that suits it."""
+    facts = METHODS[name].facts
     if name == "mae":
         return {"encoder": "vit_tiny", "height": 64, "width": 64}
-    if needs(name, "images"):
-        return {"encoder": "resnet9_lab" if needs(name, "halves") else "resnet9", "height": 64, "width": 64}
-    return {"encoder": "tiny_lab"} if needs(name, "halves") else {}
+    if facts.needs_images:
+        return {"encoder": "resnet9_lab" if facts.needs_halves else "resnet9", "height": 64, "width": 64}
+    return {"encoder": "tiny_lab"} if facts.needs_halves else {}
 
 
 # Words

@@ -44,6 +44,10 @@ from seqclr.synthesis.styles import load_style, style_names  # noqa: E402
 from seqclr.visualization.sheet import sheet  # noqa: E402
 from seqclr.visualization.views import show_views  # noqa: E402
 
+PHOTOGRAPHERS = (
+    " Photographs: china.jpg by danielbuechele and flower.jpg by vultilion, as scikit-learn ships them "
+    "([CC BY 2.0](https://creativecommons.org/licenses/by/2.0/))."
+)
 FAMILIES = {
     "contrastive": "Contrastive",
     "distillation": "Distillation (no negatives)",

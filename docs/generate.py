@@ -215,7 +215,8 @@ def method_page(name: str) -> str:
         f"{facts['where']}\n",
         "## What the network sees\n",
         f"![Examples of {name}](../../pictures/{picture_of(name)}.png)\n",
-        f"`seqclr show-task --method {name} --data {kind} --output task.png{keys}` draws this from your own images.\n",
+        f"`seqclr show-task --method {name} --data {kind} --output task.png{keys}` draws this from your own images."
+        f"{PHOTOGRAPHERS if needs_photographs(name) else ''}\n",
         "## Notes\n",
         inspect.getdoc(cls) + "\n",
         "## Facts\n",

@@ -1,4 +1,4 @@
-"""What methods share whose targets come from a copy of the network that follows it slowly."""
+"""Methods with a target network: an exponential moving average (EMA) of the trained network that gives the targets."""
 
 from __future__ import annotations
 
@@ -16,29 +16,31 @@ from seqclr.nn.norm import by_batch
 
 @dataclass
 class MomentumMethod(TwoViewMethod):
-    """Two views; `self.target` is a copy of encoder and projector, equal to them at first.
+    """Two views; `self.target` holds the averages of encoder and projector, which start as copies of them.
 
-    The copy normalises by the statistics of its batch, as the papers' code does, and is never updated by a gradient.
+    The target network normalises by the statistics of its batch, as the papers' code does, and gets no gradient.
     """
 
-    rises: ClassVar[bool] = True  # whether what the copy keeps does, by a half cosine to 1
+    decay_rises: ClassVar[bool] = True  # whether the decay rises to 1 during the run, by a half cosine
 
     target_momentum: float = key(
-        0.99, "what the copy keeps of itself in a step; rises to 1 by a half cosine", least=0, most=1
+        0.99, "EMA decay of the target network at the start; it rises to 1 by a half cosine", least=0, most=1
     )
 
-    def follow(self) -> None:
-        """Makes the copy; the last thing in `build`, once there is a projector."""
+    def make_target(self) -> None:
+        """Makes the target network. Called at the end of `build`, after the projector is made."""
         self.target = Momentum(self.encoder, self.projector, name="target")
 
     def embed_target(self, batch: dict[str, tf.Tensor], training: bool):
-        """`embed` through the copy, without dropout."""
+        """`embed` by the target network, without dropout."""
         with self.target.weights_in_use(), by_batch(training):
             return self.embed(batch, training=False)
 
     def query_and_key(self, batch: dict[str, tf.Tensor], training: bool) -> Instances:
-        """Of the first view what the network makes of it, of the second what the copy does: for losses of one
-        direction, so that no view goes through a network whose answer nobody needs."""
+        """Projections of the first view by the trained network and of the second by the target network.
+
+        For losses of one direction: neither view is encoded by a network whose output is not used.
+        """
         first, second = ({**batch, "views": batch["views"][:, i : i + 1]} for i in range(2))
         _, mask, query = self.embed(first, training)
         _, other, key = self.embed_target(second, training)
@@ -46,8 +48,8 @@ class MomentumMethod(TwoViewMethod):
         return self.instances(tf.concat([query, tf.stop_gradient(key)], axis=0), batch, mask)
 
     def decay(self) -> float | tf.Tensor:
-        """What the copy keeps at this step."""
-        if not self.rises:
+        """The decay at this step."""
+        if not self.decay_rises:
             return self.target_momentum
         done = tf.cast(self.target.updates.value, tf.float32) / max(1, self.run.total_steps)
         return 1 - (1 - self.target_momentum) * (1 + tf.cos(math.pi * done)) / 2

@@ -1,4 +1,4 @@
-"""What methods share that compare two full views and small ones by prototypes."""
+"""Methods that compare two full views and several small crops by prototypes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from seqclr.transforms.multi_crop import MultiCrop
 
 
 class Crop(NamedTuple):
-    """A view of every image of all replicas: instances `float32 [N, D]`, and which of them it shows, `bool [N]`.
+    """One view of every image of all replicas: instances `float32 [N, D]`, and which are visible in it, `bool [N]`.
 
     Row i of every crop is the same window of the same image.
     """
@@ -28,16 +28,16 @@ class Crop(NamedTuple):
 
 @dataclass
 class MultiCropMethod(TwoViewMethod):
-    """Two full views and the small ones of the preset, if it has any, compared by `self.last`, the prototypes.
+    """Two full views, and the small views of the preset if it has any, compared by `self.last`, the prototypes.
 
-    Small views of a line show some of its windows, which only correspondence=geometry finds; where an image is one
-    instance, a small view is one too.
+    A small view of a line shows some of its windows, which only correspondence=geometry can find. Where an image is one
+    instance, so is a small view.
     """
 
     transform = MultiCrop
 
-    prototypes: int = key(64, "directions that instances are compared by", least=2, most=MANY)
-    freeze: float = key(0.01, "part of the run in which the prototypes do not learn", least=0, most=1)
+    prototypes: int = key(64, "number of prototypes", least=2, most=MANY)
+    freeze: float = key(0.01, "part of the run at the start in which the prototypes are frozen", least=0, most=1)
 
     def build(self, encoder, run=None):
         super().build(encoder, run)
@@ -54,7 +54,7 @@ class MultiCropMethod(TwoViewMethod):
         self.check_takes(height, width, "small views")
 
     def make_prototypes(self, dim: int) -> None:
-        """Unit vectors, the columns of the kernel of `self.last`, which is a part of its own and starts frozen."""
+        """Makes `self.last`, a part of its own whose kernel has the prototypes as columns, of unit length."""
         self.last = keras.layers.Dense(self.prototypes, use_bias=False, dtype="float32", name="last")
         self.last.build((None, dim))
         self.last.kernel.assign(tf.math.l2_normalize(self.last.kernel.value, axis=0))
@@ -63,7 +63,7 @@ class MultiCropMethod(TwoViewMethod):
         return frozenset({"last"} if step < int(self.freeze * self.run.total_steps) else ())
 
     def crops(self, batch: dict[str, tf.Tensor], training: bool, small: bool = True) -> list[Crop]:
-        """The projections of the full views, then of the small ones, unless they are not wanted."""
+        """The projections of the full views, then of the small ones, which small=False leaves out."""
         _, mask, z = self.embed(batch, training)
         crops = gathered(*self.pool(z, batch, mask), views=2)
         if small and "small" in batch:
@@ -71,7 +71,7 @@ class MultiCropMethod(TwoViewMethod):
         return crops
 
     def small_crops(self, batch: dict[str, tf.Tensor], training: bool, full_frames: int, shown) -> list[Crop]:
-        """full_frames: the frames of a full view. shown: the mask of those of both full views, or None."""
+        """full_frames: number of frames of a full view. shown: the frame mask of both full views, or None."""
         views = batch["small"].shape[1]
         widths = tf.tile(batch["small_width"], [views]) if "small_width" in batch else None
         features, mask = self.encoder(stacked(batch["small"]), widths, training=training, layer=self.layer)
@@ -86,7 +86,7 @@ class MultiCropMethod(TwoViewMethod):
 
 
 def gathered(pooled: tf.Tensor, shown: tf.Tensor | None, views: int) -> list[Crop]:
-    """The crops of instances `[VB, N, D]` and of what they show, `bool [VB, N]` or None."""
+    """Crops of instances `[VB, N, D]` and of their visibility, `bool [VB, N]` or None, gathered from all replicas."""
     shown = tf.ones(tf.shape(pooled)[:2]) if shown is None else tf.cast(shown, tf.float32)
     rows = tf.reshape(pooled, [views, -1, pooled.shape[-1]])
     rows = tf.unstack(gather(tf.transpose(rows, (1, 0, 2))), views, axis=1)

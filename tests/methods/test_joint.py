@@ -159,15 +159,17 @@ def test_redundancy_is_taken_of_the_projections(name):
 def test_w_mse_deals_by_chance_alike_for_both_views():
     method = made("w_mse", whitenings=3)
     rows = np.arange(2 * 35).reshape(2, 35, 1).repeat(8, 2).astype(np.float32)
-    first, second = np.reshape(method.dealt(tf.constant(rows))[..., 0], (2, 3, 32))
+    first, second = np.reshape(method.shuffled(tf.constant(rows))[..., 0], (2, 3, 32))
     np.testing.assert_array_equal(second - first, 35)
     assert all(len(set(order)) == 32 and list(order) != sorted(order) for order in first)
     assert len({tuple(order) for order in first}) == 3
     z1, z2 = (tf.constant(z) for z in projections(method))
-    orders = method.dealt(tf.tile(tf.range(32.0)[None, :, None], (2, 1, 1)))[0, :, 0].numpy().astype(int).reshape(3, 32)
+    orders = (
+        method.shuffled(tf.tile(tf.range(32.0)[None, :, None], (2, 1, 1)))[0, :, 0].numpy().astype(int).reshape(3, 32)
+    )
     expected = np.mean([losses.w_mse(tf.stack([tf.gather(z1, o), tf.gather(z2, o)]), 16) for o in orders])
     assert float(method.loss(batch(), training=True)["loss"]) == pytest.approx(expected, rel=1e-3)
-    assert (np.reshape(method.dealt(tf.constant(rows))[0, :, 0], (3, 32)) != first).any()  # of the next step
+    assert (np.reshape(method.shuffled(tf.constant(rows))[0, :, 0], (3, 32)) != first).any()  # of the next step
 
 
 def test_sizes_that_cannot_be_are_refused():

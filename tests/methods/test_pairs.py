@@ -245,7 +245,7 @@ def test_copies_follow_and_learn_nothing(name):
 def test_a_position_of_an_image_needs_the_map():
     encoder = build_encoder("least", 16, 64, "none")
     encoder.grid = (4, 4)
-    with pytest.raises(UserError, match="take layer=cnn"):
+    with pytest.raises(UserError, match="set layer=cnn"):
         METHODS["pix_pro"](layer="transformer").build(encoder)
 
 

@@ -151,7 +151,7 @@ def test_some_images_are_exemplars_and_counted_anew(tmp_path):
 
 
 def test_what_cannot_be_is_refused():
-    with pytest.raises(UserError, match="clusters 40: 2 to 16, as many as there are instances"):
+    with pytest.raises(UserError, match="clusters 40: 2 to 16, the number of instances"):
         made("deep_cluster", frames="all", clusters=40)
     with pytest.raises(UserError, match="6 cliques of 4 are more than the 16 instances"):
         made("clique_cnn", frames="all")

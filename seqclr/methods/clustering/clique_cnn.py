@@ -20,15 +20,15 @@ from seqclr.nn import clusters
 )
 @dataclass
 class CliqueCNN(Relabelled):
-    """Bautista et al. 2016, arXiv:1608.08792. Small groups of instances that are alike are the classes; what is in none
-    does not count.
+    """Classification of instances into cliques, small groups of similar instances (Bautista et al. 2016,
+    arXiv:1608.08792). Instances outside of all cliques do not count.
 
-    Groups are sought before every pass, at first in the features of the untrained encoder, where the paper takes
-    HOG-LDA.
+    Cliques are found before every pass over the data, the first time in the features of the untrained encoder, where
+    the paper uses HOG-LDA.
     """
 
-    cliques: int = key(100, "classes", least=2, most=MANY)
-    clique_size: int = key(8, "instances in a class", least=2, most=MANY)
+    cliques: int = key(100, "number of cliques, the classes", least=2, most=MANY)
+    clique_size: int = key(8, "instances in a clique", least=2, most=MANY)
 
     def build(self, encoder, run=None):
         super().build(encoder, run)
@@ -36,7 +36,7 @@ class CliqueCNN(Relabelled):
         count = int(present.sum())
         if self.cliques * self.clique_size > count:
             raise UserError(
-                f"{self.cliques} cliques of {self.clique_size} are more than the {count} instances that there are: "
+                f"{self.cliques} cliques of {self.clique_size} are more than the {count} instances of the data: "
                 "lower cliques or clique_size"
             )
         self.make_head(self.cliques)

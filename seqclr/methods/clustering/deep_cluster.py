@@ -21,13 +21,17 @@ from seqclr.nn import clusters
 )
 @dataclass
 class DeepCluster(Relabelled):
-    """Caron et al. 2018, arXiv:1807.05520. K-means of the features before each pass gives the classes of the pass.
+    """Classification of instances into the k-means clusters of their features, found before each pass over the data
+    (Caron et al. 2018, arXiv:1807.05520).
 
-    The top layer starts anew with each. Classes weigh alike, where the paper draws images evenly from them. No Sobel
-    filter before the encoder. `agreement` is the normalised mutual information with the classes before.
+    Each clustering reinitialises the classifier. Classes have equal weights in the loss, where the paper samples images
+    uniformly over classes. There is no Sobel filter before the encoder. `agreement` is the normalised mutual
+    information with the previous clusters.
     """
 
-    clusters: int = key(100, "classes; 10,000 in the paper, of 1.3 million images", least=2, most=MANY)
+    clusters: int = key(
+        100, "number of clusters, the classes; 10,000 in the paper, for 1.3 million images", least=2, most=MANY
+    )
 
     def build(self, encoder, run=None):
         super().build(encoder, run)
@@ -50,7 +54,7 @@ class DeepCluster(Relabelled):
         self.rounds.assign(rounds + 1)
 
     def weights(self, labels):
-        return tf.gather(self.shares.value, tf.maximum(labels, 0))  # those of NONE do not count
+        return tf.gather(self.shares.value, tf.maximum(labels, 0))  # rows of class NONE are masked elsewhere
 
     def loss(self, batch, training):
         return {**super().loss(batch, training), "agreement": self.agreement.value}

@@ -1,4 +1,4 @@
-"""Jigsaw Clustering: tiles of several images in one."""
+"""Jigsaw Clustering: montages of tiles from several images."""
 
 from __future__ import annotations
 
@@ -26,17 +26,18 @@ from seqclr.transforms.tiles import Tiles, tiling
 )
 @dataclass
 class JigsawClustering(Method):
-    """Chen et al. 2021, arXiv:2104.00323. Images are put together of tiles of four; each tile says of which and where.
+    """Clustering and location of the tiles of montages (Chen et al. 2021, arXiv:2104.00323).
 
-    The tiles of an image are a cluster, told from the others as in SupCon, and each is told its place among the four.
-    Of a picture the parts of the feature map are averaged, of a line the frames.
+    A montage has tiles of four images. The tiles of one image are a cluster, contrasted with all others as in SupCon,
+    and each tile is classified by its position among the four. The feature of a tile is a mean over its part of the
+    feature map or, for a line, over its frames.
     """
 
     transform = Tiles
 
-    temperature: float = key(0.07, "of the softmax between tiles", least=1e-3)
+    temperature: float = key(0.07, "temperature of the softmax over tiles", least=1e-3)
     hidden_dim: int = key(256, "width of the head's hidden layer", least=1, most=WIDEST)
-    projection_dim: int = key(128, "of what is compared", least=1, most=WIDEST)
+    projection_dim: int = key(128, "output size of the projection head", least=1, most=WIDEST)
 
     def build(self, encoder, run=None):
         super().build(encoder, run)
@@ -71,9 +72,9 @@ class JigsawClustering(Method):
         return {"montage": montages.numpy(), "target: row.tile of each": targets}
 
     def shuffled(self, batch: dict[str, tf.Tensor]):
-        """Images of a replica's tiles, `uint8 [B, H, W, 3]`, and of every tile, `int32 [4B]`, the image and the place.
+        """Montages of a replica's tiles, `uint8 [B, H, W, 3]`, and each tile's image and position in it, `int32 [4B]`.
 
-        The order is drawn from the images' own numbers, so that a resumed run draws it again.
+        The order is seeded by the images' indices, so that a resumed run draws it again.
         """
         _, _, height, width, channels = batch["tiles"].shape
         rows, columns = self.tiling
@@ -84,7 +85,7 @@ class JigsawClustering(Method):
         return montages, tf.gather(batch["index"], order // 4), order % 4
 
     def order(self, index: tf.Tensor) -> tf.Tensor:
-        """Of the tiles of images of these numbers, `int32 [B]`, one after the other, the new order, `int32 [4B]`."""
+        """A random order `int32 [4B]` of the tiles of images with these indices, `int32 [B]`."""
         seed = tf.stack([tf.reduce_sum(index), index[0]])
         return tf.argsort(tf.random.stateless_uniform([4 * tf.shape(index)[0]], seed))
 

@@ -15,17 +15,19 @@ from seqclr.nn import clusters
 @register("sela", paper="Asano et al. 2020, arXiv:1911.05371")
 @dataclass
 class SeLa(Relabelled):
-    """Asano et al. 2020, arXiv:1911.05371. Labels and network maximise the same likelihood in turn, under classes of
-    equal size.
+    """Self-labelling: labels of equally large classes and the network maximise the same likelihood in turn (Asano et
+    al. 2020, arXiv:1911.05371).
 
-    Labels are drawn by chance at first. Solving them is frequent at the start and rarer later: the n-th of N times is
-    at the part (n / N)^2 of the run. Each head has its own labels, and their losses are averaged.
+    The first labels are random. They are solved more often at the start: the n-th of N times at the part (n / N)^2 of
+    the run. Each head has its own labels, and the losses of the heads are averaged.
     """
 
-    clusters: int = key(128, "classes; 3000 in the paper", least=2, most=MANY)
-    heads: int = key(1, "labellings at a time; 10 in the paper's best", least=1, most=1000)
-    relabellings: int = key(20, "times that labels are solved in the run; about 100 in the paper", least=1, most=10**5)
-    sharpness: float = key(25.0, "how hard the assignment is; lambda in the paper", least=0)
+    clusters: int = key(128, "number of classes; 3000 in the paper", least=2, most=MANY)
+    heads: int = key(1, "heads, each with its own labels; 10 in the paper's best run", least=1, most=1000)
+    relabellings: int = key(
+        20, "number of times that labels are solved during the run; about 100 in the paper", least=1, most=10**5
+    )
+    sharpness: float = key(25.0, "sharpness of the assignment; lambda in the paper", least=0)
 
     def build(self, encoder, run=None):
         super().build(encoder, run)

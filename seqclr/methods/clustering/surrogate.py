@@ -1,4 +1,4 @@
-"""What methods share that classify instances by classes which nobody named."""
+"""Methods that classify instances into surrogate classes."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from seqclr.nn.norm import batch_norm
 from seqclr.nn.replicas import gather
 from seqclr.transforms.two_views import OneView
 
-NONE = -1  # the class of an instance that has none
+NONE = -1  # the label of an instance without a class
 
 
 def check_classes(name: str, classes: int, count: int) -> None:
     """Raises UserError for more classes than instances."""
     if not 2 <= classes <= count:
-        raise UserError(f"{name} {classes}: 2 to {count}, as many as there are instances")
+        raise UserError(f"{name} {classes}: 2 to {count}, the number of instances")
 
 
 @dataclass
 class Surrogate(FrameMethod):
-    """One view of every image; each of its instances is told from those of other classes, by standardised features.
+    """Classification of the instances of one view of every image, from standardised features.
 
     `labels: int32 [records, windows]`, or `[records, windows, heads]` of several heads, is in the checkpoint. Windows
-    that a record does not have, as its line is padded, are no instances and have no class.
+    in the padding of a line are not instances and have no class.
     """
 
     facts = Facts(negatives="other classes", stores="a class for every instance")
@@ -47,7 +47,7 @@ class Surrogate(FrameMethod):
         self.image_count = len(samples)
 
     def present(self) -> np.ndarray:
-        """Which windows each record has, `bool [records, windows]`."""
+        """The windows that are instances, `bool [records, windows]`."""
         windows = self.windows()
         if self.filled is None:
             return np.ones((self.image_count, windows), bool)
@@ -55,17 +55,17 @@ class Surrogate(FrameMethod):
 
     def make_head(self, classes: int) -> None:
         self.classes = classes
-        self.norm = batch_norm("norm", center=False, scale=False)  # those of an untrained encoder are nearly alike
+        self.norm = batch_norm("norm", center=False, scale=False)  # features of an untrained encoder are nearly alike
         self.norm.build((None, None, self.encoder.dim))
         self.head = keras.layers.Dense(self.heads * classes, dtype="float32", name="head")
         self.head.build((None, None, self.encoder.dim))
 
     def make_labels(self, labels: np.ndarray) -> None:
-        """labels: as they are at first."""
+        """labels: the initial ones."""
         self.labels = keras.Variable(labels.astype(np.int32), trainable=False, dtype="int32", name="labels")
 
     def classify(self, batch: dict[str, tf.Tensor], training: bool):
-        """Log probabilities `float32 [B, N, heads, classes]`, and which instances the view shows, `[B, N]` or None."""
+        """Log probabilities `float32 [B, N, heads, classes]`, and which instances are visible, `[B, N]` or None."""
         features, mask = self.encode(batch, training)
         pooled, valid = self.pool(features, batch, mask)
         logits = self.head(self.norm(pooled, valid, training=training), training=training)
@@ -84,12 +84,12 @@ class Surrogate(FrameMethod):
         return {"loss": tf.reduce_sum(errors * weights) / total, "accuracy": tf.reduce_sum(right * weights) / total}
 
     def weights(self, labels: tf.Tensor) -> tf.Tensor:
-        """What an instance of these labels counts."""
+        """Weights in the loss of instances with these labels."""
         return tf.ones_like(labels, tf.float32)
 
 
 class Relabelled(Surrogate):
-    """Classes that are found anew in the features of the whole set, before every pass over it."""
+    """Classes that are recomputed from the features of all records, before every pass over them."""
 
     def make_labels(self, labels):
         super().make_labels(labels)
@@ -102,20 +102,22 @@ class Relabelled(Surrogate):
         return self.frozen(step), step // self.run.steps_per_epoch
 
     def restart_head(self) -> None:
-        """Class 5 of now is not class 5 of before; its moments in the optimizer stay."""
+        """Reinitialises the classifier, as new classes have new meanings; the optimizer's moments stay."""
         draw = np.random.default_rng(int(self.rounds.numpy()))
         self.head.kernel.assign(draw.normal(0, 0.01, self.head.kernel.shape))
         self.head.bias.assign(np.zeros(self.head.bias.shape))
 
     def assign_labels(self, found: np.ndarray, present: np.ndarray) -> None:
-        """found: a class, or one of each head, for every window that there is, which is where `present` holds."""
+        """found: the class, or one for each head, of every window where `present` holds."""
         labels = np.full(self.labels.shape, NONE, np.int32)
         labels[present] = found
         self.labels.assign(labels)
 
     def whole_set(self, batches: Iterable[dict], function: Callable) -> tuple[np.ndarray, np.ndarray]:
-        """What a function of a batch, as a transform would have made it, gives for the windows of the whole set,
-        `[records, windows, ...]`, and which of these there are, `bool [records, windows]`."""
+        """Applies a function of a batch of examples to all records without augmentation.
+
+        Returns its values `[records, windows, ...]`, and which windows are instances, `bool [records, windows]`.
+        """
 
         def both(batch):
             x, valid = function(batch)
@@ -131,8 +133,10 @@ class Relabelled(Surrogate):
         return tuple(map(np.concatenate, zip(*rows)))
 
     def pooled_features(self, batches: Iterable[dict]) -> tuple[np.ndarray, np.ndarray]:
-        """Of all windows that there are `float32 [M, D]`, without the mean of each: the place alone would be a cluster.
-        And which of the set's they are, `bool [records, windows]`."""
+        """Features `float32 [M, D]` of all instances, and which windows they are, `bool [records, windows]`.
+
+        The mean at each position is subtracted; otherwise positions would be clusters.
+        """
 
         def pooled(batch):
             features, mask = self.encode(batch, training=False)

@@ -26,22 +26,25 @@ from seqclr.nn.queue import Queue
 )
 @dataclass
 class SwAV(MultiCropMethod):
-    """Caron et al. 2020, arXiv:2006.09882. The code of a full view is predicted from every other view.
+    """Prediction of the code of a full view, its soft assignment to prototypes, from every other view (Caron et al.
+    2020, arXiv:2006.09882).
 
-    Codes use all prototypes alike, so a batch, with the queue, needs as many instances: ours are for 64 pictures, the
-    paper's 3000 for 4096, with a hidden layer of 2048; codes as soft as the paper's stayed even on such batches. One
-    queue holds both full views, where the official code has one for each.
+    Codes use all prototypes equally, so a batch with its queue needs as many instances. Ours suit 64 images; the
+    paper has 3000 prototypes for batches of 4096, and a hidden layer of 2048. Codes as soft as the paper's stayed
+    uniform with our batches. One queue holds both full views, where the official code has one for each.
     """
 
-    prototypes: int = key(64, "directions that codes are made of; 3000 in the paper", least=2, most=MANY)
-    temperature: float = key(0.1, "of the softmax that predicts a code", least=1e-3)
-    epsilon: float = key(0.01, "how soft the codes are; 0.05 in the paper", least=1e-3)
+    prototypes: int = key(64, "number of prototypes; 3000 in the paper", least=2, most=MANY)
+    temperature: float = key(0.1, "temperature of the softmax that predicts a code", least=1e-3)
+    epsilon: float = key(0.01, "softness of the codes; 0.05 in the paper", least=1e-3)
     queue_size: int = key(
-        0, "earlier projections that codes are assigned with, for small batches; 3840 in the paper", least=0
+        0, "earlier projections in the assignment of codes, for small batches; 3840 in the paper", least=0
     )
-    queue_start: float = key(0.075, "part of the run in which the queue is filled but not used", least=0, most=1)
+    queue_start: float = key(
+        0.075, "part of the run at the start in which the queue is filled but not used", least=0, most=1
+    )
     hidden_dim: int = key(256, "width of the head's hidden layer", least=1, most=WIDEST)
-    projection_dim: int = key(128, "of what is compared", least=1, most=WIDEST)
+    projection_dim: int = key(128, "output size of the projection head", least=1, most=WIDEST)
 
     def build(self, encoder, run=None):
         super().build(encoder, run)
@@ -69,7 +72,7 @@ class SwAV(MultiCropMethod):
         return {"loss": loss}
 
     def swapped(self, i: int, scores: list[tf.Tensor], shown: list[tf.Tensor]) -> tf.Tensor:
-        """How well the other crops predict the codes of crop i, where both show what is coded."""
+        """The loss of the other crops' predictions of the codes of crop i, over the instances visible in both."""
         codes = self.codes(tf.boolean_mask(scores[i], shown[i]))
         predicted = [
             [tf.boolean_mask(of, shown[i]) for of in (scores[j], shown[j])] for j in range(len(scores)) if j != i

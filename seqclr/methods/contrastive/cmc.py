@@ -1,4 +1,4 @@
-"""CMC on frames."""
+"""CMC (contrastive multiview coding) on frames."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ from seqclr.transforms.two_views import OneView
 )
 @dataclass
 class CMC(TwoViewMethod):
-    """Tian et al. 2020, arXiv:1906.05849. The lightness and the colour of one view, each through its half of the
-    encoder, find each other in the batch.
+    """Contrast of the lightness and the colour of one view (Tian et al. 2020, arXiv:1906.05849).
 
-    The softmax of the official code, and the mean of both directions, which it adds up, but no memory bank: the frames
-    of text lines are too many to remember. Views that change colours leave less to find.
+    Each half of the encoder sees one of the two. The loss is the softmax of the official code, averaged over the two
+    directions, which the code adds up. There is no memory bank: text lines have too many frames to store. Views that
+    change colours leave less to learn.
     """
 
     transform = OneView
 
-    temperature: float = key(0.07, "of the softmax", least=1e-3)
-    projection_dim: int = key(128, "of what is compared", least=1, most=WIDEST)
+    temperature: float = key(0.07, "temperature of the softmax", least=1e-3)
+    projection_dim: int = key(128, "output size of the projection head", least=1, most=WIDEST)
 
     def prepare(self, samples: Sequence[Sample]) -> None:
         sample_colours(samples, "cmc")
@@ -60,7 +60,7 @@ class CMC(TwoViewMethod):
         return tf.concat([light, colour], axis=0), None if mask is None else tf.tile(mask, [2, 1])
 
     def instances(self, x, batch, mask):
-        both = tf.repeat(batch["geometry"][:, :1], 2, axis=1)  # it is the same view
+        both = tf.repeat(batch["geometry"][:, :1], 2, axis=1)  # both halves see the same view
         return super().instances(x, {**batch, "geometry": both}, mask)
 
     def loss(self, batch, training):

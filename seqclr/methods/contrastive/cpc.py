@@ -1,4 +1,4 @@
-"""CPC: frames predicted from those before them."""
+"""CPC (contrastive predictive coding): prediction of the next frames from the frames before them."""
 
 from __future__ import annotations
 
@@ -24,23 +24,26 @@ from seqclr.transforms.two_views import OneView
 )
 @dataclass
 class CPC(Method):
-    """van den Oord et al. 2018, arXiv:1807.03748. A recurrent network reads the frames of a line, and what it has read
-    tells the next ones from all other frames of the batch; in an image, each column of positions downwards.
+    """Contrast of predicted frames with all frames of the batch (van den Oord et al. 2018, arXiv:1807.03748).
 
-    directions=2 reads backwards too and, for images, 4 along the rows as well: the second version, Hénaff et al. 2020,
-    arXiv:1905.09272, but with batch norm, where its encoder has layer norm. Each direction has weights of its own. The
-    loss is the mean over steps and directions, which the papers add up. The frames are the CNN's, as the Transformer's
-    see the whole line; neighbours overlap in what they see, as the papers' patches do, so the first steps are easy.
+    A recurrent network runs over the frames of a line and predicts the next ones; in an image, it runs down each column
+    of positions. directions=2 also runs backwards and, for images, 4 along the rows as well: the second version (Hénaff
+    et al. 2020, arXiv:1905.09272), but with batch norm where its encoder has layer norm. Each direction has its own
+    weights. The loss is the mean over steps and directions, which the papers add up. The frames are the CNN's, because
+    the Transformer's see the whole line. The receptive fields of neighbours overlap, as the papers' patches do, so the
+    first steps are easy.
     """
 
     transform = OneView
     layer = "cnn"
 
     steps_ahead: int = key(
-        4, "how far is predicted: frames, or rows of an image, at most those that there are", least=1
+        4, "number of frames, or rows of an image, that are predicted; at most as many as follow", least=1
     )
-    directions: int = key(1, "1, 2: backwards too, or 4, of images: along the rows as well", choices=(1, 2, 4))
-    context_dim: int = key(256, "of the recurrent network", least=1, most=WIDEST)
+    directions: int = key(
+        1, "1: forwards; 2: backwards as well; 4, for images only: along the rows as well", choices=(1, 2, 4)
+    )
+    context_dim: int = key(256, "units of the recurrent network", least=1, most=WIDEST)
 
     def build(self, encoder, run=None):
         super().build(encoder, run)
@@ -64,28 +67,31 @@ class CPC(Method):
         each = []
         for i, way in enumerate(self.ways):
             line, lengths = sequences(frames, mask, *way)
-            each += self.ahead(getattr(self, f"predictor{i}")(line, training=training), line, lengths)
+            each += self.step_losses(getattr(self, f"predictor{i}")(line, training=training), line, lengths)
         return {"loss": tf.add_n(each) / len(each)}
 
-    def ahead(self, said: tf.Tensor, frames: tf.Tensor, lengths: tf.Tensor) -> list[tf.Tensor]:
-        """The loss of each step: said `[N, T, steps * D]` of frames `[N, T, D]`, of which so many are no padding."""
+    def step_losses(self, predicted: tf.Tensor, frames: tf.Tensor, lengths: tf.Tensor) -> list[tf.Tensor]:
+        """The loss of each step ahead.
+
+        predicted: `[N, T, steps * D]`, from each frame. frames: `[N, T, D]`. lengths: `[N]`, frames without padding.
+        """
         count, dim = frames.shape[1:]
         each = []
-        for step, prediction in enumerate(tf.split(said, said.shape[2] // dim, axis=2), 1):
-            shown = tf.range(step, count) < lengths[:, None]
-            pairs = [gather(tf.boolean_mask(x, shown))[None] for x in (prediction[:, :-step], frames[:, step:])]
-            some = tf.shape(pairs[0])[1] > 0  # no line may be that long
+        for step, prediction in enumerate(tf.split(predicted, predicted.shape[2] // dim, axis=2), 1):
+            visible = tf.range(step, count) < lengths[:, None]
+            pairs = [gather(tf.boolean_mask(x, visible))[None] for x in (prediction[:, :-step], frames[:, step:])]
+            some = tf.shape(pairs[0])[1] > 0  # False where all lines are shorter
             each.append(tf.cond(some, lambda pairs=pairs: losses.cpc(*pairs), lambda: tf.constant(0.0)))
         return each
 
 
 def sequences(frames: tf.Tensor, mask, down: bool, back: bool) -> tuple[tf.Tensor, tf.Tensor]:
-    """The columns (down) or rows of `[B, h, w, D]`, `[N, T, D]`, and their lengths `[N]`; back: the last frame first.
+    """The columns (down) or rows of frames `[B, h, w, D]` as sequences `[N, T, D]`, and their lengths `[N]`.
 
-    mask: `[B, w]`, of a line: the frames that are no padding, which stays at the end; None: all.
+    mask: `[B, w]`, of a line: the frames without padding; None: all. back: in reverse order, the padding at the end.
     """
     line = tf.transpose(frames, (0, 2, 1, 3)) if down else frames
     line = tf.reshape(line, [-1, *line.shape[2:]])
-    whole = tf.fill([tf.shape(line)[0]], line.shape[1])
-    lengths = whole if mask is None else tf.reduce_sum(tf.cast(mask, tf.int32), axis=1)
+    full = tf.fill([tf.shape(line)[0]], line.shape[1])
+    lengths = full if mask is None else tf.reduce_sum(tf.cast(mask, tf.int32), axis=1)
     return tf.reverse_sequence(line, lengths, seq_axis=1) if back else line, lengths

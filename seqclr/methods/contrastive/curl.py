@@ -22,16 +22,16 @@ from seqclr.nn.heads import Head
 )
 @dataclass
 class CURL(MomentumMethod):
-    """Laskin et al. 2020, arXiv:2004.04136. A query finds its key among those of the batch by a bilinear product whose
-    matrix is learned, one direction only.
+    """Contrast of queries with the keys of the batch by a learned bilinear product (Laskin et al. 2020,
+    arXiv:2004.04136), in one direction.
 
-    Layer norm bounds what is compared, as it ends the paper's encoder; nothing is of unit length.
+    Layer norm ends the projection head, as it ends the paper's encoder; nothing is scaled to unit length.
     """
 
-    rises = False
+    decay_rises = False
 
-    target_momentum: float = key(0.95, "what the copy keeps of itself in a step", least=0, most=1)
-    projection_dim: int = key(50, "of what is compared", least=1, most=WIDEST)
+    target_momentum: float = key(0.95, "EMA decay of the key encoder", least=0, most=1)
+    projection_dim: int = key(50, "output size of the projection head", least=1, most=WIDEST)
 
     def build(self, encoder, run=None):
         super().build(encoder, run)
@@ -41,7 +41,7 @@ class CURL(MomentumMethod):
         self.projector.build((None, None, encoder.dim))
         start = keras.random.uniform((self.projection_dim, self.projection_dim), dtype="float32")
         self.bilinear = keras.Variable(start, dtype="float32", name="bilinear")
-        self.follow()
+        self.make_target()
 
     def loss(self, batch, training):
         queries, keys, *_ = self.query_and_key(batch, training)

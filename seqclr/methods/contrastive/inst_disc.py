@@ -1,4 +1,4 @@
-"""InstDisc on frames."""
+"""InstDisc (instance discrimination) on frames."""
 
 from __future__ import annotations
 
@@ -27,27 +27,26 @@ from seqclr.nn.replicas import gather
 )
 @dataclass
 class InstDisc(Surrogate):
-    """Wu et al. 2018, arXiv:1805.01978. Every instance is a class of its own, and its vector in a memory bank the
-    weight of the class.
+    """Every instance is a class, whose weight is the instance's vector in a memory bank (Wu et al. 2018,
+    arXiv:1805.01978).
 
-    Batch norm follows the projection, unlike in the paper: frames start nearly alike, and the constant Z of the first
-    batch would not fit once they part. Noise is drawn once a batch, from the step's number, so that all replicas draw
-    the same.
-    No proximal term, as in the official code.
+    Unlike in the paper, batch norm follows the projection: frames of a new encoder are nearly alike, and the constant Z
+    of the first batch would not fit later ones. Noise is drawn once per batch, seeded by the step, so that all replicas
+    draw the same. There is no proximal term, as in the official code.
     """
 
-    temperature: float = key(0.07, "of the scores", least=1e-3)
-    noise: int = key(4096, "noise that an instance is told from; 0: all instances, in one softmax", least=0, most=MANY)
-    bank_momentum: float = key(0.5, "what a vector of the bank keeps of itself", least=0, most=1)
-    projection_dim: int = key(128, "of what is compared", least=1, most=WIDEST)
+    temperature: float = key(0.07, "temperature of the scores", least=1e-3)
+    noise: int = key(4096, "negatives drawn from the memory bank; 0: a softmax over all instances", least=0, most=MANY)
+    bank_momentum: float = key(0.5, "EMA decay of the vectors in the memory bank", least=0, most=1)
+    projection_dim: int = key(128, "output size of the projection head", least=1, most=WIDEST)
 
     def build(self, encoder, run=None):
         super().build(encoder, run)
         self.projector = mlp((self.projection_dim,), "projector", input_dim=encoder.dim, output_norm=True)
         windows = self.present().sum(axis=1)
-        self.starts = tf.constant(np.cumsum(windows) - windows, tf.int32)  # of each record its first row in the bank
+        self.starts = tf.constant(np.cumsum(windows) - windows, tf.int32)  # first row of each record in the bank
         self.bank = Bank(int(windows.sum()), self.projection_dim)
-        self.partition = keras.Variable(0.0, trainable=False, name="partition")  # Z, of the first batch
+        self.partition = keras.Variable(0.0, trainable=False, name="partition")  # Z, set by the first batch
         self.steps = keras.Variable(0, trainable=False, dtype="int32", name="steps")
 
     def loss(self, batch, training):
@@ -61,20 +60,21 @@ class InstDisc(Surrogate):
         rows, vectors = gather(rows), gather(vectors)
         memory = self.bank.vectors.value
         if self.noise:
-            loss = self.among(vectors, rows, memory, training)
+            loss = self.nce_loss(vectors, rows, memory, training)
         else:
-            loss = self.among_all(vectors, rows, memory)
+            loss = self.softmax_loss(vectors, rows, memory)
         if training:
             self.bank.follow(rows, vectors, self.bank_momentum)
             self.steps.assign(self.steps.value + 1)
         return {"loss": loss}
 
-    def among_all(self, vectors, rows, memory) -> tf.Tensor:
+    def softmax_loss(self, vectors, rows, memory) -> tf.Tensor:
+        """Cross-entropy of the softmax over all instances of the bank."""
         scores = products(vectors, memory) / self.temperature
         return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=rows, logits=scores))
 
-    def among(self, vectors, rows, memory, training: bool) -> tf.Tensor:
-        """Noise-contrastive estimation against `noise` instances drawn evenly, the same for all of a batch."""
+    def nce_loss(self, vectors, rows, memory, training: bool) -> tf.Tensor:
+        """Noise-contrastive estimation against `noise` uniformly drawn instances, the same for the whole batch."""
         size = memory.shape[0]
         others = tf.random.stateless_uniform([self.noise], [self.steps.value, 0], 0, size, tf.int32)
         positive = tf.exp(tf.reduce_sum(vectors * tf.gather(memory, rows), -1) / self.temperature)

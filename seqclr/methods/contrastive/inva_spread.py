@@ -1,4 +1,4 @@
-"""Invariant and spreading features, of frames."""
+"""Invariant and spreading features, on frames."""
 
 from __future__ import annotations
 
@@ -19,14 +19,12 @@ from seqclr.nn.heads import mlp
 )
 @dataclass
 class InvaSpread(TwoViewMethod):
-    """Ye et al. 2019, arXiv:1904.03436. Each instance of the batch is a class: its other view is told from all others,
-    and none of them is taken for it.
-
-    As in the paper the head is linear.
+    """Each instance of the batch is a class (Ye et al. 2019, arXiv:1904.03436): its other view should be classified as
+    it, and no other instance should. As in the paper, the projection head is linear.
     """
 
-    temperature: float = key(0.1, "of the softmax", least=1e-3)
-    projection_dim: int = key(128, "of what is compared", least=1, most=WIDEST)
+    temperature: float = key(0.1, "temperature of the softmax", least=1e-3)
+    projection_dim: int = key(128, "output size of the projection head", least=1, most=WIDEST)
 
     def build(self, encoder, run=None):
         super().build(encoder, run)

@@ -22,18 +22,19 @@ from seqclr.nn.queue import Queue
 )
 @dataclass
 class MoCo(MomentumMethod):
-    """He et al. 2020, arXiv:1911.05722. A query finds its key among those of earlier batches, one direction only.
+    """Contrast of a query with its key and a queue of keys of earlier batches (He et al. 2020, arXiv:1911.05722), in
+    one direction.
 
-    Batch statistics are of all replicas, so that keys need no shuffling between them. The paper's queue of 65,536 is
-    for 1.3 million images.
+    Batch norm uses the statistics of all replicas, so keys are not shuffled between them. The paper's queue of 65,536
+    is for 1.3 million images.
     """
 
-    rises = False
+    decay_rises = False
 
-    target_momentum: float = key(0.999, "what the copy keeps of itself in a step", least=0, most=1)
-    queue_size: int = key(4096, "keys that are kept", least=1)
-    temperature: float = key(0.07, "of the softmax", least=1e-3)
-    projection_dim: int = key(128, "of what is compared", least=1, most=WIDEST)
+    target_momentum: float = key(0.999, "EMA decay of the key encoder", least=0, most=1)
+    queue_size: int = key(4096, "keys in the queue; a multiple of batch_size", least=1)
+    temperature: float = key(0.07, "temperature of the softmax", least=1e-3)
+    projection_dim: int = key(128, "output size of the projection head", least=1, most=WIDEST)
 
     def build(self, encoder, run=None):
         super().build(encoder, run)
@@ -43,7 +44,7 @@ class MoCo(MomentumMethod):
             )
         self.projector = self.make_projector(encoder.dim)
         self.queue = Queue(self.queue_size, self.projection_dim)
-        self.follow()
+        self.make_target()
 
     def make_projector(self, dim: int):
         return mlp((self.projection_dim,), "projector", input_dim=dim)
@@ -59,11 +60,11 @@ class MoCo(MomentumMethod):
 @register("moco_v2", paper="Chen et al. 2020, arXiv:2003.04297")
 @dataclass
 class MoCoV2(MoCo):
-    """Chen et al. 2020, arXiv:2003.04297: a head of two layers without batch norm, and another temperature."""
+    """MoCo with a two-layer head without batch norm and another temperature (Chen et al. 2020, arXiv:2003.04297)."""
 
-    temperature: float = key(0.2, "of the softmax", least=1e-3)
+    temperature: float = key(0.2, "temperature of the softmax", least=1e-3)
     hidden_dim: int = key(
-        512, "width of the head's hidden layer; 2048 in the paper, on as many features", least=1, most=WIDEST
+        512, "width of the head's hidden layer; 2048 in the paper, for 2048 features", least=1, most=WIDEST
     )
 
     def make_projector(self, dim):

@@ -1,4 +1,4 @@
-"""MoCo on frames without a queue."""
+"""MoCo on frames, the third version."""
 
 from __future__ import annotations
 
@@ -20,21 +20,22 @@ from seqclr.nn.heads import mlp
 )
 @dataclass
 class MoCoV3(MomentumMethod):
-    """Chen et al. 2021, arXiv:2104.02057. No queue: a predicted query meets the keys of the other view, both ways.
+    """Contrast of predicted queries with the keys of the other view, in both directions and without a queue (Chen et
+    al. 2021, arXiv:2104.02057).
 
-    Heads as for its ResNet, 4096 wide in the paper; the temperature is that of its ViT (1.0 for the ResNet).
+    The heads are those of the paper's ResNet, 4096 wide there; the temperature is that of its ViT (1.0 for the ResNet).
     """
 
-    temperature: float = key(0.2, "of the softmax", least=1e-3)
+    temperature: float = key(0.2, "temperature of the softmax", least=1e-3)
     hidden_dim: int = key(512, "width of the heads' hidden layer", least=1, most=WIDEST)
-    projection_dim: int = key(256, "of what is compared", least=1, most=WIDEST)
+    projection_dim: int = key(256, "output size of the projection head", least=1, most=WIDEST)
 
     def build(self, encoder, run=None):
         super().build(encoder, run)
         dims = (self.hidden_dim, self.projection_dim)
         self.projector = mlp(dims, "projector", input_dim=encoder.dim, output_norm=True)
         self.predictor = mlp(dims, "predictor", input_dim=self.projection_dim)
-        self.follow()
+        self.make_target()
 
     def loss(self, batch, training):
         _, mask, z = self.embed(batch, training)

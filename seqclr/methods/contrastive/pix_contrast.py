@@ -1,4 +1,4 @@
-"""PixContrast on frames, and what it shares with PixPro."""
+"""PixContrast on frames, and the base class that it shares with PixPro."""
 
 from __future__ import annotations
 
@@ -21,37 +21,38 @@ from seqclr.nn.replicas import gather
 
 @dataclass
 class PixelMethod(MomentumMethod):
-    """Frames, or positions of an image, matched with those of the copy's other view that show the same place.
+    """Frames of a line, or positions of an image; positives are the target network's frames of the other view that
+    show the same position of the image.
 
-    The paper's head is 4096 wide on 2048 features. What is compared stays within an image, so replicas and parts of a
-    batch need nothing of each other.
+    The paper's head is 4096 wide for 2048 features. Frames are compared within an image only, so replicas and parts of
+    a batch are independent of each other.
     """
 
     frames: ClassVar[str] = "none"
     correspondence: ClassVar[str] = "geometry"
-    line_defaults: ClassVar[dict] = {}  # frames are matched by geometry as it is; PixPro learns more of gentle views
+    line_defaults: ClassVar[dict] = {}  # frames correspond by geometry anyway, and PixPro learns more from weak views
     image_defaults: ClassVar[dict] = {"views": "images"}
 
-    layer: str = key("cnn", "whose frames are compared: transformer, or cnn, before it", choices=LAYERS)
-    reach: float = key(0.7, "frames are of the same place up to so much of a frame's diagonal", least=0)
+    layer: str = key("cnn", "layer whose frames are compared: transformer, or cnn, before it", choices=LAYERS)
+    reach: float = key(0.7, "largest distance of positives, in diagonals of a frame", least=0)
     hidden_dim: int = key(512, "width of the head's hidden layer", least=1, most=WIDEST)
-    projection_dim: int = key(256, "of what is compared", least=1, most=WIDEST)
+    projection_dim: int = key(256, "output size of the projection head", least=1, most=WIDEST)
 
     def build(self, encoder, run=None):
         if self.layer == "transformer" and encoder.grid[0] > 1:
-            raise UserError("layer 'transformer' has one frame an image, and places are compared: take layer=cnn")
+            raise UserError("layer 'transformer' has one frame per image, and positions are compared: set layer=cnn")
         super().build(encoder, run)
         self.projector = mlp((self.hidden_dim, self.projection_dim), "projector", input_dim=encoder.dim)
-        self.follow()
+        self.make_target()
 
     def positives(self, batch: dict[str, tf.Tensor], mask) -> tf.Tensor:
-        """`bool [B, T, T]`: the frames of the two views that show the same place, those of padding left out."""
+        """`bool [B, T, T]`: the pairs of frames of the two views that show the same position and no padding."""
         filled = tf.cast(batch["width"], tf.float32) / self.encoder.width if "width" in batch else None
         near = same_position(batch["geometry"], self.encoder.grid, self.reach, filled)
         return near if mask is None else near & shown(mask)
 
     def instances(self, x, batch, mask):
-        """The pairs of frames that show the same place."""
+        """The pairs of frames that show the same position."""
         image, *positions = tf.unstack(tf.where(self.positives(batch, mask)), axis=1)
         pairs = (tf.gather_nd(half, tf.stack([image, t], 1)) for half, t in zip(tf.split(x, 2), positions))
         rows = [*(tf.cast(pair, tf.float32) for pair in pairs), tf.gather(batch["index"], image), positions[0]]
@@ -66,12 +67,13 @@ class PixelMethod(MomentumMethod):
 )
 @dataclass
 class PixContrast(PixelMethod):
-    """Xie et al. 2021, arXiv:2011.10043. A frame finds those of the same place among all of the image's other view.
+    """Contrast of a frame with all frames of the image's other view (Xie et al. 2021, arXiv:2011.10043).
 
-    Frames meet the copy's of the other view, and the copy's meet the frames: both ways of both pairs.
+    The trained network's frames of each view are contrasted with the target network's frames of the other, in both
+    directions.
     """
 
-    temperature: float = key(0.3, "of the softmax", least=1e-3)
+    temperature: float = key(0.3, "temperature of the softmax", least=1e-3)
 
     def loss(self, batch, training):
         _, mask, z = self.embed(batch, training)
@@ -84,6 +86,6 @@ class PixContrast(PixelMethod):
 
 
 def shown(mask: tf.Tensor) -> tf.Tensor:
-    """`bool [B, T, T]` of `[2B, T]`: the pairs of frames of two views that are no padding."""
+    """Frame mask `[2B, T]` of two views as `bool [B, T, T]`: the pairs of frames without padding."""
     first, second = tf.split(mask, 2)
     return first[:, :, None] & second[:, None, :]

@@ -9,7 +9,7 @@ import tensorflow as tf
 from seqclr.config import DEEPEST, WIDEST, key
 from seqclr.errors import UserError
 from seqclr.methods.base import Instances, TwoViewMethod
-from seqclr.methods.contrastive.pair_losses import CHOOSY, PAIR_LOSSES, TEMPERED
+from seqclr.methods.contrastive.pair_losses import PAIR_LOSSES, SELECTIVE, WITH_TEMPERATURE
 from seqclr.methods.registry import register
 from seqclr.nn.heads import mlp
 
@@ -22,38 +22,40 @@ from seqclr.nn.heads import mlp
 )
 @dataclass
 class SimCLR(TwoViewMethod):
-    """Chen et al. 2020, arXiv:2002.05709. Each instance finds its partner among those of other images and places.
+    """Contrast of two views of each instance with the other instances of the batch (Chen et al. 2020,
+    arXiv:2002.05709).
 
-    Another loss of pairs may take the place of its own (pair_losses.py). The binary loss of a memory bank, nce, is no
-    such: its normaliser is kept from the first batch on.
+    `loss_name` selects another loss of pairs (pair_losses.py). The noise-contrastive loss of a memory bank is not among
+    them, because its normaliser is kept from the first batch on.
     """
 
     loss_name: str = key(
         "info_nce",
-        "the article's, negatives from the other view; nt_xent, SimCLR's, from both; or debiased, hard_negative, "
-        "flat_nce, align_uniform, margin_contrastive, triplet, n_pair",
+        "loss of pairs: info_nce (the article's, negatives from the other view), nt_xent (SimCLR's, from both views), "
+        "debiased, hard_negative, flat_nce, align_uniform, margin_contrastive, triplet or n_pair",
         choices=tuple(sorted(PAIR_LOSSES)),
     )
     temperature: float | None = key(
-        None, "of the softmax of the loss; by default 0.1, of debiased and hard_negative 0.5", least=1e-3
+        None, "temperature of the softmax; by default 0.1, for debiased and hard_negative 0.5", least=1e-3
     )
     negatives: str = key(
         "all",
-        "all, images (those of other images) or position (those of other images at the same position)",
+        "which instances are negatives: all, images (those of other images) or position (those at the same position "
+        "in other images)",
         choices=("all", "images", "position"),
     )
     hidden_dim: int = key(256, "width of the head's hidden layers", least=1, most=WIDEST)
-    projection_dim: int = key(128, "of what is compared", least=1, most=WIDEST)
-    projection_layers: int = key(2, "how deep the head is", least=1, most=DEEPEST)
-    output_norm: bool = key(False, "batch norm without offset ends the head, as in the authors' code")
+    projection_dim: int = key(128, "output size of the projection head", least=1, most=WIDEST)
+    projection_layers: int = key(2, "layers of the projection head", least=1, most=DEEPEST)
+    output_norm: bool = key(False, "end the head with batch norm without offset, as in the authors' code")
 
     def __post_init__(self):
         super().__post_init__()
-        if self.negatives != "all" and self.loss_name not in CHOOSY:
+        if self.negatives != "all" and self.loss_name not in SELECTIVE:
             raise UserError(
-                f"negatives '{self.negatives}': {self.loss_name} takes all, {' and '.join(CHOOSY)} can choose"
+                f"negatives '{self.negatives}': {self.loss_name} takes all, {' and '.join(SELECTIVE)} can choose"
             )
-        if self.temperature is not None and self.loss_name not in TEMPERED:
+        if self.temperature is not None and self.loss_name not in WITH_TEMPERATURE:
             raise UserError(f"temperature {self.temperature}: {self.loss_name} has none, so leave it out")
 
     def build(self, encoder, run=None):
@@ -67,15 +69,15 @@ class SimCLR(TwoViewMethod):
         _, mask, z = self.embed(batch, training)
         return {"loss": self.compare(self.instances(z, batch, mask))}
 
-    def compare(self, seen: Instances) -> tf.Tensor:
-        """The loss of instances against the negatives that the method allows."""
+    def compare(self, pairs: Instances) -> tf.Tensor:
+        """The loss of instances, with the negatives that the key `negatives` allows."""
 
         def allowed(rows):
-            image, position = (tf.gather(of, rows)[:, None] for of in (seen.image, seen.position))
-            others = image != seen.image
-            return others & (position == seen.position) if self.negatives == "position" else others
+            image, position = (tf.gather(of, rows)[:, None] for of in (pairs.image, pairs.position))
+            others = image != pairs.image
+            return others & (position == pairs.position) if self.negatives == "position" else others
 
         chosen = {} if self.negatives == "all" else {"negatives": allowed}
         if self.temperature is not None:
             chosen["temperature"] = self.temperature
-        return PAIR_LOSSES[self.loss_name](seen.first, seen.second, **chosen)
+        return PAIR_LOSSES[self.loss_name](pairs.first, pairs.second, **chosen)

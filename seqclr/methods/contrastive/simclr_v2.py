@@ -13,10 +13,12 @@ from seqclr.methods.registry import register
 @register("simclr_v2", paper="Chen et al. 2020, arXiv:2006.10029")
 @dataclass
 class SimCLRV2(SimCLR):
-    """Chen et al. 2020, arXiv:2006.10029: a deeper head, whose first layer stays (`finetune keep_head=1`); what was
-    fine-tuned then teaches a student with images that have no labels (`finetune distill=RUN`).
+    """SimCLR with a deeper head (Chen et al. 2020, arXiv:2006.10029).
+
+    Fine-tuning keeps the head's first layer (`finetune keep_head=1`), and the fine-tuned recognizer then teaches a
+    student on images without labels (`finetune distill=RUN`).
     """
 
-    loss_name: str = key("nt_xent", "a loss of pairs, as of simclr", choices=tuple(sorted(PAIR_LOSSES)))
-    projection_layers: int = key(3, "how deep the head is", least=1, most=DEEPEST)
-    output_norm: bool = key(True, "batch norm without offset ends the head, as in the authors' code")
+    loss_name: str = key("nt_xent", "loss of pairs, as of simclr", choices=tuple(sorted(PAIR_LOSSES)))
+    projection_layers: int = key(3, "layers of the projection head", least=1, most=DEEPEST)
+    output_norm: bool = key(True, "end the head with batch norm without offset, as in the authors' code")

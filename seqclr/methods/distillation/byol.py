@@ -14,21 +14,22 @@ from seqclr.nn.heads import mlp
 @register("byol", paper="Grill et al. 2020, arXiv:2006.07733", ema_network="target network")
 @dataclass
 class BYOL(MomentumMethod):
-    """Grill et al. 2020, arXiv:2006.07733. Predicts what a slow copy makes of the other view; no negatives.
+    """Prediction of the target network's projection of the other view, without negatives (Grill et al. 2020,
+    arXiv:2006.07733).
 
-    The paper's heads are 4096 wide on 2048 features, and its copy keeps 0.996 in runs of 300,000 steps, 0.97 in short
-    ones.
+    The paper's heads are 4096 wide for 2048 features, and its EMA decay is 0.996 in runs of 300,000 steps, 0.97 in
+    short ones.
     """
 
     hidden_dim: int = key(512, "width of the heads' hidden layer", least=1, most=WIDEST)
-    projection_dim: int = key(256, "of what is compared", least=1, most=WIDEST)
+    projection_dim: int = key(256, "output size of the projection head", least=1, most=WIDEST)
 
     def build(self, encoder, run=None):
         super().build(encoder, run)
         dims = (self.hidden_dim, self.projection_dim)
         self.projector = mlp(dims, "projector", input_dim=encoder.dim)
         self.predictor = mlp(dims, "predictor", input_dim=self.projection_dim)
-        self.follow()
+        self.make_target()
 
     def loss(self, batch, training):
         _, mask, z = self.embed(batch, training)

@@ -29,26 +29,25 @@ from seqclr.nn.norm import batch_norm, by_batch
 )
 @dataclass
 class DINO(MultiCropMethod, MomentumMethod):
-    """Caron et al. 2021, arXiv:2104.14294. The student says of every crop what its slow teacher says of a full view.
+    """Self-distillation (Caron et al. 2021, arXiv:2104.14294): for every crop, the student predicts the teacher's
+    distribution over prototypes for a full view.
 
-    The paper's head is 2048 wide with a bottleneck of 256 and 65,536 prototypes, on 384 features and more of 1.3
-    million images. Batch norm ends ours: frames start nearly alike, and without it their centred answers were even and
-    stayed so.
+    The paper's head is 2048 wide with a bottleneck of 256 and 65,536 prototypes, for 384 and more features and 1.3
+    million images. Ours ends with batch norm: frames of a new encoder are nearly alike, and without it the teacher's
+    centred outputs were uniform and stayed so.
     """
 
     target_momentum: float = key(
-        0.996, "what the teacher keeps of itself in a step; rises to 1 by a half cosine", least=0, most=1
+        0.996, "EMA decay of the teacher at the start; it rises to 1 by a half cosine", least=0, most=1
     )
-    prototypes: int = key(1024, "of the teacher's answers; 65536 in the paper", least=2, most=MANY)
-    temperature: float = key(0.1, "of the student", least=1e-3)
-    teacher_temperature: float = key(0.07, "of the teacher, once it is warm", least=1e-3)
-    first_teacher_temperature: float = key(0.04, "of the teacher at first", least=1e-3)
+    prototypes: int = key(1024, "number of prototypes; 65536 in the paper", least=2, most=MANY)
+    temperature: float = key(0.1, "temperature of the student's softmax", least=1e-3)
+    teacher_temperature: float = key(0.07, "temperature of the teacher's softmax after its warm-up", least=1e-3)
+    first_teacher_temperature: float = key(0.04, "temperature of the teacher's softmax at the start", least=1e-3)
     teacher_warmup: float = key(0.1, "part of the run in which the teacher's temperature rises", least=0, most=1)
-    center_momentum: float = key(
-        0.9, "what the centre of the teacher's answers keeps of itself in a step", least=0, most=1
-    )
+    center_momentum: float = key(0.9, "EMA decay of the centre of the teacher's outputs", least=0, most=1)
     hidden_dim: int = key(512, "width of the head's hidden layers; 2048 in the paper", least=1, most=WIDEST)
-    projection_dim: int = key(128, "of what is compared with the prototypes; 256 in the paper", least=1, most=WIDEST)
+    projection_dim: int = key(128, "output size of the projection head; 256 in the paper", least=1, most=WIDEST)
 
     def build(self, encoder, run=None):
         super().build(encoder, run)
@@ -66,22 +65,22 @@ class DINO(MultiCropMethod, MomentumMethod):
         student = self.crops(batch, training)
         with self.target.weights_in_use(), by_batch(training):  # without dropout, as in inference
             teacher = self.crops(batch, training=False, small=False)
-            answers = [self.answer(crop.rows) for crop in teacher]
-        said, shown = [self.answer(crop.rows) for crop in student], [crop.shown for crop in student]
+            targets = [self.logits(crop.rows) for crop in teacher]
+        logits, shown = [self.logits(crop.rows) for crop in student], [crop.shown for crop in student]
         warmth = self.warm_temperature()
-        loss = losses.dino(said, answers, self.center.value, self.temperature, warmth, shown)
+        loss = losses.dino(logits, targets, self.center.value, self.temperature, warmth, shown)
         if training:
             seen = tf.concat([crop.shown for crop in teacher], axis=0)
-            mean = masked_mean(tf.concat(answers, axis=0), seen[:, None], axis=0)
+            mean = masked_mean(tf.concat(targets, axis=0), seen[:, None], axis=0)
             self.center.assign(self.center_momentum * self.center.value + (1 - self.center_momentum) * mean)
         return {"loss": loss}
 
     def result(self):
-        """The teacher, which the paper evaluates: better than the student throughout."""
+        """The teacher, which the paper evaluates because it is better than the student throughout."""
         return self.target
 
-    def answer(self, rows: tf.Tensor) -> tf.Tensor:
-        """Cosines with the prototypes: the last layer's weights are normalised, their norm is 1 throughout."""
+    def logits(self, rows: tf.Tensor) -> tf.Tensor:
+        """Cosines with the prototypes, whose norm is always 1."""
         return tf.matmul(normalize(rows), tf.math.l2_normalize(self.last.kernel.value, axis=0))
 
     def warm_temperature(self) -> tf.Tensor:

@@ -16,8 +16,9 @@ from seqclr.methods.registry import register
 @register("pix_pro", paper="Xie et al. 2021, arXiv:2011.10043", ema_network="target network")
 @dataclass
 class PixPro(PixelMethod):
-    """Xie et al. 2021, arXiv:2011.10043. A frame, smoothed by those of its view that are like it, agrees with the
-    copy's frames of the same place; no negatives.
+    """Agreement of propagated frames with the target network's frames at the same position of the other view, without
+    negatives (Xie et al. 2021, arXiv:2011.10043). A frame is propagated as a mean of the frames of its view, weighted
+    by similarity.
     """
 
     def build(self, encoder, run=None):
@@ -32,9 +33,9 @@ class PixPro(PixelMethod):
         return {"loss": losses.pix_pro(y1, t2, y2, t1, self.positives(batch, mask))}
 
     def propagate(self, z: tf.Tensor, mask) -> tf.Tensor:
-        """`y_i = sum over j of max(cos(z_i, z_j), 0)^2 g(z_j)`, g linear, of the frames of a view, `[2B, T, D]`."""
+        """`y_i = sum over j of max(cos(z_i, z_j), 0)^2 g(z_j)`, g linear, over the frames of a view, `[2B, T, D]`."""
         unit = normalize(z)
-        alike = tf.nn.relu(products(unit, unit)) ** 2
+        weights = tf.nn.relu(products(unit, unit)) ** 2
         if mask is not None:
-            alike = tf.where(mask[:, None, :], alike, 0.0)
-        return tf.matmul(alike, tf.cast(self.transform(z), tf.float32))
+            weights = tf.where(mask[:, None, :], weights, 0.0)
+        return tf.matmul(weights, tf.cast(self.transform(z), tf.float32))

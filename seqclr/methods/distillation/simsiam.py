@@ -14,15 +14,16 @@ from seqclr.nn.heads import mlp
 @register("simsiam", paper="Chen & He 2021, arXiv:2011.10566")
 @dataclass
 class SimSiam(TwoViewMethod):
-    """Chen & He 2021, arXiv:2011.10566. Two views, no negatives; the stop-gradient keeps it from collapsing.
+    """Similarity of two views without negatives (Chen & He 2021, arXiv:2011.10566); the stop-gradient prevents a
+    collapse.
 
-    The article's heads are narrower than the paper's 2048 and carry an L2 penalty.
+    The article's heads are narrower than the paper's 2048 and have an L2 penalty.
     """
 
-    projection_dim: int = key(512, "of what is compared", least=1, most=WIDEST)
-    prediction_dim: int = key(128, "of the predictor's bottleneck", least=1, most=WIDEST)
-    l2: float = key(1e-3, "weight of the squared kernels of both heads", least=0)
-    fix_predictor_rate: bool = key(True, "the predictor's learning rate does not fall, as in the authors' runs")
+    projection_dim: int = key(512, "output size of the projection head", least=1, most=WIDEST)
+    prediction_dim: int = key(128, "width of the predictor's bottleneck", least=1, most=WIDEST)
+    l2: float = key(1e-3, "weight of the L2 penalty on the kernels of both heads", least=0)
+    fix_predictor_rate: bool = key(True, "keep the predictor's learning rate constant, as in the authors' runs")
 
     def build(self, encoder, run=None):
         super().build(encoder, run)

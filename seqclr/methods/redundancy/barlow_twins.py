@@ -16,13 +16,14 @@ from seqclr.nn.heads import mlp
 )
 @dataclass
 class BarlowTwins(TwoViewMethod):
-    """Zbontar et al. 2021, arXiv:2103.03230. Correlation of the two views' dimensions: 1 with itself, 0 with others.
+    """The cross-correlation matrix of the two views' dimensions is made the identity (Zbontar et al. 2021,
+    arXiv:2103.03230).
 
-    8192 dimensions in the paper, on 2048 features.
+    The paper has 8192 dimensions for 2048 features.
     """
 
-    projection_dim: int = key(512, "of what is compared, and of the head's hidden layers", least=1, most=WIDEST)
-    lambd: float = key(5.1e-3, "weight of what is off the diagonal", least=0)
+    projection_dim: int = key(512, "width of all layers of the projection head", least=1, most=WIDEST)
+    lambd: float = key(5.1e-3, "weight of the off-diagonal terms", least=0)
 
     def build(self, encoder, run=None):
         super().build(encoder, run)

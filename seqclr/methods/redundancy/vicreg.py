@@ -14,15 +14,16 @@ from seqclr.nn.heads import mlp
 @register("vicreg", paper="Bardes et al. 2022, arXiv:2105.04906", needs_whole_batch="variances are over the batch")
 @dataclass
 class VICReg(TwoViewMethod):
-    """Bardes et al. 2022, arXiv:2105.04906. The same place in both views, with variance kept and covariance taken out.
+    """Equal projections of two views, with the variance of each dimension kept up and their covariance reduced (Bardes
+    et al. 2022, arXiv:2105.04906).
 
-    8192 dimensions in the paper, on 2048 features.
+    The paper has 8192 dimensions for 2048 features.
     """
 
-    projection_dim: int = key(512, "of what is compared, and of the head's hidden layers", least=1, most=WIDEST)
-    sim: float = key(25.0, "weight of the distance", least=0)
-    std: float = key(25.0, "weight of the variance", least=0)
-    cov: float = key(1.0, "weight of the covariance", least=0)
+    projection_dim: int = key(512, "width of all layers of the projection head", least=1, most=WIDEST)
+    sim: float = key(25.0, "weight of the distance of the views", least=0)
+    std: float = key(25.0, "weight of the variance term", least=0)
+    cov: float = key(1.0, "weight of the covariance term", least=0)
 
     def build(self, encoder, run=None):
         super().build(encoder, run)

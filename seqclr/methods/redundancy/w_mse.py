@@ -16,25 +16,26 @@ from seqclr.methods.base import TwoViewMethod
 from seqclr.methods.registry import register
 from seqclr.nn.heads import mlp
 
-LOOKED_AT = 1000  # records whose width is asked
+LOOKED_AT = 1000  # records whose width is read, at most
 
 
 @register("w_mse", paper="Ermolov et al. 2021, arXiv:2007.06346", needs_whole_batch="it is whitened over the batch")
 @dataclass
 class WMSE(TwoViewMethod):
-    """Ermolov et al. 2021, arXiv:2007.06346. Distance of whitened instances, which cannot collapse.
+    """Distance of whitened instances, which cannot collapse (Ermolov et al. 2021, arXiv:2007.06346).
 
-    Instances are dealt by chance into slices of `whitening_size`, the same of both views, and whitened there; those
-    left over do not count, and a batch that shows fewer, as its lines are short or views have left them, is `skipped`.
+    Instances are divided at random into slices of `whitening_size`, the same for both views, and whitened within each;
+    the rest does not count. A batch with fewer visible instances, from short lines or crops, has the loss 0 and is
+    logged as `skipped`.
     """
 
-    defaults: ClassVar[dict] = {"batch_size": 128}  # of which even pictures fill a slice
+    defaults: ClassVar[dict] = {"batch_size": 128}  # fills a slice even with one instance per image
 
-    projection_dim: int = key(64, "of what is compared", least=1, most=WIDEST)
+    projection_dim: int = key(64, "output size of the projection head", least=1, most=WIDEST)
     hidden_dim: int = key(512, "width of the head's hidden layer; 1024 in the paper", least=1, most=WIDEST)
-    whitening_size: int = key(128, "instances that are whitened together, at least twice projection_dim", least=2)
+    whitening_size: int = key(128, "instances in a slice that is whitened; at least twice projection_dim", least=2)
     whitenings: int = key(
-        1, "times that a batch is dealt and whitened; 4 in the paper where images are larger", least=1, most=100
+        1, "random divisions of a batch into slices; 4 in the paper, where images are larger", least=1, most=100
     )
 
     def __post_init__(self):
@@ -67,15 +68,17 @@ class WMSE(TwoViewMethod):
         z1, z2, *_ = self.instances(z, batch, mask)
         z = tf.stack([z1, z2])
         some = tf.shape(z)[1] >= self.whitening_size
-        loss = tf.cond(some, lambda: losses.w_mse(self.dealt(z), self.whitening_size), lambda: tf.zeros(()))
+        loss = tf.cond(some, lambda: losses.w_mse(self.shuffled(z), self.whitening_size), lambda: tf.zeros(()))
         if training:
             self.steps.assign(self.steps.value + 1)
         return {"loss": loss, "skipped": 1.0 - tf.cast(some, tf.float32)}
 
-    def dealt(self, z: tf.Tensor) -> tf.Tensor:
-        """Of rows `[2, N, D]` as many as fill slices, in an order drawn from the step's number, so that all replicas
-        draw the same; as often as is wanted, one after the other."""
+    def shuffled(self, z: tf.Tensor) -> tf.Tensor:
+        """Rows `[2, N, D]` in random order, cut to whole slices, `whitenings` times one after the other.
+
+        The order is seeded by the step, so that all replicas draw the same.
+        """
         count = tf.shape(z)[1]
-        chances = tf.random.stateless_uniform([self.whitenings, count], [self.steps.value, 0])
-        order = tf.argsort(chances)[:, : count // self.whitening_size * self.whitening_size]
+        scores = tf.random.stateless_uniform([self.whitenings, count], [self.steps.value, 0])
+        order = tf.argsort(scores)[:, : count // self.whitening_size * self.whitening_size]
         return tf.gather(z, tf.reshape(order, [-1]), axis=1)

@@ -36,7 +36,7 @@ def masked_mean(x, mask, axis=None) -> tf.Tensor:
     return tf.reduce_sum(tf.where(tf.cast(mask, tf.bool), x, 0.0), axis=axis) / tf.maximum(count, 1.0)
 
 
-def classified(logits: tf.Tensor, labels: tf.Tensor) -> dict[str, tf.Tensor]:
+def classification(logits: tf.Tensor, labels: tf.Tensor) -> dict[str, tf.Tensor]:
     """The mean cross-entropy, `loss`, of logits `[N, K]` against classes `int32 [N]`, and the `accuracy`."""
     logits = tf.cast(logits, tf.float32)
     errors = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)

@@ -12,7 +12,7 @@ from seqclr.nn.blocks import ConvNorm
 HIDDEN = 128  # channels of a head
 
 
-def answer_size(encoder: keras.Model) -> tuple[int, int]:
+def output_size(encoder: keras.Model) -> tuple[int, int]:
     """Rows and columns of a map head's output."""
     return tuple(max(n, side // 4) for n, side in zip(encoder.grid, (encoder.height, encoder.width)))
 

@@ -14,7 +14,7 @@ from tests.methods.pictures import SIDE, batch, made, striped, train
 def test_the_loss_is_the_weighted_entropy_of_soft_codes():
     method, data = made("colorization", "least_picture"), batch()
     images = data["views"][:, 0]
-    said = method.say(images, training=False).numpy().astype(float)
+    said = method.predict(images, training=False).numpy().astype(float)
     assert said.shape == (8, SIDE // 2, SIDE // 2, 309)  # the map is finer than a quarter
     lab = colours.lab(images).numpy()
     truth = lab.reshape(8, SIDE // 2, 2, SIDE // 2, 2, 3).mean((2, 4))[..., 1:]
@@ -47,14 +47,14 @@ def test_the_network_is_shown_no_colour():
     method, data = made("colorization", "least_picture"), batch()
     images = data["views"][:, 0]
     np.testing.assert_allclose(
-        method.say(images, training=False), method.say(colours.gray(images), training=False), atol=1e-5
+        method.predict(images, training=False), method.predict(colours.gray(images), training=False), atol=1e-5
     )
     shown = {
         **method.preview_inputs({"views": data["views"].numpy()}),
         **method.preview_outputs({"views": data["views"].numpy()}),
     }
-    assert np.ptp(shown["shown"], axis=-1).max() == 0 < np.ptp(shown["answer"], axis=-1).min(axis=(1, 2)).max()
-    for name in ("answer", "answers"):
+    assert np.ptp(shown["input"], axis=-1).max() == 0 < np.ptp(shown["target"], axis=-1).min(axis=(1, 2)).max()
+    for name in ("target", "prediction"):
         light = colours.lightness(shown[name]).numpy()
         assert np.abs(light - colours.lightness(images)).mean() < 0.1
 

@@ -101,17 +101,17 @@ def test_what_is_shown_says_what_is_asked(encoders):
     method = made("jigsaw", encoders["line"])
     example = batch(method, 16, 64, rows=2)
     shown = method.preview_inputs(example)
-    assert [*shown] == ["tile 1", "tile 2", "tile 3", "tile 4", "answer"]
+    assert [*shown] == ["tile 1", "tile 2", "tile 3", "tile 4", "target"]
     np.testing.assert_array_equal(shown["tile 3"], example["tiles"][:, 2])
-    label, words = example["label"][1], shown["answer"][1].split(": ")
+    label, words = example["label"][1], shown["target"][1].split(": ")
     assert words[0] == f"permutation {label}"
     assert [int(word) - 1 for word in words[1].split()] == method.orders[label].tolist()
     method = made("context_prediction", encoders["picture"])
     shown = method.preview_inputs({**batch(method, 28, 28, rows=2), "label": np.array([0, 4])})
-    assert shown["answer"] == ["above left", "right"] and shown["first"].shape == (2, 8, 8, 3)
+    assert shown["target"] == ["above left", "right"] and shown["first"].shape == (2, 8, 8, 3)
     method = made("counting", encoders["picture"])
     shown = method.preview_inputs(batch(method, 28, 28, rows=2))
-    assert [*shown] == ["at half its size", "part 1", "part 2", "part 3", "part 4"]
+    assert [*shown] == ["image at half size", "part 1", "part 2", "part 3", "part 4"]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -39,22 +39,22 @@ def batch(*size, **rest):
 def test_the_label_undoes_the_turn_of_a_picture(square):
     method, pictures = made(square), batch(12, 12)
     assert method.chance == 0.25
-    turned, labels = method.turned(pictures)
+    rotated, labels = method.rotated(pictures)
     assert labels.numpy().tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3]
-    for row, (image, turns) in enumerate(zip(turned.numpy(), labels.numpy())):
+    for row, (image, turns) in enumerate(zip(rotated.numpy(), labels.numpy())):
         np.testing.assert_array_equal(np.rot90(image, -turns), pictures["views"][row % 3, 0])
     shown = method.preview_inputs({name: value.numpy() for name, value in pictures.items()})
-    assert [*shown] == [f"turned by {angle} degrees" for angle in (0, 90, 180, 270)]
-    np.testing.assert_array_equal(np.concatenate([*shown.values()]), turned)
+    assert [*shown] == [f"rotated by {angle} degrees" for angle in (0, 90, 180, 270)]
+    np.testing.assert_array_equal(np.concatenate([*shown.values()]), rotated)
 
 
-def test_of_a_padded_line_what_is_image_is_turned_and_stays_at_the_left(line):
+def test_of_a_padded_line_the_content_is_rotated_and_stays_at_the_left(line):
     method, widths = made(line), np.array([64, 40, 1], np.int32)
     lines = batch(16, 64, width=tf.constant(widths))
-    turned, labels = method.turned(lines)
+    rotated, labels = method.rotated(lines)
     assert method.chance == 0.5 and labels.numpy().tolist() == [0, 0, 0, 1, 1, 1]
-    np.testing.assert_array_equal(turned[:3], lines["views"][:, 0])
-    for image, page, width in zip(turned[3:].numpy(), lines["views"][:, 0].numpy(), widths):
+    np.testing.assert_array_equal(rotated[:3], lines["views"][:, 0])
+    for image, page, width in zip(rotated[3:].numpy(), lines["views"][:, 0].numpy(), widths):
         np.testing.assert_array_equal(np.rot90(image[:, :width], -2), page[:, :width])
         np.testing.assert_array_equal(image[::-1, width:], page[:, width:])
 
@@ -87,7 +87,7 @@ def test_it_learns_which_way_is_up(tmp_path):
 
 
 def test_quarter_turns_are_of_squares_that_are_no_lines(line, square):
-    with pytest.raises(UserError, match="a line that is turned by 90 degrees is no line: use turns=2"):
+    with pytest.raises(UserError, match="a line that is rotated by 90 degrees is no line: use turns=2"):
         made(line, turns=4)
     oblong = build_encoder("resnet9", 12, 16, "none")
     with pytest.raises(UserError, match="turning by 90 degrees changes height and width: use turns=2"):

@@ -13,7 +13,7 @@ def test_the_loss_is_the_sum_of_both_entropies():
     method, data = made("split_brain", "least_picture_lab"), batch()
     images = data["views"][:, 0]
     truth = colours.lab(images).numpy().reshape(8, SIDE // 2, 2, SIDE // 2, 2, 3).mean((2, 4))
-    colour, light = (tf.nn.log_softmax(said).numpy() for said in method.say(images, training=False))
+    colour, light = (tf.nn.log_softmax(said).numpy() for said in method.predict(images, training=False))
     level = np.minimum(truth[..., 0], 99).astype(int)
     first = -(colours.soft(truth[..., 1:]) * colour).numpy().sum(-1).mean()
     second = -np.take_along_axis(light, level[..., None], -1).mean()
@@ -29,7 +29,7 @@ def test_the_loss_is_the_sum_of_both_entropies():
 def test_each_half_learns_from_its_own_answer_alone():
     method, data = made("split_brain", "least_picture_lab"), batch()
     with tf.GradientTape(persistent=True) as tape:
-        said = [tf.reduce_sum(tf.square(x)) for x in method.say(data["views"][:, 0], training=True)]
+        said = [tf.reduce_sum(tf.square(x)) for x in method.predict(data["views"][:, 0], training=True)]
     for i, value in enumerate(said):
         own, other = method.encoder.halves[i], method.encoder.halves[1 - i]
         assert all(g is not None for g in tape.gradient(value, own.trainable_variables))
@@ -48,6 +48,6 @@ def test_each_half_learns_what_the_other_sees():
 def test_what_is_drawn_is_what_is_asked():
     method, data = made("split_brain", "least_picture_lab"), {"views": batch()["views"].numpy()}
     drawn = {**method.preview_inputs(data), **method.preview_outputs(data)}
-    assert np.ptp(drawn["one half"], axis=-1).max() == 0 == np.ptp(drawn["lightness"], axis=-1).max()
-    assert np.ptp(colours.lab(drawn["the other half"])[..., 0]) < 12  # some colours are of no such lightness
-    assert drawn["colour"].shape == data["views"][:, 0].shape
+    assert np.ptp(drawn["lightness input"], axis=-1).max() == 0 == np.ptp(drawn["predicted lightness"], axis=-1).max()
+    assert np.ptp(colours.lab(drawn["colour input"])[..., 0]) < 12  # some colours are of no such lightness
+    assert drawn["predicted colour"].shape == data["views"][:, 0].shape

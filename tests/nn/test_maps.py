@@ -5,14 +5,14 @@ import pytest
 import tensorflow as tf
 
 from seqclr.nn.encoders import build_encoder
-from seqclr.nn.maps import answer_size, shrunk
+from seqclr.nn.maps import output_size, shrunk
 
 pytestmark = pytest.mark.usefixtures("least_networks")
 
 
 def test_the_answer_has_a_quarter_of_the_side_and_parts_are_averaged():
-    assert answer_size(build_encoder("resnet9", 32, 24, "none")) == (8, 6)
-    assert answer_size(build_encoder("least_picture", 16, 12, "none")) == (8, 6)
+    assert output_size(build_encoder("resnet9", 32, 24, "none")) == (8, 6)
+    assert output_size(build_encoder("least_picture", 16, 12, "none")) == (8, 6)
     x = tf.constant(np.random.default_rng(0).normal(size=(2, 7, 4, 1)).astype(np.float32))
     found = shrunk(x, (3, 2)).numpy()
     rows = [x[:, 0:3], x[:, 2:5], x[:, 4:7]]  # parts that do not come out even share a row

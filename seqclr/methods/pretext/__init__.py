@@ -1,4 +1,4 @@
-"""Pretext tasks: properties of an image that it shows by itself are predicted.
+"""Pretext tasks: prediction of properties of an image that need no annotation.
 
 A new method is a module here, imported below so that it is registered.
 """

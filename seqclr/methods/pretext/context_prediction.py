@@ -1,4 +1,4 @@
-"""Context Prediction: where one part of an image lies as seen from another."""
+"""Context prediction: the relative position of two parts of an image."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from seqclr.transforms.context import ContextPair, offset_names, part_size
 @register("context_prediction", paper="Doersch et al. 2015, arXiv:1505.05192")
 @dataclass
 class ContextPrediction(Arrangement):
-    """Doersch et al. 2015, arXiv:1505.05192. Which of its eight neighbours a patch is shown with, or of a line, how far
-    and on which side the second of two slices lies.
+    """Classification of the relative position of two patches (Doersch et al. 2015, arXiv:1505.05192): one of eight
+    neighbours in an image; in a line, the distance and side of the second of two slices.
 
-    The grid is as large as the shorter side, and patch, gap and jitter are to its step as in the paper: 96, 48 and 7 to
-    144 pixels. Where that leaves fewer than 10, in images of up to 44, the patch is larger and the gap 1 to 2.
+    The grid is as large as the shorter side. Patch, gap and jitter have the paper's proportions to a grid cell: 96, 48
+    and 7 to 144 pixels. Where a patch would have fewer than 10 pixels, in images of up to 44, it is larger and the gap
+    is 1 to 2 pixels.
     """
 
     transform = ContextPair
@@ -29,4 +30,4 @@ class ContextPrediction(Arrangement):
 
     def preview_inputs(self, batch):
         first, second = batch["tiles"].swapaxes(0, 1)
-        return {"first": first, "second": second, "answer": [self.offset_names[label] for label in batch["label"]]}
+        return {"first": first, "second": second, "target": [self.offset_names[label] for label in batch["label"]]}

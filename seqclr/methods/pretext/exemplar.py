@@ -20,17 +20,17 @@ MOST = 32_000  # classes; the paper got worse results with more
 @register("exemplar", paper="Dosovitskiy et al. 2014, arXiv:1406.6909")
 @dataclass
 class Exemplar(Surrogate):
-    """Dosovitskiy et al. 2014, arXiv:1406.6909. A distorted patch is told which image it is of.
+    """Classification of distorted patches by the image that they come from (Dosovitskiy et al. 2014, arXiv:1406.6909).
 
-    The paper shows every class 100 to 150 times and more: in a short run, take few.
+    The paper has 100 to 150 samples of each class and more: in a short run, take few classes.
     """
 
     defaults: ClassVar[dict] = {"views": "none"}  # the patch has distortions of its own
     line_defaults: ClassVar[dict] = {}  # the patch is one instance
 
-    frames: str = key("all", "what is classified: all, the patch", choices=("all",))
+    frames: str = key("all", "instance mapping: all, the patch is one instance", choices=("all",))
     patch: int = key(32, "side of a patch in pixels, at most that of an image", **SIDE)
-    exemplars: int | None = key(None, "images that are classes, drawn by chance; all where none", least=2, most=MOST)
+    exemplars: int | None = key(None, "images that are classes, sampled at random; by default all", least=2, most=MOST)
 
     def make_transform(self, views):
         return ExemplarPatch(views, self.patch)
@@ -44,7 +44,7 @@ class Exemplar(Surrogate):
     def prepare(self, samples):
         super().prepare(samples)
         if self.image_count > MOST:
-            raise UserError(f"{self.image_count} images are as many classes, and {MOST} is the most: set exemplars")
+            raise UserError(f"{self.image_count} images are as many classes, more than {MOST}: set exemplars")
 
     def build(self, encoder, run=None):
         super().build(encoder, run)

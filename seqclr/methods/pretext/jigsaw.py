@@ -1,4 +1,4 @@
-"""Jigsaw: the order that the tiles of an image are in."""
+"""Jigsaw: the permutation of the tiles of an image."""
 
 from __future__ import annotations
 
@@ -15,17 +15,18 @@ from seqclr.transforms.tiles import is_line
 @register("jigsaw", paper="Noroozi & Favaro 2016, arXiv:1603.09246")
 @dataclass
 class Jigsaw(Arrangement):
-    """Noroozi & Favaro 2016, arXiv:1603.09246. Tiles are shown out of order, and which order it is is asked.
+    """Classification of the permutation of shuffled tiles (Noroozi & Favaro 2016, arXiv:1603.09246).
 
-    The paper has 1000 permutations of 9 tiles, ours 100, for shorter runs. A line is four slices, of 24 permutations.
+    The paper has 1000 permutations of 9 tiles; the default is 100, for shorter runs. A line has four slices, with 24
+    permutations.
     """
 
     transform = JigsawTiles
 
     permutations: int = key(
-        100, "orders to tell apart, far from each other; at most those that there are", least=2, most=10_000
+        100, "number of permutations, far from each other; at most all that exist", least=2, most=10_000
     )
-    grid: int = key(3, "tiles to a side of a picture: 3, or 2 where pictures are small", least=2, most=3)
+    grid: int = key(3, "tiles along each side of an image: 3, or 2 for small images", least=2, most=3)
 
     def make_transform(self, views):
         return JigsawTiles(views, self.grid, self.permutations)
@@ -40,4 +41,4 @@ class Jigsaw(Arrangement):
     def preview_inputs(self, batch):
         tiles = {f"tile {i}": tile for i, tile in enumerate(batch["tiles"].swapaxes(0, 1), 1)}
         orders = [" ".join(str(tile + 1) for tile in self.orders[label]) for label in batch["label"]]
-        return {**tiles, "answer": [f"permutation {label}: {order}" for label, order in zip(batch["label"], orders)]}
+        return {**tiles, "target": [f"permutation {label}: {order}" for label, order in zip(batch["label"], orders)]}

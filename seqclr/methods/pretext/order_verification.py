@@ -1,4 +1,4 @@
-"""Order verification: are three frames in order?"""
+"""Order verification: whether three frames are in order."""
 
 from __future__ import annotations
 
@@ -15,21 +15,18 @@ from seqclr.transforms.order import Triplet
 @register("order_verification", paper="Misra et al. 2016, arXiv:1603.08561")
 @dataclass
 class OrderVerification(Ordered):
-    """Misra et al. 2016, arXiv:1603.08561. Shuffle and Learn: whether three frames of a sequence are in order.
+    """Classification of three frames as in order or not (Shuffle and Learn, Misra et al. 2016, arXiv:1603.08561).
 
-    One in four is; both classes count the same in loss and accuracy, or who always says no would be right three times
-    of four. The paper's head is linear, which adds up what each frame says alone; a hidden layer compares them.
+    One triplet in four is in order. Both classes have equal weight in loss and accuracy; otherwise a constant "no"
+    would be right three times in four. The paper's head is linear, which sums evidence from single frames; the hidden
+    layer of this one compares them.
     """
 
     transform = Triplet
     chance = 0.5
-    tau_max: int = key(
-        60, "frames from the first to the last of the three, at most; fewer in a short sequence", least=2
-    )
-    tau_min: int = key(
-        15, "frames from them to the one that is out of order, at least; fewer in a short sequence", least=1
-    )
-    positives: float = key(0.25, "share of triplets that are in order", least=0.01, most=0.99)
+    tau_max: int = key(60, "largest distance of the first and the last frame; less in a short sequence", least=2)
+    tau_min: int = key(15, "least distance from these to the frame out of order; less in a short sequence", least=1)
+    positives: float = key(0.25, "fraction of triplets that are in order", least=0.01, most=0.99)
 
     def make_transform(self, views):
         return Triplet(views, self.tau_max, self.tau_min, self.positives)
@@ -49,4 +46,4 @@ class OrderVerification(Ordered):
         return {"loss": tf.reduce_mean(errors * weights), "accuracy": accuracy}
 
     def preview_inputs(self, batch):
-        return {**super().preview_inputs(batch), "answer": [("out of order", "in order")[i] for i in batch["label"]]}
+        return {**super().preview_inputs(batch), "target": [("out of order", "in order")[i] for i in batch["label"]]}

@@ -1,4 +1,4 @@
-"""What methods share that learn from the order of frames: those of a sequence, or the slices of a line."""
+"""Base of the methods that learn from the order of frames: those of a sequence, or the slices of a line."""
 
 from __future__ import annotations
 
@@ -17,11 +17,10 @@ from seqclr.transforms.tiles import is_line
 
 @dataclass
 class Ordered(Method):
-    """The pictures of a record go through the encoder one by one, and a head is asked about all of them together.
+    """The encoder sees the images of a record one by one; a head classifies their features together.
 
-    Images more than twice as wide as high are lines, whose slices, in the order of reading, take the place of time. Of
-    random characters that order shows only in what runs through the line, such as ink across a cut, and in its margins:
-    lines of a language are the better ones.
+    Images more than twice as wide as high are lines, whose slices in reading order replace the frames in time. In
+    random characters the order shows only in strokes across a cut and in the margins; lines of a language suit better.
     """
 
     animated = True
@@ -33,20 +32,20 @@ class Ordered(Method):
         return dataset if is_line(height, width) else Sequences(dataset, self.transform.shortest)
 
     def make_head(self, inputs: int, classes: int, slices: int) -> None:
-        """slices: of a line, in one picture. Raises UserError where the encoder takes none of that size."""
+        """slices: number in one image, of a line. Raises UserError where the encoder does not accept their size."""
         self.head = mlp((self.hidden_dim, classes), "head", input_dim=inputs)
         height, width = self.encoder.height, self.encoder.width
         width = slices * (width // SLICES) if is_line(height, width) else width
         self.check_takes(height, width, "slices")
 
     def features(self, batch: dict[str, tf.Tensor], training: bool) -> tf.Tensor:
-        """The mean frame of every picture, `float32 [B, N, D]`."""
+        """The mean frame of every image, `float32 [B, N, D]`."""
         views = batch["views"]
         x, _ = self.encoder(tf.reshape(views, [-1, *views.shape[2:]]), training=training, layer=self.layer)
         return tf.reshape(tf.reduce_mean(tf.cast(x, tf.float32), axis=1), [-1, views.shape[1], x.shape[-1]])
 
     def logits(self, x: tf.Tensor, training: bool) -> tf.Tensor:
-        """What the head says, `float32 [B, classes]`, of `[B, inputs]`."""
+        """Logits `float32 [B, classes]` of `[B, inputs]`."""
         return tf.cast(self.head(x[:, None], training=training), tf.float32)[:, 0]
 
     def preview_inputs(self, batch):

@@ -1,4 +1,4 @@
-"""What methods share that look at parts of an image apart."""
+"""Base of the methods that encode the parts of an image separately."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import ClassVar
 import tensorflow as tf
 
 from seqclr.config import WIDEST, key
-from seqclr.losses.common import classified
+from seqclr.losses.common import classification
 from seqclr.methods.base import Method
 from seqclr.nn import frames
 from seqclr.nn.heads import mlp
@@ -16,13 +16,13 @@ from seqclr.nn.heads import mlp
 
 @dataclass
 class PartsMethod(Method):
-    """All parts go through the encoder in one pass."""
+    """All parts of a batch are encoded in one pass."""
 
     defaults: ClassVar[dict] = {"views": "none"}  # the parts have distortions of their own
 
     hidden_dim: int = key(256, "width of the head's hidden layer", least=1, most=WIDEST)
 
-    def see(self, tiles: tf.Tensor, training: bool) -> tf.Tensor:
+    def embed_parts(self, tiles: tf.Tensor, training: bool) -> tf.Tensor:
         """The mean feature of every part: `float32 [B, N, D]` of `uint8 [B, N, h, w, 3]`."""
         count = tiles.shape[1]
         features, _ = self.encoder(tf.reshape(tiles, [-1, *tiles.shape[2:]]), training=training, layer=self.layer)
@@ -32,13 +32,13 @@ class PartsMethod(Method):
 
 @dataclass
 class Arrangement(PartsMethod):
-    """How the parts `tiles` of an image lie is a class, its `label`: their features side by side, and an MLP."""
+    """An MLP on the concatenated features of the parts, `tiles`, classifies their arrangement, `label`."""
 
     def make_head(self, parts: int, classes: int) -> None:
         self.chance = 1 / classes
         self.head = mlp((self.hidden_dim, classes), "head", input_dim=parts * self.encoder.dim)
 
     def loss(self, batch, training):
-        features = self.see(batch["tiles"], training)
+        features = self.embed_parts(batch["tiles"], training)
         together = tf.reshape(features, [-1, 1, features.shape[1] * features.shape[2]])
-        return classified(self.head(together, training=training)[:, 0], batch["label"])
+        return classification(self.head(together, training=training)[:, 0], batch["label"])

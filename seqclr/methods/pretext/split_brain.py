@@ -1,4 +1,4 @@
-"""Split-brain autoencoders: each half of an encoder predicts what the other sees."""
+"""Split-brain autoencoder: each half of the encoder predicts the input of the other."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import tensorflow as tf
 
 from seqclr.data.samples import Sample
 from seqclr.methods.base import Method
-from seqclr.methods.pretext.colorization import painted, squared
+from seqclr.methods.pretext.colorization import recoloured, squared
 from seqclr.methods.registry import register
 from seqclr.nn import colours
-from seqclr.nn.maps import answer_size, map_head, shrunk
+from seqclr.nn.maps import map_head, output_size, shrunk
 from seqclr.transforms.colour import sample_colours
 from seqclr.transforms.two_views import OneView
 
-LEVELS = np.arange(100, dtype=np.float32)[:, None] + 0.5  # of lightness, the classes' middles
+LEVELS = np.arange(100, dtype=np.float32)[:, None] + 0.5  # centres of the classes of lightness
 
 
 @register(
@@ -28,15 +28,16 @@ LEVELS = np.arange(100, dtype=np.float32)[:, None] + 0.5  # of lightness, the cl
 )
 @dataclass
 class SplitBrain(Method):
-    """Zhang et al. 2017, arXiv:1611.09842. One half of the encoder sees lightness and tells the colour of places, the
-    other sees colour and tells their lightness, both as classes; the features of both are those of the picture.
+    """Prediction of colour from lightness and of lightness from colour (Zhang et al. 2017, arXiv:1611.09842).
 
-    The classes of colour are those of colorization, softly assigned, but not weighted; lightness has 100. `error` and
-    `trivial_error` as of colorization; `light_error` and `trivial_light_error`: of lightness, squared, in units of L.
+    One half of the encoder sees lightness and classifies the colour at each position, the other the reverse; the
+    features of an image are those of both. The classes of colour are those of colorization, softly assigned, but not
+    weighted; lightness has 100. `error` and `trivial_error` as in colorization; `light_error` and
+    `trivial_light_error`: squared errors of lightness, in units of L.
     """
 
     transform = OneView
-    defaults = {"views": "none"}  # changed colours are no answer
+    defaults = {"views": "none"}  # the colours of the image are the target
     layer = "cnn"
 
     def prepare(self, samples: Sequence[Sample]) -> None:
@@ -45,7 +46,7 @@ class SplitBrain(Method):
     def build(self, encoder, run=None):
         super().build(encoder, run)
         self.mean = tf.reduce_mean(colours.lab(self.pixels), axis=0).numpy()
-        self.size = answer_size(encoder)
+        self.size = output_size(encoder)
         self.colour_head, self.light_head = (
             map_head(name, half.dim, encoder.grid, self.size, outputs)
             for name, half, outputs in zip(
@@ -55,7 +56,7 @@ class SplitBrain(Method):
 
     def loss(self, batch, training):
         images = batch["views"][:, 0]
-        truth, (colour, light) = shrunk(colours.lab(images), self.size), self.say(images, training)
+        truth, (colour, light) = shrunk(colours.lab(images), self.size), self.predict(images, training)
         level = tf.cast(tf.clip_by_value(truth[..., 0], 0, len(LEVELS) - 1), tf.int32)
         costs = [
             tf.nn.softmax_cross_entropy_with_logits(colours.soft(truth[..., 1:]), colour),
@@ -69,9 +70,9 @@ class SplitBrain(Method):
             "trivial_light_error": squared(self.mean[:1], truth[..., :1]),
         }
 
-    def say(self, images, training: bool) -> list[tf.Tensor]:
-        """What the heads answer, `float32 [B, h, w, Q]`: bins of colour, of the half that sees lightness, and levels
-        of lightness, of the other."""
+    def predict(self, images, training: bool) -> list[tf.Tensor]:
+        """Logits `float32 [B, h, w, Q]` of both heads: bins of colour, from the half that sees lightness, and levels
+        of lightness, from the other."""
         return [
             head(half(images, training=training, layer=self.layer)[0], training=training)
             for head, half in zip((self.colour_head, self.light_head), self.encoder.halves)
@@ -79,11 +80,14 @@ class SplitBrain(Method):
 
     def preview_inputs(self, batch):
         images = batch["views"][:, 0]
-        return {"one half": colours.gray(images).numpy(), "the other half": colours.tint(images).numpy()}
+        return {"lightness input": colours.gray(images).numpy(), "colour input": colours.tint(images).numpy()}
 
     def preview_outputs(self, batch):
         images = batch["views"][:, 0]
-        colour, light = self.say(images, training=False)
+        colour, light = self.predict(images, training=False)
         levels = colours.annealed_mean(light, LEVELS)
         gray = colours.rgb(tf.concat([levels, tf.zeros((*levels.shape[:3], 2))], axis=-1)).numpy()
-        return {"colour": painted(images, colours.annealed_mean(colour, colours.bins())), "lightness": gray}
+        return {
+            "predicted colour": recoloured(images, colours.annealed_mean(colour, colours.bins())),
+            "predicted lightness": gray,
+        }

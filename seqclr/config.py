@@ -27,7 +27,7 @@ from seqclr.files import exists
 from seqclr.messages import warn
 
 # Keys and values of version 0.1, and their present names
-RENAMED_KEYS = {"match": "correspondence", "pages": "generated_images"}
+RENAMED_KEYS = {"match": "correspondence", "pages": "generated_images", "drawing": "reconstruction"}
 RENAMED_VALUES = {("correspondence", "place"): "index", ("negatives", "place"): "position"}
 Part = TypeVar("Part")
 LENGTHS = {"steps": "epochs", "epochs": "steps"}

@@ -1,6 +1,6 @@
 """Images and their corrupted versions, for reconstruction. Host side: never imports TensorFlow.
 
-An example has the augmented image, `image: uint8 [H, W, 3]` (the target), the encoder's input `shown`, of the same
+An example has the augmented image, `image: uint8 [H, W, 3]` (the target), the encoder's `input`, of the same
 shape, the record's `index` and, for padded lines, its `width`. The padding is not corrupted.
 """
 
@@ -15,7 +15,7 @@ from seqclr.transforms.views import single
 
 
 class WholeImage:
-    """The augmented image without corruption, so without `shown`."""
+    """The augmented image without corruption, so without `input`."""
 
     def __init__(self, views: str):
         self.views = single(views)
@@ -37,13 +37,13 @@ class NoisyImage(WholeImage):
 
     def __call__(self, record: dict, rng: np.random.Generator) -> dict:
         example = super().__call__(record, rng)
-        shown = example["image"].copy()
-        inside = shown[:, : content_width(record)]
+        corrupted = example["image"].copy()
+        inside = corrupted[:, : content_width(record)]
         if self.corruption == "masking":
             inside[rng.random(inside.shape[:2]) < self.amount] = 0
         else:
             inside[:] = (inside + rng.normal(0, 255 * self.amount, inside.shape)).round().clip(0, 255)
-        return {**example, "shown": shown}
+        return {**example, "input": corrupted}
 
 
 class ImageWithHole(WholeImage):
@@ -60,16 +60,16 @@ class ImageWithHole(WholeImage):
 
     def __call__(self, record: dict, rng: np.random.Generator) -> dict:
         example = super().__call__(record, rng)
-        shown, columns = example["image"].copy(), content_width(record)
-        height, width = shown.shape[:2]
+        corrupted, columns = example["image"].copy(), content_width(record)
+        height, width = corrupted.shape[:2]
         line = is_line(height, width)
         across, inner_across = self._along(columns, min(height, columns // 2) if line else columns // 2, rng)
         down, inner_down = (slice(None),) * 2 if line else self._along(height, height // 2, rng)
         block, hidden = np.zeros((2, height, width), bool)
         block[down, across] = hidden[inner_down, inner_across] = True
-        left = shown[:, :columns][~hidden[:, :columns]]
-        shown[hidden] = left.mean(0).round()
-        return {**example, "shown": shown, "hidden": hidden, "block": block}
+        left = corrupted[:, :columns][~hidden[:, :columns]]
+        corrupted[hidden] = left.mean(0).round()
+        return {**example, "input": corrupted, "hidden": hidden, "block": block}
 
     def _along(self, length: int, size: int, rng: np.random.Generator) -> tuple[slice, slice]:
         """The block and the hole along one side."""
@@ -90,12 +90,12 @@ class CoarseImage(WholeImage):
 
     def __call__(self, record: dict, rng: np.random.Generator) -> dict:
         example = super().__call__(record, rng)
-        shown = example["image"].copy()
-        inside = shown[:, : content_width(record)]
+        corrupted = example["image"].copy()
+        inside = corrupted[:, : content_width(record)]
         size = inside.shape[1::-1]
         reduced = cv2.resize(inside, [-(-length // self.factor) for length in size], interpolation=cv2.INTER_AREA)
         inside[:] = cv2.resize(reduced, size, interpolation=cv2.INTER_CUBIC)
-        return {**example, "shown": shown}
+        return {**example, "input": corrupted}
 
 
 class MaskedPatches(WholeImage):

@@ -1,4 +1,4 @@
-"""Drawing hidden strips."""
+"""Prediction of masked strips."""
 
 import keras
 import numpy as np
@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from seqclr.errors import UserError
 from seqclr.methods import METHODS
-from seqclr.methods.reconstruction.masked import drawing_loss
+from seqclr.methods.reconstruction.masked import reconstruction_loss
 from seqclr.nn.encoders import build_encoder
 from tests.engine import tiny
 
@@ -28,11 +28,11 @@ def test_the_loss_is_the_weighted_error_of_the_columns():
                 total += weight * np.mean((found[:, column] - page[:, column]) ** 2)
                 weights += weight
             means.append(total / weights)
-        loss = drawing_loss(*map(tf.constant, (drawn, pages, hidden)), 0.3, tf.constant(widths))
+        loss = reconstruction_loss(*map(tf.constant, (drawn, pages, hidden)), 0.3, tf.constant(widths))
         assert float(loss) == pytest.approx(np.mean(means), rel=1e-5)
 
 
-def test_masked_learns_to_draw(tmp_path):
+def test_masked_learns_to_reconstruct(tmp_path):
     job = tiny.trainer(tmp_path / "run", "masked", encoder="tiny", steps=60, learning_rate=3e-3)
     held = {key: tf.constant(value) for key, value in next(job.loader).items()}
     before = float(job.method.loss(held, training=False)["loss"])
@@ -40,21 +40,21 @@ def test_masked_learns_to_draw(tmp_path):
     assert float(job.method.loss(held, training=False)["loss"]) < 0.7 * before
 
 
-@pytest.mark.parametrize("drawing", [0.0, 1.0])
-def test_masked_simclr_adds_the_two(drawing):
+@pytest.mark.parametrize("weight", [0.0, 1.0])
+def test_masked_simclr_adds_the_two(weight):
     keras.utils.set_random_seed(0)
-    method = METHODS["masked_simclr"](drawing=drawing, layer="cnn")
+    method = METHODS["masked_simclr"](reconstruction=weight, layer="cnn")
     method.build(build_encoder("least", 16, 64, "none", dropout=0.0))
     batch = {key: tf.constant(value) for key, value in tiny.seeded(4).items()}
     with tf.GradientTape() as tape:
         logs = method.loss(batch, training=False)
-    assert float(logs["loss"]) == pytest.approx(float(logs["contrast"] + drawing * logs["drawing"]), rel=1e-5)
+    assert float(logs["loss"]) == pytest.approx(float(logs["contrast"] + weight * logs["reconstruction"]), rel=1e-5)
     _, mask, z = method.embed(batch, training=False)
     alone = method.compare(method.instances(z, batch, mask))
     assert float(logs["contrast"]) == pytest.approx(float(alone), rel=1e-4)
     block = method.encoder.transformer[0].expand.kernel
     gradient = tape.gradient(logs["loss"], block)  # contrast before the Transformer leaves it alone
-    assert (gradient is None or float(tf.reduce_max(tf.abs(gradient))) == 0) == (drawing == 0)
+    assert (gradient is None or float(tf.reduce_max(tf.abs(gradient))) == 0) == (weight == 0)
 
 
 def test_no_span_is_refused():

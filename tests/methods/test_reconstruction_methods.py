@@ -1,4 +1,4 @@
-"""Methods that draw: what counts, what is seen, what is learned."""
+"""Methods that reconstruct images: their losses, inputs and learning."""
 
 import functools
 
@@ -31,8 +31,8 @@ def made(name, encoder, **keys):
     return method
 
 
-def drawing(method):
-    """The same once its decoder draws something."""
+def with_output(method):
+    """The same with an output of the decoder that is not 0."""
     kernel = method.decoder.get_layer("pixels").kernel
     kernel.assign(np.random.default_rng(0).normal(0, 0.05, kernel.shape))
     return method
@@ -54,7 +54,7 @@ def logs(method, batch):
     return {name: float(value) for name, value in found.items()}
 
 
-def test_the_trivial_predictors_are_the_best_that_is_drawn_without_looking():
+def test_the_trivial_predictors_are_the_best_predictions_without_a_network():
     """Against NumPy: of images that are all of one colour, noisy or with a hole, and of others."""
     encoder = encoder_of("resnet9")
     method = made("autoencoder", encoder)
@@ -64,7 +64,7 @@ def test_the_trivial_predictors_are_the_best_that_is_drawn_without_looking():
     for amount, better in ((0.02, "shown"), (0.9, "mean")):
         method = made("denoising", encoder, corruption="gaussian", amount=amount)
         batch = batch_of(method, encoder)
-        image, shown = batch["image"] / 255, batch["shown"] / 255
+        image, shown = batch["image"] / 255, batch["input"] / 255
         errors = {"shown": ((image - shown) ** 2).mean()}
         errors["mean"] = ((image - shown.mean((1, 2), keepdims=True)) ** 2).mean()
         assert min(errors, key=errors.get) == better
@@ -77,13 +77,13 @@ def test_the_trivial_predictors_are_the_best_that_is_drawn_without_looking():
 
 @pytest.mark.parametrize("name", ["autoencoder", "denoising", "inpainting", "super_resolution"])
 def test_padding_is_not_scored_and_not_seen(name):
-    method = drawing(made(name, encoder_of("least")))
+    method = with_output(made(name, encoder_of("least")))
     batch = batch_of(method, encoder_of("least"), width=40)
     found = logs(method, batch)
-    for array in (batch["image"], batch.get("shown", batch["image"])):
+    for array in (batch["image"], batch.get("input", batch["image"])):
         array[:, :, 40:] = rng.integers(0, 256, array[:, :, 40:].shape)
     assert logs(method, batch) == pytest.approx(found, rel=1e-4)
-    drawn = method.preview_outputs(batch)["drawn"]
+    drawn = method.preview_outputs(batch)["reconstruction"]
     np.testing.assert_array_equal(drawn[:, :, 40:], batch["image"][:, :, 40:])
     batch["image"][:, :, 20] = 255 - batch["image"][:, :, 20]  # in the hole too
     assert logs(method, batch)["error"] != pytest.approx(found["error"], rel=1e-4)
@@ -91,9 +91,9 @@ def test_padding_is_not_scored_and_not_seen(name):
 
 def test_the_hole_counts_once_its_rim_ten_times_and_the_rest_not():
     encoder = encoder_of("resnet9")
-    method = drawing(made("inpainting", encoder, adversarial=0.0))
+    method = with_output(made("inpainting", encoder, adversarial=0.0))
     batch = batch_of(method, encoder)
-    drawn = method.draw({name: tf.constant(array) for name, array in batch.items()}, training=False).numpy()
+    drawn = method.reconstruct({name: tf.constant(array) for name, array in batch.items()}, training=False).numpy()
     squares = ((drawn - batch["image"] / 255) ** 2).mean(-1)
     weights = np.zeros((16, 16))
     weights[4:12, 4:12], weights[5:11, 5:11] = 10, 1
@@ -103,50 +103,50 @@ def test_the_hole_counts_once_its_rim_ten_times_and_the_rest_not():
     outside = {**batch, "image": np.where(batch["block"][..., None], batch["image"], 7)}
     assert logs(method, outside) == pytest.approx(found, rel=1e-5)
     np.testing.assert_array_equal(
-        method.preview_outputs(batch)["drawn"][~batch["hidden"]], batch["image"][~batch["hidden"]]
+        method.preview_outputs(batch)["reconstruction"][~batch["hidden"]], batch["image"][~batch["hidden"]]
     )
 
 
-def test_the_discriminator_wants_to_tell_and_the_drawing_to_pass():
-    """A discriminator that says 2 of whatever is true and 1 of what is drawn; gradients stay on their side."""
+def test_the_losses_of_discriminator_and_generator():
+    """A discriminator whose output is 2 for real and 1 for reconstructed images; gradients stay on their side."""
     method = made("inpainting", encoder_of("resnet9"), adversarial=0.25)
     batch = {name: tf.constant(array) for name, array in batch_of(method, encoder_of("resnet9")).items()}
-    said = iter((2.0, 1.0))
-    judge, method.discriminator = method.discriminator, lambda x, widths: tf.fill([3, 1], next(said))
+    outputs = iter((2.0, 1.0))
+    discriminator, method.discriminator = method.discriminator, lambda x, widths: tf.fill([3, 1], next(outputs))
     found = method.loss(batch, training=False)
     sigmoid = 1 / (1 + np.exp(-np.array([2.0, 1.0])))
     assert float(found["adversary_loss"]) == pytest.approx(-np.log(sigmoid[0]) - np.log(1 - sigmoid[1]), rel=1e-5)
-    assert float(found["passing"]) == pytest.approx(-np.log(sigmoid[1]), rel=1e-5)
-    method.discriminator = judge
+    assert float(found["generator_loss"]) == pytest.approx(-np.log(sigmoid[1]), rel=1e-5)
+    method.discriminator = discriminator
     with tf.GradientTape() as tape:
         found = method.loss(batch, training=False)
-    gradients = tape.gradient(found["passing"], method.decoder.trainable_variables)
+    gradients = tape.gradient(found["generator_loss"], method.decoder.trainable_variables)
     assert max(float(tf.reduce_max(tf.abs(g))) for g in gradients) > 0
 
 
-def test_the_coarse_image_is_what_detail_is_added_to():
+def test_the_initial_reconstruction_is_the_coarse_image():
     encoder = encoder_of("resnet9")
     method = made("super_resolution", encoder)
     batch = batch_of(method, encoder)
-    errors = ((batch["image"] / 255 - batch["shown"] / 255) ** 2).mean()
+    errors = ((batch["image"] / 255 - batch["input"] / 255) ** 2).mean()
     found = logs(method, batch)
     assert found["trivial_error"] == found["error"] == pytest.approx(errors, rel=1e-5)
-    np.testing.assert_array_equal(method.preview_outputs(batch)["drawn"], batch["shown"])
+    np.testing.assert_array_equal(method.preview_outputs(batch)["reconstruction"], batch["input"])
 
 
-def test_detail_first_has_to_be_right_and_then_to_pass():
+def test_the_adversarial_loss_begins_later():
     encoder = encoder_of("resnet9")
-    method = drawing(made("super_resolution", encoder, adversarial_start=0.25, adversarial=0.5))
+    method = with_output(made("super_resolution", encoder, adversarial_start=0.25, adversarial=0.5))
     method.run = RunInfo(total_steps=8)
     assert [bool(method.frozen(step)) for step in range(4)] == [True, True, False, False]
     batch = batch_of(method, encoder)
     late = logs(method, batch)
-    assert late["loss"] == pytest.approx(late["error"] + 0.5 * late["passing"], rel=1e-5)
+    assert late["loss"] == pytest.approx(late["error"] + 0.5 * late["generator_loss"], rel=1e-5)
     method.perceptual_encoder = lambda images, widths: (images[:, :, ::2] / 51, None)
     by_features = logs(method, batch)
-    drawn = method.draw({name: tf.constant(array) for name, array in batch.items()}, training=False).numpy()
+    drawn = method.reconstruct({name: tf.constant(array) for name, array in batch.items()}, training=False).numpy()
     squares = 25 * (drawn - batch["image"] / 255)[:, :, ::2] ** 2
-    assert by_features["loss"] == pytest.approx(squares.mean() + 0.5 * late["passing"], rel=1e-4)
+    assert by_features["loss"] == pytest.approx(squares.mean() + 0.5 * late["generator_loss"], rel=1e-4)
     method.discriminator.trainable = False
     early = logs(method, batch)
     assert early["loss"] == early["error"] == pytest.approx(late["error"]) and early["adversary_loss"] == 0
@@ -169,7 +169,7 @@ def test_super_resolution_trains_through_its_two_parts(tmp_path, eagerly):
         setup.make_perceptual_encoder(job.method.perceptual, 16, 80)
 
 
-def test_a_transformer_sees_none_of_the_patches_that_are_taken_out_and_all_of_the_others():
+def test_the_transformer_sees_exactly_the_visible_patches():
     encoder = encoder_of("least_vit")
     batch = batch_of(made("mae", encoder), encoder)
     kept = np.stack([np.flatnonzero(~hidden) for hidden in batch["hidden"]]).astype(np.int32)
@@ -186,12 +186,12 @@ def test_a_transformer_sees_none_of_the_patches_that_are_taken_out_and_all_of_th
 
 
 @pytest.mark.parametrize("normalize", [True, False])
-def test_the_patches_that_are_taken_out_are_scored_and_no_others(normalize):
+def test_the_masked_patches_are_scored_and_no_others(normalize):
     encoder = encoder_of("least_vit")
     method = made("mae", encoder, normalize=normalize)
     batch = batch_of(method, encoder)
     found, image = logs(method, batch), batch["image"] / 255
-    drawn = method.draw({name: tf.constant(array) for name, array in batch.items()}, training=False).numpy()
+    drawn = method.reconstruct({name: tf.constant(array) for name, array in batch.items()}, training=False).numpy()
     errors, trivial = [], []
     for i, hidden in enumerate(batch["hidden"]):
         patches = [image[i, 4 * r : 4 * r + 4, 4 * c : 4 * c + 4].reshape(-1) for r in range(4) for c in range(4)]
@@ -205,7 +205,7 @@ def test_the_patches_that_are_taken_out_are_scored_and_no_others(normalize):
     assert found["loss"] == found["error"] == pytest.approx(np.mean(errors), rel=1e-4)
     assert found["trivial_error"] == pytest.approx(np.mean(trivial), rel=1e-4)
     mask = batch["hidden"].reshape(-1, 4, 4).repeat(4, axis=1).repeat(4, axis=2)
-    answer, shown = method.preview_outputs(batch)["drawn"], method.preview_inputs(batch)["shown"]
+    answer, shown = method.preview_outputs(batch)["reconstruction"], method.preview_inputs(batch)["input"]
     np.testing.assert_array_equal(answer[~mask], batch["image"][~mask])
     np.testing.assert_array_equal(shown[~mask], batch["image"][~mask])
     assert (shown[mask] == 128).all() and (answer[mask] != batch["image"][mask]).any()
@@ -214,8 +214,8 @@ def test_the_patches_that_are_taken_out_are_scored_and_no_others(normalize):
 def test_the_target_of_a_visible_patch_changes_no_loss(monkeypatch):
     method = made("mae", encoder_of("least_vit"))
     batch = batch_of(method, method.encoder)
-    drawn = method.draw({name: tf.constant(array) for name, array in batch.items()}, training=False)
-    monkeypatch.setattr(method, "draw", lambda batch, training: drawn)
+    drawn = method.reconstruct({name: tf.constant(array) for name, array in batch.items()}, training=False)
+    monkeypatch.setattr(method, "reconstruct", lambda batch, training: drawn)
     found = logs(method, batch)["loss"]
     for hidden, same in ((False, True), (True, False)):
         other = batch["image"].copy()
@@ -224,11 +224,11 @@ def test_the_target_of_a_visible_patch_changes_no_loss(monkeypatch):
         assert (logs(method, {**batch, "image": other})["loss"] == found) == same
 
 
-def test_mae_takes_what_can_leave_patches_out_and_is_cut_up(monkeypatch):
+def test_mae_refuses_encoders_without_patches_and_other_sizes(monkeypatch):
     for name in ("least", "resnet9"):
-        with pytest.raises(UserError, match="mae takes encoder=vit_tiny, .* of text lines take method=masked"):
+        with pytest.raises(UserError, match="mae takes encoder=vit_tiny, .* for text lines use method=masked"):
             made("mae", encoder_of(name))
-    with pytest.raises(UserError, match="width 18 is cut into patches of 4 pixels: take a multiple of them"):
+    with pytest.raises(UserError, match="width 18: take a multiple of 4, the side of a patch in pixels"):
         encoder = encoder_of("least_vit")
         monkeypatch.setattr(encoder, "width", 18)
         made("mae", encoder)
@@ -246,7 +246,7 @@ def test_mae_takes_what_can_leave_patches_out_and_is_cut_up(monkeypatch):
         ),
     ],
 )
-def test_it_draws_better_than_what_needs_no_network(tmp_path, name, keys):
+def test_it_learns_more_than_the_trivial_prediction(tmp_path, name, keys):
     keys = {"steps": 80, "learning_rate": 5e-3, "dropout": 0.0, "views": "none", **keys}
     job = tiny.trainer(tmp_path / "run", name, **keys)
     logs = job.fit()

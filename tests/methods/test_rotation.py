@@ -90,7 +90,7 @@ def test_quarter_turns_are_of_squares_that_are_no_lines(line, square):
     with pytest.raises(UserError, match="a line that is rotated by 90 degrees is no line: use turns=2"):
         made(line, turns=4)
     oblong = build_encoder("resnet9", 12, 16, "none")
-    with pytest.raises(UserError, match="turning by 90 degrees changes height and width: use turns=2"):
+    with pytest.raises(UserError, match="rotation by 90 degrees swaps height and width: use turns=2"):
         made(oblong, turns=4)
     with pytest.raises(UserError, match="turns 3 is not known: 0, 2, 4"):
         METHODS["rotation"](turns=3)

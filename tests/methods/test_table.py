@@ -7,7 +7,7 @@ from pathlib import Path
 from seqclr.methods import METHODS, register, registry, table
 from seqclr.methods.contrastive.simclr import SimCLR
 from seqclr.methods.momentum import MomentumMethod
-from seqclr.methods.reconstruction.masked import Drawing
+from seqclr.methods.reconstruction.masked import StripReconstruction
 
 FAMILIES = {path.parent.name for path in (Path(registry.__file__).parent).glob("*/__init__.py")}
 
@@ -43,10 +43,10 @@ def test_facts_that_are_not_given_are_inherited_except_the_paper(monkeypatch):
 
     @register("both", stores="nothing")
     @dataclass
-    class Both(Drawing, SimCLR):
+    class Both(StripReconstruction, SimCLR):
         """Both."""
 
     facts = Both.facts
     assert (facts.paper, facts.stores, facts.negatives) == ("", "nothing", SimCLR.facts.negatives)
-    assert facts.needs_lines == Drawing.facts.needs_lines and facts.needs_whole_batch
+    assert facts.needs_lines == StripReconstruction.facts.needs_lines and facts.needs_whole_batch
     assert facts.family == "contrastive" and "both" not in METHODS and "both" in table.table()

@@ -20,12 +20,12 @@ def test_masking_blackens_whole_pixels_and_gaussian_changes_all_by_its_deviation
     masked = NoisyImage("none", "masking", 0.3)(given, np.random.default_rng(1))
     inside = np.zeros(LINE, bool)
     inside[:, :width] = True
-    black = (masked["shown"] == 0).all(-1)
+    black = (masked["input"] == 0).all(-1)
     assert black[inside].mean() == pytest.approx(0.3, abs=0.05)
-    np.testing.assert_array_equal(masked["shown"][~black], masked["image"][~black])
+    np.testing.assert_array_equal(masked["input"][~black], masked["image"][~black])
     np.testing.assert_array_equal(masked["image"], given["image"])
     given["image"][:] = 128
-    noisy = NoisyImage("none", "gaussian", 0.1)(given, np.random.default_rng(1))["shown"].astype(float)
+    noisy = NoisyImage("none", "gaussian", 0.1)(given, np.random.default_rng(1))["input"].astype(float)
     assert noisy[inside].std() == pytest.approx(25.5, rel=0.05) and (noisy[~inside] == 128).all()
     assert not black[~inside].any()
 
@@ -43,12 +43,12 @@ def test_the_hole_shows_nothing_of_what_it_hides(size, width, block, place):
     assert (len(rows), len(columns)) == block and example["block"].sum() == len(rows) * len(columns)
     inner = example["hidden"][:, columns[2] : columns[-1] - 1][rows[2 if size == PICTURE else 0] :]
     assert example["hidden"].sum() == (block[0] - (4 if size == PICTURE else 0)) * (block[1] - 4) == inner.sum()
-    np.testing.assert_array_equal(example["shown"][~example["hidden"]], given["image"][~example["hidden"]])
+    np.testing.assert_array_equal(example["input"][~example["hidden"]], given["image"][~example["hidden"]])
     left = ~example["hidden"][:, : width or size[1]]
     mean = given["image"][:, : width or size[1]][left].mean(0)
-    np.testing.assert_allclose(example["shown"][example["hidden"]], np.tile(mean, (inner.sum(), 1)), atol=0.5)
+    np.testing.assert_allclose(example["input"][example["hidden"]], np.tile(mean, (inner.sum(), 1)), atol=0.5)
     other = {**given, "image": np.where(example["hidden"][..., None], 255 - given["image"], given["image"])}
-    np.testing.assert_array_equal(transform(other, np.random.default_rng(5))["shown"], example["shown"])
+    np.testing.assert_array_equal(transform(other, np.random.default_rng(5))["input"], example["input"])
     if place == "centre":
         assert abs(columns.mean() - ((width or size[1]) - 1) / 2) <= 0.5
         assert abs(rows.mean() - (size[0] - 1) / 2) <= 0.5
@@ -63,15 +63,15 @@ def test_what_is_coarse_does_not_depend_on_detail(width):
     given = record(LINE, width)
     given["image"] = (given["image"] // 2 + 60).astype(np.uint8)
     transform = CoarseImage("none", 4)
-    shown = transform(given, rng)["shown"]
+    shown = transform(given, rng)["input"]
     pattern = 20 * (np.indices(LINE).sum(0) % 2 * 2 - 1)[..., None]
     other = {**given, "image": (given["image"].astype(int) + pattern).astype(np.uint8)}
     filled = width or LINE[1]
-    np.testing.assert_array_equal(transform(other, rng)["shown"][:, :filled], shown[:, :filled])
+    np.testing.assert_array_equal(transform(other, rng)["input"][:, :filled], shown[:, :filled])
     np.testing.assert_array_equal(shown[:, filled:], given["image"][:, filled:])
     given["image"][:] = 3 * np.arange(LINE[1])[:, None]
     inside = slice(8, filled - 8)
-    np.testing.assert_allclose(transform(given, rng)["shown"][:, inside], given["image"][:, inside], atol=1)
+    np.testing.assert_allclose(transform(given, rng)["input"][:, inside], given["image"][:, inside], atol=1)
 
 
 def test_always_as_many_patches_are_hidden_but_others():

@@ -1,4 +1,4 @@
-"""Methods that draw an image, or hidden parts of it, from its features.
+"""Methods that reconstruct an image, or masked parts of it, from its features.
 
 A new method is a module here, imported below so that it is registered.
 """

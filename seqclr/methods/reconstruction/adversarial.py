@@ -1,4 +1,4 @@
-"""What methods share whose drawings have to pass for true."""
+"""Base of the methods with an adversarial loss."""
 
 from __future__ import annotations
 
@@ -13,18 +13,22 @@ from seqclr.nn.discriminators import Discriminator
 
 @dataclass
 class Adversarial(Reconstruction):
-    """A discriminator learns to tell what is drawn from what is true: Goodfellow et al. 2014, arXiv:1406.2661."""
+    """Reconstruction with a discriminator of original and reconstructed images (Goodfellow et al. 2014,
+    arXiv:1406.2661).
+    """
 
     adversaries = frozenset({"discriminator"})
 
-    adversarial: float = key(0.001, "weight of passing for true before the discriminator", least=0, most=1)
+    adversarial: float = key(0.001, "weight of the adversarial loss", least=0, most=1)
 
     def build(self, encoder, run=None):
         super().build(encoder, run)
         self.discriminator = Discriminator(encoder.height, encoder.width, encoder.lines)
 
-    def judge(self, true: tf.Tensor, drawn: tf.Tensor, widths: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor]:
-        """The loss of the drawing side, whose pictures should pass for true, and that of the discriminator."""
-        is_true, is_drawn = (self.discriminator(x, widths) for x in (true, drawn))
-        told = tf.reduce_mean(tf.nn.softplus(-is_true)) + tf.reduce_mean(tf.nn.softplus(is_drawn))
-        return tf.reduce_mean(tf.nn.softplus(-is_drawn)), told
+    def adversarial_losses(
+        self, real: tf.Tensor, fake: tf.Tensor, widths: tf.Tensor | None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """The losses of the generator (encoder and decoder) and of the discriminator, on images `[B, H, W, 3]`."""
+        on_real, on_fake = (self.discriminator(x, widths) for x in (real, fake))
+        discriminator_loss = tf.reduce_mean(tf.nn.softplus(-on_real)) + tf.reduce_mean(tf.nn.softplus(on_fake))
+        return tf.reduce_mean(tf.nn.softplus(-on_fake)), discriminator_loss

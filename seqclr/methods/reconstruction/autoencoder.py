@@ -1,4 +1,4 @@
-"""Autoencoder: an image from its own feature."""
+"""Autoencoder: reconstruction of an image from its features."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from seqclr.transforms.corrupted import WholeImage
 @register("autoencoder", paper="Hinton & Salakhutdinov 2006")
 @dataclass
 class Autoencoder(Reconstruction):
-    """Hinton & Salakhutdinov 2006. A picture is drawn from its one frame, a line from its frames, which hold less.
+    """Reconstruction of an image from its single frame, of a line from its frames (Hinton & Salakhutdinov 2006). The
+    features have fewer values than the image.
 
-    The trivial predictor draws each image in its own mean colour.
+    The trivial predictor is the mean colour of each image.
     """
 
     transform = WholeImage
 
-    def guesses(self, batch):
+    def trivial_predictions(self, batch):
         return [mean_colour(pixels(batch["image"]), self.scored(batch))]

@@ -1,4 +1,4 @@
-"""What methods share that draw an image from what the encoder makes of it, or of what is left of it."""
+"""Base of the methods that reconstruct an image from the features of it or of a corrupted version."""
 
 from __future__ import annotations
 
@@ -15,59 +15,61 @@ from seqclr.nn.encoders import column_mask
 
 @dataclass
 class Reconstruction(Method):
-    """A batch has `image: uint8 [B, H, W, 3]`, what is to be drawn, and perhaps `shown`, alike, what the encoder sees.
+    """A batch has the target `image: uint8 [B, H, W, 3]` and, where it differs, the encoder's `input`, of that shape.
 
-    Pixels count from 0 to 1. Logs the mean squared `error`, and that of the best of `guesses` as `trivial_error`; every
-    image counts alike, whatever part of it is scored. Each frame of a line draws its strip.
+    Pixels are scaled to 0 to 1. Logs the mean squared `error`, and that of the best of `trivial_predictions` as
+    `trivial_error`; all images have the same weight, whatever part of them is scored. Each frame of a line
+    reconstructs its strip.
     """
 
     defaults: ClassVar[dict[str, Any]] = {"views": "none"}
-    bottleneck: ClassVar[bool] = True  # whether a picture is drawn from its one frame, or from its map
+    bottleneck: ClassVar[bool] = True  # whether an image is decoded from its single frame, or from its feature map
 
     def build(self, encoder, run=None):
         super().build(encoder, run)
         self.source = "transformer" if self.bottleneck or encoder.lines else "cnn"
         self.decoder = build_decoder(encoder, self.source)
         last = self.decoder.get_layer("pixels").kernel
-        last.assign(tf.zeros_like(last))  # at first it adds nothing to the ground
+        last.assign(tf.zeros_like(last))  # the initial reconstruction is `initial_image`
 
     def loss(self, batch, training):
-        errors = self.errors(self.draw(batch, training), batch)
+        errors = self.errors(self.reconstruct(batch, training), batch)
         return {"loss": errors["error"], **errors}
 
-    def draw(self, batch: dict[str, tf.Tensor], training: bool) -> tf.Tensor:
+    def reconstruct(self, batch: dict[str, tf.Tensor], training: bool) -> tf.Tensor:
         """`float32 [B, H, W, 3]`."""
-        images = batch.get("shown", batch["image"])
+        images = batch.get("input", batch["image"])
         features, _ = self.encoder(images, batch.get("width"), training=training, layer=self.source)
-        return self.ground(batch) + self.decoder(features, training=training)
+        return self.initial_image(batch) + self.decoder(features, training=training)
 
-    def ground(self, batch: dict[str, tf.Tensor]) -> tf.Tensor | float:
-        """What the decoder starts from: gray."""
+    def initial_image(self, batch: dict[str, tf.Tensor]) -> tf.Tensor | float:
+        """The image to which the decoder's output is added: gray."""
         return 0.5
 
     def scored(self, batch: dict[str, tf.Tensor]) -> tf.Tensor:
-        """`bool [B, H, W]`: the pixels that count, which padding never does."""
+        """`bool [B, H, W]`: the pixels whose error is measured, without padding."""
         shape = tf.shape(batch["image"])[:-1]
         if "width" not in batch:
             return tf.ones(shape, tf.bool)
         return tf.broadcast_to(column_mask(batch["width"], batch["image"].shape[2], 1)[:, None], shape)
 
-    def guesses(self, batch: dict[str, tf.Tensor]) -> list[tf.Tensor]:
-        """What could be drawn without looking, of any shape that goes with the images': what is shown."""
-        return [pixels(batch["shown"])]
+    def trivial_predictions(self, batch: dict[str, tf.Tensor]) -> list[tf.Tensor]:
+        """Predictions without a network, of shapes that broadcast to the images': the input."""
+        return [pixels(batch["input"])]
 
-    def errors(self, drawn: tf.Tensor, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    def errors(self, reconstruction: tf.Tensor, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         target, scored = pixels(batch["image"]), self.scored(batch)
-        error, *trivial = (squared_error(x, target, scored) for x in (drawn, *self.guesses(batch)))
+        error, *trivial = (squared_error(x, target, scored) for x in (reconstruction, *self.trivial_predictions(batch)))
         return {"error": error, "trivial_error": tf.reduce_min(trivial)}
 
     def preview_inputs(self, batch):
-        return {name: batch[name] for name in ("shown", "image") if name in batch}
+        return {name: batch[name] for name in ("input", "image") if name in batch}
 
     def preview_outputs(self, batch):
         batch = {name: tf.constant(array) for name, array in batch.items()}
-        drawn = tf.round(255 * tf.clip_by_value(self.draw(batch, training=False), 0.0, 1.0))
-        return {"drawn": tf.where(self.scored(batch)[..., None], tf.cast(drawn, tf.uint8), batch["image"]).numpy()}
+        images = tf.round(255 * tf.clip_by_value(self.reconstruct(batch, training=False), 0.0, 1.0))
+        images = tf.where(self.scored(batch)[..., None], tf.cast(images, tf.uint8), batch["image"])
+        return {"reconstruction": images.numpy()}
 
 
 def pixels(images: tf.Tensor) -> tf.Tensor:
@@ -75,11 +77,11 @@ def pixels(images: tf.Tensor) -> tf.Tensor:
     return tf.cast(images, tf.float32) / 255
 
 
-def squared_error(drawn: tf.Tensor, target: tf.Tensor, scored: tf.Tensor) -> tf.Tensor:
+def squared_error(images: tf.Tensor, target: tf.Tensor, scored: tf.Tensor) -> tf.Tensor:
     """The mean over the scored pixels of an image, then over images; scored: `[B, H, W]`."""
-    return tf.reduce_mean(masked_mean(tf.reduce_mean(tf.square(drawn - target), axis=-1), scored, axis=(1, 2)))
+    return tf.reduce_mean(masked_mean(tf.reduce_mean(tf.square(images - target), axis=-1), scored, axis=(1, 2)))
 
 
 def mean_colour(images: tf.Tensor, scored: tf.Tensor) -> tf.Tensor:
-    """Of each image's scored pixels, `[B, 1, 1, 3]`."""
+    """The mean colour of each image's scored pixels, `[B, 1, 1, 3]`."""
     return masked_mean(images, scored[..., None], axis=(1, 2))[:, None, None]

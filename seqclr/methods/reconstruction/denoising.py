@@ -1,4 +1,4 @@
-"""Denoising autoencoder: the image without its noise."""
+"""Denoising autoencoder: reconstruction of an image from a noisy version."""
 
 from __future__ import annotations
 
@@ -13,25 +13,27 @@ from seqclr.transforms.corrupted import NoisyImage
 @register("denoising", paper="Vincent et al. 2008")
 @dataclass
 class Denoising(Reconstruction):
-    """Vincent et al. 2008. The image is drawn from what noise leaves of it.
+    """Reconstruction of an image from a noisy version (Vincent et al. 2008).
 
-    As the paper's hidden layer is wider than the image, a picture is drawn from its map. The trivial predictor draws
-    the noisy image, or its mean colour, whichever is better.
+    The paper's hidden layer is wider than the image, so an image is decoded from its feature map. The trivial predictor
+    is the noisy image or its mean colour, whichever is better.
     """
 
     transform = NoisyImage
     bottleneck = False
 
     corruption: str = key(
-        "masking", "masking sets pixels to black, gaussian adds noise to all", choices=("masking", "gaussian")
+        "masking",
+        "kind of noise: masking (pixels set to black) or gaussian (added to all)",
+        choices=("masking", "gaussian"),
     )
     amount: float = key(
-        0.25, "part of the pixels that are masked, or standard deviation of noise, 1 being white", least=0, most=1
+        0.25, "fraction of masked pixels, or standard deviation of the noise, where white is 1", least=0, most=1
     )
 
     def make_transform(self, views):
         return NoisyImage(views, self.corruption, self.amount)
 
-    def guesses(self, batch):
-        shown = pixels(batch["shown"])
-        return [shown, mean_colour(shown, self.scored(batch))]
+    def trivial_predictions(self, batch):
+        noisy = pixels(batch["input"])
+        return [noisy, mean_colour(noisy, self.scored(batch))]

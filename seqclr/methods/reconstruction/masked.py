@@ -1,4 +1,4 @@
-"""Masked strips: drawing what is hidden."""
+"""Prediction of masked strips of a line."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from seqclr.transforms.masked_views import MaskedViews
 
 
 @dataclass
-class Drawing(Method):
-    """What methods share whose Transformer's frames draw strips of the image that their views hide.
+class StripReconstruction(Method):
+    """Base of the methods whose Transformer frames predict the strips of the image that are masked in the views.
 
-    What is drawn is the image itself, in gray and standardised, without the colours, noise and clutter of the view, so
-    that the glyph has to be told from what is not glyph.
+    The target is the image itself, in gray and standardised, without the colours, noise and clutter of the view, so
+    that the features must separate glyphs from the rest.
     """
 
-    facts = Facts(needs_lines="each frame of a line draws its strip")
+    facts = Facts(needs_lines="each frame of a line reconstructs its strip")
     transform = MaskedViews
     copies: ClassVar[int] = 1  # views of an image
-    spans: int = key(3, "strips that are hidden", least=1, most=1000)
-    span: int = key(12, "columns of each: fewer than a character has, or there is nothing to tell it from", least=1)
-    visible: float = key(0.1, "weight of drawing the columns that are not hidden", least=0)
+    spans: int = key(3, "number of masked strips", least=1, most=1000)
+    span: int = key(12, "columns of a masked strip; fewer than a character has, so that part of it is visible", least=1)
+    visible: float = key(0.1, "weight of the visible columns in the reconstruction loss", least=0)
 
     def make_transform(self, views):
         return MaskedViews(views, self.copies, self.spans, self.span)
@@ -39,14 +39,17 @@ class Drawing(Method):
         super().build(encoder, run)
         self.decoder = strip_decoder(encoder, channels=1)
 
-    def draw(self, features: tf.Tensor, batch: dict[str, tf.Tensor], widths: tf.Tensor | None) -> dict[str, tf.Tensor]:
-        """The loss of what the frames `[V * B, T, D]` of all views draw, its error in what is hidden, and that of an
-        empty image, the trivial predictor; widths: `[V * B]` or None."""
-        originals, hidden, drawn = stacked(batch["originals"]), stacked(batch["hidden"]), self.decoder(features)[..., 0]
+    def reconstruction_losses(
+        self, features: tf.Tensor, batch: dict[str, tf.Tensor], widths: tf.Tensor | None
+    ) -> dict[str, tf.Tensor]:
+        """The loss from the frames `[V * B, T, D]` of all views, the error in masked columns, and that of an empty
+        image, the trivial predictor; widths: `[V * B]` or None."""
+        originals, hidden = stacked(batch["originals"]), stacked(batch["hidden"])
+        images = self.decoder(features)[..., 0]
         return {
-            "loss": drawing_loss(drawn, originals, hidden, self.visible, widths),
-            "error": drawing_loss(drawn, originals, hidden, 0.0, widths),
-            "trivial_error": drawing_loss(tf.zeros_like(drawn), originals, hidden, 0.0, widths),
+            "loss": reconstruction_loss(images, originals, hidden, self.visible, widths),
+            "error": reconstruction_loss(images, originals, hidden, 0.0, widths),
+            "trivial_error": reconstruction_loss(tf.zeros_like(images), originals, hidden, 0.0, widths),
         }
 
     def preview_inputs(self, batch):
@@ -54,41 +57,38 @@ class Drawing(Method):
 
     def preview_outputs(self, batch):
         features, _ = self.encoder(batch["views"][:, 0], batch.get("width"), training=False)
-        drawn = self.decoder(features)[..., 0].numpy()
-        return {
-            "drawn": in_gray(np.clip(128 + 64 * drawn, 0, 255).astype(np.uint8))
-        }  # a standardised image has no tone
+        levels = 128 + 64 * self.decoder(features)[..., 0].numpy()  # the output is standardised
+        return {"reconstruction": in_gray(np.clip(levels, 0, 255).astype(np.uint8))}
 
 
 @register("masked", paper="Xie et al. 2022, arXiv:2111.09886")
 @dataclass
-class Masked(Drawing):
-    """Strips of the view are hidden, and the frames draw them: SimMIM on text (Xie et al. 2022, arXiv:2111.09886)."""
+class Masked(StripReconstruction):
+    """Prediction of masked strips from the frames: SimMIM on text lines (Xie et al. 2022, arXiv:2111.09886)."""
 
     def loss(self, batch, training):
         widths = batch.get("width")
         features, _ = self.encoder(stacked(batch["views"]), widths, training=training)
-        return self.draw(features, batch, widths)
+        return self.reconstruction_losses(features, batch, widths)
 
 
 def in_gray(originals: np.ndarray) -> np.ndarray:
-    """`uint8 [B, H, W]` in three channels."""
+    """Gray images `uint8 [B, H, W]` with three channels."""
     return np.repeat(originals[..., None], 3, axis=-1)
 
 
-def drawing_loss(
-    drawn: tf.Tensor, originals: tf.Tensor, hidden: tf.Tensor, visible: float, widths: tf.Tensor | None = None
+def reconstruction_loss(
+    images: tf.Tensor, originals: tf.Tensor, hidden: tf.Tensor, visible: float, widths: tf.Tensor | None = None
 ) -> tf.Tensor:
-    """Mean squared error of drawn originals against standardised ones, over the hidden columns of each, then over
-    originals.
+    """Mean squared error of reconstructed against standardised originals, over the masked columns, then over images.
 
-    drawn: `[B, H, W]`. originals: `uint8 [B, H, W]`. hidden: `bool [B, W]`; the other columns count with the weight
-    `visible`. widths: `int32 [B]`, columns that are no padding (None: all).
+    images: `[B, H, W]`. originals: `uint8 [B, H, W]`. hidden: `bool [B, W]`, the masked columns; the others have the
+    weight `visible`. widths: `int32 [B]`, columns that are no padding (None: all).
     """
-    shown = tf.ones_like(hidden) if widths is None else column_mask(widths, originals.shape[2], 1)
-    originals, inside = tf.cast(originals, tf.float32), tf.cast(shown, tf.float32)[:, None]
+    filled = tf.ones_like(hidden) if widths is None else column_mask(widths, originals.shape[2], 1)
+    originals, inside = tf.cast(originals, tf.float32), tf.cast(filled, tf.float32)[:, None]
     mean, variance = tf.nn.weighted_moments(originals, [1, 2], inside, keepdims=True)
     originals = (originals - mean) * tf.math.rsqrt(variance + 25.0)  # 5 of 255 gray levels: an empty image stays empty
     weights = tf.where(hidden, 1.0, visible) * inside[:, 0]
-    errors = tf.reduce_mean(tf.square(drawn - originals), axis=1)
+    errors = tf.reduce_mean(tf.square(images - originals), axis=1)
     return tf.reduce_mean(tf.reduce_sum(errors * weights, axis=1) / tf.reduce_sum(weights, axis=1))

@@ -1,4 +1,4 @@
-"""Super-resolution: the detail that an image has lost."""
+"""Super-resolution: reconstruction of the detail of an image from a version of lower resolution."""
 
 from __future__ import annotations
 
@@ -17,23 +17,21 @@ from seqclr.transforms.corrupted import CoarseImage
 @register("super_resolution", paper="Ledig et al. 2017, arXiv:1609.04802")
 @dataclass
 class SuperResolution(Adversarial):
-    """Ledig et al. 2017, arXiv:1609.04802. An image that was reduced and enlarged again gets its detail back.
+    """Reconstruction of an image that was reduced and enlarged again (SRGAN, Ledig et al. 2017, arXiv:1609.04802).
 
-    The decoder draws what the enlarged image, which is the trivial predictor, lacks; it grows from the map, where the
-    paper's network keeps the size of the reduced image. As there, it first learns by the error of pixels alone, then
-    has to pass for true. The content of the second part of the run is compared by features, where a run is named whose
-    encoder gives them: the paper's are those of VGG.
+    The decoder predicts the difference from the enlarged image, which is the trivial predictor. It upsamples the
+    feature map; the paper's network keeps the size of the reduced image. As in the paper, the first part of the run
+    has the error of pixels alone, the second an adversarial loss too. There the content loss is the error of pixels,
+    or of the features of a perceptual encoder (the paper's is VGG) where a run is named.
     """
 
     transform = CoarseImage
     bottleneck = False
 
-    factor: int = key(
-        4, "by what the sides are reduced; small pictures keep more of what they show with 2", least=2, most=64
-    )
-    adversarial_start: float = key(0.5, "part of the run before drawings have to pass for true", least=0, most=1)
+    factor: int = key(4, "factor by which the sides are reduced; 2 suits small images", least=2, most=64)
+    adversarial_start: float = key(0.5, "fraction of the run before the adversarial loss begins", least=0, most=1)
     perceptual: str | None = key(
-        None, "a run whose frozen encoder compares them from then on; without it, pixels are", free=True
+        None, "run whose frozen encoder gives the content loss from then on; by default pixels do", free=True
     )
 
     def make_transform(self, views):
@@ -46,21 +44,22 @@ class SuperResolution(Adversarial):
     def frozen(self, step):
         return frozenset({"discriminator"} if step < int(self.adversarial_start * self.run.total_steps) else ())
 
-    def ground(self, batch):
-        return pixels(batch["shown"])
+    def initial_image(self, batch):
+        return pixels(batch["input"])
 
     def loss(self, batch, training):
-        drawn, target = self.draw(batch, training), pixels(batch["image"])
-        errors = self.errors(drawn, batch)
+        images, target = self.reconstruct(batch, training), pixels(batch["image"])
+        errors, widths = self.errors(images, batch), batch.get("width")
         if not self.discriminator.trainable:  # as it is frozen
-            return {"loss": errors["error"], "passing": 0.0, "adversary_loss": 0.0, **errors}
+            return {"loss": errors["error"], "generator_loss": 0.0, "adversary_loss": 0.0, **errors}
         inside = tf.cast(self.scored(batch), tf.float32)[..., None]
-        passing, told = self.judge(inside * target, inside * drawn, batch.get("width"))
-        content = self.difference(drawn, target, batch.get("width")) if self.perceptual_encoder else errors["error"]
-        return {"loss": content + self.adversarial * passing, "passing": passing, "adversary_loss": told, **errors}
+        generator, discriminator = self.adversarial_losses(inside * target, inside * images, widths)
+        content = self.perceptual_loss(images, target, widths) if self.perceptual_encoder else errors["error"]
+        loss = content + self.adversarial * generator
+        return {"loss": loss, "generator_loss": generator, "adversary_loss": discriminator, **errors}
 
-    def difference(self, drawn: tf.Tensor, target: tf.Tensor, widths: tf.Tensor | None) -> tf.Tensor:
-        """The mean squared one of features, those of padding left out."""
-        (found, mask), (wanted, _) = (self.perceptual_encoder(255 * x, widths) for x in (drawn, target))
+    def perceptual_loss(self, images: tf.Tensor, target: tf.Tensor, widths: tf.Tensor | None) -> tf.Tensor:
+        """The mean squared difference of features, without those of padding."""
+        (found, mask), (wanted, _) = (self.perceptual_encoder(255 * x, widths) for x in (images, target))
         each = tf.reduce_mean(tf.square(tf.cast(found, tf.float32) - tf.cast(wanted, tf.float32)), axis=-1)
         return tf.reduce_mean(each if mask is None else masked_mean(each, mask, axis=1))

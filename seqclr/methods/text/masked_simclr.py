@@ -1,4 +1,4 @@
-"""Contrast of frames and drawing of masked strips, together."""
+"""Contrast of frames and prediction of masked strips, together."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ import tensorflow as tf
 from seqclr.config import key
 from seqclr.methods.base import stacked
 from seqclr.methods.contrastive.simclr import SimCLR
-from seqclr.methods.reconstruction.masked import Drawing
+from seqclr.methods.reconstruction.masked import StripReconstruction
 from seqclr.methods.registry import register
 
 
 @register("masked_simclr", paper="Yang et al. 2022, arXiv:2207.00193")
 @dataclass
-class MaskedSimCLR(Drawing, SimCLR):
-    """The two objectives of DiG (Yang et al. 2022, arXiv:2207.00193) on frames: SimCLR makes them robust, drawing
-    hidden strips keeps the glyphs in them.
+class MaskedSimCLR(StripReconstruction, SimCLR):
+    """The two objectives of DiG on frames (Yang et al. 2022, arXiv:2207.00193): SimCLR makes them robust,
+    reconstruction keeps the glyphs in them.
 
-    Both views have hidden strips. The Transformer's frames draw, those of `layer` are compared.
+    Both views have masked strips. The Transformer's frames predict these, those of `layer` are contrasted.
     """
 
     copies = 2
-    drawing: float = key(1.0, "weight of drawing beside contrast", least=0)
+    reconstruction: float = key(1.0, "weight of the reconstruction loss, relative to the contrastive loss", least=0)
 
     def loss(self, batch, training):
         widths = tf.tile(batch["width"], [2]) if "width" in batch else None
         (cnn, transformer), mask = self.encoder(stacked(batch["views"]), widths, training=training, layer="pair")
         z = self.projector(cnn if self.layer == "cnn" else transformer, mask, training=training)
         contrast = self.compare(self.instances(z, batch, mask))
-        drawing = self.draw(transformer, batch, widths)["loss"]
-        return {"loss": contrast + self.drawing * drawing, "contrast": contrast, "drawing": drawing}
+        error = self.reconstruction_losses(transformer, batch, widths)["loss"]
+        return {"loss": contrast + self.reconstruction * error, "contrast": contrast, "reconstruction": error}

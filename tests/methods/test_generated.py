@@ -65,7 +65,7 @@ def test_the_two_losses_are_those_of_their_parts(padded):
         logs = method.loss(made, training=False)
     gradient = tape.gradient(logs["contrast"], method.encoder.transformer[0].expand.kernel)
     assert gradient is None or float(tf.reduce_max(tf.abs(gradient))) == 0  # contrast is before the Transformer
-    assert float(logs["loss"]) == pytest.approx(float(logs["reading"] + 0.5 * logs["contrast"]), rel=1e-5)
+    assert float(logs["loss"]) == pytest.approx(float(logs["ctc"] + 0.5 * logs["contrast"]), rel=1e-5)
     _, mask, z = method.embed(made, training=False)
     assert float(logs["contrast"]) == pytest.approx(float(method.compare(method.instances(z, made, mask))), rel=1e-4)
     losses = []
@@ -75,7 +75,7 @@ def test_the_two_losses_are_those_of_their_parts(padded):
             features, shown = method.encoder(made["generated"][row, page : page + 1], width, training=False)
             label = made["label"][row, page : page + 1]
             losses.append(float(ctc_loss(label, method.head(features, training=False), shown)[0]))
-    assert float(logs["reading"]) == pytest.approx(np.mean(losses), rel=1e-4)
+    assert float(logs["ctc"]) == pytest.approx(np.mean(losses), rel=1e-4)
 
 
 @pytest.mark.slow
@@ -246,13 +246,13 @@ def test_losses_of_targets_beside_the_text_add_up(padded):
     method, made = told(padded, **TOLD)
     logs = {name: float(value) for name, value in method.loss(made, training=False).items()}
     parts = sum(weight * logs[name] for name, weight in TOLD.items())
-    assert logs["loss"] == pytest.approx(logs["reading"] + parts, rel=1e-5)
+    assert logs["loss"] == pytest.approx(logs["ctc"] + parts, rel=1e-5)
     assert all(logs[name] > 0 for name in TOLD) and 0 <= logs["domain_accuracy"] <= 1
     plain, same = told(padded)
     assert set(plain.parts()) == set(method.parts()) - {"more"} and not set(FACTS) & set(same)
     assert list(plain.loss(same, training=False)) == ["loss"]
     alone = plain.loss({name: made[name] for name in made}, training=False)["loss"]
-    assert float(alone) == pytest.approx(logs["reading"], rel=1e-4)
+    assert float(alone) == pytest.approx(logs["ctc"], rel=1e-4)
 
 
 def test_the_domain_head_learns_what_the_encoder_unlearns():
@@ -282,7 +282,7 @@ def test_a_short_run_with_all_targets(tmp_path, eagerly, name):
     job = tiny.trainer(tmp_path / "run", name, steps=2, resize="pad", **TOLD)
     logs = job.fit()
     assert int(job.method.more.steps.numpy()) == 2
-    assert np.isfinite([logs[name] for name in ("reading", *TOLD, "domain_accuracy")]).all()
+    assert np.isfinite([logs[name] for name in ("ctc", *TOLD, "domain_accuracy")]).all()
 
 
 @pytest.mark.slow
@@ -303,4 +303,4 @@ def test_images_are_shown_with_their_texts():
     shown = method.preview_inputs({name: value.numpy() for name, value in made.items()})
     np.testing.assert_array_equal(shown["image"], made["generated"][:, 0])
     label = made["label"][0, 0].numpy()
-    assert shown["answer"][0] == "".join(map(str, label[label >= 0]))
+    assert shown["target"][0] == "".join(map(str, label[label >= 0]))

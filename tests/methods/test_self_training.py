@@ -74,14 +74,14 @@ def test_more_and_more_rows_are_accepted_and_their_texts_are_right(learned):
     assert all(r["accepted"] == r["confidence"] == 0 and r["loss"] == r["supervised"] for r in before)
     assert after[-1]["accepted"] > 0.5 and after[-1]["accepted"] > after[0]["accepted"] + 0.3
     assert any(r["loss"] > r["supervised"] for r in after)
-    texts, confidence = learned.method.read(tf.constant([page["image"] for page in tiny.pages(99)]), None)
+    texts, confidence = learned.method.predict(tf.constant([page["image"] for page in tiny.pages(99)]), None)
     right = [text[text >= 0].tolist() == label for text, label in zip(texts.numpy(), tiny.LABELS)]
     assert np.mean(np.array(right)[confidence.numpy() > 0.9]) > 0.7
 
 
 def test_the_teacher_is_the_average(learned, batch):
     method = learned.method
-    texts, confidence = method.read(batch["weak"], None)
+    texts, confidence = method.predict(batch["weak"], None)
     with method.averaged.exchanged():
         logits = method.head(method.encoder(batch["weak"], training=False)[0], training=False)
     ids = decode.greedy(logits)
@@ -93,7 +93,7 @@ def test_the_teacher_is_the_average(learned, batch):
 
 
 def test_the_loss_is_that_of_the_labels_and_of_the_sure_rows_over_all(method, batch):
-    texts, confidence = method.read(batch["weak"], None)
+    texts, confidence = method.predict(batch["weak"], None)
     method.confidence = float(np.median(confidence))
     method.unlabelled_weight = 0.5
     logs = method.loss(batch, training=False)
@@ -120,7 +120,7 @@ def gradients(method, batch):
 
 
 def test_an_unsure_row_teaches_nothing_and_the_teacher_learns_nothing(method, batch):
-    _, confidence = method.read(batch["weak"], None)
+    _, confidence = method.predict(batch["weak"], None)
     unsure = int(np.argmin(confidence))
     method.confidence = float(np.sort(confidence)[1])
     loss, wanted, of_teacher = gradients(method, batch)

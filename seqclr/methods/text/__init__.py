@@ -1,4 +1,4 @@
-"""Methods that learn to read: CTC, generated images, labels.
+"""Methods that learn text recognition: CTC, generated images, classification by text.
 
 A new method is a module here, imported below so that it is registered.
 """

@@ -1,4 +1,4 @@
-"""Classes that are told."""
+"""Supervised classification."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from seqclr.methods.registry import register
 @register("classifier", paper="Asano et al. 2020, arXiv:1911.05371")
 @dataclass
 class Classifier(Surrogate):
-    """Supervised classification: the text of an image is its class, whatever it says.
+    """Supervised classification, where the text of an image is the name of its class.
 
-    With the classes that another method found (`seqclr pseudo-labels`) it is the label transfer of SeLa (Asano et al.
-    2020, arXiv:1911.05371): an encoder of any architecture learns from what another discovered.
+    With pseudo-labels of another method (`seqclr pseudo-labels`) it is the label transfer of SeLa (Asano et al. 2020,
+    arXiv:1911.05371): an encoder of any architecture is trained on the classes that another encoder found.
     """
 
     line_defaults: ClassVar[dict] = {}  # the image is one instance
 
-    frames: str = key("all", "what is classified: all, the image", free=True)
+    frames: str = key("all", "instance mapping; with all, the image is one instance", free=True)
 
     def prepare(self, samples):
         super().prepare(samples)
         missing = next((sample.name for sample in samples if not sample.text), None)
         if missing:
-            raise UserError(f"{missing} has no label, and a classifier learns from labels: give it in labels.csv")
+            raise UserError(f"{missing} has no label, which method=classifier needs: give it in labels.csv")
         self.texts = [sample.text for sample in samples]
         if len(set(self.texts)) < 2:
             raise UserError(f"all labels are '{self.texts[0]}': at least two classes are needed")

@@ -1,4 +1,4 @@
-"""Reading: CTC on the frames, a method like the others."""
+"""Text recognition with CTC on the frames."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from seqclr.nn.momentum import Momentum
 from seqclr.nn.norm import BatchNorm
 from seqclr.transforms.labelled import Labelled
 
-IMPOSSIBLE = "a text needs more frames than its image has, so raise width, or leave such texts out"
+IMPOSSIBLE = "a text needs more frames than its image has: raise width, or leave such texts out"
 
 
 @dataclass(frozen=True)
 class ReaderInfo(RunInfo):
-    """What CTC and its subclasses may read besides.
+    """What CTC and its subclasses may read of a fine-tuning run besides.
 
-    classes: characters and, last, the blank. pretrained: whether the encoder was trained before.
-    kept: sizes of the hidden layers of a pretrained projector that stay below the head.
-    head_weights: the first arrays of the head's `get_weights()` at the start; the others are new.
-    teacher: a recognizer's function of images and widths to logits and mask, for distillation; in no checkpoint.
+    classes: number of characters plus 1 for the blank, the last. pretrained: whether the encoder was pretrained.
+    kept: sizes of the hidden layers of a pretrained projector that are kept below the head.
+    head_weights: initial values of the first arrays of the head's `get_weights()`; the others are new.
+    teacher: a recognizer's function of images and widths to logits and mask, for distillation; not in checkpoints.
     """
 
     classes: int = 0
@@ -39,31 +39,38 @@ class ReaderInfo(RunInfo):
 
 @dataclass
 class CTC(Method):
-    """Graves et al. 2006. The article's recognizer: encoder, a small MLP on every frame, CTC.
+    """The article's recognizer: encoder, a small MLP on every frame, CTC (Graves et al. 2006).
 
-    A pretrained encoder may stay frozen for `head_steps`, so that a new head does not spoil it. With `average`, the
-    averaged weights are validated, kept as the best and read with.
+    A pretrained encoder may be frozen for `head_steps`, so that gradients from a new head do not damage it. With
+    `average`, the averaged weights are validated, kept as the best and used for prediction.
     """
 
     transform = Labelled
     facts = Facts(paper="Graves et al. 2006", needs_lines="CTC spells a text over the frames of a line")
     infinite = IMPOSSIBLE
-    least_batch = 1  # the frames of one image have statistics
+    least_batch = 1  # the frames of one image suffice for batch statistics
 
-    head_steps: int = key(0, "steps, at most a third of the run, in which a pretrained encoder is frozen", least=0)
-    encoder_rate: float = key(1.0, "what part of the learning rate a pretrained encoder gets afterwards", least=0)
+    head_steps: int = key(0, "initial steps with a frozen pretrained encoder, at most a third of the run", least=0)
+    encoder_rate: float = key(
+        1.0, "learning rate of a pretrained encoder after head_steps, as a factor of the common one", least=0
+    )
     rate_decay: float = key(
-        1.0, "and each of its layers towards the image: so much of the rate of the one above", least=0, most=1
+        1.0,
+        "factor of a pretrained encoder's learning rate from each layer to the one below",
+        least=0,
+        most=1,
     )
     keep_head: int = key(
-        0, "hidden layers of a pretrained projector that stay, below the new head; 1 in SimCLRv2", least=0, most=DEEPEST
+        0, "hidden layers of a pretrained projector kept below the new head; 1 in SimCLRv2", least=0, most=DEEPEST
     )
     norm: str = key(
         "train",
-        "batch norm of a pretrained encoder: train, or frozen: its statistics stay",
+        "batch norm of a pretrained encoder: train, or frozen (constant statistics)",
         choices=("train", "frozen"),
     )
-    average: float = key(0.0, "decay of a moving average of the weights, which then reads; 0 for none", least=0, most=1)
+    average: float = key(
+        0.0, "EMA decay of the weights that are used for prediction; 0 for no average", least=0, most=1
+    )
 
     def build(self, encoder, run=None):
         super().build(encoder, run)
@@ -71,7 +78,7 @@ class CTC(Method):
         self.head = ctc_head(encoder.dim, self.run.classes, self.run.dropout, self.run.kept)
         self.head.set_weights([*given, *self.head.get_weights()[len(given) :]])
         if self.run.pretrained and self.norm == "frozen":
-            for layer in encoder._flatten_layers():  # Keras has no public way to the layers in layers
+            for layer in encoder._flatten_layers():  # Keras has no public access to nested layers
                 if isinstance(layer, BatchNorm):
                     layer.keeps_statistics = True
         self.averaged = Momentum(encoder, self.head, name="averaged") if self.averages() else None
@@ -99,7 +106,7 @@ class CTC(Method):
         if not self.run.pretrained:
             return {}
         factors = {"encoder": self.encoder_rate}
-        if self.rate_decay != 1:  # the encoder makes its layers in the order that an image goes through them
+        if self.rate_decay != 1:  # the encoder's layers are in the order of the forward pass
             for network in getattr(self.encoder, "halves", [self.encoder]):
                 layers = [layer for layer in network.layers if layer.weights]
                 for depth, layer in enumerate(reversed(layers)):
@@ -108,10 +115,10 @@ class CTC(Method):
 
 
 def ctc_head(dim: int, classes: int, dropout: float, kept: Sequence[int] = ()) -> Head:
-    """Logits `float32 [B, T, classes]` of features `[B, T, dim]`; kept: sizes of a projector's layers that come first.
+    """A head from features `[B, T, dim]` to logits `float32 [B, T, classes]`; kept: layer sizes of a projector below.
 
-    The blank starts unlikely: from an even start, CTC on small data falls into answering blank everywhere and may
-    stay there for many epochs.
+    The initial bias of the blank is -2: from equal probabilities, CTC on small data collapses to blanks only and may
+    not recover for many epochs.
     """
     head = Head(
         [
@@ -132,8 +139,8 @@ def ctc_head(dim: int, classes: int, dropout: float, kept: Sequence[int] = ()) -
 def ctc_loss(labels: tf.Tensor, logits: tf.Tensor, mask: tf.Tensor | None = None) -> tf.Tensor:
     """`float32 [B]`: minus the log probability of each label.
 
-    labels: `int32 [B, L]`, filled with -1. logits: `[B, T, classes]`, the blank last. mask: `[B, T]`, the frames that
-    show image (the first so many).
+    labels: `int32 [B, L]`, filled with -1. logits: `[B, T, classes]`, the blank last. mask: `[B, T]`, the frames
+    that are no padding, which come first.
     """
     frames = tf.shape(logits)[1]
     lengths = tf.repeat(frames, tf.shape(logits)[0]) if mask is None else tf.reduce_sum(tf.cast(mask, tf.int32), 1)

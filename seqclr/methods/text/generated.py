@@ -1,4 +1,4 @@
-"""Reading generated images: the labels are what the generator drew, so they cost nothing."""
+"""Text recognition on generated images, whose labels are known."""
 
 from __future__ import annotations
 
@@ -25,37 +25,37 @@ from seqclr.transforms.two_views import OneView
 )
 @dataclass
 class Generated(Method):
-    """CTC on images of which everything but the text is drawn by chance: domain randomization (Tobin et al. 2017,
-    arXiv:1703.06907).
+    """CTC on generated images with random appearance: domain randomization (Tobin et al. 2017, arXiv:1703.06907).
 
-    Of the run's images only the size matters, unless `domain` has the frames' mean not tell images from them (Ganin et
-    al. 2016). Its head stays with the encoder, so the run reads, and fine-tuning starts from what it reads.
+    The run's images give only the size, unless `domain` is above 0: then the encoder learns mean frames that do not
+    separate generated images from them (Ganin et al. 2016). The head is kept: the run can be evaluated and exported,
+    and fine-tuning starts from the head.
     """
 
     transform = GeneratedImages
     infinite = IMPOSSIBLE
-    characters: str = key(string.digits + string.ascii_letters, "what the generated images show", free=True)
+    characters: str = key(string.digits + string.ascii_letters, "characters of the generated texts", free=True)
     case: str = key(
         "lower",
-        "keep, lower or upper: how they are read; few captchas ask which of c and C it was",
+        "case of the labels: keep, lower or upper; few captchas are case-sensitive",
         choices=tuple(CASES),
     )
-    length: str = key("3:7", "characters on a generated image: 4, or 4:6 for 4 to 6", free=True)
+    length: str = key("3:7", "length of a generated text: 4, or 4:6 for 4 to 6 characters", free=True)
     fonts: str | None = key(
         None,
-        "of the generated images: a .ttf or .otf file, a folder of them or a bundled font; by default all bundled",
+        "fonts of the generated images: a .ttf or .otf file, a folder of them or a bundled font; default: all bundled",
         free=True,
     )
-    generated_images: int = key(1, "generated images for every image of a batch", least=1, most=100)
-    boxes: float = key(0.0, "weight of where characters lie, told by the frames", least=0)
+    generated_images: int = key(1, "generated images per image of a batch", least=1, most=100)
+    boxes: float = key(0.0, "weight of the loss of character boxes, predicted by the frames", least=0)
     styles: float = key(
-        0.0, "weight of an image's font, background and colour of text, told by its mean frame", least=0
+        0.0, "weight of the loss of font, background and text colour, predicted by the mean frame", least=0
     )
     domain: float = key(
-        0.0, "weight of telling images from the run's images, which the encoder learns to prevent", least=0
+        0.0, "weight of the adversarial loss that makes generated images and the run's images inseparable", least=0
     )
 
-    more = None  # heads for what has a weight
+    more = None  # heads of the losses whose weight is above 0
 
     def __post_init__(self):
         super().__post_init__()
@@ -65,10 +65,10 @@ class Generated(Method):
     def make_transform(self, views):
         return self.generator_transform(views, OneView(views) if self.domain else None)
 
-    def generator_transform(self, views: str, beside):
-        """Images in these views, beside what another transform makes."""
+    def generator_transform(self, views: str, others):
+        """The transform of generated images in these views, with the columns of the transform `others`, or None."""
         return GeneratedImages(
-            views, self.texts, self.charset, self.generated_images, beside, any(self.weights().values())
+            views, self.texts, self.charset, self.generated_images, others, any(self.weights().values())
         )
 
     def weights(self) -> dict[str, float]:
@@ -79,7 +79,7 @@ class Generated(Method):
         needed = longest if len(self.charset) > 1 else 2 * longest - 1
         if needed > frames:
             raise UserError(
-                f"length {self.length} needs {needed} frames, of which width {encoder.width} gives {frames}: raise "
+                f"length {self.length} needs {needed} frames, and width {encoder.width} gives {frames}: raise "
                 f"width to {FRAME_STRIDE * needed}, or give a shorter length"
             )
         super().build(encoder, run)
@@ -89,8 +89,8 @@ class Generated(Method):
                 self.weights(), (len(text_fonts(self.characters, self.fonts)), len(BACKGROUNDS)), encoder
             )
 
-    def read(self, features: tf.Tensor, mask: tf.Tensor | None, batch: dict[str, tf.Tensor], training: bool):
-        """The CTC loss of the generated images' frames."""
+    def text_loss(self, features: tf.Tensor, mask: tf.Tensor | None, batch: dict[str, tf.Tensor], training: bool):
+        """The mean CTC loss of the generated images' frames."""
         labels = stacked(batch["label"])
         return tf.reduce_mean(ctc_loss(labels, self.head(features, mask, training=training), mask))
 
@@ -102,22 +102,24 @@ class Generated(Method):
             images = tf.concat([images, batch["views"][:, 0]], axis=0)
             widths = None if widths is None else tf.concat([widths, batch["width"]], axis=0)
         features, mask = self.encoder(images, widths, training=training)
-        loss = self.read(features[:count], None if mask is None else mask[:count], batch, training)
-        return self.tell({"loss": loss}, features, mask, batch)
+        loss = self.text_loss(features[:count], None if mask is None else mask[:count], batch, training)
+        return self.with_other_losses({"loss": loss}, features, mask, batch)
 
-    def tell(self, figures: dict[str, tf.Tensor], features: tf.Tensor, mask, batch) -> dict[str, tf.Tensor]:
-        """Figures and loss of a method with what frames tell beside the text, where it has a weight. The frames are of
-        generated images, then of the run's images."""
+    def with_other_losses(
+        self, figures: dict[str, tf.Tensor], features: tf.Tensor, mask, batch
+    ) -> dict[str, tf.Tensor]:
+        """Figures and loss of a method, with the other losses whose weight is above 0. The frames are those of
+        generated images, followed by those of the run's images."""
         if self.more is None:
             return figures
         done = tf.cast(self.more.steps.value, tf.float32) / max(1, self.run.total_steps)
         more = self.more.figures(features, mask, {name: stacked(batch[name]) for name in FACTS}, done)
-        return {"reading": figures["loss"], **figures, **more, "loss": figures["loss"] + self.more.total(more)}
+        return {"ctc": figures["loss"], **figures, **more, "loss": figures["loss"] + self.more.total(more)}
 
     def preview_inputs(self, batch):
         views = super().preview_inputs(batch) if "views" in batch else {}
-        read = [self.charset.decode(ids[ids >= 0]) for ids in batch["label"][:, 0]]
-        return {**views, "image": batch["generated"][:, 0], "answer": read}
+        texts = [self.charset.decode(ids[ids >= 0]) for ids in batch["label"][:, 0]]
+        return {**views, "image": batch["generated"][:, 0], "target": texts}
 
     def after_step(self):
         super().after_step()

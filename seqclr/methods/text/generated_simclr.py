@@ -1,4 +1,4 @@
-"""Reading of generated images and contrast of real ones, together."""
+"""CTC on generated images and contrast of real ones, together."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from seqclr.transforms.two_views import TwoViews
 @register("generated_simclr")
 @dataclass
 class GeneratedSimCLR(Generated, SimCLR):
-    """The generated images teach what a character is, contrast of the real ones what it looks like there.
+    """CTC on generated images teaches the characters, contrast of the real images their appearance.
 
-    Generated images stand beside the two views of every image. All go through the encoder in one pass, so that batch
-    norm sees the real images as well; the frames of `layer` are compared, the Transformer's are read.
+    A batch has generated images and two views of every image. All are encoded in one pass, so that batch norm sees the
+    real images as well; the frames of `layer` are contrasted, those of the Transformer have the CTC loss.
     """
 
-    generated_images: int = key(3, "generated images for every image of a batch", least=1, most=100)
+    generated_images: int = key(3, "generated images per image of a batch", least=1, most=100)
     generated_views: str = key("strong", "augmentation of the generated images", free=True)
-    contrast: float = key(0.3, "weight of the contrast beside reading", least=0)
+    contrast: float = key(0.3, "weight of the contrastive loss, relative to the CTC loss", least=0)
 
     def make_transform(self, views):
         return self.generator_transform(self.generated_views, TwoViews(views))
@@ -39,8 +39,8 @@ class GeneratedSimCLR(Generated, SimCLR):
             widths = tf.concat([stacked(batch["generated_width"]), tf.tile(batch["width"], [2])], axis=0)
         (cnn, transformer), mask = self.encoder(images, widths, training=training, layer="pair")
         generated, real = (None, None) if mask is None else (mask[:count], mask[count:])
-        reading = self.read(transformer[:count], generated, batch, training)
+        ctc = self.text_loss(transformer[:count], generated, batch, training)
         z = self.projector((cnn if self.layer == "cnn" else transformer)[count:], real, training=training)
         contrast = self.compare(self.instances(z, batch, real))
-        figures = {"loss": reading + self.contrast * contrast, "reading": reading, "contrast": contrast}
-        return self.tell(figures, transformer, mask, batch)
+        figures = {"loss": ctc + self.contrast * contrast, "ctc": ctc, "contrast": contrast}
+        return self.with_other_losses(figures, transformer, mask, batch)

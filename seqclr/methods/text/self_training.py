@@ -1,4 +1,4 @@
-"""Reading, learned from images without labels too."""
+"""Semi-supervised text recognition: labelled images and images without labels."""
 
 from __future__ import annotations
 
@@ -11,16 +11,18 @@ from seqclr.methods.text.ctc import CTC, ctc_loss
 from seqclr.nn import decode
 from seqclr.transforms.labelled import Unlabelled
 
-RAMP = 0.1  # part of the run in which the weight of the images without labels rises, once they count
+RAMP = 0.1  # fraction of the run in which the weight of the images without labels rises, from `start` on
 
 
 @dataclass
 class Semisupervised(CTC):
-    """What methods share that learn from images without labels beside those with: a batch is that of `Labelled` and,
-    from the step `start` on, that of `unlabelled_recipe`."""
+    """Base of the methods that train on labelled images and images without labels: a batch has the columns of
+    `Labelled` and, from the step `start` on, those of `unlabelled_transform`."""
 
-    unlabelled_batch_size: int | None = key(None, "images without labels in a batch; by default batch_size", least=1)
-    unlabelled_weight: float = key(1.0, "of their loss", least=0)
+    unlabelled_batch_size: int | None = key(
+        None, "number of images without labels in a batch; by default batch_size", least=1
+    )
+    unlabelled_weight: float = key(1.0, "weight of the loss of images without labels", least=0)
 
     start = 0
 
@@ -28,34 +30,35 @@ class Semisupervised(CTC):
         """The transform of the images without labels; `views` names the student's augmentation."""
         return Unlabelled(None, views)
 
-    def read_both(self, batch: dict[str, tf.Tensor], training: bool):
-        """The loss of the labels, and the logits and mask of the images without, in one pass for batch norm's sake."""
+    def forward_both(self, batch: dict[str, tf.Tensor], training: bool):
+        """The CTC loss of labelled images, and logits and mask of the others, from one pass, for batch norm."""
         images = tf.concat([batch["image"], batch["strong"]], axis=0)
         widths = tf.concat([batch["width"], batch["unlabelled_width"]], axis=0) if "width" in batch else None
         features, mask = self.encoder(images, widths, training=training)
         logits = self.head(features, mask, training=training)
         rows = tf.shape(batch["image"])[0]
-        known, guessed = (None, None) if mask is None else (mask[:rows], mask[rows:])
-        return tf.reduce_mean(ctc_loss(batch["label"], logits[:rows], known)), logits[rows:], guessed
+        labelled, unlabelled = (None, None) if mask is None else (mask[:rows], mask[rows:])
+        return tf.reduce_mean(ctc_loss(batch["label"], logits[:rows], labelled)), logits[rows:], unlabelled
 
 
 @dataclass
 class SelfTraining(Semisupervised):
     """FixMatch (Sohn et al. 2020, arXiv:2001.07685) for CTC, with the teacher of Mean Teacher (arXiv:1703.01780).
 
-    The averaged weights read a weak view of an image without a label. Where they are sure of the text, it is the label
-    of a strong view. With `average=0` the teacher is the student as it is, which is FixMatch to the letter.
+    The teacher, the averaged weights, predicts the text of a weak view of an image without a label. Where its
+    confidence is high enough, the prediction is the label of a strong view. With `average=0` the teacher is the student
+    itself, as in FixMatch.
 
-    Logs also the `supervised` loss, which part of the rows was `accepted`, and the mean confidence (both 0 before the
+    Logs also the `supervised` loss, the `accepted` fraction of the rows, and the mean `confidence` (both 0 before the
     start).
     """
 
     average: float = key(
-        0.998, "decay of the moving average of the weights, the teacher, which then reads", least=0, most=1
+        0.998, "EMA decay of the weights of the teacher, which are used for prediction", least=0, most=1
     )
-    unlabelled_start: float = key(0.3, "part of the steps in which only labels count", least=0, most=1)
-    confidence: float = key(0.9, "least probability of the teacher's text that makes it a label", least=0, most=1)
-    weak_views: str = key("none", "augmentation of what the teacher reads; the student's is that of views", free=True)
+    unlabelled_start: float = key(0.3, "fraction of the run with labelled images only", least=0, most=1)
+    confidence: float = key(0.9, "least probability of a teacher's text that is used as a label", least=0, most=1)
+    weak_views: str = key("none", "augmentation of the teacher's images; the student's is views", free=True)
 
     def averages(self):
         return True
@@ -75,19 +78,19 @@ class SelfTraining(Semisupervised):
         if "strong" not in batch:
             supervised = super().loss(batch, training)["loss"]
             return {"loss": supervised, "supervised": supervised, "accepted": 0.0, "confidence": 0.0}
-        texts, confidence = self.read(batch["weak"], batch.get("unlabelled_width"))
-        sure = tf.logical_and(confidence >= self.confidence, texts[:, 0] >= 0)
-        supervised, logits, mask = self.read_both(batch, training)
-        losses = tf.where(sure, ctc_loss(spellable(texts), logits, mask), 0.0)
+        texts, confidence = self.predict(batch["weak"], batch.get("unlabelled_width"))
+        accepted = tf.logical_and(confidence >= self.confidence, texts[:, 0] >= 0)
+        supervised, logits, mask = self.forward_both(batch, training)
+        losses = tf.where(accepted, ctc_loss(nonempty(texts), logits, mask), 0.0)
         return {
             "loss": supervised + self.unlabelled_weight * self._ramp() * tf.reduce_mean(losses),
             "supervised": supervised,
-            "accepted": tf.reduce_mean(tf.cast(sure, tf.float32)),
+            "accepted": tf.reduce_mean(tf.cast(accepted, tf.float32)),
             "confidence": tf.reduce_mean(confidence),
         }
 
-    def read(self, images: tf.Tensor, widths: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor]:
-        """The averaged weights' texts, `int32 [U, T]` filled with -1, and their confidence `float32 [U]`."""
+    def predict(self, images: tf.Tensor, widths: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor]:
+        """The teacher's texts, `int32 [U, T]` filled with -1, and their confidence `float32 [U]`."""
         with self.averaged.weights_in_use():
             features, mask = self.encoder(images, widths, training=False)
             logits = self.head(features, training=False)
@@ -100,6 +103,6 @@ class SelfTraining(Semisupervised):
         return tf.clip_by_value(steps / max(1, int(RAMP * self.run.total_steps)), 0.0, 1.0)
 
 
-def spellable(texts: tf.Tensor) -> tf.Tensor:
-    """Texts `[U, T]` whose empty ones have a character after all: TensorFlow's CTC refuses an empty label."""
+def nonempty(texts: tf.Tensor) -> tf.Tensor:
+    """Texts `[U, T]`, with a character added to empty ones: TensorFlow's CTC refuses an empty label."""
     return tf.concat([tf.maximum(texts[:, :1], 0), texts[:, 1:]], axis=1)

@@ -2,8 +2,8 @@
 
     python examples/own_method.py [--steps 20]
 
-This one is VICReg without its covariance term: two views of an image give like frames, and the variance of every
-dimension is kept up.
+This one is VICReg without its covariance term: it makes the frames of two views similar and penalises
+dimensions whose standard deviation is below 1.
 """
 
 import argparse
@@ -25,7 +25,7 @@ SAMPLES = Path(__file__).resolve().parent.parent / "data_samples"
 class Variance(TwoViewMethod):
     """The fields are its keys: `seqclr.pretrain(..., projection_dim=64)`."""
 
-    projection_dim: int = key(128, "the projection head's output size", least=1, most=WIDEST)
+    projection_dim: int = key(128, "output size of the projection head", least=1, most=WIDEST)
     variance_weight: float = key(1.0, "weight of the variance term", least=0)
 
     def build(self, encoder, run=None):

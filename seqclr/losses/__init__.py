@@ -1,4 +1,4 @@
-"""Losses as pure functions of tensors; computed in float32 whatever comes in, one scalar comes out."""
+"""Losses as pure functions of tensors. They compute in float32 for inputs of any type and return a scalar."""
 
 from seqclr.losses.clustering import sinkhorn, swav
 from seqclr.losses.contrastive import clip, cpc, info_nce, n_pair, nt_xent, sup_con

@@ -1,17 +1,17 @@
-"""Agreement about clusters."""
+"""Losses on assignments to prototypes."""
 
 from __future__ import annotations
 
 import tensorflow as tf
 
-from seqclr.losses.common import follow
+from seqclr.losses.common import soft_cross_entropy
 
 
 def sinkhorn(scores, epsilon: float = 0.05, iterations: int = 3) -> tf.Tensor:
-    """Soft codes that use all K prototypes alike: `exp(scores / epsilon)`, its columns and rows scaled in turn.
+    """Soft codes that use all K prototypes equally: `exp(scores / epsilon)`, columns and rows normalised in turn.
 
-    scores: `[N, K]`; so are the codes. Rows come last and sum to 1; columns sum to N / K in the limit. In the log
-    domain, where nothing overflows. Cuturi 2013, arXiv:1306.0895; as in Caron et al. 2020, arXiv:2006.09882.
+    scores and codes: `[N, K]`. Rows are normalised last and sum to 1; columns sum to N / K in the limit. Computed in
+    the log domain, which avoids overflow. Cuturi 2013, arXiv:1306.0895; as in Caron et al. 2020, arXiv:2006.09882.
     """
     log_codes = tf.cast(scores, tf.float32) / epsilon
     for _ in range(iterations):
@@ -27,4 +27,5 @@ def swav(scores1, scores2, temperature: float = 0.1, epsilon: float = 0.05, iter
     """
     scores = tf.cast(scores1, tf.float32), tf.cast(scores2, tf.float32)
     codes = [sinkhorn(s, epsilon, iterations) for s in scores]
-    return (follow(codes[0], scores[1] / temperature) + follow(codes[1], scores[0] / temperature)) / 2
+    first, second = (soft_cross_entropy(codes[i], scores[1 - i] / temperature) for i in (0, 1))
+    return (first + second) / 2

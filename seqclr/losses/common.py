@@ -1,4 +1,4 @@
-"""What several losses are made of."""
+"""Functions that several losses share."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ def products(a, b) -> tf.Tensor:
     return tf.matmul(tf.cast(a, tf.float32), tf.cast(b, tf.float32), transpose_b=True)
 
 
-def match(logits) -> tf.Tensor:
-    """Mean cross-entropy of the softmax of each row of `[..., N, N]`, whose right answer is on the diagonal."""
+def diagonal_cross_entropy(logits) -> tf.Tensor:
+    """Mean cross-entropy of the softmax of the rows of `[..., N, N]`, whose targets are on the diagonal."""
     diagonal = tf.broadcast_to(tf.range(tf.shape(logits)[-1]), tf.shape(logits)[:-1])
     return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=diagonal, logits=logits))
 
 
-def follow(targets, logits, shown=None) -> tf.Tensor:
-    """Mean cross-entropy of the softmax of rows against soft targets, which get no gradient; `[N, K]` each.
+def soft_cross_entropy(targets, logits, valid=None) -> tf.Tensor:
+    """Mean cross-entropy of the softmax of rows with soft targets, which get no gradient; `[N, K]` each.
 
-    shown: `bool [N]`, the rows that count; None: all.
+    valid: `bool [N]`, the rows in the mean; None: all.
     """
     errors = tf.nn.softmax_cross_entropy_with_logits(labels=tf.stop_gradient(targets), logits=logits)
-    return tf.reduce_mean(errors) if shown is None else masked_mean(errors, shown)
+    return tf.reduce_mean(errors) if valid is None else masked_mean(errors, valid)
 
 
 def masked_mean(x, mask, axis=None) -> tf.Tensor:
-    """The mean of x where mask holds; 0 where it never does."""
+    """The mean of x where the mask is true; 0 where it is nowhere."""
     count = tf.reduce_sum(tf.cast(mask, tf.float32), axis=axis)
     return tf.reduce_sum(tf.where(tf.cast(mask, tf.bool), x, 0.0), axis=axis) / tf.maximum(count, 1.0)
 
 
 def classification(logits: tf.Tensor, labels: tf.Tensor) -> dict[str, tf.Tensor]:
-    """The mean cross-entropy, `loss`, of logits `[N, K]` against classes `int32 [N]`, and the `accuracy`."""
+    """The mean cross-entropy, `loss`, of logits `[N, K]` with classes `int32 [N]`, and the `accuracy`."""
     logits = tf.cast(logits, tf.float32)
     errors = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
     right = tf.argmax(logits, axis=1, output_type=tf.int32) == labels

@@ -1,10 +1,10 @@
-"""Queries against keys, which get no gradient: they come from a momentum copy or from the input image."""
+"""Contrastive losses of queries and keys. Keys get no gradient: they come from a key encoder or the input image."""
 
 from __future__ import annotations
 
 import tensorflow as tf
 
-from seqclr.losses.common import match, normalize, products
+from seqclr.losses.common import diagonal_cross_entropy, normalize, products
 
 
 def info_nce_queue(query, key, queue, temperature: float = 0.07) -> tf.Tensor:
@@ -23,7 +23,7 @@ def info_nce_queue(query, key, queue, temperature: float = 0.07) -> tf.Tensor:
 def moco_v3(q1, k2, q2, k1, temperature: float = 0.2) -> tf.Tensor:
     """MoCo v3's loss: the sum of both directions of `2 * temperature * cross-entropy` of a query's key among all keys.
 
-    `[N, D]` each, normalised here; queries of one view meet the keys of the other, as positions do in `patch_nce`.
+    `[N, D]` each, normalised here; queries of one view are contrasted with keys of the other, as in `patch_nce`.
     Chen et al. 2021, arXiv:2104.02057.
     """
     return 2 * temperature * (patch_nce(q1, k2, temperature) + patch_nce(q2, k1, temperature))
@@ -32,10 +32,10 @@ def moco_v3(q1, k2, q2, k1, temperature: float = 0.2) -> tf.Tensor:
 def curl(query, key, weight) -> tf.Tensor:
     """CURL's loss: the cross-entropy of a query's key among all keys, with bilinear logits `query weight key^T`.
 
-    query, key: `[N, D]`, not normalised, no temperature; weight: `[D, D]`. The official code takes the maximum off each
-    row; the cross-entropy does that itself. Laskin et al. 2020, arXiv:2004.04136.
+    query, key: `[N, D]`, not normalised, no temperature; weight: `[D, D]`. The official code subtracts the maximum of
+    each row; the cross-entropy does that itself. Laskin et al. 2020, arXiv:2004.04136.
     """
-    return match(products(query, products(tf.stop_gradient(key), weight)))
+    return diagonal_cross_entropy(products(query, products(tf.stop_gradient(key), weight)))
 
 
 def patch_nce(query, key, temperature: float = 0.07) -> tf.Tensor:
@@ -43,4 +43,4 @@ def patch_nce(query, key, temperature: float = 0.07) -> tf.Tensor:
 
     query, key: `[B, P, D]`, normalised here; the mean over images and positions. Park et al. 2020, arXiv:2007.15651.
     """
-    return match(products(normalize(query), tf.stop_gradient(normalize(key))) / temperature)
+    return diagonal_cross_entropy(products(normalize(query), tf.stop_gradient(normalize(key))) / temperature)

@@ -1,4 +1,4 @@
-"""What was hidden, drawn again."""
+"""Losses of masked autoencoders."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from seqclr.losses.common import masked_mean
 def masked_reconstruction(target, prediction, mask, normalize: bool = False) -> tf.Tensor:
     """MAE's loss: the mean squared error of the pixels of masked patches.
 
-    target, prediction: `[B, L, P]`; mask: `[B, L]`, true or 1 where a patch was hidden. The target gets no
-    gradient. normalize: each patch of the target by its own mean and unbiased variance, 1e-6 inside the root.
+    target, prediction: `[B, L, P]`; mask: `[B, L]`, true or 1 for masked patches. The target gets no
+    gradient. normalize: standardise each target patch by its mean and unbiased variance, 1e-6 inside the root.
     He et al. 2022, arXiv:2111.06377.
     """
     target, prediction = tf.stop_gradient(tf.cast(target, tf.float32)), tf.cast(prediction, tf.float32)

@@ -1,4 +1,4 @@
-"""Agreement of two views whose dimensions must vary and not repeat each other."""
+"""Losses of invariance between views and of redundancy between dimensions."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def whiten(z) -> tf.Tensor:
 
 
 def off_diagonal(matrix) -> tf.Tensor:
-    """The sum of squares of what is not on the diagonal."""
+    """The sum of the squared off-diagonal elements."""
     return tf.reduce_sum(tf.square(tf.linalg.set_diag(matrix, tf.zeros_like(tf.linalg.diag_part(matrix)))))
 
 
@@ -49,15 +49,15 @@ def vicreg(
 ) -> tf.Tensor:
     """VICReg: `sim * mse + std * variance + cov * covariance`, not normalised.
 
-    z1, z2: `[N, D]`; mse: the mean over rows and dimensions; variance: `mean relu(1 - sqrt(var + eps))` of the two
-    views, averaged as in the official code or, variant "paper", added; covariance: the squares off the diagonal over D,
-    added. Variance and covariance are unbiased. Bardes et al. 2022, arXiv:2105.04906.
+    z1, z2: `[N, D]`; mse: mean over rows and dimensions; variance: `mean relu(1 - sqrt(var + eps))` of the two
+    views, averaged as in the official code or, variant "paper", added; covariance: the sum of squared off-diagonal
+    elements over D, added. Variance and covariance are unbiased. Bardes et al. 2022, arXiv:2105.04906.
     """
     if variant not in ("official", "paper"):
         raise UserError(f"variant '{variant}' of vicreg is not known: official, paper")
     z1, z2 = tf.cast(z1, tf.float32), tf.cast(z2, tf.float32)
     if z1.shape[0] == 1:
-        raise UserError("vicreg takes variances over rows and got one: give it a batch of at least 2")
+        raise UserError("vicreg needs at least 2 rows for their variance, and got 1: enlarge the batch")
     covariances = [covariance(centered(z)) for z in (z1, z2)]
     hinges = [tf.reduce_mean(tf.nn.relu(1 - tf.sqrt(tf.linalg.diag_part(c) + eps))) for c in covariances]
     variance = sum(hinges) / (2 if variant == "official" else 1)
@@ -68,14 +68,14 @@ def vicreg(
 def w_mse(z_views, whitening_size: int) -> tf.Tensor:
     """W-MSE: `2 - 2 cos` of whitened rows, the mean over all pairs of views; gradients flow everywhere.
 
-    z_views: `[V, N, D]`. Every view is whitened in consecutive slices of whitening_size rows; what is left of the batch
-    does not count. The official code draws the slices with one permutation for all views: shuffle before, if at all.
+    z_views: `[V, N, D]`. Every view is whitened in consecutive slices of whitening_size rows; the remaining rows are
+    left out. The official code shuffles rows before, with one permutation for all views.
     Ermolov et al. 2021, arXiv:2007.06346.
     """
     z = tf.cast(z_views, tf.float32)
     views, count, dim = z.shape
     if views < 2:
-        raise UserError("w_mse compares views and got one: give it at least 2")
+        raise UserError("w_mse needs at least 2 views, and got 1")
     if whitening_size < 2 * dim:
         raise UserError(f"whitening_size {whitening_size} is too few rows for {dim} dimensions: at least {2 * dim}")
     if count is not None and count < whitening_size:

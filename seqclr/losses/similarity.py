@@ -1,4 +1,4 @@
-"""Agreement of positives alone."""
+"""Losses without negatives: similarity of positives."""
 
 from __future__ import annotations
 

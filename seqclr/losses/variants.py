@@ -1,6 +1,6 @@
-"""Contrast of both views' rows as in `nt_xent`, with the negatives counted otherwise.
+"""Variants of `nt_xent` that differ in the weights of negatives.
 
-z1, z2: `[N, D]`, normalised here; each of the 2N rows has its partner and the 2N - 2 rows of other images.
+z1, z2: `[N, D]`, normalised here; each of the 2N rows has its partner and 2N - 2 rows of other images as negatives.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from seqclr.losses.common import normalize, products
 
 
 def both_views(z1, z2) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """The 2N rows of both views, normalised; the index of each one's partner; which are of other images, `[2N, 2N]`."""
+    """The 2N rows of both views, normalised; partners' indices; whether two are of different images, `[2N, 2N]`."""
     z = tf.concat([normalize(z1), normalize(z2)], axis=0)
     count = tf.shape(z)[0] // 2
     partners = tf.concat([tf.range(count) + count, tf.range(count)], axis=0)
@@ -27,7 +27,7 @@ def inva_spread(z1, z2, temperature: float = 0.1) -> tf.Tensor:
     z, partners, others = both_views(z1, z2)
     logits = products(z, tf.stop_gradient(z)) / temperature
     log_p = tf.nn.log_softmax(tf.linalg.set_diag(logits, tf.fill(tf.shape(partners), logits.dtype.min)))
-    # 1 - p rounds to 0 where one negative has all the mass
+    # 1 - p rounds to 0 where one negative has all of the mass
     spread = tf.math.log(tf.maximum(tf.where(others, -tf.math.expm1(log_p), 1.0), 1e-7))
     return -tf.reduce_mean(tf.gather(log_p, partners, batch_dims=1) + tf.reduce_sum(spread, axis=-1))
 
@@ -41,11 +41,11 @@ def debiased(z1, z2, temperature: float = 0.5, tau_plus: float = 0.1) -> tf.Tens
 
 
 def hard_negative(z1, z2, temperature: float = 0.5, tau_plus: float = 0.1, beta: float = 1.0) -> tf.Tensor:
-    """Contrast with hard negatives: the mean over anchors of `-log(pos / (pos + Ng))`, pos and neg being exp(cos / t).
+    """Contrast with hard negatives: the mean over anchors of `-log(pos / (pos + Ng))`; pos and neg are exp(cos / t).
 
-    `Ng = max((sum w neg - M tau_plus pos) / (1 - tau_plus), M exp(-1 / t))`, `w = neg^beta / mean neg^beta`, M of them:
-    the negatives without the share tau_plus that is of the anchor's own class. The weights get a gradient, as in the
-    official code. Robinson et al. 2021, arXiv:2010.04592.
+    `Ng = max((sum w neg - M tau_plus pos) / (1 - tau_plus), M exp(-1 / t))`, `w = neg^beta / mean neg^beta`, for M
+    negatives, of which the fraction tau_plus has the anchor's own class. The weights get a gradient, as in the official
+    code. Robinson et al. 2021, arXiv:2010.04592.
     """
     z, partners, others = both_views(z1, z2)
     logits = products(z, z) / temperature

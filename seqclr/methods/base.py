@@ -1,16 +1,16 @@
-"""The contract of a method: a dataclass that says how an image becomes an example and what a batch of examples costs.
+"""The contract of a method: a dataclass that defines the transform from image to example and the loss of a batch.
 
-What is called, in this order, in a pretraining:
+Calls in pretraining, in this order:
 
     @register(name, paper=..., ...)          `method=name` finds the class; its facts are in the table of methods
     Method(**keys)                           the fields are the configuration keys; __post_init__ checks them
       make_transform(views)                  -> a function on the host: (record, random generator) -> example
-      records(dataset), prepare(samples)     -> the records to train on; a look at them before the network is made
+      records(dataset), prepare(samples)     -> the records to train on; an inspection before the network is built
       build(encoder, run)                    makes layers and variables; `run` is a RunInfo
       every step:  relabel(batches)          if relabels(step): new labels from all records
-                   frozen(step), phase(step) -> the parts that do not learn; what lets steps share a call
-                   loss(batch, training)     -> {"loss": scalar, ...}; its gradient moves the parts
-                   after_step()              in the same graph, once the weights have moved
+                   frozen(step), phase(step) -> the parts that are not trained; a key of steps that share a call
+                   loss(batch, training)     -> {"loss": scalar, ...}; its gradient trains the parts
+                   after_step()              in the same graph, after the update of the weights
       result()                               -> the weights that are probed, validated and kept; None: the trained ones
 
 Fine-tuning makes its transform and records itself, and passes a ReaderInfo (methods/text/ctc.py) to `build`.
@@ -50,9 +50,9 @@ Columns = dict[str, "np.ndarray | list[str]"]  # of a preview by title: images `
 
 @dataclasses.dataclass(frozen=True)
 class RunInfo:
-    """What a method may read of the training that it is built for.
+    """The facts of a training that its method may use.
 
-    batch_size: images in a batch, over all devices; 0 where it is not known, and nothing is checked against it.
+    batch_size: images in a batch, over all devices; 0: unknown, without checks against it.
     total_steps, steps_per_epoch: of the training, and of one pass over its records.
     dropout: rate in a CTC head. views: the name of the augmentation.
     load_encoder: given the folder of a run, its frozen encoder: a function of images `float32 [B, H, W, 3]`, 0 to 255,
@@ -85,18 +85,18 @@ class Method(abc.ABC):
     layer = "transformer"  # the layer whose frames it trains; a field of two-view methods, so not a ClassVar
 
     def __post_init__(self) -> None:
-        """Raises UserError for values of keys that the method cannot have."""
+        """Raises UserError for invalid values of keys."""
         check_keys(self)
 
     def records(self, dataset: ImageDataset) -> Sequence[dict]:
         """The records that `transform` is called with; their `samples` beside, one for each. By default the dataset.
 
-        Raises UserError where the images do not suit.
+        Raises UserError for unsuitable images.
         """
         return dataset
 
     def prepare(self, samples: Sequence[Sample]) -> None:
-        """Looks at the samples, in the order of the records' `index`. Raises UserError where they do not suit."""
+        """Inspects the samples, in the order of the records' `index`. Raises UserError for unsuitable ones."""
         return None
 
     def build(self, encoder: keras.Model, run: RunInfo | None = None) -> None:
@@ -110,14 +110,14 @@ class Method(abc.ABC):
                 f"batch_size {self.run.batch_size}: the statistics of a batch need at least {self.least_batch} images"
             )
 
-    def check_takes(self, height: int, width: int, what: str) -> None:
-        """Raises UserError where the encoder does not take images of this size, the parts of images named `what`."""
+    def check_accepts(self, height: int, width: int, what: str) -> None:
+        """Raises UserError where the encoder does not accept images of this size. what: their name in the message."""
         try:
             self.encoder(tf.zeros((1, height, width, 3), tf.uint8), layer=self.layer)
         except (ValueError, tf.errors.InvalidArgumentError):
             raise UserError(
-                f"this encoder takes no {what} of {height}x{width}: use positions=none where they are learned, another "
-                "encoder for vit_tiny, and of lines, which are more than twice as wide as high, those of full height"
+                f"this encoder does not accept {what} of {height}x{width}: use positions=none instead of learned ones, "
+                "another encoder than vit_tiny, and for lines, more than twice as wide as high, parts of full height"
             ) from None
 
     def make_transform(self, views: str):
@@ -128,8 +128,8 @@ class Method(abc.ABC):
     def loss(self, batch: dict[str, tf.Tensor], training: bool) -> dict[str, tf.Tensor]:
         """`{"loss": scalar, ...}` of a batch of examples; the other scalars are shown and written to metrics.csv.
 
-        A method with adversaries returns "adversary_loss" too. Each loss moves only its own parts, so neither needs to
-        stop the gradient into those of the other.
+        A method with adversaries returns "adversary_loss" too. Each loss trains only its own parts, so neither needs
+        to stop the gradient into those of the other.
         """
 
     def parts(self) -> dict[str, Any]:
@@ -161,12 +161,12 @@ class Method(abc.ABC):
         """Computes labels from all records, without augmentation and in order.
 
         batches: dictionaries of `image`, `index` and, of padded lines, `width`. A resumed run calls it again, so it
-        must depend on nothing but the records and what is in the checkpoint.
+        must depend only on the records and the checkpoint.
         """
         return None
 
     def frozen(self, step: int) -> frozenset[str]:
-        """The parts that do not learn at this step. Each change during a run traces the step anew."""
+        """The parts that are not trained at this step. Each change during a run retraces the step."""
         return frozenset()
 
     def phase(self, step: int) -> Hashable:
@@ -183,7 +183,7 @@ class Method(abc.ABC):
 
 
 class Instances(NamedTuple):
-    """The rows that a loss compares: row i of `first` and of `second` show the same strip of the same image.
+    """The rows of a pairwise loss: row i of `first` and of `second` show the same strip of the same image.
 
     first, second: `[N, D]`, of all replicas. image, position: `int32 [N]`, the index of the image and of the window.
     """
@@ -239,7 +239,7 @@ class FrameMethod(Method):
         return frames.count(self.frames, -(-np.array(self.filled) // self.encoder.STRIDE))
 
     def encode(self, batch: dict[str, tf.Tensor], training: bool):
-        """Frame features of all views in one pass, so that batch norm sees all: `[VB, T, D]`, mask `[VB, T]` or None.
+        """Frame features of all views from one pass, for batch norm: `[VB, T, D]`, mask `[VB, T]` or None.
 
         The rows of the first view come first.
         """

@@ -1,4 +1,4 @@
-"""What is known of a method beside its keys."""
+"""The facts of a method's registration."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import dataclasses
 
 @dataclasses.dataclass(frozen=True)
 class Facts:
-    """What a registration states about a method. A fact that is None is taken from the base classes.
+    """Facts about a method beside its keys. One that is None is taken from the base classes.
 
     The `needs_*` are reasons, ends of sentences that an error message quotes; empty or None: no such need.
     """

@@ -17,13 +17,13 @@ from seqclr.transforms.multi_crop import MultiCrop
 
 
 class Crop(NamedTuple):
-    """One view of every image of all replicas: instances `float32 [N, D]`, and which are visible in it, `bool [N]`.
+    """One view of every image of all replicas: instances `float32 [N, D]`, and their visibility, `bool [N]`.
 
     Row i of every crop is the same window of the same image.
     """
 
     rows: tf.Tensor
-    shown: tf.Tensor
+    visible: tf.Tensor
 
 
 @dataclass
@@ -37,7 +37,7 @@ class MultiCropMethod(TwoViewMethod):
     transform = MultiCrop
 
     prototypes: int = key(64, "number of prototypes", least=2, most=MANY)
-    freeze: float = key(0.01, "part of the run at the start in which the prototypes are frozen", least=0, most=1)
+    freeze: float = key(0.01, "initial fraction of the run with frozen prototypes", least=0, most=1)
 
     def build(self, encoder, run=None):
         super().build(encoder, run)
@@ -51,7 +51,7 @@ class MultiCropMethod(TwoViewMethod):
             )
         size = encoder.height, encoder.width
         height, width = (max(1, round(length * factor)) for length, factor in zip(size, small[0][1]))
-        self.check_takes(height, width, "small views")
+        self.check_accepts(height, width, "small views")
 
     def make_prototypes(self, dim: int) -> None:
         """Makes `self.last`, a part of its own whose kernel has the prototypes as columns, of unit length."""
@@ -70,25 +70,25 @@ class MultiCropMethod(TwoViewMethod):
             crops += self.small_crops(batch, training, z.shape[1], mask)
         return crops
 
-    def small_crops(self, batch: dict[str, tf.Tensor], training: bool, full_frames: int, shown) -> list[Crop]:
-        """full_frames: number of frames of a full view. shown: the frame mask of both full views, or None."""
+    def small_crops(self, batch: dict[str, tf.Tensor], training: bool, full_frames: int, full_mask) -> list[Crop]:
+        """full_frames: number of frames of a full view. full_mask: the frame mask of both full views, or None."""
         views = batch["small"].shape[1]
         widths = tf.tile(batch["small_width"], [views]) if "small_width" in batch else None
         features, mask = self.encoder(stacked(batch["small"]), widths, training=training, layer=self.layer)
         z = tf.cast(self.projector(features, mask, training=training), tf.float32)
         if self.correspondence == "index":
             return gathered(*frames.pool(z, "all", mask), views)
-        filled = None if shown is None else tf.reduce_sum(tf.cast(tf.split(shown, 2)[0], tf.int32), axis=1)
-        filled = None if shown is None else tf.tile(filled, [views])
+        filled = None if full_mask is None else tf.reduce_sum(tf.cast(tf.split(full_mask, 2)[0], tf.int32), axis=1)
+        filled = None if full_mask is None else tf.tile(filled, [views])
         return gathered(
             *frames.pool(z, self.frames, mask, stacked(batch["small_geometry"]), full_frames, filled), views
         )
 
 
-def gathered(pooled: tf.Tensor, shown: tf.Tensor | None, views: int) -> list[Crop]:
+def gathered(pooled: tf.Tensor, visible: tf.Tensor | None, views: int) -> list[Crop]:
     """Crops of instances `[VB, N, D]` and of their visibility, `bool [VB, N]` or None, gathered from all replicas."""
-    shown = tf.ones(tf.shape(pooled)[:2]) if shown is None else tf.cast(shown, tf.float32)
+    visible = tf.ones(tf.shape(pooled)[:2]) if visible is None else tf.cast(visible, tf.float32)
     rows = tf.reshape(pooled, [views, -1, pooled.shape[-1]])
     rows = tf.unstack(gather(tf.transpose(rows, (1, 0, 2))), views, axis=1)
-    shown = tf.unstack(gather(tf.transpose(tf.reshape(shown, [views, -1]))), views, axis=1)
-    return [Crop(*crop) for crop in zip(rows, (s > 0 for s in shown))]
+    visible = tf.unstack(gather(tf.transpose(tf.reshape(visible, [views, -1]))), views, axis=1)
+    return [Crop(*crop) for crop in zip(rows, (weight > 0 for weight in visible))]

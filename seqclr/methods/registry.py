@@ -30,12 +30,12 @@ def register(
 ) -> Callable[[type[Registered]], type[Registered]]:
     """A class decorator that makes a method available as `method=NAME`.
 
-    What is not given is inherited from the base classes, except the paper.
+    Arguments that are left out are inherited from the base classes, except the paper.
 
     Args:
         name: a key of `METHODS`.
         paper: authors, year and arXiv number, as "Chen et al. 2020, arXiv:2002.05709".
-        negatives: what an instance is contrasted with, as "other instances of the batch".
+        negatives: what instances are contrasted with, as "other instances of the batch".
         stores: state that is kept beside networks, as "a queue of keys".
         ema_network: the network that follows the trained one by an exponential moving average, as "teacher".
         needs_lines, needs_images, needs_halves: why the encoder must be one of text lines, one of images, or one of two

@@ -61,6 +61,6 @@ def test_pix_contrast_of_the_same_frames_is_patch_nce_in_both_directions():
 def test_pix_contrast_counts_no_padding():
     longer = [np.concatenate([z, rows(3, 2, 3, seed=7)], axis=1) for z in FRAMES[:2]]
     positives = np.pad(POSITIVES, ((0, 0), (0, 2), (0, 2)))
-    shown = np.pad(np.ones_like(POSITIVES), ((0, 0), (0, 2), (0, 2)))
-    found = losses.pix_contrast(*longer, positives, shown=shown)
+    valid = np.pad(np.ones_like(POSITIVES), ((0, 0), (0, 2), (0, 2)))
+    found = losses.pix_contrast(*longer, positives, valid=valid)
     assert float(found) == pytest.approx(float(losses.pix_contrast(*FRAMES[:2], POSITIVES)), rel=1e-5)

@@ -81,7 +81,7 @@ def test_dino_of_two_views_is_the_loss_of_that_name():
 def test_small_views_are_compared_in_the_windows_that_they_show(name):
     method = made(name, correspondence="geometry")
     crops = method.crops(batch(small=True), training=True)
-    shown = [crop.shown.numpy().reshape(8, 4) for crop in crops]
+    shown = [crop.visible.numpy().reshape(8, 4) for crop in crops]
     for found, expected in zip(shown, ([1, 1, 1, 1], [1, 1, 1, 1], [1, 1, 0, 0], [0, 0, 1, 1]), strict=True):
         np.testing.assert_array_equal(found, np.tile(np.bool_(expected), (8, 1)))
     scores = [normalize(crop.rows).numpy() @ unit(method.last.kernel.numpy().T).T for crop in crops]
@@ -99,7 +99,7 @@ def test_what_a_full_view_does_not_show_has_no_code():
     method, seen = made("swav", correspondence="geometry"), batch()
     seen["geometry"] = tf.constant(np.tile(np.float32([[1, 0, 1, 0], [1, 0.5, 1, 0]]), (8, 1, 1)))
     crops = method.crops(seen, training=True)
-    moved = crops[1].shown.numpy()
+    moved = crops[1].visible.numpy()
     np.testing.assert_array_equal(moved.reshape(8, 4), np.tile([True, True, False, False], (8, 1)))
     first, second = (normalize(crop.rows).numpy() @ method.last.kernel.numpy() for crop in crops)
     terms = [

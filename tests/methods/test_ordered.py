@@ -104,7 +104,7 @@ def test_one_frame_where_a_sequence_is_needed_is_one_sentence(tmp_path, capsys):
 
 @pytest.mark.parametrize("name", ["order_verification", "odd_one_out"])
 def test_pictures_of_an_encoder_with_learned_positions_are_refused(name):
-    with pytest.raises(UserError, match="takes no slices of 16x"):
+    with pytest.raises(UserError, match="does not accept slices of 16x"):
         made(name, build_encoder("least", 16, 96, "learned"))
 
 

@@ -116,7 +116,7 @@ def test_what_is_shown_says_what_is_asked(encoders):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_encoders_that_take_no_parts_are_refused(encoders, name):
-    with pytest.raises(UserError, match="this encoder takes no .* of .* use positions=none where they are learned"):
+    with pytest.raises(UserError, match="this encoder does not accept .* of .* use positions=none"):
         made(name, encoders["learned"])
     with pytest.raises(UserError, match="of lines, which are more than twice as wide as high, those of full height"):
         made(name, encoders["page"])

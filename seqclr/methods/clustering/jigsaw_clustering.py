@@ -47,8 +47,8 @@ class JigsawClustering(Method):
                 raise UserError(f"{name} {length} is cut into {count} tiles: take a multiple of {count}")
         if any(frames < count for frames, count in zip(encoder.grid, self.tiling)):
             raise UserError(
-                f"{self.tiling[0]}x{self.tiling[1]} tiles lie in {encoder.grid[0]}x{encoder.grid[1]} frames: take "
-                "larger images, and lines whose width is more than twice their height"
+                f"{self.tiling[0]}x{self.tiling[1]} tiles need as many frames, and there are {encoder.grid[0]}x"
+                f"{encoder.grid[1]}: take larger images, or lines more than twice as wide as high"
             )
         self.projector = mlp((self.hidden_dim, self.projection_dim), "projector", input_dim=encoder.dim)
         self.head = keras.layers.Dense(4, dtype="float32", name="head")

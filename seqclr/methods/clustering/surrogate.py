@@ -55,7 +55,9 @@ class Surrogate(FrameMethod):
 
     def make_head(self, classes: int) -> None:
         self.classes = classes
-        self.norm = batch_norm("norm", center=False, scale=False)  # features of an untrained encoder are nearly alike
+        self.norm = batch_norm(
+            "norm", center=False, scale=False
+        )  # features of an untrained encoder are nearly identical
         self.norm.build((None, None, self.encoder.dim))
         self.head = keras.layers.Dense(self.heads * classes, dtype="float32", name="head")
         self.head.build((None, None, self.encoder.dim))
@@ -102,7 +104,7 @@ class Relabelled(Surrogate):
         return self.frozen(step), step // self.run.steps_per_epoch
 
     def restart_head(self) -> None:
-        """Reinitialises the classifier, as new classes have new meanings; the optimizer's moments stay."""
+        """Reinitialises the classifier, as new classes have new meanings; the optimizer's moments are kept."""
         draw = np.random.default_rng(int(self.rounds.numpy()))
         self.head.kernel.assign(draw.normal(0, 0.01, self.head.kernel.shape))
         self.head.bias.assign(np.zeros(self.head.bias.shape))

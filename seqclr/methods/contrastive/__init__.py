@@ -1,4 +1,4 @@
-"""Contrastive methods: the instances of two views are told apart from negatives.
+"""Contrastive methods: the two views of an instance are contrasted with negatives.
 
 A new method is a module here, imported below so that it is registered.
 """

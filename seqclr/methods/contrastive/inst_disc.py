@@ -30,9 +30,9 @@ class InstDisc(Surrogate):
     """Every instance is a class, whose weight is the instance's vector in a memory bank (Wu et al. 2018,
     arXiv:1805.01978).
 
-    Unlike in the paper, batch norm follows the projection: frames of a new encoder are nearly alike, and the constant Z
-    of the first batch would not fit later ones. Noise is drawn once per batch, seeded by the step, so that all replicas
-    draw the same. There is no proximal term, as in the official code.
+    Unlike in the paper, batch norm follows the projection: frames of a new encoder are nearly equal, and the constant
+    Z of the first batch would not fit later ones. Noise is sampled once per batch, seeded by the step, so that all
+    replicas have the same. There is no proximal term, as in the official code.
     """
 
     temperature: float = key(0.07, "temperature of the scores", least=1e-3)

@@ -49,7 +49,7 @@ class PixelMethod(MomentumMethod):
         """`bool [B, T, T]`: the pairs of frames of the two views that show the same position and no padding."""
         filled = tf.cast(batch["width"], tf.float32) / self.encoder.width if "width" in batch else None
         near = same_position(batch["geometry"], self.encoder.grid, self.reach, filled)
-        return near if mask is None else near & shown(mask)
+        return near if mask is None else near & valid_pairs(mask)
 
     def instances(self, x, batch, mask):
         """The pairs of frames that show the same position."""
@@ -79,13 +79,13 @@ class PixContrast(PixelMethod):
         _, mask, z = self.embed(batch, training)
         _, _, target = self.embed_target(batch, training)
         (z1, z2), (t1, t2) = tf.split(z, 2), tf.split(tf.stop_gradient(target), 2)
-        near, seen = self.positives(batch, mask), None if mask is None else shown(mask)
-        first = losses.pix_contrast(z1, t2, near, self.temperature, seen)
-        second = losses.pix_contrast(t1, z2, near, self.temperature, seen)
+        near, valid = self.positives(batch, mask), None if mask is None else valid_pairs(mask)
+        first = losses.pix_contrast(z1, t2, near, self.temperature, valid)
+        second = losses.pix_contrast(t1, z2, near, self.temperature, valid)
         return {"loss": (first + second) / 2}
 
 
-def shown(mask: tf.Tensor) -> tf.Tensor:
+def valid_pairs(mask: tf.Tensor) -> tf.Tensor:
     """Frame mask `[2B, T]` of two views as `bool [B, T, T]`: the pairs of frames without padding."""
     first, second = tf.split(mask, 2)
     return first[:, :, None] & second[:, None, :]

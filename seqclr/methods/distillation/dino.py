@@ -33,8 +33,8 @@ class DINO(MultiCropMethod, MomentumMethod):
     distribution over prototypes for a full view.
 
     The paper's head is 2048 wide with a bottleneck of 256 and 65,536 prototypes, for 384 and more features and 1.3
-    million images. Ours ends with batch norm: frames of a new encoder are nearly alike, and without it the teacher's
-    centred outputs were uniform and stayed so.
+    million images. This one ends with batch norm: frames of a new encoder are nearly identical, and without it the
+    teacher's centred outputs stayed uniform.
     """
 
     target_momentum: float = key(
@@ -44,7 +44,7 @@ class DINO(MultiCropMethod, MomentumMethod):
     temperature: float = key(0.1, "temperature of the student's softmax", least=1e-3)
     teacher_temperature: float = key(0.07, "temperature of the teacher's softmax after its warm-up", least=1e-3)
     first_teacher_temperature: float = key(0.04, "temperature of the teacher's softmax at the start", least=1e-3)
-    teacher_warmup: float = key(0.1, "part of the run in which the teacher's temperature rises", least=0, most=1)
+    teacher_warmup: float = key(0.1, "fraction of the run in which the teacher's temperature rises", least=0, most=1)
     center_momentum: float = key(0.9, "EMA decay of the centre of the teacher's outputs", least=0, most=1)
     hidden_dim: int = key(512, "width of the head's hidden layers; 2048 in the paper", least=1, most=WIDEST)
     projection_dim: int = key(128, "output size of the projection head; 256 in the paper", least=1, most=WIDEST)
@@ -66,12 +66,12 @@ class DINO(MultiCropMethod, MomentumMethod):
         with self.target.weights_in_use(), by_batch(training):  # without dropout, as in inference
             teacher = self.crops(batch, training=False, small=False)
             targets = [self.logits(crop.rows) for crop in teacher]
-        logits, shown = [self.logits(crop.rows) for crop in student], [crop.shown for crop in student]
+        logits, visible = [self.logits(crop.rows) for crop in student], [crop.visible for crop in student]
         warmth = self.warm_temperature()
-        loss = losses.dino(logits, targets, self.center.value, self.temperature, warmth, shown)
+        loss = losses.dino(logits, targets, self.center.value, self.temperature, warmth, visible)
         if training:
-            seen = tf.concat([crop.shown for crop in teacher], axis=0)
-            mean = masked_mean(tf.concat(targets, axis=0), seen[:, None], axis=0)
+            in_view = tf.concat([crop.visible for crop in teacher], axis=0)
+            mean = masked_mean(tf.concat(targets, axis=0), in_view[:, None], axis=0)
             self.center.assign(self.center_momentum * self.center.value + (1 - self.center_momentum) * mean)
         return {"loss": loss}
 

@@ -25,7 +25,7 @@ class ContextPrediction(Arrangement):
     def build(self, encoder, run=None):
         super().build(encoder, run)
         self.offset_names = offset_names(encoder.height, encoder.width)
-        self.check_takes(*part_size(encoder.height, encoder.width), "parts")
+        self.check_accepts(*part_size(encoder.height, encoder.width), "parts")
         self.make_head(2, len(self.offset_names))
 
     def preview_inputs(self, batch):

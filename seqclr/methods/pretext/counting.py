@@ -38,7 +38,7 @@ class Counting(PartsMethod):
 
     def build(self, encoder, run=None):
         super().build(encoder, run)
-        self.check_takes(*part_size(encoder.height, encoder.width), "parts")
+        self.check_accepts(*part_size(encoder.height, encoder.width), "parts")
         self.counter = mlp((self.hidden_dim, self.counts), "counter", input_dim=encoder.dim)
 
     def loss(self, batch, training):

@@ -49,6 +49,6 @@ class Exemplar(Surrogate):
     def build(self, encoder, run=None):
         super().build(encoder, run)
         side = min(self.patch, encoder.height, encoder.width)
-        self.check_takes(side, side, "patches")
+        self.check_accepts(side, side, "patches")
         self.make_head(self.image_count)
         self.make_labels(np.arange(self.image_count)[:, None])

@@ -34,7 +34,7 @@ class Jigsaw(Arrangement):
     def build(self, encoder, run=None):
         super().build(encoder, run)
         tiles = SLICES if is_line(encoder.height, encoder.width) else self.grid**2
-        self.check_takes(*tile_size(encoder.height, encoder.width, self.grid), "tiles")
+        self.check_accepts(*tile_size(encoder.height, encoder.width, self.grid), "tiles")
         self.orders = permutations(tiles, self.permutations)
         self.make_head(tiles, len(self.orders))
 

@@ -36,7 +36,7 @@ class Ordered(Method):
         self.head = mlp((self.hidden_dim, classes), "head", input_dim=inputs)
         height, width = self.encoder.height, self.encoder.width
         width = slices * (width // SLICES) if is_line(height, width) else width
-        self.check_takes(height, width, "slices")
+        self.check_accepts(height, width, "slices")
 
     def features(self, batch: dict[str, tf.Tensor], training: bool) -> tf.Tensor:
         """The mean frame of every image, `float32 [B, N, D]`."""

@@ -16,7 +16,7 @@ from seqclr.methods.base import TwoViewMethod
 from seqclr.methods.registry import register
 from seqclr.nn.heads import mlp
 
-LOOKED_AT = 1000  # records whose width is read, at most
+SAMPLED = 1000  # largest number of records whose width is read
 
 
 @register("w_mse", paper="Ermolov et al. 2021, arXiv:2007.06346", needs_whole_batch="it is whitened over the batch")
@@ -25,7 +25,7 @@ class WMSE(TwoViewMethod):
     """Distance of whitened instances, which cannot collapse (Ermolov et al. 2021, arXiv:2007.06346).
 
     Instances are divided at random into slices of `whitening_size`, the same for both views, and whitened within each;
-    the rest does not count. A batch with fewer visible instances, from short lines or crops, has the loss 0 and is
+    the remainder is left out. A batch with fewer visible instances, from short lines or crops, has the loss 0 and is
     logged as `skipped`.
     """
 
@@ -48,7 +48,7 @@ class WMSE(TwoViewMethod):
 
     def records(self, dataset):
         if dataset.resize == "pad":
-            some = np.linspace(0, len(dataset) - 1, min(len(dataset), LOOKED_AT)).astype(int)
+            some = np.linspace(0, len(dataset) - 1, min(len(dataset), SAMPLED)).astype(int)
             self.filled = [dataset[int(i)]["width"] for i in some]
         return dataset
 

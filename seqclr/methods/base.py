@@ -116,8 +116,9 @@ class Method(abc.ABC):
             self.encoder(tf.zeros((1, height, width, 3), tf.uint8), layer=self.layer)
         except (ValueError, tf.errors.InvalidArgumentError):
             raise UserError(
-                f"this encoder does not accept {what} of {height}x{width}: use positions=none instead of learned ones, "
-                "another encoder than vit_tiny, and for lines, more than twice as wide as high, parts of full height"
+                f"this encoder does not accept {what} of {height}x{width}: use positions=none instead of learned "
+                "positions, another encoder than vit_tiny, and for lines (more than twice as wide as high) parts of "
+                "full height"
             ) from None
 
     def make_transform(self, views: str):

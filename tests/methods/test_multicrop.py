@@ -189,7 +189,7 @@ def test_what_cannot_be_is_refused():
     ):
         made("dino", views="multicrop")
     made("dino", views="multicrop", frames="all")
-    with pytest.raises(UserError, match="no small views of 16x32: use positions=none"):
+    with pytest.raises(UserError, match="does not accept small views of 16x32: use positions=none"):
         made("dino", views="multicrop", correspondence="geometry", positions="learned")
     with pytest.raises(UserError, match="prototypes 12: codes are assigned over 8 instances, so take at most as many"):
         made("swav", batch_size=2)

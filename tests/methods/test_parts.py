@@ -118,7 +118,7 @@ def test_what_is_shown_says_what_is_asked(encoders):
 def test_encoders_that_take_no_parts_are_refused(encoders, name):
     with pytest.raises(UserError, match="this encoder does not accept .* of .* use positions=none"):
         made(name, encoders["learned"])
-    with pytest.raises(UserError, match="of lines, which are more than twice as wide as high, those of full height"):
+    with pytest.raises(UserError, match=r"for lines \(more than twice as wide as high\) parts of full height"):
         made(name, encoders["page"])
 
 

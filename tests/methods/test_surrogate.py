@@ -167,5 +167,5 @@ def test_what_cannot_be_is_refused():
         METHODS["exemplar"]().prepare([Sample("a", "1.png")] * 32001)
     method = METHODS["exemplar"](patch=8)
     method.prepare([Sample("a", "1.png")] * 4)
-    with pytest.raises(UserError, match="no patches of 8x8: use positions=none"):
+    with pytest.raises(UserError, match="does not accept patches of 8x8: use positions=none"):
         method.build(build_encoder("least", 16, 64, "learned"))

@@ -8,7 +8,18 @@ import numpy as np
 import pytest
 
 from seqclr import cli
-from seqclr.config import FinetuneConfig, PretrainConfig, check_keys, key, load_yaml, resolve, save
+from seqclr.config import (
+    RENAMED_KEYS,
+    RENAMED_VALUES,
+    FinetuneConfig,
+    PretrainConfig,
+    check_keys,
+    key,
+    load_yaml,
+    renamed,
+    resolve,
+    save,
+)
 from seqclr.errors import UserError
 from seqclr.methods import METHODS
 from seqclr.methods.text.ctc import CTC
@@ -142,6 +153,21 @@ def test_numbers_of_a_file(tmp_path):
     assert (config.learning_rate, config.clip, config.steps, config.labels) == (1e-3, 1.0, 7, None)
     assert config.deterministic is True and config.data == ["pages"]
     assert resolved(tmp_path, b"\xef\xbb\xbfsteps: 7").steps == 7
+
+
+def test_keys_and_values_by_their_older_names(caplog):
+    """Each maps to a present key, with a note, and resolves."""
+    fields = {field.name: (base, method, field) for base, method, field in FIELDS.values()}
+    for old, new in RENAMED_KEYS.items():
+        base, method, field = fields[new]
+        assert old not in fields and renamed({old: field.default}, f"a file with {old}") == {new: field.default}
+        assert f"{old}={field.default} is called {new}={field.default} now" in caplog.text
+        with pytest.raises(UserError, match=f"a file: {new} is given twice, also by its older name"):
+            renamed({old: field.default, new: field.default}, "a file")
+    for (name, old), new in RENAMED_VALUES.items():
+        base, method, field = fields[name]
+        assert old not in field.metadata["choices"]
+        assert getattr(resolve(base, method, [renamed({name: old}, "a file")]), name) == new
 
 
 BOMB = "a: &a [x, x]\n" + "".join(f"{b}: &{b} [*{a}, *{a}]\n" for a, b in zip("abcdefgh", "bcdefghi"))

@@ -123,7 +123,7 @@ class Method(abc.ABC):
 
     def make_transform(self, views: str):
         """The transform with this method's settings; `views` names the augmentation. Changes nothing in the method."""
-        return self.transform(views)
+        return type(self).transform(views)  # a part may have the same name
 
     @abc.abstractmethod
     def loss(self, batch: dict[str, tf.Tensor], training: bool) -> dict[str, tf.Tensor]:

@@ -116,7 +116,8 @@ def test_help_tells_the_defaults_of_the_method_and_the_encoder(capsys):
         words: text.split("a preset, none, or a YAML file (default: ")[1].split(")")[0] for words, text in shown.items()
     }
     assert list(views.values()) == ["roaming", "images", "roaming", "article"]
-    assert "none (every frame) (default: frames:2)" in shown[()] and "(every frame) (default: all)" in shown["encoder=resnet9",]
+    assert "none (every frame) (default: frames:2)" in shown[()]
+    assert "none (every frame) (default: all)" in shown["encoder=resnet9",]
     assert "over all devices (default: 128)" in shown["--method", "w_mse"]
 
 

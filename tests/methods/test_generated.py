@@ -81,7 +81,7 @@ def test_the_two_losses_are_those_of_their_parts(padded):
 @pytest.mark.slow
 def test_it_learns_to_read(tmp_path, monkeypatch):
     """A few pages by heart: their own texts become likelier than each other's."""
-    monkeypatch.setattr(generated, "PAGES", 8)
+    monkeypatch.setattr(generated, "DISTINCT", 8)
     keys = {"encoder": "tiny", "steps": 100, "learning_rate": 3e-3, "characters": "01", "views": "none"}
     job = tiny.trainer(tmp_path / "run", "generated", **keys)
     job.fit()
@@ -287,7 +287,7 @@ def test_a_short_run_with_all_targets(tmp_path, eagerly, name):
 
 @pytest.mark.slow
 def test_where_characters_lie_is_learned(tmp_path, monkeypatch):
-    monkeypatch.setattr(generated, "PAGES", 16)
+    monkeypatch.setattr(generated, "DISTINCT", 16)
     keys = {"steps": 60, "learning_rate": 3e-3, "characters": "01", "views": "none", "boxes": 1.0, "styles": 0.3}
     job = tiny.trainer(tmp_path / "run", "generated", dropout=0.0, **keys)
     held = {name: tf.constant(value) for name, value in next(job.loader).items()}

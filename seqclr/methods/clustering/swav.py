@@ -38,7 +38,7 @@ class SwAV(MultiCropMethod):
     temperature: float = key(0.1, "temperature of the softmax that predicts a code", least=1e-3)
     epsilon: float = key(0.01, "softness of the codes; 0.05 in the paper", least=1e-3)
     queue_size: int = key(
-        0, "earlier projections in the assignment of codes, for small batches; 3840 in the paper", least=0
+        0, "number of earlier projections in the assignment of codes, for small batches; 3840 in the paper", least=0
     )
     queue_start: float = key(
         0.075, "initial fraction of the run in which the queue is filled but not used", least=0, most=1

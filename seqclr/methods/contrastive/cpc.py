@@ -41,7 +41,9 @@ class CPC(Method):
         4, "number of frames, or rows of an image, that are predicted; at most as many as follow", least=1
     )
     directions: int = key(
-        1, "1: forwards; 2: backwards as well; 4, for images only: along the rows as well", choices=(1, 2, 4)
+        1,
+        "number of directions: 1 (forwards), 2 (backwards too) or 4 (along the rows too, images only)",
+        choices=(1, 2, 4),
     )
     context_dim: int = key(256, "units of the recurrent network", least=1, most=WIDEST)
 

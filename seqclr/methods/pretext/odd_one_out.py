@@ -25,7 +25,7 @@ class OddOneOut(Ordered):
 
     transform = Clips
     clips: int = key(
-        6, "clips of a sequence, one of which is out of order; of a line, groups of slices", least=2, most=100
+        6, "number of clips, one of which is out of order; clips of a line are groups of slices", least=2, most=100
     )
     clip_frames: int = key(6, "frames in a clip, at most half of the sequence", least=3, most=1000)
 

@@ -25,7 +25,9 @@ class OrderVerification(Ordered):
     transform = Triplet
     chance = 0.5
     tau_max: int = key(60, "largest distance of the first and the last frame; less in a short sequence", least=2)
-    tau_min: int = key(15, "least distance from these to the frame out of order; less in a short sequence", least=1)
+    tau_min: int = key(
+        15, "least distance of the frame out of order from the first or last; less in a short sequence", least=1
+    )
     positives: float = key(0.25, "fraction of triplets that are in order", least=0.01, most=0.99)
 
     def make_transform(self, views):

@@ -31,7 +31,9 @@ class SuperResolution(Adversarial):
     factor: int = key(4, "factor by which the sides are reduced; 2 suits small images", least=2, most=64)
     adversarial_start: float = key(0.5, "fraction of the run before the adversarial loss begins", least=0, most=1)
     perceptual: str | None = key(
-        None, "run whose frozen encoder gives the content loss from then on; by default pixels do", free=True
+        None,
+        "run whose frozen encoder computes the content loss after adversarial_start; default: pixel error",
+        free=True,
     )
 
     def make_transform(self, views):

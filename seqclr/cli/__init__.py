@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def program(*argv: str) -> NoReturn:
-    """`main` as a process of its own: a signal that comes when all is done is late."""
+    """Runs `main`, then ignores signals, so that a late one cannot change the exit code."""
     status = main([*argv, *sys.argv[1:]])
     signals.ignore()
     sys.exit(status)

@@ -42,7 +42,7 @@ class TrainStep:
         if (frozen, count) not in self._functions:
             parts = self.method.parts()
             for name, part in parts.items():
-                if isinstance(part, keras.Layer):  # a variable keeps its flag, which marks state
+                if isinstance(part, keras.Layer):  # bare variables keep `trainable`; False marks state such as queues
                     part.trainable = name not in frozen
             variables = {name: [] for name in self.optimizers}
             for name in (name for name in parts if name not in frozen):

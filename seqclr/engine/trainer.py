@@ -77,7 +77,7 @@ class Trainer:
             with signals.catch_signals() as seen:
                 self._fit(seen)
         except NotWritten as error:
-            raise TrainingFailed(f"{error}; {self._kept()}: make room, and --resume goes on") from None
+            raise TrainingFailed(f"{error}; {self._kept()}: free disk space, then continue with --resume") from None
         except tf.errors.ResourceExhaustedError:
             what = f"batches of {self.config.batch_size} do not fit in memory"
             raise TrainingFailed(f"{what}; {self._kept()}: lower batch_size, or raise accumulate") from None
@@ -93,7 +93,7 @@ class Trainer:
         callbacks = keras.callbacks.CallbackList(self.callbacks, model=self.model, epochs=-(-self.total // self.round))
         callbacks.on_train_begin()
         if stop := self._stop(seen, False):
-            raise Interrupted(f"stopped at step {self.step} of {self.total}: nothing was new", stop)
+            raise Interrupted(f"stopped at step {self.step} of {self.total}: no step since the last checkpoint", stop)
         progress = bar(
             total=self.total * self.config.batch_size,
             initial=self.step * self.config.batch_size,

@@ -171,7 +171,7 @@ class Method(abc.ABC):
         return frozenset()
 
     def phase(self, step: int) -> Hashable:
-        """A value that is equal for steps that differ only in their batch, so that one call may run several."""
+        """A value that consecutive steps share if they may run in one call of the compiled step."""
         return self.frozen(step)
 
     def learning_rate_factors(self) -> dict[str, float]:

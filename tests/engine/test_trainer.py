@@ -103,8 +103,8 @@ def test_a_full_disk_is_reported_and_costs_nothing_that_was_saved(tmp_path, eage
         job.fit()
     kept = tmp_path / "checkpoints" / "step-00000002.npz"
     assert str(failed.value) == (
-        f"{tmp_path / full} cannot be written (No space left on device); {kept} is still good: make room, and --resume "
-        "goes on"
+        f"{tmp_path / full} cannot be written (No space left on device); {kept} is still good: free disk space, then "
+        "continue with --resume"
     )
     assert checkpoints.load_newest(kept.parent)[0] == kept and not list(tmp_path.rglob("*.partial"))
 
@@ -147,7 +147,7 @@ def test_a_signal_before_the_first_step_leaves_what_is_there(tmp_path, eagerly):
             os.kill(os.getpid(), signal.SIGTERM)
 
     job = measured(tmp_path, "simclr", [Begins()], steps=6)
-    with pytest.raises(Interrupted, match="^stopped at step 0 of 6: nothing was new$"):
+    with pytest.raises(Interrupted, match="^stopped at step 0 of 6: no step since the last checkpoint$"):
         job.fit()
     assert not list(job.run.checkpoints.iterdir())
 

@@ -46,7 +46,7 @@ CASES = [(name, {}) for name in METHODS if name not in PICTURES] + [
 
 
 class Lines(list):
-    """Records as of `Fitted`: the same noisy bars on a canvas of any width."""
+    """Records as of `ImageDataset`: the same noisy bars on a canvas of any width."""
 
     resize = "pad"
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import tensorflow as tf
 
 from seqclr import losses
+from seqclr.config import key
+from seqclr.errors import UserError
 from seqclr.losses.common import normalize
+from seqclr.methods.base import Instances, TwoViewMethod
 
 
 def align_uniform(z1, z2):
@@ -44,3 +49,49 @@ PAIR_LOSSES = WITH_TEMPERATURE | {
     "n_pair": losses.n_pair,
     "triplet": triplet,
 }
+
+
+@dataclass
+class PairLossMethod(TwoViewMethod):
+    """Two views of every image, whose instances are compared by a loss of pairs.
+
+    The noise-contrastive loss of a memory bank is not offered: its normaliser is estimated on the first batch and kept.
+    """
+
+    loss_name: str = key(
+        "info_nce",
+        "loss of pairs: info_nce (the article's, negatives from the other view), nt_xent (SimCLR's, from both views), "
+        "debiased, hard_negative, flat_nce, align_uniform, margin_contrastive, triplet or n_pair",
+        choices=tuple(sorted(PAIR_LOSSES)),
+    )
+    temperature: float | None = key(
+        None, "temperature of the softmax; by default 0.1, for debiased and hard_negative 0.5", least=1e-3
+    )
+    negatives: str = key(
+        "all",
+        "which instances are negatives: all, images (those of other images) or position (those at the same position "
+        "in other images)",
+        choices=("all", "images", "position"),
+    )
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.negatives != "all" and self.loss_name not in SELECTIVE:
+            raise UserError(
+                f"negatives '{self.negatives}': {self.loss_name} takes all, {' and '.join(SELECTIVE)} can choose"
+            )
+        if self.temperature is not None and self.loss_name not in WITH_TEMPERATURE:
+            raise UserError(f"temperature {self.temperature}: {self.loss_name} has none, so leave it out")
+
+    def compare(self, pairs: Instances) -> tf.Tensor:
+        """The loss of instances, with the negatives that the key `negatives` allows."""
+
+        def allowed(rows):
+            image, position = (tf.gather(of, rows)[:, None] for of in (pairs.image, pairs.position))
+            others = image != pairs.image
+            return others & (position == pairs.position) if self.negatives == "position" else others
+
+        chosen = {} if self.negatives == "all" else {"negatives": allowed}
+        if self.temperature is not None:
+            chosen["temperature"] = self.temperature
+        return PAIR_LOSSES[self.loss_name](pairs.first, pairs.second, **chosen)

@@ -96,7 +96,7 @@ def test_a_run_keeps_the_encoder_that_its_paper_keeps(tmp_path, eagerly, name, c
     job = tiny.trainer(tmp_path / "run", name, steps=1, hidden_dim=16, projection_dim=16)
     rows = Looking()
     if probed:
-        job.callbacks = [Probing(rows, job.method)]
+        job.callbacks[:] = [Probing(rows, job.method)]
         job.callbacks[0].trainer = job
     job.fit()
     copies, weights = zip(*((c.numpy(), v.numpy()) for c, v in job.method.target.pairs()))

@@ -174,7 +174,7 @@ def job(folder, rows, steps=12):
     trainer = tiny.trainer(folder, "simclr", steps=steps, precision="mixed_bfloat16")
     callback = probing.Probing(rows, trainer.method, every=1)
     callback.trainer, rows.steps = trainer, 10
-    trainer.callbacks = [callback, Metrics(trainer.run.metrics_file)]
+    trainer.callbacks[:] = [callback, Metrics(trainer.run.metrics_file)]
     return trainer, callback
 
 
@@ -234,7 +234,7 @@ def test_resumed_is_uninterrupted(whole, tmp_path):
 
 def test_a_run_begun_without_a_probe_can_go_on_with_one(tmp_path):
     without, _ = job(tmp_path / "run", Scripted())
-    without.callbacks = without.callbacks[1:]
+    without.callbacks[:] = without.callbacks[1:]
     without.step = 4
     without.save()
     trainer, probe = job(tmp_path / "run", Scripted())

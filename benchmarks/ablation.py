@@ -1,12 +1,12 @@
-"""What each cure is worth: short pretrainings that differ in one key, read by a frozen CTC probe.
+"""Ablation of the recommended settings: short pretrainings that differ in one key, evaluated by a frozen CTC probe.
 
     pip install ".[bench]"
     python benchmarks/ablation.py --data DATA --output runs/ablation
 
 DATA holds a folder per site: `cap_*` with `labels.csv` (file,text,split), and `unl_*` without labels. The rows are
-those of benchmarks/ablation.yaml. Each pretrains on the train parts of all of DATA for --steps, then a linear CTC head
-learns on the frozen frames of the CNN and of the Transformer, with --labels labels a site, and reads the test parts.
-What is done is kept: the same command goes on. Writes table.md and results.json.
+those of benchmarks/ablation.yaml. Each pretrains on the train splits of all of DATA for --steps. Then a linear CTC head
+is trained on the frozen features of the CNN and of the Transformer, with --labels labels per site, and evaluated on the
+test splits. Finished parts are kept: the same command continues. Writes table.md and results.json.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ LAYERS = ("cnn", "transformer")
 
 
 def measure(row: dict, sites: list[Path], pool: list[Path], folder: Path, steps: int, labels: int) -> dict:
-    """The probes of one row, by layer, and the last figures of its pretraining."""
+    """The probe results of one row, by layer, and the last metrics of its pretraining."""
     run = folder / "pretrain"
     words = [f"{key}={value}" for key, value in {**row, "steps": steps}.items() if value is not None]
     resume = ["--resume"] if (run / "config.yaml").is_file() else []
@@ -37,7 +37,7 @@ def measure(row: dict, sites: list[Path], pool: list[Path], folder: Path, steps:
 
 
 def probes(run: Path, sites: list[Path], folder: Path, labels: int, *flags: str) -> dict:
-    """What a linear head reads on the frames of each layer: edit-distance accuracy."""
+    """Edit-distance accuracy of a linear head on the features of each layer."""
     result = {}
     for layer in LAYERS:
         file = folder / f"{layer}.json"
@@ -48,11 +48,20 @@ def probes(run: Path, sites: list[Path], folder: Path, labels: int, *flags: str)
 
 def table(results: dict[str, dict]) -> str:
     figures = ("loss", "monitor/position_share", "monitor/image_share", "monitor/rank")
-    head = ["pretraining", "probe, CNN", "probe, Transformer", "loss", "place share", "image share", "rank", "warnings"]
+    head = [
+        "pretraining",
+        "probe, CNN",
+        "probe, Transformer",
+        "loss",
+        "position share",
+        "image share",
+        "rank",
+        "warnings",
+    ]
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     for name, row in results.items():
-        seen = [row["pretraining"].get(figure) for figure in figures]
-        cells = [name, *(f"{row[layer]:.3f}" for layer in LAYERS), *(f"{float(v):.3g}" if v else "" for v in seen)]
+        values = [row["pretraining"].get(figure) for figure in figures]
+        cells = [name, *(f"{row[layer]:.3f}" for layer in LAYERS), *(f"{float(v):.3g}" if v else "" for v in values)]
         lines.append("| " + " | ".join([*cells, str(row["pretraining"].get("warning", ""))]) + " |")
     return "\n".join(lines)
 
@@ -89,7 +98,7 @@ def main() -> None:
             results["none, random weights"] = json.loads(file.read_text())
         results[name] = json.loads(done.read_text())
         print(table(results), flush=True)
-    write(args.output, table(results), f"{args.steps} steps, {args.labels} labels a site.", results)
+    write(args.output, table(results), f"{args.steps} steps, {args.labels} labels per site.", results)
 
 
 if __name__ == "__main__":

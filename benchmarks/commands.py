@@ -1,4 +1,4 @@
-"""What the benchmarks share: running the command line, and saying what ran."""
+"""Shared by the benchmarks: running commands, and reporting commit and machine."""
 
 import json
 import os
@@ -10,18 +10,18 @@ from typing import NamedTuple
 
 
 def seqclr(*words: object) -> None:
-    """Runs a verb; subprocess.CalledProcessError where it fails."""
+    """Runs a verb. Raises subprocess.CalledProcessError where it fails."""
     subprocess.run([sys.executable, "-m", "seqclr", *map(str, words)], check=True)
 
 
 class Measured(NamedTuple):
     code: int
     seconds: float
-    mib: int  # the most that was resident, of the process and each of its own
+    mib: int  # peak resident memory of the largest process
 
 
 def measured(*words: object) -> Measured:
-    """Runs a verb, whatever comes of it."""
+    """Runs a verb and returns its exit code, time and memory."""
     start = time.perf_counter()
     process = subprocess.Popen([sys.executable, "-m", "seqclr", *map(str, words)])
     _, status, usage = os.wait4(process.pid, 0)
@@ -29,15 +29,15 @@ def measured(*words: object) -> Measured:
 
 
 def sites_and_pool(data: Path) -> tuple[list[Path], list[Path]]:
-    """The folders `cap_*` of labelled sites, and these with the folders `unl_*` without labels; exits without any."""
+    """The folders `cap_*` of labelled sites, and the pool: these and the unlabelled folders `unl_*`. Exits if none."""
     sites = sorted(data.glob("cap_*"))
     if not sites:
-        sys.exit(f"{data} holds no folder cap_*: give the folder that holds one folder a site")
+        sys.exit(f"{data} holds no folder cap_*: give the folder that holds one folder per site")
     return sites, [*sites, *sorted(data.glob("unl_*"))]
 
 
 def write(output: Path, table: str, foot: str, results: dict) -> None:
-    """A table and what it was made of."""
+    """Writes table.md, with commit and machine, and results.json."""
     (output / "table.md").write_text(f"{table}\n\n{foot} {circumstances()}\n")
     (output / "results.json").write_text(json.dumps(results, indent=1))
 

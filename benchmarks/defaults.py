@@ -1,11 +1,11 @@
-"""What methods learn with no other key: a frozen CTC probe of each beside the same probe of new weights.
+"""Methods with all keys at their defaults: a frozen CTC probe of each, and the same probe of random weights.
 
     python benchmarks/defaults.py --data DATA --output runs/defaults
 
 DATA holds captcha sites `cap_lzu` and `cap_zf_old`, each with `labels.csv` (file,text,split). Every method is
 pretrained on the two together for --steps batches, all keys at their defaults. Then a linear CTC head is trained on the
-frozen frames, of the pretrained encoder and of one of new weights, and measured on the test parts. What is done is
-kept: the same command goes on. Writes table.md and results.json.
+frozen frames, of the pretrained encoder and of one with random weights, and evaluated on the test splits. Finished
+parts are kept: the same command continues. Writes table.md and results.json.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ from seqclr.config import load_yaml
 from seqclr.methods import METHODS
 
 SITES = ("cap_lzu", "cap_zf_old")
-CHOSEN = ["simclr", "simsiam", "byol", "vicreg", "w_mse"]
+DEFAULT_METHODS = ["simclr", "simsiam", "byol", "vicreg", "w_mse"]
 
 
 def measure(method: str, sites: list[Path], output: Path, steps: int) -> dict:
     """The row of a method: edit-distance accuracy of both probes, speed, memory and warnings of the pretraining."""
     run = output / method
-    seen = pretrained(method, run, sites, steps, {})
-    if seen is None:
+    result = pretrained(method, run, sites, steps, {})
+    if result is None:
         sys.exit(f"defaults: {method} refuses lines with no other key")
     new = output / f"untrained-{load_yaml(run / 'config.yaml')['encoder']}.json"
-    return seen | {
+    return result | {
         "probe": probe(run, "ctc", sites, run.with_suffix(".ctc.json")),
         "untrained": probe(run, "ctc", sites, new, "--untrained"),
     }
 
 
 def table(rows: dict[str, dict]) -> str:
-    lines = ["| method | probe | new weights | images/s | MiB | warnings |", "|---|---|---|---|---|---|"]
+    lines = ["| method | probe | random weights | images/s | MiB | warnings |", "|---|---|---|---|---|---|"]
     for name, row in rows.items():
         figures = f"{row['probe']:.3f} | {row['untrained']:.3f} | {row['images_per_second']:.0f} | {row['memory_mib']}"
         lines.append(f"| `{name}` | {figures} | {' '.join(row['warnings'])} |")
@@ -51,7 +51,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--output", type=Path, required=True)
-    parser.add_argument("--methods", nargs="+", default=CHOSEN, choices=list(METHODS), metavar="METHOD")
+    parser.add_argument("--methods", nargs="+", default=DEFAULT_METHODS, choices=list(METHODS), metavar="METHOD")
     parser.add_argument("--steps", type=int, default=200)
     args = parser.parse_args()
     sites = [args.data / name for name in SITES]

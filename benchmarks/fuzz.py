@@ -1,11 +1,11 @@
-"""Input that nobody meant: does any of it end in a traceback, a crash or a hang?
+"""Fuzzing: checks that no malformed input ends in a traceback, a crash or a hang.
 
     python benchmarks/fuzz.py [--minutes 10] [--seed N] [TARGET ...]
 
-Every target draws an input with Hypothesis, valid files with bytes changed or structures of odd values, and hands it
-to what reads such input. That must give a result or raise a UserError of one line, within a few seconds. Targets take
-turns until the time is up; one that failed stops, made as small as can be. Prints how many inputs each has had; ends
-with 1 if any failed. `tests/test_fuzz.py` runs a few of each, always the same ones.
+Every target generates inputs with Hypothesis, valid files with changed bytes or structures of unusual values, and
+passes them to the functions that read such input. They must return a result or raise a UserError of one line within a
+few seconds. Targets alternate until the time is up; a failed target stops, with its input minimized. Prints the number
+of inputs per target; exits with 1 if any failed. `tests/test_fuzz.py` runs a few inputs of each, always the same.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ from seqclr.data.sequences import expand
 from seqclr.errors import UserError
 from seqclr.synthesis import styles
 
-SECONDS = 10  # that one input may take
-ROUND = 200  # inputs of a target before the next has its turn
+SECONDS = 10  # most seconds per input
+ROUND = 200  # inputs of a target per turn
 Draw = Callable
 
-# values that have hurt somebody
+# values that often cause errors
 INTEGERS = st.sampled_from([0, 1, -1, 2, 255, 2**16, 2**31 - 1, 2**31, 2**32 - 1, 2**63, 2**64 - 1, 10**9])
 ODD = ["", " ", "\0", "\ud800", "\u202e", "\u200b", "null", "???", "${oc.env:HOME}", "${x}", "[", "{}", "a" * 5000]
 TEXTS = st.sampled_from(ODD) | st.text(max_size=8)
@@ -59,7 +59,7 @@ VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=4) | st.di
 
 @contextlib.contextmanager
 def tolerated() -> Iterator[None]:
-    """A UserError is an answer, if it is one line."""
+    """Allows a UserError if it is one line."""
     try:
         yield
     except UserError as error:
@@ -67,7 +67,7 @@ def tolerated() -> Iterator[None]:
 
 
 def changed(draw: Draw, data: bytes) -> bytes:
-    """Bytes with a few changes: other values, parts lost, doubled, cut off, or of another file."""
+    """Bytes with a few random changes: values replaced, parts deleted, duplicated or cut off."""
     content = bytearray(data)
     for _ in range(draw(st.integers(0, 6))):
         start = draw(st.integers(0, max(0, len(content) - 1)))
@@ -145,7 +145,7 @@ def fuzz_images(draw: Draw, folder: Path) -> None:
 
 
 def look(path: Path) -> None:
-    """All that lists images, on one path."""
+    """Calls every function that lists images, on one path."""
     for read in (find, find_unlabelled, lambda paths: find(paths, "test"), survey, find_images):
         with tolerated():
             read([path])
@@ -188,7 +188,7 @@ def fuzz_tables(draw: Draw, folder: Path) -> None:
 
 
 def dumped(draw: Draw, values: object) -> bytes:
-    """As JSON, which is YAML too, or as lines of `key: value`, where YAML reads the values."""
+    """Values as JSON, which is also YAML, or as lines of `key: value`."""
     if isinstance(values, dict) and draw(st.booleans()):
         text = "\n".join(f"{key}: {value}" for key, value in values.items())
     else:
@@ -281,9 +281,9 @@ def look_and_read(path: Path) -> None:
 
 
 def fuzz_packs(draw: Draw, folder: Path) -> None:
-    content, whole = dict(valid_pack()), draw(st.booleans())
+    content, with_digests = dict(valid_pack()), draw(st.booleans())
     facts = json.loads(content["pack.json"])
-    if not whole:
+    if not with_digests:
         del facts["files"]
     kind = draw(st.integers(0, 2))
     if kind == 0:
@@ -303,7 +303,7 @@ def fuzz_packs(draw: Draw, folder: Path) -> None:
 
 
 def fuzz_lmdbs(draw: Draw, folder: Path) -> None:
-    """Of any keys and values, or cut short. Images of other content may kill the process: the library trusts them."""
+    """LMDBs with any keys and values, or truncated. Other content may crash the process: lmdb does not check it."""
     import lmdb
 
     keys = [b"num-samples"] + [f"{kind}-{number:09d}".encode() for kind in ("image", "label") for number in range(1, 4)]
@@ -348,7 +348,7 @@ TARGETS = {
 
 
 def hunt(target: str, examples: int, start: int | None = None) -> int:
-    """Tries so many inputs, of `start` or always the same ones; returns how many were tried. Raises what one raised."""
+    """Tries inputs of the seed `start`, by default always the same; returns their number. Raises a target's error."""
     tried = 0
 
     @settings(
@@ -391,7 +391,7 @@ def main() -> int:
         for target in args.targets or TARGETS:
             if target in failed:
                 continue
-            faulthandler.dump_traceback_later(60 * SECONDS, exit=True)  # a hang, and where
+            faulthandler.dump_traceback_later(60 * SECONDS, exit=True)  # prints where a target hangs
             try:
                 counts[target] += hunt(target, ROUND, start)
             except Exception:

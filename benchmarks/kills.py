@@ -1,11 +1,11 @@
-"""Does a run that is killed end as one that is not? Bit by bit.
+"""Checks that a run that is killed and resumed ends bitwise like an uninterrupted run.
 
     python benchmarks/kills.py --data DATA [--kills 20] [--method simclr] [--steps 200] [key=value ...]
 
-One deterministic run is left alone. Another is killed with SIGKILL at a moment drawn from the time that the first one
-trained for, and resumed, over and over. When it comes to its end, metrics.csv and everything in its checkpoints must be
-those of the first one, and the next run begins. `--method ctc` is fine-tuning. Prints a line a kill and, at the end,
-how many ends were equal; exits with 1 if any was not.
+One deterministic run is not interrupted. Others are killed with SIGKILL at a random moment within the training time of
+the first one, and resumed, again and again until they are done. Then metrics.csv and all arrays of the checkpoints must
+be equal to those of the first run, and the next run starts. `--method ctc` is fine-tuning. Prints a line per kill and
+the number of equal runs; exits with 1 if any differs.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from commands import circumstances
 
 
 class Training:
-    """A training that can be started in any folder, goes on where there is one, and can be killed."""
+    """A training that can be started in any folder, resumed and killed."""
 
     def __init__(self, words: list[str], folder: Path):
         self.words, self.folder = words, folder
 
     def run(self, run: Path, kill_after: float | None = None) -> float | None:
-        """The seconds that it trained for to its end; None if it was killed, so many seconds into its training."""
+        """The training time in seconds until the run is done; None if it was killed after `kill_after` seconds."""
         config, log = run / "config.yaml", self.folder / "log.txt"
         command = [sys.executable, "-m", "seqclr", *self.words, "--output", str(run)]
         command += ["--resume"] if config.is_file() else []
@@ -39,7 +39,7 @@ class Training:
         with open(log, "w") as stream:
             environment = {**os.environ, "TMPDIR": str(self.folder)}
             process = subprocess.Popen(command, stdout=stream, stderr=stream, env=environment)
-        while written(config) == before and process.poll() is None:  # it is written right before the first step
+        while written(config) == before and process.poll() is None:  # it is written just before the first step
             time.sleep(0.02)
         began = time.perf_counter()
         try:
@@ -54,12 +54,12 @@ class Training:
 
 
 def written(file: Path) -> int | None:
-    """When, in nanoseconds; None where there is no such file."""
+    """The modification time in nanoseconds; None where there is no such file."""
     return file.stat().st_mtime_ns if file.is_file() else None
 
 
 def contents(run: Path) -> dict[str, bytes]:
-    """All that must be equal, by name."""
+    """Everything that must be equal, by name."""
     found = {"metrics.csv": (run / "metrics.csv").read_bytes()}
     for file in sorted((run / "checkpoints").iterdir()):
         with np.load(file) as archive:
@@ -72,7 +72,7 @@ def differences(one: dict[str, bytes], other: dict[str, bytes]) -> list[str]:
 
 
 def step_of(run: Path) -> int:
-    """That of the last checkpoint."""
+    """The step of the last checkpoint."""
     return max((int(file.stem.split("-")[1]) for file in (run / "checkpoints").glob("step-*.npz")), default=0)
 
 
@@ -88,9 +88,9 @@ def main() -> int:
     words += [f"checkpoint_every={max(1, args.steps // 20)}", *keys]
     with tempfile.TemporaryDirectory() as folder:
         training, runs = Training(words, Path(folder)), (Path(folder) / f"run-{n}" for n in itertools.count())
-        seconds = training.run(alone := next(runs))
-        print(f"alone: {args.steps} steps in {seconds:.1f} s", flush=True)
-        expected, kills, equal, ends = contents(alone), 0, 0, 0
+        seconds = training.run(uninterrupted := next(runs))
+        print(f"uninterrupted: {args.steps} steps in {seconds:.1f} s", flush=True)
+        expected, kills, equal, ends = contents(uninterrupted), 0, 0, 0
         while kills < args.kills:
             run = next(runs)
             while kills < args.kills and training.run(run, moment := random.uniform(0, seconds)) is None:
@@ -100,7 +100,7 @@ def main() -> int:
             ends += 1
             wrong = differences(expected, contents(run))
             equal += not wrong
-            found = f"differs in {len(wrong)}, the first is {wrong[0]}" if wrong else "is equal"
+            found = f"differs in {len(wrong)} entries, first in {wrong[0]}" if wrong else "is equal"
             print(f"end {ends}: {run.name} {found}", flush=True)
     print(f"{kills} kills, {equal} of {ends} ends bitwise equal. {circumstances()}")
     return int(equal < ends)

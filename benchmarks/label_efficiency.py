@@ -1,4 +1,4 @@
-"""Does pretraining pay? Arms, each with few labels a site, three draws of the labels; the pool is pretrained on once.
+"""Label efficiency: arms with few labels per site, over several random draws of the labels.
 
     pip install ".[bench]"
     python benchmarks/label_efficiency.py --data DATA --output runs/label_efficiency
@@ -6,15 +6,15 @@
 DATA holds a folder per site: `cap_*` with `labels.csv` (file,text,split), and `unl_*` without labels. An arm is a file
 of benchmarks/label_efficiency/:
 
-    pretrain: {...}          keys of pretraining on all of DATA, test parts left out; none: from scratch
+    pretrain: {...}          keys of pretraining on all of DATA without test splits; none: from scratch
     encoder_of: ARM          the pretrained encoder of another arm instead
-    finetune: {...}          keys of fine-tuning; a list of values is tuned over, see below
-    time_of: ARM             as many more steps as fit into the time that the other arm took, pretraining and all
-    self_training: true      the pool is used a second time (finetune --unlabelled)
+    finetune: {...}          keys of fine-tuning; a list of values is tuned, see below
+    time_of: ARM             as many steps as take the time of the other arm, including its pretraining
+    self_training: true      the pool is used again, as unlabelled images (finetune --unlabelled)
 
-One recognizer reads all sites. A key with a list of values is tuned by the validation accuracy of the first seed at
-the budget --tune-at, and keeps that value everywhere. Everything done is kept: the same command goes on. Writes
-table.md, results.json and accuracy.png.
+Each arm pretrains once and fine-tunes one recognizer for all sites per budget and seed. A key with a list of values is
+tuned by the validation accuracy of the first seed at the budget --tune-at. Finished parts are kept: the same command
+continues. Writes table.md, results.json and accuracy.png.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from commands import circumstances, seqclr, sites_and_pool
 from matplotlib.figure import Figure
 
 ARMS = Path(__file__).with_suffix("")
-MEASURES = {"edit_distance_accuracy": "edit-distance accuracy", "exact_match": "exact match"}
+METRICS = {"edit_distance_accuracy": "edit-distance accuracy", "exact_match": "exact match"}
 
 
 class Benchmark:
@@ -44,7 +44,7 @@ class Benchmark:
         self.output, self.arms, self.tune_at = output, arms, tune_at
 
     def pretrained(self, arm: str) -> dict | None:
-        """The arm's pretraining run and the seconds it took, done if it was not; None for an arm from scratch."""
+        """The arm's pretraining run, trained if it is not done, and its seconds; None for an arm from scratch."""
         arm = self.arms[arm].get("encoder_of", arm)
         if "pretrain" not in self.arms[arm]:
             return None
@@ -53,7 +53,7 @@ class Benchmark:
         return {"run": str(folder), "seconds": seconds}
 
     def train(self, verb: str, folder: Path, *arguments: object) -> float:
-        """Trains, or goes on with it; the seconds of all parts together."""
+        """Trains or resumes; returns the seconds of all attempts together."""
         clock = folder.with_name(f"{folder.name}.seconds")
         done = json.loads(clock.read_text()) if clock.is_file() else {"seconds": 0.0, "done": False}
         if not done["done"]:
@@ -62,7 +62,7 @@ class Benchmark:
             try:
                 seqclr(verb, *arguments, "--output", folder, *resume)
                 if last_step(folder) < yaml.safe_load((folder / "config.yaml").read_text())["steps"]:
-                    raise KeyboardInterrupt  # it was told to stop, and saved
+                    raise KeyboardInterrupt  # stopped by a signal, and saved
                 done["done"] = True
             finally:
                 done["seconds"] += time.perf_counter() - start
@@ -71,7 +71,7 @@ class Benchmark:
         return done["seconds"]
 
     def tuned(self, arm: str) -> dict:
-        """The arm's keys of fine-tuning, one value each."""
+        """The arm's fine-tuning keys, with tuned values."""
         keys = self.arms[arm].get("finetune", {})
         grid = {name: values for name, values in keys.items() if isinstance(values, list)}
         if not grid:
@@ -86,13 +86,13 @@ class Benchmark:
                 self.finetune(arm, folder, self.tune_at, 0, keys | chosen)
                 tried.append({**chosen, "validation": best_validation(folder), "run": str(folder)})
             file.write_text(json.dumps(tried, indent=1))
-            if "time_of" not in self.arms[arm]:  # its cells have more steps than its tuning
+            if "time_of" not in self.arms[arm]:  # its cells have more steps than the tuning runs
                 self.keep(best_of(tried)["run"], arm)
         best = best_of(json.loads(file.read_text()))
         return keys | {name: best[name] for name in grid}
 
     def keep(self, run: str, arm: str) -> None:
-        """The tuned run is the cell of the first seed too."""
+        """Uses the best tuning run as the cell of the first seed."""
         cell = self.folder(arm, self.tune_at, 0)
         cell.parent.mkdir(parents=True, exist_ok=True)
         for name in ("", ".seconds"):
@@ -111,7 +111,7 @@ class Benchmark:
         return self.output / arm / f"labels-{labels}" / f"seed-{seed}"
 
     def cell(self, arm: str, labels: int, seed: int) -> dict:
-        """Accuracy of an arm with so many labels a site, overall and per site."""
+        """Accuracy of an arm with `labels` labels per site, over all sites and per site."""
         folder = self.folder(arm, labels, seed)
         file = folder.with_suffix(".json")
         if file.is_file():
@@ -126,8 +126,8 @@ class Benchmark:
         figures = json.loads(scores.read_text())
         encoder = self.pretrained(arm)
         result = {
-            **{name: figures[name] for name in MEASURES},
-            "sites": {site: {name: row[name] for name in MEASURES} for site, row in figures["sources"].items()},
+            **{name: figures[name] for name in METRICS},
+            "sites": {site: {name: row[name] for name in METRICS} for site, row in figures["sources"].items()},
             "keys": keys,
             "seconds": seconds,
             "pretraining_seconds": encoder["seconds"] if encoder else 0.0,
@@ -137,7 +137,7 @@ class Benchmark:
         return result
 
     def steps_in_the_time_of(self, other: str, arm: str, keys: dict) -> int:
-        """The steps of an arm from scratch that take as long as pretraining and fine-tuning of another."""
+        """The steps of an arm from scratch that take the time of another arm's pretraining and fine-tuning."""
         taken = self.cell(other, self.tune_at, 0)
         rate = self.tuned(other)["steps"] / taken["seconds"]
         return round((taken["seconds"] + taken["pretraining_seconds"]) * rate)
@@ -164,15 +164,15 @@ def last_step(folder: Path) -> int:
     return max((int(row["step"]) for row in metrics(folder)), default=0)
 
 
-def summary(cells: dict[tuple[str, int], list[dict]], measure: str) -> str:
-    """Markdown: a row per arm, a column per budget, mean and spread (standard deviation) over the seeds."""
-    arms, budgets = (list(dict.fromkeys(place[i] for place in cells)) for i in (0, 1))
-    lines = [f"| {MEASURES[measure]}, labels a site | " + " | ".join(map(str, budgets)) + " |"]
+def summary(cells: dict[tuple[str, int], list[dict]], metric: str) -> str:
+    """Markdown: a row per arm, a column per budget, mean and standard deviation over the seeds."""
+    arms, budgets = (list(dict.fromkeys(key[i] for key in cells)) for i in (0, 1))
+    lines = [f"| {METRICS[metric]}, labels per site | " + " | ".join(map(str, budgets)) + " |"]
     lines.append("|" + "---|" * (len(budgets) + 1))
     for arm in arms:
         row = []
         for budget in budgets:
-            values = [cell[measure] for cell in cells.get((arm, budget), [])]
+            values = [cell[metric] for cell in cells.get((arm, budget), [])]
             spread = f" ± {statistics.stdev(values):.4f}" if len(values) > 1 else ""
             row.append(f"{statistics.mean(values):.4f}{spread} ({len(values)})" if values else "")
         lines.append(f"| {arm} | " + " | ".join(row) + " |")
@@ -180,10 +180,10 @@ def summary(cells: dict[tuple[str, int], list[dict]], measure: str) -> str:
 
 
 def errors(cells: dict[tuple[str, int], list[dict]], baseline: str) -> str:
-    """Markdown: each arm's error as a part of the baseline's, over the seeds that both have."""
-    arms, budgets = (list(dict.fromkeys(place[i] for place in cells)) for i in (0, 1))
+    """Markdown: each arm's error relative to the baseline's, over the seeds that both have."""
+    arms, budgets = (list(dict.fromkeys(key[i] for key in cells)) for i in (0, 1))
     error = lambda rows: 1 - statistics.mean(row["edit_distance_accuracy"] for row in rows)  # noqa: E731
-    lines = [f"| error as a part of that of {baseline} | " + " | ".join(map(str, budgets)) + " |"]
+    lines = [f"| error relative to {baseline} | " + " | ".join(map(str, budgets)) + " |"]
     lines.append("|" + "---|" * (len(budgets) + 1))
     for arm in arms:
         pairs = [(cells.get((arm, budget)), cells.get((baseline, budget))) for budget in budgets]
@@ -201,7 +201,7 @@ def draw(cells: dict[tuple[str, int], list[dict]], file: Path) -> None:
         spread = [statistics.stdev(v) if len(v) > 1 else 0.0 for v in values]
         axes.errorbar([budget for budget, _ in points], list(map(statistics.mean, values)), spread, label=arm,
                       marker="o", capsize=3)  # fmt: skip
-    axes.set(xscale="log", xlabel="labels a site", ylabel="edit-distance accuracy, all sites")
+    axes.set(xscale="log", xlabel="labels per site", ylabel="edit-distance accuracy, all sites")
     budgets = sorted({budget for _, budget in cells})
     axes.set_xticks(budgets, map(str, budgets))
     axes.minorticks_off()
@@ -215,10 +215,10 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--output", type=Path, required=True)
     known = sorted(path.stem for path in ARMS.glob("*.yaml"))
-    parser.add_argument("--arms", nargs="+", default=known, metavar="ARM", help=f"of {', '.join(known)}")
+    parser.add_argument("--arms", nargs="+", default=known, metavar="ARM", help=f"any of {', '.join(known)}")
     parser.add_argument("--labels", nargs="+", type=int, default=[20, 50, 100, 500])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
-    parser.add_argument("--tune-at", type=int, default=100, help="labels a site at which keys are tuned")
+    parser.add_argument("--tune-at", type=int, default=100, help="labels per site at which keys are tuned")
     args = parser.parse_args()
     unknown = [arm for arm in args.arms if arm not in known]
     if unknown:
@@ -233,16 +233,16 @@ def main() -> None:
         except subprocess.CalledProcessError as error:
             sys.exit(f"label_efficiency: {arm}, {labels} labels, seed {seed}: {error}")
         except KeyboardInterrupt:
-            sys.exit("label_efficiency: interrupted; the same command goes on")
+            sys.exit("label_efficiency: interrupted; the same command continues")
         report(cells, args.output)
     print((args.output / "table.md").read_text())
 
 
 def report(cells: dict[tuple[str, int], list[dict]], output: Path) -> None:
-    tables = [summary(cells, measure) for measure in MEASURES]
+    tables = [summary(cells, metric) for metric in METRICS]
     arms = [arm for arm, _ in cells]
     tables.append(errors(cells, "scratch" if "scratch" in arms else arms[0]))
-    foot = f"In brackets: seeds. {circumstances()}"
+    foot = f"In brackets: number of seeds. {circumstances()}"
     (output / "table.md").write_text("\n\n".join([*tables, foot]) + "\n")
     rows = [{"arm": arm, "labels": labels, "cells": rows} for (arm, labels), rows in cells.items()]
     (output / "results.json").write_text(json.dumps(rows, indent=1))

@@ -1,11 +1,11 @@
-"""Resident memory over one pass of a streamed pack: as much at its end as at its start, or the loader keeps something.
+"""Resident memory over one pass of a streamed pack: growth would be a leak of the loader.
 
     python benchmarks/memory.py --count 100000
     python benchmarks/memory.py --data PACK
 
-Packs 1,000 generated images again and again, `--count` records in all, into a temporary folder, or takes any data of
-yours. The loader makes two views of every record once, in batches of 96 of 32x128, and decodes at every access, as it
-does of more than 1 GiB. Counts this process and its workers, on Linux.
+Packs 1,000 generated images repeatedly into a temporary folder, `--count` records in all, or takes your data. The
+loader makes two views of every record once, in batches of 96 at 32x128, and decodes at every access, as it does for
+data of more than 1 GiB. Measures this process and its workers, on Linux only.
 """
 
 import argparse
@@ -25,17 +25,17 @@ from seqclr.data.loader import Loader
 from seqclr.synthesis import generate
 from seqclr.transforms.two_views import TwoViews
 
-PAGES = 1000
+IMAGES = 1000
 
 
 def make(folder: Path, count: int) -> Path:
     """A pack of `count` records."""
-    generate.generate(folder / "images", PAGES)
-    pages = sorted((folder / "images" / "images").iterdir())
+    generate.generate(folder / "images", IMAGES)
+    files = sorted((folder / "images" / "images").iterdir())
     with open(folder / "list.csv", "w", newline="") as stream:
         rows = csv.writer(stream)
         rows.writerow(["file", "text"])
-        rows.writerows([pages[i % PAGES], "any"] for i in range(count))
+        rows.writerows([files[i % IMAGES], "any"] for i in range(count))
     pack([folder / "list.csv"], folder / "pack")
     return folder / "pack"
 
@@ -56,7 +56,7 @@ def measure(data: str, processes: int) -> None:
     samples = find_unlabelled([data])
     listed = resident()[0]
     dataset = datasets.ImageDataset(samples, 32, 128, "stretch", skip_bad=True)
-    print(f"MiB of this process: {start:.0f} to begin with, {listed:.0f} with {len(samples)} entries, "
+    print(f"MiB of this process: {start:.0f} at the start, {listed:.0f} with {len(samples)} samples, "
           f"{resident()[0]:.0f} with their headers checked")  # fmt: skip
     batches = Loader(dataset, TwoViews("article"), 96, seed=0, processes=processes)
     began, samples = time.perf_counter(), []

@@ -1,15 +1,15 @@
-"""The pretext tasks: how well each is solved, and what is learnt by it.
+"""The pretext tasks: the accuracy or error of each task, and a probe of the trained encoder.
 
     python benchmarks/pretext.py --data DATA --output runs/pretext
 
 DATA holds `img_cifar10` and `img_mnist`, images with a class as `text`, and captcha sites `cap_lzu` and `cap_zf_old`,
-each with `labels.csv` (file,text,split). Every task is trained for --steps batches on CIFAR-10 (one that
-learns slowly for twice as many), and where it has a form for lines on the two sites together. The figure of a task is
-the mean of the last round, on examples as they come: accuracy against that of guessing, or error against that of the
-trivial predictor that the method's docstring names. Beside it stands what a linear probe (lines: a CTC head) reads in
-the frozen encoder, and in one of new weights. Tasks of order see sequences of digits that move, made of MNIST, and
-context prediction sees digits, as in patches of so small photographs little but the edges tells their place. What is
-done is kept: the same command goes on. Writes table.md and results.json.
+each with `labels.csv` (file,text,split). Every task is trained for --steps batches on CIFAR-10 (slow ones for
+twice as many), and, if it supports lines, on the two sites together. The figure of a task is the mean of the last round
+on training examples: accuracy beside chance accuracy, or error beside that of the trivial predictor that the method's
+docstring names. Beside it is the accuracy of a linear probe (lines: CTC probe) of the frozen encoder, and of one with
+random weights. Tasks of order are trained on sequences of moving digits, made from MNIST, and context prediction on
+digits, because in patches of such small photographs hardly anything but the edges shows their position. Finished parts
+are kept: the same command continues. Writes table.md and results.json.
 """
 
 from __future__ import annotations
@@ -32,29 +32,31 @@ from seqclr.data.discovery import find
 
 IMAGES, DIGITS, SITES = "img_cifar10", "img_mnist", ("cap_lzu", "cap_zf_old")
 MOVING = "moving_digits"
-PICTURES = {"encoder": "resnet9", "height": 32, "width": 32, "views": "none", "batch_size": 64}
-LINES = {"encoder": "tiny", "views": "article", "batch_size": 64}
+IMAGE_KEYS = {"encoder": "resnet9", "height": 32, "width": 32, "views": "none", "batch_size": 64}
+LINE_KEYS = {"encoder": "tiny", "views": "article", "batch_size": 64}
 SEQUENCES, FRAMES = 1000, 12
 
 
 class Task(NamedTuple):
-    """pictures, lines: keys of its own; None where it is not for such. guess: accuracy of guessing on pictures and on
-    lines; a task without has an error, and with it that of its trivial predictor. shown: of what its pictures are.
-    slow: it gets twice the steps."""
+    """A pretext task.
 
-    pictures: dict | None = {}
+    images, lines: keys of the task; None where it does not support such data. chance: chance accuracy on images and on
+    lines; None for a task with an error and a trivial predictor. data: its images. slow: twice the steps.
+    """
+
+    images: dict | None = {}
     lines: dict | None = {}
-    guess: tuple[float, float] | None = None
-    shown: str = IMAGES
+    chance: tuple[float, float] | None = None
+    data: str = IMAGES
     slow: bool = False
 
 
 TASKS = {
-    "rotation": Task(guess=(1 / 4, 1 / 2)),
-    "context_prediction": Task(guess=(1 / 8, 1 / 4), shown=DIGITS),
-    "jigsaw": Task({"grid": 2}, guess=(1 / 24, 1 / 24)),
-    "counting": Task(guess=(1 / 2, 1 / 2)),
-    "colorization": Task({"uniform": 1.0}, None),  # weighed alike, answers are close rather than vivid
+    "rotation": Task(chance=(1 / 4, 1 / 2)),
+    "context_prediction": Task(chance=(1 / 8, 1 / 4), data=DIGITS),
+    "jigsaw": Task({"grid": 2}, chance=(1 / 24, 1 / 24)),
+    "counting": Task(chance=(1 / 2, 1 / 2)),
+    "colorization": Task({"uniform": 1.0}, None),  # without class rebalancing: accurate rather than vivid
     "split_brain": Task(lines=None),
     "autoencoder": Task(),
     "denoising": Task(),
@@ -62,13 +64,13 @@ TASKS = {
     "super_resolution": Task(),
     "mae": Task({"encoder": "vit_tiny"}, None, slow=True),
     "masked": Task(None),
-    "order_verification": Task(guess=(1 / 2, 1 / 2), shown=MOVING),
-    "odd_one_out": Task(guess=(1 / 6, 1 / 6), shown=MOVING),
+    "order_verification": Task(chance=(1 / 2, 1 / 2), data=MOVING),
+    "odd_one_out": Task(chance=(1 / 6, 1 / 6), data=MOVING),
 }
 
 
 def moving_digits(data: Path, folder: Path) -> Path:
-    """Animations of digits that move straight on, grow or shrink, one a file."""
+    """Animations of digits that move in a straight line and grow or shrink, one per file."""
     samples = [sample for sample in find([data / DIGITS]) if sample.split != "test"][:SEQUENCES]
     folder.mkdir(parents=True, exist_ok=True)
     for i, sample in enumerate(samples):
@@ -89,39 +91,39 @@ def moving_digits(data: Path, folder: Path) -> Path:
 
 
 def measure(name: str, what: str, data: Path, output: Path, steps: int) -> dict | None:
-    """The row of a task on `pictures` or `lines`; None where it is not for such."""
-    task, pictures = TASKS[name], what == "pictures"
-    own, common = (task.pictures, PICTURES) if pictures else (task.lines, LINES)
+    """The row of a task on `images` or `lines`; None where it does not support such data."""
+    task, on_images = TASKS[name], what == "images"
+    own, common = (task.images, IMAGE_KEYS) if on_images else (task.lines, LINE_KEYS)
     if own is None:
         return None
     keys, run, steps = {**common, **own}, output / what / name, 2 * steps if task.slow else steps
-    labelled = [data / name for name in ((IMAGES if task.shown == IMAGES else DIGITS,) if pictures else SITES)]
-    paths = [moving_digits(data, output / MOVING)] if pictures and task.shown == MOVING else labelled
-    seen = pretrained(name, run, paths, steps, keys)
-    if seen is None:
+    labelled = [data / name for name in ((IMAGES if task.data == IMAGES else DIGITS,) if on_images else SITES)]
+    paths = [moving_digits(data, output / MOVING)] if on_images and task.data == MOVING else labelled
+    result = pretrained(name, run, paths, steps, keys)
+    if result is None:
         sys.exit(f"pretext: {name} refuses {what}")
-    kind = "linear" if pictures else "ctc"
+    kind = "linear" if on_images else "ctc"
     config = yaml.safe_load((run / "config.yaml").read_text())
     new = output / what / f"untrained-{labelled[0].name}-{config['encoder']}-{config['height']}.json"
     figure = {
-        name: float(seen["last"][name]) for name in ("accuracy", "error", "trivial_error") if name in seen["last"]
+        name: float(result["last"][name]) for name in ("accuracy", "error", "trivial_error") if name in result["last"]
     }
     return {
         **figure,
         "probe": probe(run, kind, labelled, output / what / f"{name}-probe.json"),
         "untrained": probe(run, kind, labelled, new, "--untrained"),
-        "images_per_second": seen["images_per_second"],
+        "images_per_second": result["images_per_second"],
     }
 
 
 def table(rows: dict[str, dict]) -> str:
-    head = ["task", "on", "it does", "trivial", "probe", "new weights", "images/s"]
+    head = ["task", "data", "task figure", "chance or trivial", "probe", "random weights", "images/s"]
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     for key, row in rows.items():
         name, what = key.split(" on ")
-        guess = TASKS[name].guess
-        if guess:
-            done, trivial = f"accuracy {row['accuracy']:.3f}", f"{guess[what == 'lines']:.3f}"
+        chance = TASKS[name].chance
+        if chance:
+            done, trivial = f"accuracy {row['accuracy']:.3f}", f"{chance[what == 'lines']:.3f}"
         else:
             done, trivial = f"error {row['error']:.4g}", f"{row['trivial_error']:.4g}"
         probes = [f"{row[figure]:.3f}" for figure in ("probe", "untrained")]
@@ -135,7 +137,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--tasks", nargs="+", default=list(TASKS), choices=list(TASKS))
-    parser.add_argument("--on", nargs="+", default=["pictures", "lines"], choices=["pictures", "lines"])
+    parser.add_argument("--on", nargs="+", default=["images", "lines"], choices=["images", "lines"])
     parser.add_argument("--steps", type=int, default=500)
     args = parser.parse_args()
     missing = [name for name in (IMAGES, DIGITS, *SITES) if not (args.data / name).is_dir()]
@@ -156,7 +158,7 @@ def main() -> None:
             if row is not None:
                 rows[f"{name} on {what}"] = row
                 print(table(rows), flush=True)
-    foot = f"{args.steps} steps of 64, pictures {IMAGES}, lines {' and '.join(SITES)}."
+    foot = f"{args.steps} steps of 64, images {IMAGES}, lines {' and '.join(SITES)}."
     write(args.output, table(rows), foot, rows)
 
 

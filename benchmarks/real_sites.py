@@ -1,11 +1,12 @@
-"""Real login images: a recognizer per site, all its train labels, default settings; beside it what is installed today.
+"""Real captchas: a recognizer per site with all train labels and default settings, compared with ddddocr.
 
     pip install ".[bench]"
     python benchmarks/real_sites.py --data DATA --output runs/real_sites
 
 DATA holds a folder per site with `labels.csv` (file,text,split). Per site: fine-tuning from scratch with the defaults
-(further `key=value` words are passed on), evaluation on the test part, and ddddocr, as installed and untrained, on the
-same images, scored without regard to case. A site that is done is not done again. Writes table.md and results.json.
+(further `key=value` words are passed on), evaluation on the test split, and ddddocr, as installed and not fine-tuned,
+on the same images, compared without case. Finished sites are kept: the same command continues. Writes
+table.md and results.json.
 """
 
 import argparse
@@ -26,7 +27,7 @@ SITES = ["cap_kr_gov24", "cap_lzu", "cap_simple_v2", "cap_swust_20190121", "cap_
 
 
 def measure(site: Path, output: Path, overrides: list[str]) -> dict:
-    """Trains and evaluates one site; the minutes are those of the training command, start to end."""
+    """Trains and evaluates one site; minutes: duration of the training command."""
     start = time.perf_counter()
     seqclr("finetune", "--data", site, "--split", "train", "--output", output / "run", *overrides)
     minutes = (time.perf_counter() - start) / 60
@@ -43,20 +44,28 @@ def measure(site: Path, output: Path, overrides: list[str]) -> dict:
 
 
 def untrained(site: Path) -> dict | None:
-    """What ddddocr reads, or None where it is not installed."""
+    """The metrics of ddddocr, or None where it is not installed."""
     try:
         import ddddocr
     except ImportError:
         return None
     reader = ddddocr.DdddOcr(show_ad=False)
     samples = find([site], "test")
-    reads = [reader.classification(sample.read_bytes()).lower() for sample in samples]
-    return metrics.scores([sample.text.lower() for sample in samples], reads)
+    predictions = [reader.classification(sample.read_bytes()).lower() for sample in samples]
+    return metrics.scores([sample.text.lower() for sample in samples], predictions)
 
 
 def table(results: dict) -> str:
-    """Markdown: a line per site and one of the means."""
-    head = ["site", "train labels", "edit-distance accuracy", "exact match", "minutes", "ddddocr", "its exact match"]
+    """Markdown: a row per site, and one of the means."""
+    head = [
+        "site",
+        "train labels",
+        "edit-distance accuracy",
+        "exact match",
+        "minutes",
+        "ddddocr",
+        "ddddocr exact match",
+    ]
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
 
     def line(name, rows):

@@ -1,4 +1,4 @@
-"""What the tables of methods share: a run of each, and what probes read in it."""
+"""Shared by the benchmarks of methods: pretraining runs, and probes of them."""
 
 import csv
 import dataclasses
@@ -14,9 +14,9 @@ from seqclr.nn.blocks import LAB
 
 
 def pretrained(method: str, folder: Path, data: list[Path], steps: int, keys: dict) -> dict | None:
-    """Trains, or goes on; what the run said of itself, and None where the method is not for such data.
+    """Trains or resumes; returns speed, memory and last metrics, or None where the method does not support the data.
 
-    keys: those that the method has, and does not set itself, are used; which method and how many steps is said apart.
+    keys: those that the method has, and does not set itself, are used, except `method` and `steps`.
     """
     cls = METHODS[method]
     known = {field.name for base in (PretrainConfig, cls) for field in dataclasses.fields(base)}
@@ -26,24 +26,24 @@ def pretrained(method: str, folder: Path, data: list[Path], steps: int, keys: di
     )
     words = [f"{name}={value}" for name, value in keys.items() if name in known and name not in cls.defaults]
     resume = ["--resume"] if (folder / "config.yaml").is_file() else []
-    seen = measured("pretrain", "--method", method, "--data", *data, "--output", folder, "--steps", steps, *words,
+    result = measured("pretrain", "--method", method, "--data", *data, "--output", folder, "--steps", steps, *words,
                     *resume)  # fmt: skip
-    if seen.code == 2:  # it has said why
+    if result.code == 2:  # the command printed the reason
         return None
-    if seen.code:
-        sys.exit(f"{method} ended with {seen.code}")
+    if result.code:
+        sys.exit(f"{method} ended with {result.code}")
     with open(folder / "metrics.csv", newline="") as stream:
         rows = list(csv.DictReader(stream))
     return {
-        "images_per_second": steps * load_yaml(folder / "config.yaml")["batch_size"] / seen.seconds,
-        "memory_mib": seen.mib,
+        "images_per_second": steps * load_yaml(folder / "config.yaml")["batch_size"] / result.seconds,
+        "memory_mib": result.mib,
         "warnings": sorted({name for row in rows for name in row["warning"].split()}),
         "last": rows[-1],
     }
 
 
 def probe(run: Path, kind: str, data: list[Path], file: Path, *flags: str) -> float:
-    """What a probe reads in the frozen encoder of a run: accuracy, of ctc edit-distance accuracy. `file` keeps it."""
+    """Accuracy of a probe of a run, for ctc edit-distance accuracy. `file` caches its metrics."""
     if not file.is_file():
         seqclr("probe", "--model", run, "--kind", kind, "--data", *data, "--json", file, *flags)
     figures = json.loads(file.read_text())

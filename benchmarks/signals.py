@@ -1,14 +1,13 @@
-"""Does a run that is told to stop, at any moment of its process, lose or leave anything?
+"""Checks that a run that gets a signal at any moment of its process loses nothing and leaves nothing behind.
 
     python benchmarks/signals.py --data DATA [--signals 100] [--method simclr] [--steps 40] [key=value ...]
 
-One deterministic run is left alone. Others are sent a signal at a moment drawn from the time that the process of the
-first one took, from its start to its end: SIGINT or SIGTERM, once or twice, to the process or to its group (as a
-terminal does), and are then resumed, over and over. Each time the exit code must be one that is documented, stderr
-without a traceback, no process and no temporary file left, and what is written must be nothing or a run that can be
-resumed, which in the end is bitwise the first one. Prints a line a signal and a table; exits with 1 if anything was
-wrong. Signals that the interpreter gets before it has read the program end it in its own way and are counted apart.
-POSIX alone.
+One deterministic run is not interrupted. Others get a signal at a random moment between the start and the end of the
+process: SIGINT or SIGTERM, once or twice, to the process or to its group (as a terminal does), and are then resumed,
+again and again. Each time the exit code must be a documented one, stderr without a traceback, no process and no
+temporary file left, and the output nothing or a run that can be resumed; in the end the run is bitwise equal to the
+first one. Prints a line per signal and a table; exits with 1 on any fault. Signals that arrive before the interpreter
+has loaded the program end it in the interpreter's way and are counted separately. POSIX only.
 """
 
 from __future__ import annotations
@@ -29,20 +28,20 @@ from commands import circumstances
 from kills import contents, differences, step_of
 
 NUMBERS = (signal.SIGINT, signal.SIGTERM)
-PATIENCE = 120  # seconds that it may take to stop
+PATIENCE = 120  # most seconds until it stops
 NOISE = ("Traceback", "Exception ignored", "can only join", "resource_tracker")
 
 
-class Try:
-    """A process that trains in a folder, or goes on there."""
+class Attempt:
+    """A process that trains in a folder, or resumes there."""
 
     def __init__(self, words: list[str], run: Path, folder: Path):
-        self.run, self.said, self.temporary = run, folder / "said.txt", folder / "temporary"
+        self.run, self.stderr, self.temporary = run, folder / "stderr.txt", folder / "temporary"
         self.temporary.mkdir(exist_ok=True)
         command = [sys.executable, "-m", "seqclr", *words, "--output", str(run)]
         command += ["--resume"] if (run / "config.yaml").is_file() else []
         self.began = time.perf_counter()
-        with open(self.said, "w") as stream:
+        with open(self.stderr, "w") as stream:
             self.process = subprocess.Popen(
                 command,
                 stdout=subprocess.PIPE,
@@ -52,14 +51,14 @@ class Try:
             )
 
     def send(self, number: int, group: bool) -> bool:
-        """Whether there was somebody to hear it."""
+        """Sends a signal; returns whether the process was running."""
         if self.process.poll() is not None:
             return False
         (os.killpg if group else os.kill)(self.process.pid, number)
         return True
 
     def wait(self, seconds: float | None = None) -> bool:
-        """Whether it has ended."""
+        """Waits; returns whether it has ended."""
         try:
             self.process.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -67,7 +66,7 @@ class Try:
         return True
 
     def left(self) -> bool:
-        """Whether a process of its group is there a while after it."""
+        """Whether a process of its group is still running after 5 seconds."""
         for _ in range(50):
             try:
                 os.killpg(self.process.pid, 0)
@@ -78,18 +77,18 @@ class Try:
         return True
 
     def end(self, number: int) -> tuple[str, list[str]]:
-        """How it ended, once a signal of that number was sent, and what is wrong with that."""
-        code, said = self.process.returncode, self.said.read_text()
+        """How it ended after a signal of that number, and its faults."""
+        code, output = self.process.returncode, self.stderr.read_text()
         done = str(self.run) in self.process.stdout.read().decode()
-        wrong = [f"{noise} in stderr" for noise in NOISE if noise in said]
+        wrong = [f"{noise} in stderr" for noise in NOISE if noise in output]
         wrong += ["a process left"] if self.left() else []
         wrong += [f"{path.name} left" for path in self.temporary.iterdir()]
         if self.run.exists() and not (self.run / "config.yaml").is_file():
             wrong += [f"{path.name} without config.yaml" for path in self.run.iterdir() if path.suffix != ".partial"]
-        if code == -number:  # where the program has not begun, a traceback is the interpreter's own
-            begun = "__main__.py" in said
+        if code == -number:  # before the program starts, a traceback is the interpreter's own
+            begun = "__main__.py" in output
             return "before the program", [fault for fault in wrong if begun or "Traceback" not in fault]
-        saved, ended = "--resume goes on" in said, {128 + number}
+        saved, ended = "run the same command with --resume" in output, {128 + number}
         how = "done" if done else "saved" if saved else "stopped at once"
         if done or (saved and number == signal.SIGTERM):
             ended = {0} if done else {0, 128 + number}
@@ -108,15 +107,15 @@ def main() -> int:
     ends, kinds, faults = 0, collections.Counter(), 0
     with tempfile.TemporaryDirectory() as folder:
         folder, runs = Path(folder), (Path(folder) / f"run-{n}" for n in itertools.count())
-        first = Try(words, alone := next(runs), folder)
+        first = Attempt(words, uninterrupted := next(runs), folder)
         if first.wait() and first.process.returncode:
-            sys.exit(first.said.read_text())
-        seconds, expected = time.perf_counter() - first.began, contents(alone)
-        print(f"alone: {seconds:.1f} s, {args.steps} steps", flush=True)
+            sys.exit(first.stderr.read_text())
+        seconds, expected = time.perf_counter() - first.began, contents(uninterrupted)
+        print(f"uninterrupted: {seconds:.1f} s, {args.steps} steps", flush=True)
         run = next(runs)
         while sum(kinds.values()) < args.signals:
             number, times, group = random.choice(NUMBERS), random.choice((1, 2)), random.random() < 0.5
-            attempt, moment, gap = Try(words, run, folder), random.uniform(0, seconds), random.uniform(0, 2)
+            attempt, moment, gap = Attempt(words, run, folder), random.uniform(0, seconds), random.uniform(0, 2)
             attempt.wait(moment)
             if sent := attempt.send(number, group):
                 if times == 2 and not attempt.wait(gap):
@@ -135,11 +134,11 @@ def main() -> int:
                 run = next(runs)
             name = signal.Signals(number).name + (" twice" if times == 2 else "") + (" to the group" if group else "")
             kept = f", step {step_of(run)} kept" if how != "done" and run.exists() else ""
-            at = f"{name} at {moment:.1f} s" if sent else "left alone"
+            at = f"{name} at {moment:.1f} s" if sent else "no signal"
             print(f"{sum(kinds.values())}: {at}: {how}{kept}{': ' if wrong else ''}{', '.join(wrong)}", flush=True)
             if wrong:
                 faults += 1
-                print(attempt.said.read_text(), flush=True)
+                print(attempt.stderr.read_text(), flush=True)
                 run = next(runs)
     columns = ("saved", "stopped at once", "done", "before the program", "hangs")
     print(f"| signals | {' | '.join(columns)} | ends | wrong |\n|{' --- |' * (len(columns) + 3)}")

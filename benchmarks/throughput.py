@@ -1,16 +1,16 @@
-"""How fast is pretraining, where does the time go, and what would PyTorch make of the same job?
+"""Speed and memory of pretraining, the time of each part, and the same training in PyTorch.
 
     python benchmarks/throughput.py [--data DATA ...] [--steps 60] [--batch-size 96] [--methods simclr simsiam]
 
-Trains the encoder `tiny` on images of 32x128, in float32 and on the processor alone, and prints a table a method:
-images a second of the step alone, on batches that are there already, and of the whole loop, which reads, decodes and
-augments every image that it trains on; the memory of all processes at the end of the loop (PSS: what they share counts
-once); and what a batch costs in each part, in milliseconds and as a share of their sum. Decode and views are work of
-the loader's processes, beside the step, and timed in one process.
+Trains the encoder `tiny` on images of 32x128 in float32 on the CPU, and prints a table per method: images per second of
+the training step alone, on prepared batches, and of the complete loop, which reads, decodes and augments every image;
+the memory of all processes at the end of the loop (PSS: shared pages count once); and the time of each part of a batch,
+in milliseconds and as a share of their sum. Decode and views run in the loader's processes in parallel with the step;
+their time is that of one process.
 
-With PyTorch (`pip install '.[bench]'`) its loop stands beside: the same network, views, batch, optimizer and number
-of loader processes (throughput_torch.py). Every run is a process of its own; the two sides take turns, three times, and
-medians are printed, those of ratios over the turns. Memory is counted on Linux alone.
+With PyTorch (`pip install '.[bench]'`), the table compares its loop: the same network, views, batch, optimizer and
+number of loader processes (throughput_torch.py). Every run is a process of its own; the two alternate three times, and
+medians are printed, also of the ratios. Memory is measured on Linux only.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from commands import circumstances
 HERE = Path(__file__).parent
 SIDES = {"seqclr": HERE / "throughput_seqclr.py", "PyTorch": HERE / "throughput_torch.py"}
 TURNS = 3
-COMPARED = ("step alone, images/s", "whole loop, images/s", "memory, MiB")
+COMPARED = ("step alone, images/s", "complete loop, images/s", "memory, MiB")
 
 
 def run(side: str, method: str, args: argparse.Namespace) -> dict:
@@ -45,7 +45,7 @@ def run(side: str, method: str, args: argparse.Namespace) -> dict:
 
 
 def turns(method: str, sides: list[str], args: argparse.Namespace) -> dict[str, list[dict]]:
-    """The figures of every turn, by side. The networks of both must be of one size."""
+    """The figures of every turn, by side. Both networks must have the same number of parameters."""
     found = {side: [] for side in sides}
     for turn in range(TURNS):
         for side in sides:
@@ -57,12 +57,12 @@ def turns(method: str, sides: list[str], args: argparse.Namespace) -> dict[str, 
 
 
 def named(figures: dict) -> dict[str, float]:
-    """The figures of a turn by the names of their rows."""
+    """The figures of a turn, by row name."""
     spent, memory = figures["parts"], figures["memory"]
     return {
         "step alone, images/s": figures["alone"],
-        "whole loop, images/s": figures["loop"],
-        "the loop is slower by, %": 100 * (1 - figures["loop"] / figures["alone"]),
+        "complete loop, images/s": figures["loop"],
+        "slowdown of the loop, %": 100 * (1 - figures["loop"] / figures["alone"]),
         **({} if memory is None else {"memory, MiB": memory}),
         **{f"{part}, ms": 1000 * seconds for part, seconds in spent.items()},
         **{f"{part}, %": 100 * seconds / sum(spent.values()) for part, seconds in spent.items()},
@@ -99,7 +99,7 @@ def main() -> None:
     versions = ", ".join(found[side][-1]["about"] for side in sides)
     print(f"{found['seqclr'][0]['parameters']:,} parameters. {versions}. {circumstances()}")
     if "PyTorch" not in sides:
-        print("PyTorch is not installed: pip install '.[bench]' puts it beside.")
+        print("PyTorch is not installed: pip install '.[bench]' adds it to the comparison.")
 
 
 if __name__ == "__main__":

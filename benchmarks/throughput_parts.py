@@ -1,6 +1,6 @@
-"""What the sides of throughput.py share: the job, the work of the host, and how time and memory are taken.
+"""Shared by both sides of throughput.py: settings, host-side work, and measurement of time and memory.
 
-It imports neither TensorFlow nor PyTorch, nor does it start a process.
+It imports neither TensorFlow nor PyTorch, and starts no process.
 """
 
 import argparse
@@ -18,15 +18,20 @@ from seqclr.data.discovery import find_unlabelled
 from seqclr.transforms.two_views import TwoViews
 
 HEIGHT, WIDTH, VIEWS = 32, 128, "article"
-PROCESSES = max(1, (os.cpu_count() or 1) // 2)  # of the loader: seqclr's default
-BUFFER = 4  # batches that a process of the loader has ready: seqclr's
-CLIP, LEARNING_RATE, WEIGHT_DECAY, SMOOTH = 1.0, 1e-3, 0.01, 0.05  # of the optimizer; the last is the warm-up's part
+PROCESSES = max(1, (os.cpu_count() or 1) // 2)  # loader processes: seqclr's default
+BUFFER = 4  # prefetched batches per loader process: seqclr's
+CLIP, LEARNING_RATE, WEIGHT_DECAY, SMOOTH = (
+    1.0,
+    1e-3,
+    0.01,
+    0.05,
+)  # SMOOTH: fraction of warm-up steps
 WARMUP = 10  # steps before the clock starts
-CACHED = 4  # batches that the step alone takes in turn
+CACHED = 4  # prepared batches for the step alone
 
 
 def arguments() -> argparse.Namespace:
-    """What throughput.py gives to a side."""
+    """The arguments that throughput.py passes to a side."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--method", required=True)
     parser.add_argument("--data", nargs="+", required=True)
@@ -36,9 +41,9 @@ def arguments() -> argparse.Namespace:
 
 
 class Clock:
-    """Times a loop that ticks at the end of every step, from the end of the warm-up on.
+    """Times a loop that calls `tick` after every step, from the end of the warm-up on.
 
-    seconds: of the steps after it. memory: MiB at the last one, of all processes.
+    seconds: of the steps after the warm-up. memory: MiB of all processes at the last step.
     """
 
     def __init__(self, steps: int):
@@ -61,14 +66,14 @@ def seconds_of(function: Callable, *args) -> float:
 
 
 def alone(step: Callable, batches: Sequence, steps: int) -> float:
-    """Seconds of so many steps on batches that are there already."""
+    """Seconds of `steps` steps on prepared batches."""
     for batch in batches:
         step(batch)
     return seconds_of(lambda: [step(batches[i % len(batches)]) for i in range(steps)])
 
 
 def host_parts(data: Sequence[str], batch_size: int, times: int) -> dict[str, float]:
-    """Seconds of a batch in one process: to read and decode its images, and to make their views."""
+    """Seconds per batch in one process: reading and decoding its images, and making their views."""
     samples, transform, rng = find_unlabelled(data), TwoViews(VIEWS), np.random.default_rng(0)
     chosen = [[samples[i] for i in rng.integers(len(samples), size=batch_size)] for _ in range(times)]
     records = [record(sample, 0) for sample in chosen[0]]
@@ -89,7 +94,7 @@ def median(values) -> float:
 
 
 def resident() -> float | None:
-    """MiB of this process and all below it, shared images counted once (PSS); None where there is no /proc."""
+    """MiB of this process and its descendants, shared pages counted once (PSS); None where there is no /proc."""
     if not Path("/proc/self/smaps_rollup").exists():
         return None
     parents = {}
@@ -110,5 +115,5 @@ def _pss(process: int) -> int:
 
 
 def report(figures: dict) -> None:
-    """For throughput.py, as the last line of the output."""
+    """Prints the figures for throughput.py, as the last line of the output."""
     print(json.dumps(figures), flush=True)

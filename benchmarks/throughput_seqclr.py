@@ -1,6 +1,6 @@
-"""seqclr's side of throughput.py: the trainer, its loader and its step, as `seqclr pretrain` has them.
+"""seqclr's side of throughput.py: the trainer, loader and training step of `seqclr pretrain`.
 
-The loader's processes import this file, so TensorFlow is imported by what needs it.
+The loader's processes import this file, so TensorFlow is imported only in functions that need it.
 """
 
 import dataclasses
@@ -17,7 +17,7 @@ from seqclr.data.discovery import find_unlabelled
 
 
 def trainer(method: str, data: list[str], batch_size: int, steps: int, folder: str, clock):
-    """A Trainer of the job, which ticks the clock after every step."""
+    """A Trainer that calls the clock after every step."""
     cli.set_up()
     import keras
 
@@ -50,7 +50,7 @@ def trainer(method: str, data: list[str], batch_size: int, steps: int, folder: s
 
 
 def device_parts(job, arrays: list[dict], times: int) -> dict[str, float]:
-    """Seconds of a batch on the device. A part is what a step with it takes longer than one without it."""
+    """Seconds per batch on the device. A part is the difference of a step with it and one without it."""
     import tensorflow as tf
 
     method, variables = job.method, job.model.trainable_variables
@@ -78,8 +78,13 @@ def device_parts(job, arrays: list[dict], times: int) -> dict[str, float]:
         + [parts.seconds_of(function, batches[i % len(batches)]) for function in (forward, backward, step)]
         for i in range(times)
     ]
-    placed, there, back, whole = (parts.median(column) for column in zip(*seconds))
-    return {"transfer": placed, "forward": there, "backward": back - there, "update": whole - back}
+    transfer, forward_only, with_gradients, full_step = (parts.median(column) for column in zip(*seconds))
+    return {
+        "transfer": transfer,
+        "forward": forward_only,
+        "backward": with_gradients - forward_only,
+        "update": full_step - with_gradients,
+    }
 
 
 def main() -> None:

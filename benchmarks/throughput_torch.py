@@ -1,6 +1,6 @@
-"""PyTorch's side of throughput.py: the same network, views and objectives with its own layers, DataLoader and AdamW.
+"""PyTorch's side of throughput.py: the same network, views and losses with its own layers, DataLoader and AdamW.
 
-Eager, as it comes, with what it has that is faster on a CPU: channels last where that is, and the fused AdamW.
+Eager mode, with the faster options on a CPU: channels last where it is faster, and the fused AdamW.
 """
 
 import itertools
@@ -18,18 +18,18 @@ from seqclr.data.discovery import find_unlabelled
 from seqclr.transforms.two_views import TwoViews
 
 CHANNELS, DIM, DEPTH, HEADS, DROPOUT = (32, 64, 128), 128, 2, 4, 0.1  # the encoder `tiny`
-WINDOW = 5  # frames that an instance is the mean of
+WINDOW = 5  # frames averaged to an instance
 SLOPE, TEMPERATURE, L2 = 0.18, 0.1, 1e-3
 
 # the network
 
 
 class ConvNorm(nn.Module):
-    """Convolution without bias and batch norm; ReLU unless told otherwise. It pads as TensorFlow's `same` does."""
+    """Convolution without bias, batch norm, and ReLU if `activation`. It pads as TensorFlow's `same` does."""
 
     def __init__(self, inputs: int, channels: int, kernel: int, strides=(1, 1), activation: bool = True):
         super().__init__()
-        # of an even size, a stride of two leaves one row or column too few: it comes at the end
+        # with a stride of two, `same` pads even sizes only at the end
         uneven = [kernel > 1 and stride == 2 for stride in strides]
         self.end = (0, int(uneven[1]), 0, int(uneven[0]))
         padding = tuple(0 if odd else kernel // 2 for odd in uneven)
@@ -95,13 +95,13 @@ class Encoder(nn.Module):
         return self.norm(self.transformer(x))
 
     def use(self, memory_format) -> None:
-        """Keeps images and kernels in this order of their axes."""
+        """Sets the memory format of images and kernels."""
         self.format = memory_format
         self.to(memory_format=memory_format)
 
 
 def mlp(inputs: int, dims, output_norm: bool = False) -> nn.Sequential:
-    """Linear layers on `[N, inputs]`, batch norm and LeakyReLU between them; `output_norm`: batch norm, bare, after."""
+    """Linear layers on `[N, inputs]`, batch norm and LeakyReLU between; `output_norm`: plain batch norm after."""
     layers = []
     for before, dim in zip((inputs, *dims), dims[:-1]):
         layers += [nn.Linear(before, dim, bias=False), nn.BatchNorm1d(dim), nn.LeakyReLU(SLOPE)]
@@ -109,13 +109,13 @@ def mlp(inputs: int, dims, output_norm: bool = False) -> nn.Sequential:
     return nn.Sequential(*layers, *([nn.BatchNorm1d(dims[-1], affine=False)] if output_norm else []))
 
 
-# the objectives
+# the losses
 
 
 def instances(x, geometry):
-    """Windows of the image, wherever a view shows them: `[2B, T, D]` to two times `[N, D]`, partners in a row.
+    """Instances with correspondence by geometry: `[2B, T, D]` to two times `[N, D]`, positive pairs in the same row.
 
-    geometry: `[2B, 4]`, factor and offset along x, then y. Windows that have mostly left a view are dropped.
+    geometry: `[2B, 4]`, factor and offset along x, then y. Windows of which a view shows less than half are dropped.
     """
     frames = x.shape[1]
     count = math.ceil(frames / WINDOW)
@@ -182,9 +182,9 @@ class Images(Dataset):
 
 
 class Training:
-    """A network and its optimizer; `forward`, `backward` and `update` are a step.
+    """A network and its optimizer; a step is `forward`, `backward` and `update`.
 
-    A batch is views `uint8 [2B, H, W, 3]` and geometry `[2B, 4]`, those of the first views first.
+    A batch is views `uint8 [2B, H, W, 3]` and geometry `[2B, 4]`, all first views before all second views.
     """
 
     def __init__(self, method: str, steps: int):
@@ -219,7 +219,7 @@ class Training:
         self.update()
 
     def choose_format(self, batches, times: int = 3) -> str:
-        """Takes the faster order of axes, by the median of some steps in turn, and returns its name."""
+        """Sets the faster memory format, by the median of alternating steps, and returns its name."""
         seconds = {torch.contiguous_format: [], torch.channels_last: []}
         for batch in itertools.islice(itertools.cycle(batches), times + 1):
             for memory_format, taken in seconds.items():
@@ -230,8 +230,8 @@ class Training:
         return "channels last" if chosen == torch.channels_last else "channels first"
 
 
-def placed(batch) -> tuple[torch.Tensor, torch.Tensor]:
-    """What the network takes of a collated batch."""
+def tensors_of(batch) -> tuple[torch.Tensor, torch.Tensor]:
+    """The network's inputs from a collated batch."""
     return tuple(torch.cat(batch[name].unbind(1)) for name in ("views", "geometry"))
 
 
@@ -241,11 +241,11 @@ def endless(loader):
 
 
 def device_parts(training: Training, batches, times: int) -> dict[str, float]:
-    """Seconds of a batch in each part of a step."""
+    """Seconds per batch of each part of a step."""
     seconds = []
     for batch in itertools.islice(itertools.cycle(batches), times):
         moments = [time.perf_counter()]
-        ready = placed(batch)
+        ready = tensors_of(batch)
         moments.append(time.perf_counter())
         loss = training.forward(ready)
         moments.append(time.perf_counter())
@@ -273,13 +273,13 @@ def main() -> None:
     )
     batches = endless(loader)
     cached = [next(batches) for _ in range(parts.CACHED)]
-    memory_format = training.choose_format([placed(batch) for batch in cached])
+    memory_format = training.choose_format([tensors_of(batch) for batch in cached])
     for batch in itertools.islice(batches, clock.steps):
-        training.step(placed(batch))
+        training.step(tensors_of(batch))
         clock.tick()
     batches.close()
     del loader
-    seconds = parts.alone(training.step, [placed(batch) for batch in cached], args.steps)
+    seconds = parts.alone(training.step, [tensors_of(batch) for batch in cached], args.steps)
     times = max(5, args.steps // 4)
     parts.report({
         "parameters": sum(p.numel() for p in training.network.parameters()),

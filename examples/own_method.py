@@ -1,4 +1,4 @@
-"""A method of one's own: a class, registered by a name, that `seqclr.pretrain` trains like any other.
+"""A method of your own: a registered class that `seqclr.pretrain` trains like the built-in methods.
 
     python examples/own_method.py [--steps 20]
 
@@ -23,7 +23,7 @@ SAMPLES = Path(__file__).resolve().parent.parent / "data_samples"
 @seqclr.register("variance", paper="Bardes et al. 2022, arXiv:2105.04906", negatives="none")
 @dataclass
 class Variance(TwoViewMethod):
-    """The fields are its keys: `seqclr.pretrain(..., projection_dim=64)`."""
+    """Dataclass fields are configuration keys: `seqclr.pretrain(..., projection_dim=64)`."""
 
     projection_dim: int = key(128, "output size of the projection head", least=1, most=WIDEST)
     variance_weight: float = key(1.0, "weight of the variance term", least=0)

@@ -1,9 +1,9 @@
-"""From images without labels to a reader, in Python, on data_samples/.
+"""From unlabelled images to an exported reader in Python, on data_samples/.
 
     python examples/quickstart_api.py [--steps 20]
 
-More steps make a better reader: 500 of pretraining and 400 of fine-tuning take a quarter of an hour on two cores. Its
-runs lie in runs/, in new folders each time.
+With more steps the reader is better; 500 steps of each take about a quarter of an hour on two cores. Each call writes
+new folders in runs/.
 """
 
 import argparse
@@ -24,7 +24,7 @@ def quickstart(steps: int) -> None:
     encoder = run.encoder()
     features, _ = encoder(np.zeros((1, encoder.height, encoder.width, 3), np.uint8))
     encoder.save(run.folder / "encoder.keras")
-    print(f"encoder: frames and size of a feature {features.shape[1:]}")
+    print(f"encoder: frames and feature size {features.shape[1:]}")
 
     reader = seqclr.finetune(SAMPLES, pretrained=run, steps=steps)
     file = sorted((SAMPLES / "images").iterdir())[0]
@@ -33,9 +33,9 @@ def quickstart(steps: int) -> None:
         print(f"predicted: '{text}', confidence {confidence:.3f}")
 
     figures = reader.evaluate(SAMPLES, split="test")
-    print(f"test: edit-distance accuracy {figures['edit_distance_accuracy']:.3f} of {figures['samples']} images")
+    print(f"test: edit-distance accuracy {figures['edit_distance_accuracy']:.3f} on {figures['samples']} images")
     export = reader.export(reader.folder / "export")
-    print(f"export: {export}, the same in a program of its own: {seqclr.load(export).predict([file])[0]}")
+    print(f"export: {export}, loaded again: {seqclr.load(export).predict([file])[0]}")
 
 
 if __name__ == "__main__":

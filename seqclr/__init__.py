@@ -4,7 +4,7 @@
     reader = seqclr.finetune("labelled/", pretrained=run)
     reader.predict(["a.png"])
 
-The import is light: TensorFlow is imported when one of these names is first used.
+Importing this package is fast: TensorFlow is imported when one of these names is first used.
 """
 
 # ruff: noqa: F403, F405
@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 
-if not TYPE_CHECKING:  # to a type checker no other name is there
+if not TYPE_CHECKING:  # a type checker must not see other names
 
     def __getattr__(name):
         if name not in __all__:

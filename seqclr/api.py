@@ -39,10 +39,10 @@ Image = AnyPath | bytes | PIL.Image.Image | np.ndarray
 
 
 class Prediction(NamedTuple):
-    """What a reader predicts for one image.
+    """A reader's prediction for one image.
 
-    text: the characters, without blanks. confidence: 0 to 1, the probability of the text over all paths of frames that
-    spell it (Graves et al. 2006, connectionist temporal classification); 0 where the text is empty.
+    text: the characters, without blanks. confidence: 0 to 1, the probability of the text over all CTC paths (Graves et
+    al. 2006, connectionist temporal classification); 0 for an empty text.
     """
 
     text: str
@@ -50,10 +50,10 @@ class Prediction(NamedTuple):
 
 
 class Run:
-    """A training run: its folder, a path wherever one is asked for, and its last figures.
+    """A training run: its folder and last metrics. It can be used as a path.
 
-    folder: holds config.yaml, metrics.csv, checkpoints/ and plots/. figures: of the last round, by name, as in
-    metrics.csv; empty for a run that was not trained here.
+    folder: holds config.yaml, metrics.csv, checkpoints/ and plots/. figures: metrics of the last round, by name, as in
+    metrics.csv; empty for a run that was not trained in this process.
     """
 
     def __init__(self, folder: AnyPath, figures: dict[str, float] | None = None):
@@ -71,7 +71,7 @@ class Run:
 
 
 class Reader(Run):
-    """A recognizer of text lines: a fine-tuning run, or an export of one. It is loaded when it is first used."""
+    """A text recognizer: a fine-tuning run, or an export of one. It is loaded when it is first used."""
 
     @functools.cached_property
     def _model(self) -> evaluation.Reader:
@@ -79,7 +79,7 @@ class Reader(Run):
 
     @property
     def characters(self) -> str:
-        """The characters that it can predict."""
+        """The characters that the reader can predict."""
         return self._model.charset.characters
 
     def predict(self, images: Iterable[Image], beam: int = 1, batch_size: int = 64) -> list[Prediction]:
@@ -87,12 +87,12 @@ class Reader(Run):
 
         Args:
             images: paths, bytes of image files, PIL images, and arrays `uint8 [H, W]` or `[H, W, C]` of 1 (gray),
-                3 (RGB) or 4 (RGBA) channels, in any mixture. Each is resized to the reader's height and width.
-            beam: width of a beam search; 1 decodes greedily. An export takes 1 only.
-            batch_size: images that go through the network together.
+                3 (RGB) or 4 (RGBA) channels, mixed as you like. Each is resized to the reader's height and width.
+            beam: width of the beam search; 1 decodes greedily. Exports support only 1.
+            batch_size: number of images per batch.
 
         Raises:
-            UserError: an image that cannot be read, by its path, or by its index from 0; nothing is returned then.
+            UserError: an image cannot be read; it is named by its path, or its index from 0.
         """
         if isinstance(images, np.ndarray):
             single = images.ndim < 4 and images.shape[2:] in ((), (1,), (3,), (4,))
@@ -102,7 +102,7 @@ class Reader(Run):
             raise UserError("predict takes a list of images: write [image] for a single one")
         beam, batch_size = (_count(name, value) for name, value in (("beam", beam), ("batch_size", batch_size)))
         pixels = (as_pixels(image, f"image {index}") for index, image in enumerate(images))
-        return [Prediction(*read) for read in self._model.read_pixels(pixels, beam, batch_size)]
+        return [Prediction(*row) for row in self._model.predict_images(pixels, beam, batch_size)]
 
     def evaluate(
         self,
@@ -112,20 +112,19 @@ class Reader(Run):
         beam: int = 1,
         plots: AnyPath | None = None,
     ) -> dict[str, Any]:
-        """Measures of the predictions on labelled images.
+        """Metrics of the predictions on labelled images.
 
         Args:
             data: folders, tables, LMDBs or packs.
-            split: rows of this split only; by default of every source the test rows, or else the validation rows, or
+            split: use only rows of this split; by default, for each source, the test rows, else the validation rows,
                 else all.
-            label_pattern: labels in file names, as `{text}_{any}.png`.
-            beam: width of a beam search; 1 decodes greedily.
-            plots: a new folder for tables and pictures of the predictions and errors.
+            label_pattern: take labels from file names by this pattern, such as `{text}_{any}.png`.
+            beam: width of the beam search; 1 decodes greedily.
+            plots: a new folder for tables and figures of predictions and errors.
 
         Returns:
-            `samples`, `edit_distance_accuracy` (mean of `max(0, 1 - distance / length)`), `exact_match`, `cer` (edit
-            distance over characters) and others, each from 0 to 1; `images_per_second`; `sources`, the same for each;
-            `confusions`.
+            `samples`, `edit_distance_accuracy` (mean of `max(0, 1 - distance / length)`), `exact_match`, `cer` (edits
+            / characters) and others; `images_per_second`; `sources`, the metrics of each source; `confusions`.
 
         Raises:
             UserError: the data are wrong, or `plots` exists.
@@ -137,10 +136,10 @@ class Reader(Run):
         return evaluation.evaluate(self._model, self.folder, paths, split, label_pattern, _count("beam", beam), folder)
 
     def export(self, folder: AnyPath) -> Path:
-        """Writes a SavedModel, which needs TensorFlow alone, into a folder that does not exist yet; returns the folder.
+        """Writes a SavedModel, which runs with TensorFlow alone, into a new folder; returns the folder.
 
-        Its signature `serving_default` takes `image_bytes`, string `[B]`, and gives `text` and `confidence`, `[B]`.
-        Raises UserError where the folder exists, or this reader is an export itself.
+        Its signature `serving_default` takes `image_bytes`, string `[B]`, and returns `text` and `confidence`, `[B]`.
+        Raises UserError if the folder exists, or this reader is an export itself.
         """
         target = _path("folder", folder)
         savedmodel.export(str(self.folder), str(target))
@@ -157,24 +156,23 @@ def pretrain(
     callbacks: Sequence[keras.callbacks.Callback] = (),
     **keys: Any,
 ) -> Run:
-    """Self-supervised pretraining of an encoder on images without labels.
+    """Pretrains an encoder on images without labels.
 
     Args:
-        data: folders of images, tables, LMDBs or packs. Rows of split `test` and `validation` are left out.
-        method: a name that `seqclr methods` lists, or of a registered method; by default `simclr`.
+        data: folders of images, tables, LMDBs or packs. Rows of split `test` and `validation` are excluded.
+        method: a method that `seqclr methods` lists, or one of your own; by default `simclr`.
         output: the run's folder, which must not exist; by default a new one, `runs/METHOD-1`, `runs/METHOD-2`, ...
-        resume: continue from the last checkpoint of the run in `output`, with its settings and data unless others
-            are given.
-        config: a configuration that `seqclr configs` lists, by its name, or a YAML file of keys; those given here come
-            after it.
-        callbacks: Keras callbacks; an epoch is a round, one or more passes over the data.
+        resume: continue from the last checkpoint of the run in `output`, with its settings and data, except those
+            given here.
+        config: a configuration that `seqclr configs` lists, by name, or a YAML file of keys; arguments override it.
+        callbacks: Keras callbacks; an epoch is one round of metrics.csv, one or more passes over the data.
         **keys: keys that `seqclr pretrain --help` lists, such as `steps=1000` (batches), `height=32` and `width=128`
             (pixels), `encoder="small"`, `views="strong"`.
 
     Raises:
         UserError: an argument or the data are wrong; nothing is written.
-        TrainingFailed: the work failed, as by a loss that is not finite or a full disk.
-        Interrupted: Ctrl-C or SIGTERM came, and all was saved.
+        TrainingFailed: training failed, for example by a loss that is not finite or a full disk.
+        Interrupted: training was stopped by Ctrl-C or SIGTERM; the run is saved.
     """
     given = {"data": data, "method": method}
     values = _settings(output, resume, config, given, keys)
@@ -196,18 +194,18 @@ def finetune(
     callbacks: Sequence[keras.callbacks.Callback] = (),
     **keys: Any,
 ) -> Reader:
-    """Training of a reader, an encoder with a CTC head, on labelled images (Graves et al. 2006).
+    """Trains a reader, an encoder with a CTC head (Graves et al. 2006), on labelled images.
 
     Args:
         data: folders with `labels.csv`, tables, LMDBs or packs.
-        pretrained: a run whose encoder to start from, with its architecture, size and positions; by default training
-            starts from scratch.
+        pretrained: a run whose encoder training starts from, with its architecture and sizes; by default, training
+            starts from random weights.
         output: the run's folder, which must not exist; by default a new one, `runs/reader-1`, `runs/reader-2`, ...
-        resume, config, callbacks: as of `pretrain`.
+        resume, config, callbacks: as in `pretrain`.
         **keys: keys that `seqclr finetune --help` lists, such as `split="train"`, `labels=100`, `steps=1000`.
 
     Raises:
-        UserError, TrainingFailed, Interrupted: as `pretrain`.
+        UserError, TrainingFailed, Interrupted: as in `pretrain`.
     """
     given = {"data": data, "pretrained": pretrained}
     values = _settings(output, resume, config, given, keys)
@@ -220,18 +218,21 @@ def finetune(
 
 
 def load(path: AnyPath) -> Reader:
-    """The reader of a fine-tuning run, its best checkpoint in float32, or of an export. UserError for anything else."""
+    """Loads a reader: the best checkpoint of a fine-tuning run, in float32, or an export.
+
+    Raises UserError for anything else.
+    """
     reader = Reader(path)
     _ = reader._model
     return reader
 
 
 def load_encoder(path: AnyPath) -> keras.Model:
-    """The encoder of a run of any kind, its best checkpoint in float32. UserError where the path is no run.
+    """Loads the encoder of any run: its best checkpoint, in float32. Raises UserError if the path is not a run.
 
-    Call: `encoder(images, widths=None, training=False, layer="transformer")` of images `uint8 [B, height, width, 3]`,
-    RGB, gives features `float32 [B, T, encoder.dim]` and a mask `bool [B, T]`, None without widths. widths: `int32
-    [B]`, the columns that show image; the others are padding on the right. T is `ceil(width / 4)` frames for an encoder
+    Call: `encoder(images, widths=None, training=False, layer="transformer")` with images `uint8 [B, height, width, 3]`,
+    RGB, returns features `float32 [B, T, encoder.dim]` and a mask `bool [B, T]`, None without widths. widths: `int32
+    [B]`, image columns; the columns right of them are padding. T is `ceil(width / 4)` frames for an encoder
     of lines, one for an encoder of images. layer: `transformer`, `cnn` (before it) or `pair`.
 
     `encoder.save("encoder.keras")` writes a file that `keras.saving.load_model` loads after `import
@@ -241,7 +242,7 @@ def load_encoder(path: AnyPath) -> keras.Model:
 
 
 def _path(name: str, value: AnyPath) -> Path:
-    """The path that an argument gives."""
+    """The path given as an argument. Raises UserError for a value that is not a path."""
     if not isinstance(value, str | os.PathLike):
         raise UserError(f"{name} {configuration.shown(value)}: give a path, not {type(value).__name__}")
     return Path(configuration.typed(name, "str", value))
@@ -264,7 +265,7 @@ def _list(paths: Paths) -> list[AnyPath]:
 
 
 def _count(name: str, value: int) -> int:
-    """The value of an argument that is at least 1."""
+    """The value of an integer argument. Raises UserError below 1."""
     value = configuration.typed(name, "int", value)
     configuration.check_range(name, value, least=1)
     return value
@@ -273,7 +274,7 @@ def _count(name: str, value: int) -> int:
 def _settings(
     output: AnyPath | None, resume: bool, config: AnyPath | None, given: dict[str, Any], keys: dict[str, Any]
 ) -> list[dict[str, Any]]:
-    """Values by key, a later one over an earlier. given: those that have arguments of their own, None for not given."""
+    """Dictionaries of values by key; later ones override earlier ones. given: named arguments, None if not given."""
     run = None if output is None else _path("output", output)
     if configuration.typed("resume", "bool", resume):
         if run is None:
@@ -286,7 +287,7 @@ def _settings(
 
 @contextlib.contextmanager
 def _folder(output: AnyPath | None, name: str) -> Iterator[Path]:
-    """The folder of a run: as it is given, or else a new one of that name under runs/, gone if nothing is written."""
+    """The folder of a run: `output`, or a new one under runs/, which is removed if nothing is written to it."""
     if output is not None:
         yield Path(output)
         return
@@ -296,12 +297,12 @@ def _folder(output: AnyPath | None, name: str) -> Iterator[Path]:
         folder = above / f"{name}-{number}"
         check_can_make(folder)
         with contextlib.suppress(FileExistsError):
-            folder.mkdir(parents=True)  # taken: another process that looks for a name finds the next one
+            folder.mkdir(parents=True)  # claimed: a parallel process takes the next number
             break
     try:
         yield folder
     finally:
-        with contextlib.suppress(OSError):  # it holds a run
+        with contextlib.suppress(OSError):  # not empty: it holds a run
             folder.rmdir()
             if new:
                 above.rmdir()

@@ -356,7 +356,7 @@ def check_unchanged(name: str, now: Any, before: Any, folder: str | Path) -> Non
     """Raises UserError where a key of a resumed run has another value than before."""
     if now != before:
         raise UserError(
-            f"{name} {shown(now)}: {folder} was begun with {shown(before)}, and --resume goes on with the same: leave "
+            f"{name} {shown(now)}: {folder} was started with {shown(before)}, and --resume needs the same: leave "
             "it out, or take another --output"
         )
 

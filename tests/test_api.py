@@ -104,7 +104,7 @@ def test_a_run_has_the_keys_of_a_file_below_those_given_and_goes_on_with_them(he
     assert run.figures["step"] == 1
     more = seqclr.pretrain(output=run, resume=True, steps=2)
     assert more.folder == run.folder and more.figures["step"] == 2
-    with pytest.raises(seqclr.UserError, match="method byol: run was begun with simsiam"):
+    with pytest.raises(seqclr.UserError, match="method byol: run was started with simsiam"):
         seqclr.pretrain(output=run, resume=True, method="byol")
 
 
@@ -191,7 +191,7 @@ def test_an_export_reads_as_the_run(reader, exported, pages, tmp_path):
 
 
 def test_what_does_not_read_is_refused(pretrained):
-    with pytest.raises(seqclr.UserError, match="was pretrained only and cannot read"):
+    with pytest.raises(seqclr.UserError, match="was only pretrained and predicts no text"):
         seqclr.load(pretrained)
     with pytest.raises(seqclr.UserError, match="is not a run"):
         seqclr.load_encoder(pretrained / "checkpoints")

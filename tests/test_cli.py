@@ -260,10 +260,10 @@ def test_a_run_without_its_characters_is_named(refused, reader, pages, tmp_path)
 
 
 @pytest.mark.parametrize("verb", ["evaluate", "predict", "export"])
-def test_a_model_that_does_not_read(refused, pages, pretrained, tmp_path, verb):
+def test_a_model_that_predicts_no_text(refused, pages, pretrained, tmp_path, verb):
     (tmp_path / "folder").mkdir()
     for model, told in (
-        (pretrained, "was pretrained only"),
+        (pretrained, "was only pretrained"),
         (tmp_path / "nothing", "there is no such folder"),
         (tmp_path / "folder", "has no config.yaml"),
     ):
@@ -302,7 +302,7 @@ def test_a_run_with_a_damaged_file(refused, reader, pages, tmp_path, name):
 @pytest.mark.parametrize("file", ["labels.csv", "labels.jsonl", "figures.json"])
 def test_figures_replace_nothing_but_figures(refused, pages, tmp_path, capsys, file):
     (tmp_path / file).write_text('{"file": "a.png", "text": "a"}\n')
-    refused("check", pages, "--json", tmp_path / file, told=f"{file} exists already and holds no figures of seqclr")
+    refused("check", pages, "--json", tmp_path / file, told=f"{file} exists already and was not written by seqclr")
     for _ in range(2):
         assert cli.main(["check", str(pages), "--json", str(tmp_path / "ours.json")]) == 0
         assert json.loads((tmp_path / "ours.json").read_text())["seqclr"]
@@ -386,7 +386,7 @@ def test_resuming_a_finished_run_changes_nothing(pretrained, reader, tmp_path, k
 )
 def test_resuming_a_pretraining_otherwise_is_refused(refused, pretrained, tmp_path, key, before):
     shutil.copytree(pretrained, tmp_path / "run")
-    told = f"{key.replace('=', ' ')}: {tmp_path / 'run'} was begun with {before}, and --resume goes on with the same"
+    told = f"{key.replace('=', ' ')}: {tmp_path / 'run'} was started with {before}, and --resume needs the same"
     refused("pretrain", "--resume", "--output", tmp_path / "run", key, told=told)
 
 
@@ -405,8 +405,8 @@ def test_resuming_a_fine_tuning_otherwise_is_refused(refused, reader, pages, tmp
     run = tmp_path / "run"
     shutil.copytree(reader, run)
     refused("finetune", "--resume", "--output", run, *(["--pretrained", reader] if key == "keep_head=1" else []), key,
-            told=f"{key.replace('=', ' ')}: {run} was begun with {before}, and --resume")  # fmt: skip
-    refused("finetune", "--resume", "--output", run, "--unlabelled", pages, told=f"{run} was begun with []")
+            told=f"{key.replace('=', ' ')}: {run} was started with {before}, and --resume")  # fmt: skip
+    refused("finetune", "--resume", "--output", run, "--unlabelled", pages, told=f"{run} was started with []")
 
 
 def test_resuming_with_other_characters_is_refused(refused, reader, pages, tmp_path):
@@ -417,7 +417,7 @@ def test_resuming_with_other_characters_is_refused(refused, reader, pages, tmp_p
     table = other / "labels.csv"
     rows = [row.split(",") for row in table.read_text().splitlines()]
     table.write_text("".join(f"{file},{text.replace('0', 'O')},{split}\n" for file, text, split in rows))
-    told = f"{run} was begun with the characters 0123456789, and the labels have 'O' and lack '0' by now"
+    told = f"{run} was started with the characters 0123456789, and the labels now have 'O' and lack '0'"
     refused("finetune", "--resume", "--output", run, "--data", other, "--validation", table, told=told)
 
 
@@ -502,8 +502,8 @@ def test_evaluate_writes_its_figures(reader, pages, tmp_path, capsys):
     told, err = capsys.readouterr()
     assert "pages#2" in told
     assert f"confidence: calibration error {figures['calibration_error']:.4f} (15 bins)" in told
-    assert f"{figures['exact_match_at_90']:.4f} of the surest 90 % (from {figures['confidence_at_90']:.4f} on)" in told
-    assert "measured on 4 of split test and 24 of no split, of 20 of split train and " in err
+    assert f"{figures['exact_match_at_90']:.4f} at 90 % coverage (threshold {figures['confidence_at_90']:.4f})" in told
+    assert "evaluated on 4 of split test and 24 of no split, of 20 of split train and " in err
 
 
 def test_evaluate_says_which_rows_the_run_was_trained_on(reader, pages, tmp_path, capsys):
@@ -515,8 +515,8 @@ def test_evaluate_says_which_rows_the_run_was_trained_on(reader, pages, tmp_path
         seen[split] = [figures[name] for name in ("samples", "trained_on", "validated_on")]
     assert seen == {None: [4, 0, 4], "Train": [20, 20, 0]}  # the fixture validates on its test rows
     told = capsys.readouterr().err
-    assert f"20 of these 20 were trained on by {reader}, which flatters it" in told
-    assert f"4 of these 4 were validated on by {reader}" in told
+    assert f"20 of these 20 samples were trained on by {reader}: the figures are too high" in told
+    assert f"4 of these 4 samples were validated on by {reader}" in told
 
 
 def test_a_text_is_measured_in_full_by_a_reader_that_never_reads_some_characters(reader, pages, tmp_path):
@@ -550,7 +550,7 @@ def test_probe_writes_its_figures_and_leaves_the_run_as_it_was(pretrained, pages
     assert figures["untrained"]["layer"] == "transformer"
     assert (figures["untrained"]["labels"], figures["untrained"]["untrained"]) == (20, True)
     out, err = capsys.readouterr()
-    assert "frozen cnn frames, as trained; 15 labels" in out and "new weights" in out
+    assert "frozen cnn features, trained weights; 15 labels" in out and "random weights" in out
     assert err.count("encoder from") == 1  # that of the first
     assert files_of(pretrained) == before
 
@@ -564,10 +564,10 @@ def test_probe_takes_a_run_that_reads(reader, pages, capsys):
 @pytest.mark.parametrize(
     "rows, header, told",
     [
-        (["good.png,12"], "file,text", "too few labels to probe with: 1 to learn on and 0 to read"),
-        (["good.png,12,test", "other.png,34,test"], "file,text,split", "0 to learn on and 2 to read"),
+        (["good.png,12"], "file,text", "too few labels for a probe: 1 for training and 0 for evaluation"),
+        (["good.png,12,test", "other.png,34,test"], "file,text,split", "0 for training and 2 for evaluation"),
         (["good.png,12", "other.png,"], "file,text", "other.png has an empty label"),
-        (["good.png,12345678901234567", "other.png,12345678901234567"], "file,text", "needs 17 frames but gets 16"),
+        (["good.png,12345678901234567", "other.png,12345678901234567"], "file,text", "needs 17 frames but has 16"),
         (["good.png,12", "lost.png,3"], "file,text", "line 3 names lost.png"),
     ],
 )
@@ -575,7 +575,7 @@ def test_a_table_that_cannot_be_probed_with(refused, pretrained, tmp_path, rows,
     folder = labelled(tmp_path / "data", rows, header)
     refused("probe", "--model", pretrained, "--data", folder, told=told)
     train = [*words("pretrain", folder / "good.png", tmp_path / "run", Path()), "--probe", folder]
-    refused(*train, told="0 to learn on and 0 to read" if "split" in header else told)
+    refused(*train, told="0 for training and 0 for evaluation" if "split" in header else told)
 
 
 def test_probe_refuses_what_is_no_run_no_labels_or_no_number(refused, pretrained, pages, tmp_path):
@@ -688,7 +688,10 @@ def test_a_machine_that_is_taken_away_is_no_failure(monkeypatch, capsys, number,
 
     monkeypatch.setattr("seqclr.pretraining.pretrain.pretrain", stopped)
     assert cli.main(["pretrain", "--data", "pages", "--output", "run"]) == status
-    assert capsys.readouterr() == ("", "stopped at step 3 of 6 and saved; the same command with --resume goes on\n")
+    assert capsys.readouterr() == (
+        "",
+        "stopped at step 3 of 6 and saved; to continue, run the same command with --resume\n",
+    )
 
 
 @pytest.mark.parametrize("number, status, said", [(2, 130, "interrupted"), (15, 143, "stopped by SIGTERM")])
@@ -712,7 +715,7 @@ def test_too_little_memory_is_a_sentence(monkeypatch, capsys):
 
     monkeypatch.setitem(cli.VERBS, "check", full)
     assert cli.main(["check"]) == 1
-    assert capsys.readouterr().err.startswith("seqclr check: there is not enough memory")
+    assert capsys.readouterr().err.startswith("seqclr check: not enough memory")
 
 
 def test_no_verb_an_unknown_verb_and_the_version(capsys):
@@ -720,7 +723,7 @@ def test_no_verb_an_unknown_verb_and_the_version(capsys):
     shown = capsys.readouterr().out
     assert all(f"  {verb} " in shown for verb in cli.VERBS)
     assert cli.main(["--version"]) == 0 and re.fullmatch(r"\d+\.\d+\S*\n", capsys.readouterr().out)
-    assert cli.main(["train"]) == 2 and "there is no verb 'train'" in capsys.readouterr().err
+    assert cli.main(["train"]) == 2 and "unknown verb 'train'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("verb", cli.VERBS)

@@ -1,4 +1,4 @@
-"""The verbs: `seqclr VERB` and `tools/VERB.py` are the same functions. A verb imports what is heavy itself."""
+"""The command line: `seqclr VERB` and `tools/VERB.py` call the same functions. A verb imports heavy modules itself."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from seqclr.errors import UserError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs a verb; returns 0: done, 1: the work failed, 2: arguments or data wrong, 130 or 143: stopped by a signal."""
+    """Runs a verb. Returns 0: done, 1: the work failed, 2: wrong arguments or data, 130 or 143: stopped by a signal."""
     argv = list(sys.argv[1:] if argv is None else argv)
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # names and texts that a terminal cannot show are escaped
+        if hasattr(stream, "reconfigure"):  # characters that a terminal cannot show are escaped
             stream.reconfigure(errors="backslashreplace")
     if not argv or argv[0] in ("-h", "--help"):
         print("usage: seqclr VERB ...\n\n" + "\n".join(f"  {verb:13} {run.__doc__}" for verb, run in VERBS.items()))
@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     verb = argv[0]
     if verb not in VERBS:
-        print(f"seqclr: there is no verb '{verb}': {', '.join(VERBS)}", file=sys.stderr)
+        print(f"seqclr: unknown verb '{verb}': choose from {', '.join(VERBS)}", file=sys.stderr)
         return 2
     set_up()
     try:
@@ -44,11 +44,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except signals.Stopped as stopped:
         print(f"seqclr {verb}: {stopped}", file=sys.stderr)
         return 128 + stopped.number
-    except BrokenPipeError:  # the reader of a pipe, such as `head`, has had enough
+    except BrokenPipeError:  # the other end of a pipe, such as `head`, was closed
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except MemoryError:
-        print(f"seqclr {verb}: there is not enough memory: take smaller images or fewer at a time", file=sys.stderr)
+        print(f"seqclr {verb}: not enough memory: use smaller images or a smaller batch_size", file=sys.stderr)
         return 1
     except OSError as error:  # a full disk
         print(f"seqclr {verb}: {error}", file=sys.stderr)

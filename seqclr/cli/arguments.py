@@ -1,4 +1,4 @@
-"""The parser of the command line: options that are made from configuration keys, and checks of paths."""
+"""The argument parser: options for all configuration keys, and checks of numbers."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ RESIZE = "stretch fills the width; pad keeps proportions and pads on the right (
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse whose errors are one line."""
+    """An argument parser whose errors are a UserError of one line."""
 
     def error(self, message):
         raise UserError(f"{message}; see --help")
 
 
 def training_arguments(parser: Parser, argv: list[str], base: type, method_of: Callable) -> tuple:
-    """Parsed arguments, and the keys of the configuration: of flags, then of `key=value` words."""
+    """The parsed arguments, and the configuration keys that flags and `key=value` words set; words override flags."""
     from seqclr.config import RENAMED_KEYS, defaults_of, hint, kind, merged, renamed, settings, typed
 
     parser.add_argument("--output", required=True, help="folder of the run; it must not exist, except with --resume")
@@ -46,7 +46,7 @@ def training_arguments(parser: Parser, argv: list[str], base: type, method_of: C
     parser.usage = f"{parser.prog} --data PATH... --output RUN [options] [key=value ...]"
     for field in dataclasses.fields(base):
         _add_key(parser, field)
-    # the method's own keys are options too, so the method must be known before all options are
+    # the method's keys are options too, so the method is found first
     plain = [word for word in argv if word not in ("-h", "--help")]
     early, rest = parser.parse_known_args(["--output", "", *plain])  # required, but not for --help
     words = [word for word in split_words(early, rest) if "=" in word and not word.startswith("-")]
@@ -77,13 +77,13 @@ def training_arguments(parser: Parser, argv: list[str], base: type, method_of: C
     for name in {"output", "resume", "config", "callbacks"} & pairs.keys():
         raise UserError(f"the key '{name}' does not exist: {hint(name, kinds)}")
     keys = {name: value for name, value in flags.items() if name in kinds}
-    for name, value in keys.items():  # also where a word comes after it
+    for name, value in keys.items():  # also where a word overrides it
         typed(name, kinds[name], value)
     return args, {**keys, **pairs}
 
 
 def split_words(args, rest: list[str]) -> list[str]:
-    """The words that belong to no option, including key=value words that an option of many paths has taken."""
+    """The words that belong to no option, and the key=value words that an option for many paths has taken."""
     swallowed = [word for name in LISTS for word in getattr(args, name, None) or []]
     return [*rest, *(word for word in swallowed if "=" in word and not os.path.exists(word))]
 
@@ -97,7 +97,7 @@ def key_values(words: list[str]) -> dict[str, str | None]:
 
 
 def _value(word):
-    """The value given for a key: `null` unsets a value of a file or a default."""
+    """The value given for a key; `null` unsets it."""
     return None if word == "null" else word
 
 
@@ -110,12 +110,12 @@ def _add_key(parser: Parser, field: dataclasses.Field) -> None:
         form = {"nargs": "+", "metavar": "PATH"}
     else:
         form = {"metavar": field.name.rsplit("_")[-1].upper()}
-    help = field.metadata.get("help", f"of {field.name}").replace("%", "%%")
+    help = field.metadata.get("help", field.name).replace("%", "%%")
     parser.add_argument(f"--{field.name.replace('_', '-')}", dest=field.name, help=help, **form)
 
 
 def _add_defaults(parser: Parser, defaults: dict) -> None:
-    """Adds the default to the help of every key; it depends on the method and the encoder."""
+    """Adds the default to the help of every key. Defaults depend on the method and the encoder."""
     for action in parser._actions:
         default = defaults.get(action.dest)
         if default not in (None, dataclasses.MISSING):
@@ -123,21 +123,21 @@ def _add_defaults(parser: Parser, defaults: dict) -> None:
 
 
 def add_number(parser: Parser, flag: str, help: str, kind: str = "int", least=0, most=None, **form) -> None:
-    """Adds an option that is a number of a type within a range."""
+    """Adds an option for a number of a type and range."""
     from seqclr.config import LARGEST, check_range, typed
 
     name = flag.removeprefix("--").replace("-", "_")
 
-    def read(word: str):
+    def convert(word: str):
         check_range(name, value := typed(name, kind, word), least, LARGEST if most is None else most)
         return value
 
     default = "" if form.get("default") is None else f" (default: {form['default']})"
-    parser.add_argument(flag, type=read, help=help + default, **form)
+    parser.add_argument(flag, type=convert, help=help + default, **form)
 
 
 def parse_with_limits(parser: Parser, argv: list[str]):
-    """The arguments of a verb that reads images, with the limits of image files, which are set."""
+    """Parses the arguments of a verb that reads images, and sets the limits of image files."""
     from seqclr.data.images import Limits, set_limits
 
     limits = dataclasses.fields(Limits)

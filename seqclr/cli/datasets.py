@@ -1,4 +1,4 @@
-"""The verbs for data sets: check, pack, synth."""
+"""The verbs for datasets: check, pack, synth."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from seqclr.cli.output import figures_file, write_figures
 
 
 def check(parser: Parser, argv: list[str]) -> int:
-    """check a data set for errors before a training"""
+    """check a dataset for errors before training"""
     from seqclr.config import SIDE
 
     parser.add_argument("paths", nargs="+", metavar="PATH", help="folders, tables, LMDBs or packs")

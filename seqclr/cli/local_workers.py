@@ -1,4 +1,4 @@
-"""Several workers of one training on this machine. It imports no TensorFlow: the workers do."""
+"""Several workers of one training on this machine. Only the workers import TensorFlow."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from collections.abc import Sequence
 from seqclr.engine.signals import NUMBERS
 from seqclr.errors import UserError
 
-PATIENCE = 60  # seconds until the other workers are killed once one has failed
+PATIENCE = 60  # seconds after one worker has failed until the others are killed
 
 
 def launch(count: int, words: Sequence[str]) -> int:
     """Runs a training verb in several worker processes; returns the status of the first that failed, or 0.
 
-    The chief's output is shown unchanged, that of the others with their number in front. Ctrl-C and SIGTERM are passed
-    on to the workers, which also stop when this process is gone. Raises UserError where `words` begin with no training
+    The chief's output is shown unchanged, that of the others with their number as prefix. Ctrl-C and SIGTERM are passed
+    to the workers, which also stop when this process ends. Raises UserError where `words` do not begin with a training
     verb.
     """
     if count < 1:
         raise UserError(f"--local {count}: at least 1")
     if not words or words[0] not in ("pretrain", "finetune"):
-        raise UserError("give a verb that trains after --, such as: launch --local 2 -- pretrain --data ...")
+        raise UserError("give a training verb after --, such as: launch --local 2 -- pretrain --data ...")
     hosts = ",".join(f"localhost:{port}" for port in free_ports(count))
     command = [sys.executable, "-m", "seqclr.cli.worker", *words, "--workers", hosts, "--worker"]
     joined = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "errors": "replace"}
@@ -35,7 +35,7 @@ def launch(count: int, words: Sequence[str]) -> int:
     before = {number: signal.signal(number, lambda number, _: signals.append(number)) for number in NUMBERS}
     try:
         for i in range(count):
-            # sessions of their own: a terminal's Ctrl-C comes from here, once
+            # sessions of their own: they get Ctrl-C from this process only
             pipes = {"stdin": subprocess.PIPE, **(joined if i else {})}
             workers.append(subprocess.Popen([*command, str(i)], start_new_session=True, **pipes))
         for i, worker in enumerate(workers[1:], 1):
@@ -59,7 +59,7 @@ def send(workers: Sequence[subprocess.Popen], number: int) -> None:
 
 
 def wait(workers: Sequence[subprocess.Popen], signals: list[int]) -> int:
-    """Waits for all workers and passes signals on. Once one has failed, the others have PATIENCE seconds to end."""
+    """Waits for all workers and passes signals to them. After one fails, the others have PATIENCE seconds to end."""
     failed, deadline = 0, float("inf")
     while any(worker.poll() is None for worker in workers) and time.monotonic() < deadline:
         while signals:
@@ -72,7 +72,7 @@ def wait(workers: Sequence[subprocess.Popen], signals: list[int]) -> int:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of this machine that are free now."""
+    """Ports of this machine that are free at present."""
     sockets = [socket.create_server(("localhost", 0)) for _ in range(count)]
     ports = [each.getsockname()[1] for each in sockets]
     for each in sockets:

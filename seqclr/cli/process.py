@@ -1,4 +1,4 @@
-"""Settings of the whole process, which a program makes before TensorFlow is imported."""
+"""Settings of the process, made before TensorFlow is imported."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from seqclr.engine import signals
 
 
 def set_up() -> None:
-    """What a program sets for its whole process, before TensorFlow is imported."""
+    """Sets log levels and oneDNN for the process, before TensorFlow is imported."""
     # Hides log lines that grain and TensorFlow print on import: users cannot act on them.
     logging.getLogger("absl").setLevel(logging.ERROR)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -18,10 +18,10 @@ def set_up() -> None:
 
 
 def import_tensorflow() -> None:
-    """Imports it with stderr closed: it prints lines of its C++ log where there is no GPU."""
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    """Imports TensorFlow with stderr closed: without a GPU it writes many lines of its C++ log."""
+    kept, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:
-        os.dup2(nowhere, 2)
+        os.dup2(null, 2)
         with signals.leaving(kept):
             import tensorflow
 
@@ -30,4 +30,4 @@ def import_tensorflow() -> None:
     finally:
         os.dup2(kept, 2)
         os.close(kept)
-        os.close(nowhere)
+        os.close(null)

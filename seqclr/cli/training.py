@@ -52,7 +52,7 @@ def _trained(train: Callable, args) -> int:
     try:
         run = train()
     except Interrupted as stopped:
-        print(f"{stopped}; the same command with --resume goes on", file=sys.stderr)
+        print(f"{stopped}; to continue, run the same command with --resume", file=sys.stderr)
         return 0 if stopped.number == signal.SIGTERM else 130
     except TrainingFailed as error:
         print(f"seqclr: {error}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""A worker of a training on this machine: the program, which stops when its launcher is gone."""
+"""A worker process of `launch`: the program, which stops when its launcher ends."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from seqclr.cli import program
 
 
 def work() -> NoReturn:
-    """Runs the program, and sends it SIGTERM when stdin, which the launcher holds open, ends."""
+    """Runs the program, and sends it SIGTERM when the launcher closes stdin."""
 
-    def follow():
+    def watch_stdin():
         while os.read(0, 1):
             pass
         os.kill(os.getpid(), signal.SIGTERM)
 
-    threading.Thread(target=follow, daemon=True).start()
+    threading.Thread(target=watch_stdin, daemon=True).start()
     program()
 
 

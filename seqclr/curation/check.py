@@ -198,7 +198,7 @@ def _label(look: Look, allowed: Charset | None, case: str, to_height: int, to_wi
     width, height = look.size
     frames = -(-images.fitted_width(height, width, to_height, to_width, resize) // FRAME_STRIDE)
     if frames_needed(text) > frames:
-        yield "too_long", f"has the label {text!r}, which needs {frames_needed(text)} frames but gets {frames}"
+        yield "too_long", f"has the label {text!r}, which needs {frames_needed(text)} frames but has {frames}"
 
 
 def _character_variants(samples: list[Sample]) -> Iterator[Finding]:

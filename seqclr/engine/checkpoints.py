@@ -1,4 +1,4 @@
-"""Checkpoint files: all variables by name and the state of the run, one file each."""
+"""Checkpoint files: the variables by name and the state of the run, in one file per checkpoint."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ def save(path: Path, variables: dict[str, np.ndarray], state: dict) -> None:
 
 
 class Damaged(UserError):
-    """A file that is no checkpoint, or one that cannot be resumed from; `reason` says why."""
+    """An invalid checkpoint file. reason: why it is invalid."""
 
     def __init__(self, path: Path, reason: str):
-        super().__init__(f"{path} is damaged or not a checkpoint ({reason}): remove it, and another is taken")
+        super().__init__(f"{path} is damaged or not a checkpoint ({reason}): remove it, and an older one is used")
         self.reason = reason
 
 
 def load(path: Path) -> tuple[dict[str, np.ndarray], dict]:
-    """The arrays and the state that `save` wrote. Raises Damaged where checksums, state or numbers are wrong."""
+    """The arrays and state that `save` wrote. Raises Damaged where a checksum, the state or a number is invalid."""
     try:
         with np.load(path) as archive:
             arrays = {name: archive[name] for name in archive.files}
         state = json.loads(arrays.pop(STATE).tobytes())
-    except Exception as error:  # readers of archives and headers raise many kinds
+    except Exception as error:  # damaged archives raise many types of errors
         raise Damaged(path, " ".join(str(error).split()) or type(error).__name__) from None
     reason = _fault(arrays, state)
     if reason:
@@ -60,15 +60,15 @@ def _fault(arrays: dict[str, np.ndarray], state: Any) -> str | None:
 
 
 def not_finite(arrays: dict[str, np.ndarray]) -> list[str]:
-    """The names of arrays that hold an infinite number or NaN."""
+    """The names of arrays with infinite or NaN values."""
     return [name for name, array in arrays.items() if array.dtype.kind == "f" and not np.isfinite(array).all()]
 
 
 def load_newest(folder: Path) -> tuple[Path, dict[str, np.ndarray], dict] | None:
-    """The newest undamaged checkpoint by step: its path, arrays and state; None where there is none.
+    """The path, arrays and state of the newest valid checkpoint; None if there is no checkpoint.
 
-    Newer ones that are damaged are named in a warning. Raises UserError where all are damaged, or only `best.npz` is
-    left, which a training from the first step would replace.
+    Damaged newer checkpoints are named in a warning. Raises UserError if all are damaged, or only `best.npz` is left,
+    which training from the first step would overwrite.
     """
     damaged: list[tuple[Path, str]] = []
     for path in reversed(steps(folder)):
@@ -78,21 +78,21 @@ def load_newest(folder: Path) -> tuple[Path, dict[str, np.ndarray], dict] | None
             damaged.append((path, error.reason))
             continue
         for other, reason in damaged:
-            warn(f"{other} is damaged ({reason}): {path} is taken instead")
+            warn(f"{other} is damaged ({reason}): {path} is used instead")
         return path, *loaded
     if damaged:
         named = ", ".join(str(path) for path, _ in damaged)
         raise UserError(f"all checkpoints are damaged ({named}): remove them, and --resume starts from the first step")
     if (best := folder / "best.npz").exists():
         raise UserError(
-            f"{folder} has no step-*.npz to resume from, and a training from the first step would replace {best}: put "
-            f"the step files back, or start another --output with --pretrained {folder.parent} (pretrain: --init)"
+            f"{folder} has no step-*.npz to resume from, and training from the first step would replace {best}: "
+            f"restore the step files, or choose another --output with --pretrained {folder.parent} (pretrain: --init)"
         )
     return None
 
 
 def names(parts: dict) -> dict[str, object]:
-    """The variables of a run's parts (layers, variables, optimizers) by unique and stable names."""
+    """The variables of a run's parts (layers, variables, optimizers), by unique and stable names."""
     named: dict[str, object] = {}
     for part, value in parts.items():
         variables = value.variables if hasattr(value, "variables") else [value]
@@ -107,15 +107,15 @@ def snapshot(parts: dict) -> dict[str, np.ndarray]:
 
 
 def restore(parts: dict, arrays: dict[str, np.ndarray], origin: Path) -> None:
-    """Sets all variables of the parts; raises UserError, before any is set, where names, shapes or types differ."""
+    """Sets all variables of the parts. Raises UserError, before any is set, if names, shapes or types differ."""
     wanted = {_key(name): variable for name, variable in names(parts).items()}
     held = {_key(name): array for name, array in arrays.items() if name.split("/")[0] in parts}
     for name, variable in wanted.items():
         if name not in held or held[name].shape != tuple(variable.shape):
             has = f"the shape {held[name].shape}" if name in held else "nothing"
             raise UserError(
-                f"{origin} is of another architecture: for {'/'.join(map(str, name))} it has {has}, wanted is "
-                f"{tuple(variable.shape)}; use the encoder, height, width, positions and head it was trained with"
+                f"{origin} is of another architecture: for {'/'.join(map(str, name))} it has {has}, "
+                f"expected is {tuple(variable.shape)}; use the same encoder, height, width, positions and head"
             )
         dtype = keras.backend.standardize_dtype(variable.dtype)
         if held[name].dtype != dtype:
@@ -130,7 +130,7 @@ def restore(parts: dict, arrays: dict[str, np.ndarray], origin: Path) -> None:
 
 
 def _key(name: str) -> tuple[str, str]:
-    """A part and the number of a variable in it; the rest of the name may differ between processes."""
+    """The part and the number of a variable in it; the rest of the name may differ between processes."""
     part, number, _ = name.split("/", 2)
     return part, number
 
@@ -141,7 +141,7 @@ def steps(folder: Path) -> list[Path]:
 
 
 def prune(newest: Path, keep: int) -> None:
-    """Removes all but the last `keep` checkpoints up to `newest`, and those of later steps, which a run will repeat."""
+    """Removes all but the last `keep` checkpoints up to `newest`, and those of later steps, which will be repeated."""
     found = steps(newest.parent)
     end = found.index(newest) + 1
     for path in [*found[:end][:-keep], *found[end:]]:

@@ -16,17 +16,17 @@ from seqclr.data.charset import Charset
 from seqclr.engine import checkpoints
 from seqclr.errors import UserError
 
-# entries of a run that are folders, and files
+# folders and files of a run
 FOLDERS = ("checkpoints", "plots", "profile", "tensorboard")
 FILES = ("config.yaml", "charset.json", "metrics.csv", ".lock", "checkpoints/best.npz")
 ARCHITECTURE = ("encoder", "height", "width", "resize", "positions")
 
 
 class Run:
-    """The folder of one training.
+    """The folder of a training run.
 
-    `Run.check_free` is for a new folder, `Run.open` for one that exists. The process that writes holds a lock from
-    `claim` to `release`.
+    `Run.check_free` returns a new one, `Run.open` an existing one. The process that writes holds a lock from `claim` to
+    `release`.
     """
 
     def __init__(self, folder: str | Path):
@@ -52,7 +52,7 @@ class Run:
 
     @classmethod
     def open(cls, folder: str | Path) -> Run:
-        """The run in a folder. Raises UserError where there is none, or an entry is of the wrong kind."""
+        """The run in a folder. Raises UserError if there is none, or a file or folder of it is of the wrong type."""
         run = cls(folder)
         if not files.exists(run.config_file):
             raise UserError(f"{folder} is not a run: {run._instead()}")
@@ -65,18 +65,18 @@ class Run:
         return run
 
     def _instead(self) -> str:
-        """What there is in place of a run, and what to give."""
+        """Why the folder is not a run, and what to give instead."""
         if (self.folder / "saved_model.pb").exists():
             return "it is an export, so give the fine-tuning run that was exported"
         inside = next((above for above in self.folder.parents[:2] if (above / "config.yaml").is_file()), None)
         if inside and self.folder.exists():
-            return f"it is a part of one, so give {inside}"
+            return f"it is inside a run, so give {inside}"
         if not self.folder.exists():
             return "there is no such folder"
         return "it has no config.yaml" if self.folder.is_dir() else "it is a file"
 
     def check_unclaimed(self) -> Run:
-        """Raises UserError where another process trains there."""
+        """Raises UserError if another process is training in the folder."""
         if self._lock_file.exists():
             files.Lock(self._lock_file, self.folder).close()
         return self
@@ -134,7 +134,7 @@ class Run:
         return SimpleNamespace(**{**values, **dataclasses.asdict(typed)})
 
     def facts(self) -> dict:
-        """What the weights depend on: the keys of the architecture, and the charset in its order."""
+        """The facts that the weights depend on: the architecture keys, and the charset with its order."""
         config = self.config()
         facts = {key: getattr(config, key) for key in ARCHITECTURE}
         return facts | ({"charset": Charset.load(self.charset_file).characters} if self.charset_file.is_file() else {})
@@ -147,7 +147,7 @@ class Run:
                 of = f"of another {'charset' if name == 'charset' else 'architecture'}"
                 raise UserError(
                     f"{path} is {of}: it was trained with {name} {value}, and its run has {facts.get(name)} now: "
-                    "put back what was there, or take another run"
+                    "restore the original files, or use another run"
                 )
 
     def best(self) -> tuple[Path, dict[str, np.ndarray]]:
@@ -158,7 +158,7 @@ class Run:
         best = self.checkpoints / "best.npz"
         found = (best, *checkpoints.load(best)) if best.is_file() else checkpoints.load_newest(self.checkpoints)
         if found is None:
-            raise UserError(f"{self.folder} has no checkpoint yet: train it first, or again from the start elsewhere")
+            raise UserError(f"{self.folder} has no checkpoint yet: resume it, or train again with another --output")
         path, arrays, state = found
         self.check_own(path, state)
         return path, {**arrays, **{name: arrays[copy] for name, copy in state.get("result", {}).items()}}

@@ -157,7 +157,7 @@ class Trainer:
                 self._check(len(self.pending))
             if self.step:
                 self.save()
-            raise TrainingFailed(f"{error}; {self._kept()}: --resume goes on") from error
+            raise TrainingFailed(f"{error}; {self._kept()}: continue with --resume") from error
 
     def _stop(self, seen: list[int], ask: bool) -> int:
         """The number of the signal to stop for, or 0. Workers agree on it every ten steps, to stop together."""

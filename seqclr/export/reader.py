@@ -1,4 +1,4 @@
-"""Loading what reads images: the recognizer of a run, or its export."""
+"""Loads the recognizer of a run, or an export."""
 
 from __future__ import annotations
 

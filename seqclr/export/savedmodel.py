@@ -1,4 +1,4 @@
-"""SavedModel: encoded images in, text and confidence out, with nothing of this package needed to run it."""
+"""Export as a SavedModel: image bytes in, text and confidence out. It runs without this package."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from seqclr.recognition.recognizer import Recognizer
 
 
 class Service(tf.Module):
-    """What is exported; its two functions are the signatures."""
+    """The exported module; its two functions are the signatures."""
 
     def __init__(self, recognizer: Recognizer):
         super().__init__(name="seqclr")
-        self.encoder, self.head = recognizer.encoder, recognizer.head  # so that their variables are saved
+        self.encoder, self.head = recognizer.encoder, recognizer.head  # tracked, so that their variables are saved
         self._recognizer, self._size = recognizer, (recognizer.height, recognizer.width, 3)
         self.serve = tf.function(self._serve, input_signature=[tf.TensorSpec([None], tf.string, "image_bytes")])
         self.predict_image = tf.function(
@@ -38,7 +38,7 @@ class Service(tf.Module):
 
     def _serve(self, image_bytes):
         pixels, widths, decoded = self._fit_files(image_bytes)
-        found = self._read(pixels, widths)
+        found = self._predict(pixels, widths)
         return {
             "text": tf.where(decoded, found["text"], ""),
             "confidence": tf.where(decoded, found["confidence"], 0.0),
@@ -46,12 +46,12 @@ class Service(tf.Module):
 
     def _predict_image(self, image):
         spec = tf.TensorSpec(self._size, tf.uint8), tf.TensorSpec((), tf.int32)
-        return self._read(*tf.map_fn(self._fit, image, fn_output_signature=spec))
+        return self._predict(*tf.map_fn(self._fit, image, fn_output_signature=spec))
 
     def _fit_files(self, image_bytes):
-        """`_fit` of every file, and which of them could be decoded: the others are white.
+        """`_fit` of every file, and whether it could be decoded; if not, the image is white.
 
-        As data sets, because nothing else in a graph goes on after an operation that fails.
+        Uses tf.data, the only part of a graph that can ignore a failed operation.
         """
         white = tf.fill(self._size, tf.constant(255, tf.uint8))
         nothing = tf.data.Dataset.from_tensors((white, self._recognizer.width, False))
@@ -75,7 +75,7 @@ class Service(tf.Module):
         padded = tf.pad(scaled, [[0, 0], [0, to_width - filled], [0, 0]], constant_values=255)
         return tf.ensure_shape(padded, self._size), filled
 
-    def _read(self, pixels, widths):
+    def _predict(self, pixels, widths):
         logits, valid = self._recognizer.logits(pixels, widths)
         ids = decode.greedy(logits, valid)
         text = decode.join(ids, self._recognizer.charset.characters)
@@ -83,7 +83,7 @@ class Service(tf.Module):
 
 
 def decode_image(data: tf.Tensor) -> tf.Tensor:
-    """`uint8 [H, W, 3]` of an encoded PNG, JPEG, GIF (first frame) or BMP; transparency laid on white."""
+    """`uint8 [H, W, 3]` of an encoded PNG, JPEG, GIF (first frame) or BMP; transparency is composited on white."""
     head = tf.strings.substr(data, 0, 4)
 
     def starts(signature: bytes):
@@ -98,16 +98,16 @@ def decode_image(data: tf.Tensor) -> tf.Tensor:
         return tf.bitcast(tf.io.decode_raw(tf.strings.substr(data, offset, 4), tf.uint8), tf.int32)
 
     def bmp():
-        image = tf.io.decode_bmp(data)  # of 8 bits, places in the palette; of 32, perhaps without a meaning in the last
+        image = tf.io.decode_bmp(data)  # 8 bits: palette indices; 32 bits: the last byte may be undefined
         start, end = 14 + number(14), number(10)
 
-        def of_palette():
+        def from_palette():
             palette = tf.io.decode_raw(tf.strings.substr(data, start, end - start), tf.uint8)
             return tf.gather(tf.reshape(palette, (-1, 4))[:, 2::-1], tf.cast(image[..., 0], tf.int32))
 
         return tf.case(
             [
-                (tf.shape(image)[-1] == 1, of_palette),
+                (tf.shape(image)[-1] == 1, from_palette),
                 ((tf.shape(image)[-1] == 4) & (number(30) != 0), lambda: on_white(image)),
             ],
             lambda: image[..., :3],
@@ -116,11 +116,11 @@ def decode_image(data: tf.Tensor) -> tf.Tensor:
     def png():
         image = tf.io.decode_png(data, channels=4)
         depth = tf.io.decode_raw(tf.strings.substr(data, 24, 1), tf.uint8)
-        opaque = tf.bitwise.left_shift(1, tf.cast(depth, tf.int32)) - 1  # where there is no alpha, also below 8 bits
+        opaque = tf.bitwise.left_shift(1, tf.cast(depth, tf.int32)) - 1  # alpha of an opaque pixel
         plain = tf.reduce_all(image[..., 3] == tf.cast(opaque, tf.uint8))
         return tf.cond(plain, lambda: image[..., :3], lambda: on_white(image))
 
-    # INTEGER_ACCURATE is what Pillow uses; the default would give other pixels than those of the training
+    # INTEGER_ACCURATE is what Pillow uses; the default gives other pixels than those of training
     return tf.case(
         [
             (starts(b"\xff\xd8"), lambda: tf.io.decode_jpeg(data, channels=3, dct_method="INTEGER_ACCURATE")),
@@ -132,9 +132,10 @@ def decode_image(data: tf.Tensor) -> tf.Tensor:
 
 
 def export(model: str, output: str) -> None:
-    """Writes a fine-tuning run as a SavedModel with charset.json and a model card, and loads it back before it appears.
+    """Writes a fine-tuning run as a SavedModel with charset.json and a model card.
 
-    Raises UserError if `output` exists or `model` is no run that reads.
+    The export is loaded once as a check before it gets its name. Raises UserError if `output` exists or `model` is not
+    a fine-tuning run.
     """
     target = Path(output)
     check_name(target)
@@ -156,25 +157,25 @@ def export(model: str, output: str) -> None:
 
 
 def card(model: str, recognizer: Recognizer) -> str:
-    """What somebody who finds the export needs to know of it."""
+    """The model card: inputs, outputs, characters, usage and training configuration."""
     values = configuration.load_yaml(Path(model) / "config.yaml")
     config = yaml.safe_dump(
         {name: _without_folder(name, value) for name, value in values.items()}, allow_unicode=True, sort_keys=False
     )
     characters = recognizer.charset.characters
-    return f"""# A text recognizer, made with seqclr {__version__}
+    return f"""# Text recognizer, made with seqclr {__version__}
 
-Reads one line of text in an image. Use it only where you are authorised to.
+Predicts the text in an image of one line. Use it only where you are authorised to.
 
 - Input of `serving_default`: `image_bytes`, string `[B]`: PNG, JPEG, GIF (first frame) or BMP (8 bits or more) files of
-  any size. Transparency is laid on white, but for that of GIF. EXIF turns are not applied.
+  any size. Transparency is composited on white, except in GIF. EXIF orientation is not applied.
 - Input of `predict_image`: `image`, uint8 `[B, H, W, 3]`, RGB.
-- Output of both: `text`, string `[B]`; `confidence`, float32 `[B]`, 0 to 1, the probability of the text over all paths
-  that spell it. Of an empty text it is 0.
-- A file of `image_bytes` that cannot be decoded (damaged, empty, of another format) gives an empty text and
-  confidence 0; the others of the batch are read as always.
-- Characters ({len(characters)}, case rule `{recognizer.charset.case}`): `{characters}`
-- Images are brought to {recognizer.height}x{recognizer.width} by `{recognizer.resize}`, antialiased.
+- Output of both: `text`, string `[B]`; `confidence`, float32 `[B]`, 0 to 1, the probability of the text over all CTC
+  paths; 0 for an empty text.
+- A file of `image_bytes` that cannot be decoded (damaged, empty, another format) gives an empty text and
+  confidence 0; the other images of the batch are not affected.
+- Characters ({len(characters)}, case `{recognizer.charset.case}`): `{characters}`
+- Images are resized to {recognizer.height}x{recognizer.width} (`{recognizer.resize}`), antialiased.
 
 ```python
 import tensorflow as tf
@@ -185,7 +186,7 @@ result = model.signatures["serving_default"](image_bytes=tf.constant([open("imag
 print(result["text"].numpy()[0].decode(), float(result["confidence"][0]))
 ```
 
-How it was trained:
+Training configuration:
 
 ```yaml
 {config}```
@@ -193,7 +194,7 @@ How it was trained:
 
 
 def _without_folder(name: str, value: Any) -> Any:
-    """The value of a key, of a path its last part: a card is passed on, and folders name users and machines."""
+    """The value of a key; of a path only the last part, because folders may name users and machines."""
     if isinstance(value, list):
         return [_without_folder(name, item) for item in value]
     return Path(value).name if configuration.is_path(name, value) else value
@@ -206,35 +207,37 @@ def check_name(folder: Path) -> None:
 
 
 class Exported:
-    """An export that reads, with the interface of a Recognizer."""
+    """A loaded export, with the interface of a Recognizer."""
 
     def __init__(self, folder: Path):
         if not (folder / "charset.json").is_file():
-            raise UserError(f"{folder} has no charset.json: it is not an export of ours")
+            raise UserError(f"{folder} has no charset.json: it is not an export of seqclr")
         check_name(folder)
         self.folder = folder
         self.charset = Charset.load(folder / "charset.json")
         try:
-            self._model = tf.saved_model.load(str(folder))  # kept: the signature does not hold its variables
+            self._model = tf.saved_model.load(str(folder))  # kept: the signature holds no reference to its variables
         except (OSError, ValueError, KeyError, tf.errors.OpError) as error:
             raise UserError(
                 f"{folder} is damaged or not an export ({str(error).splitlines()[0]}): export it again"
             ) from None
         self._serve = self._model.signatures["serving_default"]
 
-    def read(self, samples: Sequence[Sample], beam: int = 1, batch_size: int = 64) -> Iterator[tuple[str, float]]:
-        """Text and confidence of each image, in order. Raises UserError for one that cannot be read."""
-        return self.read_pixels(
+    def predict_samples(
+        self, samples: Sequence[Sample], beam: int = 1, batch_size: int = 64
+    ) -> Iterator[tuple[str, float]]:
+        """Text and confidence of each sample, in order. Raises UserError for an image that cannot be read."""
+        return self.predict_images(
             (images.decode(sample.read_bytes(), sample.name) for sample in samples), beam, batch_size
         )
 
-    def read_pixels(
-        self, pictures: Iterable[np.ndarray], beam: int = 1, batch_size: int = 64
+    def predict_images(
+        self, arrays: Iterable[np.ndarray], beam: int = 1, batch_size: int = 64
     ) -> Iterator[tuple[str, float]]:
-        """Text and confidence of each of some images `uint8 [H, W, 3]`."""
+        """Text and confidence of each image `uint8 [H, W, 3]`, of any size."""
         if beam != 1:
-            raise UserError(f"beam {beam}: {self.folder} is an export and decodes greedily: take the run")
-        data = map(as_bmp, pictures)
+            raise UserError(f"beam {beam}: {self.folder} is an export and decodes greedily: use the run")
+        data = map(as_bmp, arrays)
         while chunk := list(itertools.islice(data, batch_size)):
             result = self._serve(image_bytes=tf.constant(chunk))
             for text, confidence in zip(result["text"].numpy(), result["confidence"].numpy()):
@@ -242,7 +245,7 @@ class Exported:
 
 
 def as_bmp(pixels: np.ndarray) -> bytes:
-    """A file of pixels that were decoded here: TensorFlow does not decode all that is an image to us, nor all alike."""
+    """Decoded pixels as a BMP file: TensorFlow decodes fewer formats than we do, and some of them differently."""
     stream = io.BytesIO()
-    Image.fromarray(pixels).save(stream, "BMP")  # nothing else is as quick to write
+    Image.fromarray(pixels).save(stream, "BMP")  # the fastest format to write
     return stream.getvalue()

@@ -19,7 +19,7 @@ from seqclr.messages import say, warn
 from seqclr.methods import find_method
 from seqclr.methods.base import Method
 from seqclr.nn.policy import kept_policy
-from seqclr.probes.probing import Probing, find_rows
+from seqclr.probes.probing import Probing, make_probe
 
 
 def method_of(values: dict) -> type[Method]:
@@ -47,7 +47,7 @@ def pretrain(
     run, rank = setup.find_run(config, output, resume)
     method = cls(**configuration.fields_of(cls, config))
     transform = method.make_transform(config.views)
-    rows = find_rows(config) if config.probe else None
+    probe = make_probe(config) if config.probe else None
     samples = find_unlabelled(config.data, config.split, known=[config.probe] if config.probe else [])
     samples = expand(samples) if method.animated else samples
     dataset = ImageDataset(samples, config.height, config.width, config.resize, skip_bad=True)
@@ -60,7 +60,7 @@ def pretrain(
     with setup.building(config, strategy):
         encoder = setup.make_encoder(config, config.init)
         method.build(encoder, setup.run_info(config, loader.steps_per_epoch))
-    probing = [Probing(rows, method, config.probe_every)] if rows and rank.chief else []
+    probing = [Probing(probe, method, config.probe_every)] if probe and rank.chief else []
     first = [
         Monitors(method, dataset, config.views, config.seed),
         *probing,
@@ -71,8 +71,8 @@ def pretrain(
         watching.append(callbacks.Previews(run, method, records, config.views))
     try:
         trainer = Trainer(method, loader, config, run, strategy, watching if rank.chief else [], rank)
-        for probe in probing:
-            probe.trainer = trainer
+        for each in probing:
+            each.trainer = trainer
         if rank.chief:
             run.claim(new=not resume)
         if resume:
@@ -98,9 +98,9 @@ def pretrain(
             transform.close()
         if dataset.skipped:
             warn(f"{len(dataset.skipped)} image(s) that cannot be read were skipped")
-    for probe in probing:
-        if probe.best_step:  # 0 where a finished run is resumed with a probe
-            measure = rows.measures[0]
-            say(f"best probe ({rows.kind}): {measure} {probe.best:.4f} at step {probe.best_step}")
-            logs |= {f"best_probe_{measure}": probe.best, "best_probe_step": probe.best_step}
+    for each in probing:
+        if each.best_step:  # 0 where a finished run is resumed with a probe
+            metric = probe.metrics[0]
+            say(f"best probe ({probe.kind}): {metric} {each.best:.4f} at step {each.best_step}")
+            logs |= {f"best_probe_{metric}": each.best, "best_probe_step": each.best_step}
     return logs

@@ -1,7 +1,7 @@
 """The CTC probe: texts predicted by a dense layer on the frames of a frozen encoder.
 
-The features of labelled images are computed once; the layer learns CTC on those of one part and reads the other. It
-takes seconds, and says more about pretraining than its loss does.
+The features are computed once, and the layer is trained on them with the CTC loss. It takes seconds, and measures a
+pretraining better than the loss of the pretraining does.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from seqclr.data.charset import Charset
 from seqclr.data.samples import Sample
 from seqclr.methods.text.ctc import ctc_loss
 from seqclr.nn import decode
+from seqclr.probes.base import BATCH, Frames, Probe, frames_of
 from seqclr.probes.head import STEPS, LinearHead
-from seqclr.probes.rows import BATCH, Frames, Probe, frames_of
-from seqclr.recognition.evaluate import measure, table
+from seqclr.recognition.evaluate import compute_metrics, table
 from seqclr.recognition.targets import check_lengths
 
 
 class CTCProbe(Probe):
     """A dense layer on every frame, decoded greedily.
 
-    The charset is that of all labels, so that a character which only the rows to be read have is merely never read.
-    Raises UserError also where an image gives too few frames for its label.
+    The charset is that of all labels; a character without training samples is never predicted.
+    Raises UserError also where an image has too few frames for its label.
     """
 
     kind = "ctc"
     options = ("steps",)
-    measures = ("edit_distance_accuracy", "exact_match")
+    metrics = ("edit_distance_accuracy", "exact_match")
     steps = STEPS
 
     def __init__(self, train: list[Sample], held: list[Sample], config, **options):
@@ -41,25 +41,25 @@ class CTCProbe(Probe):
         check_lengths(self.train, targets)
         self.labels = [self.charset.encode(target) for target in targets]
 
-    def learn(self, encoder: keras.Model, layer: str, seed: int = 0) -> LinearCTC:
+    def train_head(self, encoder: keras.Model, layer: str, seed: int = 0) -> LinearCTC:
         """A new head, trained on the encoder's features."""
         head = LinearCTC(encoder.dim, len(self.charset) + 1, seed)
         head.fit(frames_of(encoder, self.train, layer), self.labels, self.steps)
         return head
 
-    def read(self, encoder, layer, seed=0):
-        head = self.learn(encoder, layer, seed)
-        return [self.charset.decode(ids) for ids in head.read(frames_of(encoder, self.held, layer))]
+    def predict(self, encoder, layer, seed=0):
+        head = self.train_head(encoder, layer, seed)
+        return [self.charset.decode(ids) for ids in head.predict(frames_of(encoder, self.held, layer))]
 
-    def measure(self, reads):
-        return measure(self.held.samples, self.texts, reads)
+    def evaluate(self, predictions):
+        return compute_metrics(self.held.samples, self.texts, predictions)
 
     def table(self, figures):
         return table(figures)
 
 
 class LinearCTC(LinearHead):
-    """A linear head that learns CTC. outputs: characters and, last, the blank."""
+    """A linear head trained with the CTC loss. outputs: number of characters and, last, the blank."""
 
     def __init__(self, dim: int, outputs: int, seed: int = 0):
         super().__init__(dim, outputs, seed)
@@ -67,23 +67,23 @@ class LinearCTC(LinearHead):
         self.dense.bias.assign(tf.one_hot(self.blank, outputs) * -2.0)  # unlikely at first, as in ctc_head
 
     def fit(self, frames: Frames, labels: Sequence[Sequence[int]], steps: int = STEPS) -> None:
-        """Learns the ids of N labels. The features are standardised by the frames of these that show image."""
+        """Trains on frames and the ids of N labels. Features are standardised by the frames without padding."""
         padded, shown = tf.ragged.constant(labels, tf.int32).to_tensor(-1), tf.constant(frames.shown)
 
         def loss(logits, rows):
             return tf.reduce_mean(ctc_loss(tf.gather(padded, rows), logits, tf.gather(shown, rows)))
 
-        self.learn(frames.features, frames.features[frames.shown], loss, steps)
+        self.train(frames.features, frames.features[frames.shown], loss, steps)
 
-    def read(self, frames: Frames) -> list[list[int]]:
+    def predict(self, frames: Frames) -> list[list[int]]:
         """The predicted ids of each image, decoded greedily."""
-        reads = []
+        predictions = []
         for start in range(0, len(frames.features), BATCH):
             features, shown = (part[start : start + BATCH] for part in frames)
             ids = decode.greedy(self.logits(features), shown)
-            reads += [[i for i in row if i != self.blank] for row in ids.numpy().tolist()]
-        return reads
+            predictions += [[i for i in row if i != self.blank] for row in ids.numpy().tolist()]
+        return predictions
 
     def align(self, frames: Frames) -> np.ndarray:
-        """The likeliest id of every frame, the blank among them, `int [N, T]`."""
+        """The most probable id of every frame, the blank included, `int [N, T]`."""
         return np.argmax(self.logits(frames.features), axis=-1)

@@ -8,17 +8,17 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from seqclr.probes.rows import BATCH
+from seqclr.probes.base import BATCH
 
 STEPS = 2500
-RATE = 0.03  # with a third of it the head for CTC has not converged after so many steps
-DECAY = 0.03  # of the head: doubles the accuracy of CTC with 200 labels, and does not change it with 1,000
+RATE = 0.03  # at a third of it, the CTC head has not converged after STEPS
+DECAY = 0.03  # doubles the accuracy of the CTC head with 200 labels; no difference with 1,000
 
 
 class LinearHead:
     """A dense layer on standardised features.
 
-    dim: of a feature. outputs: of the layer. seed: of the order of the rows, all that is drawn.
+    dim: size of a feature. outputs: size of the output. seed: of the order of the samples, the only random choice.
     """
 
     def __init__(self, dim: int, outputs: int, seed: int = 0):
@@ -26,13 +26,13 @@ class LinearHead:
         self.dense = keras.layers.Dense(outputs, kernel_initializer="zeros", dtype="float32")
         self.dense.build((None, None, dim))
 
-    def learn(self, features: np.ndarray, seen: np.ndarray, loss: Callable, steps: int) -> None:
-        """Takes `steps` steps on rows of `features: [N, ..., D]`, standardised by those of `seen: [M, D]`.
+    def train(self, features: np.ndarray, shown: np.ndarray, loss: Callable, steps: int) -> None:
+        """Trains for `steps` steps on `features: [N, ..., D]`, standardised by mean and deviation of `shown: [M, D]`.
 
-        loss: of logits and of the rows that they are of.
+        loss: a function of the logits and the row numbers of a batch.
         """
-        spread = seen.std(0, dtype=np.float64)
-        self.mean = seen.mean(0, dtype=np.float64).astype(np.float32)
+        spread = shown.std(0, dtype=np.float64)
+        self.mean = shown.mean(0, dtype=np.float64).astype(np.float32)
         self.scale = np.where(spread > 1e-6, spread, 1).astype(np.float32)
         optimizer = keras.optimizers.AdamW(keras.optimizers.schedules.CosineDecay(RATE, steps), weight_decay=DECAY)
         variables = self.dense.trainable_variables
@@ -51,7 +51,7 @@ class LinearHead:
         return self.dense((features - self.mean) / self.scale)
 
     def _order(self, count: int, steps: int) -> np.ndarray:
-        """Rows of every step, `[steps, BATCH]`: one shuffled pass after the other."""
+        """The row numbers of every step, `[steps, BATCH]`, shuffled in every pass."""
         draw = np.random.default_rng(self.seed)
         passes = [draw.permutation(count) for _ in range(-(-steps * BATCH // count))]
         return np.concatenate(passes)[: steps * BATCH].reshape(steps, BATCH)

@@ -11,7 +11,7 @@ CHUNK = 256  # images at once
 
 class KNNProbe(ClassProbe):
     """Weighted k-NN, as in InstDisc (Wu et al. 2018, arXiv:1805.01978) and DINO (Caron et al. 2021, arXiv:2104.14294):
-    each of the k nearest by cosine votes with exp(cosine / temperature)."""
+    each of the k nearest neighbours by cosine votes with weight exp(cosine / temperature)."""
 
     kind = "knn"
     options = ("k", "temperature")
@@ -25,7 +25,7 @@ class KNNProbe(ClassProbe):
         )
 
     def _vote(self, cosine: np.ndarray, k: int) -> np.ndarray:
-        """The classes of images by their cosines to all that are known, `[M, N]`."""
+        """The classes of M images by their cosines to the N training images, `[M, N]`."""
         nearest = np.argpartition(-cosine, k - 1, axis=1)[:, :k]
         near = np.take_along_axis(cosine, nearest, axis=1)
         weights = np.exp((near - near.max(1, keepdims=True)) / self.temperature)

@@ -23,5 +23,5 @@ class LinearProbe(ClassProbe):
             return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(tf.gather(labels, rows), logits))
 
         head = LinearHead(train.shape[1], len(self.classes), seed)
-        head.learn(train, train, loss, self.steps)
+        head.train(train, train, loss, self.steps)
         return np.argmax(head.logits(held), axis=-1)

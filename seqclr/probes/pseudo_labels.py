@@ -1,4 +1,4 @@
-"""Clusters that a method found, as labels for another network: SeLa's label transfer (Asano et al. 2020,
+"""Cluster assignments as labels to train another network on: the label transfer of SeLa (Asano et al. 2020,
 arXiv:1911.05371)."""
 
 from __future__ import annotations
@@ -18,23 +18,24 @@ from seqclr.engine.run import Run
 from seqclr.errors import UserError
 from seqclr.nn import clusters
 from seqclr.nn.policy import kept_policy
-from seqclr.probes.rows import means_of
+from seqclr.probes.base import means_of
 
-LABELS = "labels/"  # how a checkpoint calls the classes that a method gives its records
+LABELS = "labels/"  # prefix of the cluster assignments in a checkpoint
 
 
 @kept_policy()
 def pseudo_labels(model: str, output: str, data: Sequence[str] = (), count: int | None = None, seed: int = 0) -> int:
-    """Writes a CSV file of images and the number of each one's cluster as its text; returns how many clusters.
+    """Writes a CSV file of images with their cluster number as text; returns the number of clusters.
 
-    The clusters are those that the run has for its own data, at the first of its heads. With `count`, they are so many
-    that k-means finds in the features of `data` (the run's, where none is given) through the run's encoder.
-    Images of split `test` are left out. Raises UserError if an argument, the run or the data are wrong.
+    The clusters are those of the run's first head for its own data. With `count`, k-means clusters the run's features
+    of `data` (by default the run's data) into so many. Images of split `test` are left out.
+
+    Raises UserError if an argument, the run or the data are wrong.
     """
     run = Run.open(model)
     config = run.config()
     if data and count is None:
-        raise UserError("with --data, clusters have to be found in it: say how many, as --clusters 10")
+        raise UserError("--data needs the number of clusters to find in it, such as --clusters 10")
     samples = find_unlabelled(data or config.data, None if data else config.split)
     tables.check_can_write(Path(output), samples)
     found = _of_run(run, len(samples)) if count is None else _of_features(run, config, samples, count, seed)
@@ -47,17 +48,17 @@ def _of_run(run: Run, count: int) -> np.ndarray:
     path, arrays = run.best()
     labels = next((array for name, array in arrays.items() if name.startswith(LABELS)), None)
     if labels is None:
-        raise UserError(f"{run.folder} has no clusters of its own: have some found in its features, as --clusters 10")
+        raise UserError(f"{run.folder} has no clusters of its own: cluster its features, as with --clusters 10")
     if len(labels) != count:
-        raise UserError(f"{path} has clusters of {len(labels)} images, and its data are {count} by now: use --clusters")
+        raise UserError(f"{path} has clusters of {len(labels)} images, and its data are now {count}: use --clusters")
     if labels.shape[1] > 1:
-        raise UserError(f"{path} has {labels.shape[1]} clusters an image, one a window: pretrain with frames=all")
+        raise UserError(f"{path} has {labels.shape[1]} clusters per image, one per window: pretrain with frames=all")
     return labels.reshape(count, -1)[:, 0]
 
 
 def _of_features(run: Run, config, samples: list, count: int, seed: int) -> np.ndarray:
     if not 2 <= count <= len(samples):
-        raise UserError(f"clusters {count}: 2 to {len(samples)}, as many as there are images")
+        raise UserError(f"clusters {count}: 2 to {len(samples)}, the number of images")
     keras.mixed_precision.set_global_policy("float32")
     dataset = ImageDataset(samples, config.height, config.width, config.resize)
     features = means_of(setup.make_encoder(config, run.folder), dataset, "transformer")

@@ -1,4 +1,4 @@
-"""Digests of a run's labelled samples: a resumed run must continue with the same ones."""
+"""Digests of a run's labelled samples: a resumed run must have the same samples."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import keras
 from seqclr.data.samples import Sample
 from seqclr.errors import UserError
 
-BLOCKS = 1024  # digests of a part at most: above it, one digest covers several samples
+BLOCKS = 1024  # most digests per split: with more samples, one digest covers several
 
 
 class SampleDigests(keras.callbacks.Callback):
-    """Keeps digests of the samples in every checkpoint; `set_state` raises UserError where they differ.
+    """Saves digests of the samples in every checkpoint; `set_state` raises UserError where they differ.
 
-    run: the run's folder. trained_on, validated_on: its samples, in order. A digest covers file name, label and split;
-    the folder may differ, as data can move.
+    run: the run's folder. trained_on, validated_on: its samples, in order. A digest covers file name, label and split,
+    not the folder, because data may be moved.
     """
 
     def __init__(self, run: Path, trained_on: Sequence[Sample], validated_on: Sequence[Sample]):
@@ -35,8 +35,8 @@ class SampleDigests(keras.callbacks.Callback):
             past, now = state[name], self.digests[name]
             if past != now:
                 raise UserError(
-                    f"the samples {name.replace('_', ' ')} are not those that {self.run} was begun with "
-                    f"({_difference(samples, past, now)}): restore the data, or start another --output with "
+                    f"the samples {name.replace('_', ' ')} are not those that {self.run} was started with "
+                    f"({_difference(samples, past, now)}): restore the data, or choose another --output with "
                     f"--pretrained {self.run}"
                 )
 
@@ -55,10 +55,10 @@ def _block_size(count: int) -> int:
 
 def _difference(samples: Sequence[Sample], past: dict, now: dict) -> str:
     if past["count"] != now["count"]:
-        return f"there were {past['count']}, and there are {now['count']} now"
+        return f"then {past['count']}, now {now['count']}"
     size = _block_size(now["count"])
     first = next(i for i, (a, b) in enumerate(zip(past["blocks"], now["blocks"])) if a != b)
     block = samples[first * size : (first + 1) * size]
     if len(block) == 1:
-        return f"the first that differs is {block[0].name}, now labelled '{block[0].text}'"
-    return f"the first that differs is one of {len(block)} from {block[0].name} to {block[-1].name}"
+        return f"the first difference is {block[0].name}, now labelled '{block[0].text}'"
+    return f"the first difference is in the {len(block)} samples from {block[0].name} to {block[-1].name}"

@@ -1,4 +1,4 @@
-"""Evaluation and prediction, by a run or by its export."""
+"""Evaluation and prediction with a fine-tuning run or an export."""
 
 from __future__ import annotations
 
@@ -22,18 +22,20 @@ from seqclr.recognition import metrics
 from seqclr.recognition.splits import split_off_validation
 from seqclr.visualization.predictions import draw_confusions, draw_reliability, draw_sheet
 
-SEEN = ("trained_on", "validated_on")  # what a run does with the parts of its labels
+USES = ("trained_on", "validated_on")  # how a run uses the two parts of its labels
 
 
 class Reader(Protocol):
-    """What reads images: a run's recognizer or an export."""
+    """The interface of recognizers: `Recognizer` and `Exported`."""
 
     charset: Charset
 
-    def read(self, samples: Sequence[Sample], beam: int = 1, batch_size: int = 64) -> Iterator[tuple[str, float]]: ...
+    def predict_samples(
+        self, samples: Sequence[Sample], beam: int = 1, batch_size: int = 64
+    ) -> Iterator[tuple[str, float]]: ...
 
-    def read_pixels(
-        self, pictures: Iterable[np.ndarray], beam: int = 1, batch_size: int = 64
+    def predict_images(
+        self, arrays: Iterable[np.ndarray], beam: int = 1, batch_size: int = 64
     ) -> Iterator[tuple[str, float]]: ...
 
 
@@ -46,12 +48,14 @@ def evaluate(
     beam: int = 1,
     plots: str | None = None,
 ) -> dict:
-    """All measures over labelled images, in all and per source.
+    """All metrics on labelled images, over all samples and per source.
 
-    model: the run or export that the reader is of. split: by default of every source what `measured` says. A text
-    counts in full, also what the reader never reads.
-    plots: a new folder for predictions.csv, confusions.csv, pictures of both and of the worst errors, and the
+    model: the run or export of the reader. split: by default the rows that `evaluation_samples` chooses from each
+    source. Labels are compared in full, including characters that are not in the reader's charset.
+    plots: a new folder for predictions.csv, confusions.csv, figures of both and of the worst errors, and the
     reliability diagram.
+
+    Raises UserError if the data are wrong or `plots` exists.
     """
     if plots is not None:
         if exists(plots):
@@ -60,26 +64,32 @@ def evaluate(
     found = find(data, split, label_pattern)
     samples = evaluation_samples(found) if split is None else found
     charset = reader.charset
-    next(iter(reader.read(samples[:1], beam)))  # so that the speed told is not that of the first call
+    next(iter(reader.predict_samples(samples[:1], beam)))  # the first call is slow: it is not part of the speed
     start = time.perf_counter()
-    reads, confidences = zip(*bar(reader.read(samples, beam), "read", len(samples), unit="img", leave=False))
+    rows = bar(reader.predict_samples(samples, beam), "predict", len(samples), unit="img", leave=False)
+    predictions, confidences = zip(*rows)
     seconds = time.perf_counter() - start
 
     texts = [charset.normalize(sample.text) for sample in samples]
-    figures = measure(samples, texts, reads, confidences) | seen(model, samples)
+    figures = compute_metrics(samples, texts, predictions, confidences) | count_uses(model, samples)
     figures["images_per_second"] = len(samples) / seconds
-    say(f"measured on {count_splits(samples)}" + (f", of {count_splits(found)}" if len(samples) < len(found) else ""))
-    for what in SEEN:
-        if figures.get(what):
-            warn(f"{figures[what]} of these {len(samples)} were {what.replace('_', ' ')} by {model}, which flatters it")
+    say(f"evaluated on {count_splits(samples)}" + (f", of {count_splits(found)}" if len(samples) < len(found) else ""))
+    for use in USES:
+        if figures.get(use):
+            warn(
+                f"{figures[use]} of these {len(samples)} samples were {use.replace('_', ' ')} by {model}: the figures "
+                "are too high"
+            )
     if plots is not None:
-        draw(Path(plots), samples, texts, reads, confidences)
+        draw(Path(plots), samples, texts, predictions, confidences)
     return figures
 
 
-def seen(model: str | Path, samples: Sequence[Sample]) -> dict[str, int]:
-    """How many of some entries a run learned from with their labels, and how many chose its checkpoint; nothing where
-    it is no fine-tuning run or its data is not there any more."""
+def count_uses(model: str | Path, samples: Sequence[Sample]) -> dict[str, int]:
+    """How many of the samples a run was trained on with their labels, and how many it was validated on.
+
+    Empty for a model that is not a fine-tuning run, or whose data no longer exist.
+    """
     config = Run.open(model).config() if Run(model).config_file.is_file() else None
     if not hasattr(config, "validation"):
         return {}
@@ -87,23 +97,26 @@ def seen(model: str | Path, samples: Sequence[Sample]) -> dict[str, int]:
         parts = split_off_validation(config)
     except UserError:
         return {}
-    return {what: len(samples) - len(exclude(samples, part)) for what, part in zip(SEEN, parts)}
+    return {use: len(samples) - len(exclude(samples, part)) for use, part in zip(USES, parts)}
 
 
-def measure(
-    samples: Sequence[Sample], texts: Sequence[str], reads: Sequence[str], confidences: Sequence[float] | None = None
+def compute_metrics(
+    samples: Sequence[Sample],
+    texts: Sequence[str],
+    predictions: Sequence[str],
+    confidences: Sequence[float] | None = None,
 ) -> dict:
-    """All measures of what was read on some entries, in all and per source, and the confusions, commonest first.
+    """All metrics of predictions, over all samples and per source, and the confusions, most frequent first.
 
-    With confidences, also what `metrics.calibration` says of them.
+    With confidences, also those of `metrics.calibration`.
     """
 
     def scores(rows: Sequence[int]) -> dict:
-        some = [texts[i] for i in rows], [reads[i] for i in rows]
-        figures = metrics.scores(*some)
+        pairs = [(texts[i], predictions[i]) for i in rows]
+        figures = metrics.scores(*zip(*pairs))
         if confidences is not None:
-            right = [text == read for text, read in zip(*some)]
-            figures |= metrics.calibration(right, [confidences[i] for i in rows])
+            correct = [text == prediction for text, prediction in pairs]
+            figures |= metrics.calibration(correct, [confidences[i] for i in rows])
         return figures
 
     by_source = defaultdict(list)
@@ -111,13 +124,13 @@ def measure(
         by_source[sample.source].append(i)
     figures = scores(range(len(samples)))
     figures["sources"] = {source: scores(rows) for source, rows in by_source.items()}
-    counts = metrics.confusions(texts, reads)
+    counts = metrics.confusions(texts, predictions)
     figures["confusions"] = [{"true": a, "read": b, "times": times} for (a, b), times in counts.most_common() if a != b]
     return figures
 
 
 def table(figures: dict) -> str:
-    """The measures, a line per source, and the commonest confusions."""
+    """The metrics as text: a line per source, and the most frequent confusions."""
     columns = ("samples", "edit_distance_accuracy", "exact_match", "exact_match_caseless", "cer", "one_minus_ned")
     rows = [(source, scores) for source, scores in figures["sources"].items()]
     rows = rows if len(rows) == 1 else [*rows, ("all", figures)]
@@ -132,7 +145,7 @@ def table(figures: dict) -> str:
     lines.append(f"{speed}confusions: {worst or 'none'}")
     if "calibration_error" in figures:
         parts = (
-            f"{figures[f'exact_match_at_{c}']:.4f} of the surest {c} % (from {figures[f'confidence_at_{c}']:.4f} on)"
+            f"{figures[f'exact_match_at_{c}']:.4f} at {c} % coverage (threshold {figures[f'confidence_at_{c}']:.4f})"
             for c in metrics.COVERAGES
         )
         error = f"calibration error {figures['calibration_error']:.4f} ({metrics.BINS} bins)"
@@ -141,7 +154,7 @@ def table(figures: dict) -> str:
 
 
 def draw(folder: Path, samples, texts, predictions, confidences) -> None:
-    """Writes the tables and pictures of `plots`; the folder appears whole or not at all."""
+    """Writes the tables and figures of `plots`; the folder appears only when all are written."""
     counts = metrics.confusions(texts, predictions)
     rows = list(zip(samples, texts, predictions, confidences))
     wrong = [row for row in rows if row[1] != row[2]]
@@ -167,7 +180,7 @@ def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence]) ->
 
 
 def predict(reader: Reader, images: Sequence[str], beam: int = 1) -> Iterator[dict | UserError]:
-    """File, text and confidence of each image as it is read, or why it cannot be read."""
+    """File, text and confidence of each image, one by one, or the error for an image that cannot be read."""
     samples = []
     for path in images:
         found, messages = find_images([path])
@@ -177,7 +190,7 @@ def predict(reader: Reader, images: Sequence[str], beam: int = 1) -> Iterator[di
             yield UserError(f"{path} holds no image: give images or a folder of them")
     for sample in samples:
         try:
-            text, confidence = next(iter(reader.read([sample], beam)))
+            text, confidence = next(iter(reader.predict_samples([sample], beam)))
         except UserError as error:
             yield error
         else:

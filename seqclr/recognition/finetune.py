@@ -1,4 +1,4 @@
-"""Fine-tuning: labelled images in, a run that reads out. Also training from scratch: the same without `pretrained`."""
+"""Fine-tuning of a recognizer on labelled images; without `pretrained`, training from scratch."""
 
 from __future__ import annotations
 
@@ -24,26 +24,28 @@ from seqclr.nn.policy import kept_policy
 from seqclr.recognition.digests import SampleDigests
 from seqclr.recognition.inheritance import check_teacher, inherited_head, kept_layers
 from seqclr.recognition.recognizer import Recognizer
-from seqclr.recognition.splits import find_more, how_validated, split_off_validation
+from seqclr.recognition.splits import describe_validation, find_unlabelled_samples, split_off_validation
 from seqclr.recognition.targets import (
     check_labels,
     check_lengths,
     check_targets,
     make_charset,
-    resumed,
+    resumed_charset,
     warn_of_labels,
 )
 from seqclr.recognition.validation import Validation
 
 
 def method_of(values: dict) -> type[CTC]:
-    """The method of a fine-tuning with these values, whose keys its configuration has."""
+    """The method that these values select; its keys are part of the configuration."""
     return Distillation if values.get("distill") else SelfTraining if values.get("unlabelled") else CTC
 
 
 def configure(values: Sequence[dict]):
-    """The resolved FinetuneConfig of some values, a later one over an earlier; those that a pretrained encoder was
-    built with come first."""
+    """The resolved FinetuneConfig; later values override earlier ones.
+
+    The architecture of the pretrained encoder comes first.
+    """
     method = method_of(configuration.merged(values))
     pretrained = configuration.resolve(FinetuneConfig, method, values).pretrained
     built = [setup.architecture_of(pretrained)] if pretrained else []
@@ -54,10 +56,10 @@ def configure(values: Sequence[dict]):
 def finetune(
     config, output: str, resume: bool = False, watching: Sequence[keras.callbacks.Callback] = ()
 ) -> dict[str, float]:
-    """Trains a recognizer as `config` (a resolved FinetuneConfig) says, and returns the last figures. watching: more
-    callbacks.
+    """Trains a recognizer and returns the metrics of the last round.
 
-    An image without a label that cannot be read is reported, skipped and counted at the end.
+    config: a resolved FinetuneConfig. watching: more callbacks. An unlabelled image that cannot be read is reported,
+    skipped and counted at the end.
 
     Raises UserError before anything is written if an argument or the data are wrong.
     """
@@ -66,29 +68,29 @@ def finetune(
     if config.distill:
         check_teacher(config)
     if config.keep_head and config.pretrained is None:
-        raise UserError(f"keep_head {config.keep_head}: name with pretrained the run whose projector stays")
+        raise UserError(f"keep_head {config.keep_head}: set pretrained to the run whose projector layers are kept")
     run, rank = setup.find_run(config, output, resume)
     train, validation = split_off_validation(config)
     check_labels(train + validation)
     charset = make_charset(config, train + validation)
     if resume:
-        charset = resumed(charset, run)
+        charset = resumed_charset(charset, run)
     targets = [charset.target(sample.text, sample.name) for sample in train + validation][: len(train)]
-    truths = [
-        charset.normalize(sample.text) for sample in validation
-    ]  # in full, whatever `unknown=drop` leaves to learn
+    truths = [charset.normalize(sample.text) for sample in validation]  # in full, also with `unknown=drop`
     check_targets(train, targets)
     method = cls(**configuration.fields_of(cls, config))
     transform = cls.transform(config.views, [charset.encode(target) for target in targets])
     size = config.height, config.width, config.resize
     dataset, validation_dataset = ImageDataset(train, *size), ImageDataset(validation, *size)
     check_lengths(dataset, targets)
-    unlabelled = ImageDataset(find_more(config, validation), *size, skip_bad=True) if config.unlabelled else None
+    unlabelled = None
+    if config.unlabelled:
+        unlabelled = ImageDataset(find_unlabelled_samples(config, validation), *size, skip_bad=True)
 
     strategy = setup.begin(config, rank)
     loader = setup.make_loader(dataset, transform, config.batch_size, config.seed, config.processes, rank)
     with setup.building(config, strategy):
-        method.build(*started_from(config, charset, loader.steps_per_epoch))
+        method.build(*build_arguments(config, charset, loader.steps_per_epoch))
     if unlabelled is not None:
         loader = Joined(loader, unlabelled_loader(method, unlabelled, config, strategy, rank), method.start)
     recognizer = Recognizer(method.encoder, method.head, charset, *size)
@@ -106,15 +108,15 @@ def finetune(
         if rank.chief:
             run.create(config)
             charset.save(run.charset_file)
-            more = f"{len(unlabelled)} without labels, " if unlabelled is not None else ""
+            more = f"{len(unlabelled)} unlabelled, " if unlabelled is not None else ""
             say(
                 f"{len(train)} labelled images, {len(validation)} for validation, {more}charset {charset.characters}; "
                 f"{setup.devices(strategy)}"
             )
-            say(how_validated(config, validation))
+            say(describe_validation(config, validation))
             warn_of_labels(train + validation)
         logs = trainer.fit()
-    except UserError:  # that only a step has shown
+    except UserError:  # found only in the first step
         if rank.chief and not resume:
             run.discard()
         raise
@@ -131,7 +133,7 @@ def finetune(
     return logs
 
 
-def started_from(config, charset: Charset, steps_per_epoch: int) -> tuple[keras.Model, ReaderInfo]:
+def build_arguments(config, charset: Charset, steps_per_epoch: int) -> tuple[keras.Model, ReaderInfo]:
     """The arguments of the method's `build`: the encoder, and the settings and starting weights of the head."""
     teacher = Recognizer.load(config.distill).logits if config.distill else None
     encoder, sizes, weights = setup.make_encoder(config, config.pretrained), [], []
@@ -145,7 +147,7 @@ def started_from(config, charset: Charset, steps_per_epoch: int) -> tuple[keras.
 
 
 def unlabelled_loader(method, dataset: ImageDataset, config, strategy, rank: Rank) -> data_loader.Loader:
-    """Batches of images without labels, in an order that has nothing to do with that of the labelled ones."""
+    """Batches of unlabelled images, in an order that is independent of that of the labelled ones."""
     size, replicas = config.unlabelled_batch_size or config.batch_size, strategy.num_replicas_in_sync
     setup.check_divides("unlabelled_batch_size", size, replicas, config.accumulate)
     transform, seed = method.unlabelled_transform(config.views), (config.seed + 1) % 2**32

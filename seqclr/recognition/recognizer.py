@@ -26,25 +26,25 @@ from seqclr.nn.policy import kept_policy
 
 
 class Recognizer:
-    """Reads images brought to `height` x `width`; in float32 once loaded, so that every export reads the same."""
+    """Predicts texts from images resized to `height` x `width`. Once loaded, it computes in float32."""
 
     def __init__(self, encoder, head, charset: Charset, height: int, width: int, resize: str):
         self.encoder, self.head, self.charset = encoder, head, charset
         self.height, self.width, self.resize = height, width, resize
-        self._read = tf.function(self._read_batch, reduce_retracing=True)
+        self._decode = tf.function(self._decode_batch, reduce_retracing=True)
 
     @classmethod
     @kept_policy()
     def load(cls, folder: str | Path) -> Recognizer:
-        """The best checkpoint of a fine-tuning run; UserError if the folder is something else."""
+        """Loads the best checkpoint of a fine-tuning run. Raises UserError if the folder is something else."""
         run = Run.open(folder)
         config = run.config()
         if config.encoder in IMAGE_ENCODERS:
-            raise UserError(f"{folder} encodes pictures ({config.encoder}) and cannot read: probe or embed it")
+            raise UserError(f"{folder} has an encoder of images ({config.encoder}), which predicts no text: use probe")
         if not run.charset_file.is_file() and not hasattr(config, "method"):
             raise UserError(f"{run.charset_file} is missing: copy the whole run again")
         if not run.charset_file.is_file():
-            raise UserError(f"{folder} was pretrained only and cannot read: finetune --pretrained {folder} first")
+            raise UserError(f"{folder} was only pretrained and predicts no text: finetune --pretrained {folder} first")
         charset = Charset.load(run.charset_file)
         keras.mixed_precision.set_global_policy("float32")
         encoder = build_encoder(config.encoder, config.height, config.width, config.positions, config.dropout)
@@ -55,38 +55,39 @@ class Recognizer:
         return cls(encoder, head, charset, config.height, config.width, config.resize)
 
     def logits(self, pixels: tf.Tensor, widths: tf.Tensor | None):
-        """`float32 [B, T, classes]` and the mask `[B, T]` (None: no padding) of fitted images."""
+        """`float32 [B, T, classes]` and the mask `[B, T]` (None: no padding) of resized images."""
         features, valid = self.encoder(pixels, widths if self.resize == "pad" else None, training=False)
         return self.head(features, training=False), valid
 
-    def _read_batch(self, pixels, widths, beam: int):
+    def _decode_batch(self, pixels, widths, beam: int):
         logits, valid = self.logits(pixels, widths)
         ids = decode.greedy(logits, valid) if beam == 1 else decode.beam_search(logits, valid, beam)
         return ids, decode.confidence(logits, ids, valid)
 
-    def predict_dataset(self, pixels: np.ndarray, widths: np.ndarray | None, beam: int = 1) -> list[tuple[str, float]]:
-        """Text and confidence of each of `uint8 [B, height, width, 3]`; widths: the columns of image, under `pad`.
+    def predict_batch(self, pixels: np.ndarray, widths: np.ndarray | None, beam: int = 1) -> list[tuple[str, float]]:
+        """Text and confidence of each image, `uint8 [B, height, width, 3]`. widths: image columns, with resize=pad.
 
-        The confidence is the probability of the text over all its paths, and 0 where the text is empty.
+        The confidence is the probability of the text over all CTC paths; 0 for an empty text.
         """
-        ids, confidence = self._read(tf.constant(pixels), None if widths is None else tf.constant(widths), beam)
+        ids, confidence = self._decode(tf.constant(pixels), None if widths is None else tf.constant(widths), beam)
         blank = self.charset.blank
         return [
             (self.charset.decode([i for i in row if i != blank]), float(c)) for row, c in zip(ids.numpy(), confidence)
         ]
 
-    def read(self, samples: Sequence[Sample], beam: int = 1, batch_size: int = 64) -> Iterator[tuple[str, float]]:
-        """Text and confidence of each image, in order. Raises UserError for one that cannot be read."""
-        return self.read_pixels(
-            (images.decode(sample.read_bytes(), sample.name) for sample in samples), beam, batch_size
-        )
-
-    def read_pixels(
-        self, pictures: Iterable[np.ndarray], beam: int = 1, batch_size: int = 64
+    def predict_samples(
+        self, samples: Sequence[Sample], beam: int = 1, batch_size: int = 64
     ) -> Iterator[tuple[str, float]]:
-        """Text and confidence of each of some images `uint8 [H, W, 3]`."""
+        """Text and confidence of each sample, in order. Raises UserError for an image that cannot be read."""
+        arrays = (images.decode(sample.read_bytes(), sample.name) for sample in samples)
+        return self.predict_images(arrays, beam, batch_size)
+
+    def predict_images(
+        self, arrays: Iterable[np.ndarray], beam: int = 1, batch_size: int = 64
+    ) -> Iterator[tuple[str, float]]:
+        """Text and confidence of each image `uint8 [H, W, 3]`, of any size."""
         check_range("beam", beam, least=1)
-        dataset = (images.fit(pixels, self.height, self.width, self.resize) for pixels in pictures)
-        while chunk := list(itertools.islice(dataset, batch_size)):
+        resized = (images.fit(array, self.height, self.width, self.resize) for array in arrays)
+        while chunk := list(itertools.islice(resized, batch_size)):
             pixels, widths = zip(*chunk)
-            yield from self.predict_dataset(np.stack(pixels), np.array(widths, np.int32), beam)
+            yield from self.predict_batch(np.stack(pixels), np.array(widths, np.int32), beam)

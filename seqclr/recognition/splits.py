@@ -1,4 +1,4 @@
-"""Which labels are trained on and which are validated on."""
+"""Splits the labels into training and validation samples."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ from seqclr.data.discovery import exclude, find, find_unlabelled
 from seqclr.data.samples import HELD_OUT, Sample, by_source, count_splits, split_name
 from seqclr.errors import UserError
 
-VALIDATION = 0.1  # of the labels, where there is no validation data
+VALIDATION = 0.1  # fraction of the labels, where there are no validation data
 
 
 def split_off_validation(config) -> tuple[list[Sample], list[Sample]]:
-    """Training and validation entries. Rows of split `test` or `validation` are trained on only if `split` asks for it.
+    """Training and validation samples.
 
-    What is validated on: the data of `validation`, without what is trained on, its rows of split `validation` if it has
-    any and those of split `test` only if it has no others; or else the rows of split `validation` in the data; or else
-    a tenth of the labels.
+    Training: rows of `split`, by default all but those of split `test` and `validation`.
+    Validation, without the training samples: if the key `validation` is set, from its data the rows of split
+    `validation`, else the rows that are not of split `test`, else all; otherwise the rows of split `validation` in the
+    data; otherwise a tenth of the labels.
+
+    Raises UserError if no sample is left for either, or a training label is empty.
     """
     found = find(config.data, None, config.label_pattern)
     if config.split is None:
@@ -24,10 +27,10 @@ def split_off_validation(config) -> tuple[list[Sample], list[Sample]]:
     else:
         train = find(config.data, config.split, config.label_pattern)
     if not train:
-        raise UserError(f"{config.data[0]} has no row to train on: it has {count_splits(found)}")
+        raise UserError(f"{config.data[0]} has no samples to train on: it has {count_splits(found)}")
     empty = [sample for sample in train if not sample.text]
     if empty:
-        raise UserError(f"{empty[0].name} has an empty label ({len(empty)} have): label it or leave it out")
+        raise UserError(f"{empty[0].name} has an empty label ({len(empty)} in all): label it or leave it out")
     train = subsample(train, config.labels, config.seed)
     if config.validation is None:
         validation = exclude([sample for sample in found if sample.split == "validation"], train)
@@ -37,41 +40,43 @@ def split_off_validation(config) -> tuple[list[Sample], list[Sample]]:
         parts = {split: [sample for sample in others if sample.split == split] for split in HELD_OUT}
         validation = parts["validation"] or exclude(others, parts["test"]) or others
         if not validation:
-            raise UserError(f"{config.validation} holds nothing but the images that are trained on: give others")
+            raise UserError(f"{config.validation} holds only images that are trained on: give others")
     return train, validation
 
 
 def hold_out(samples: list[Sample], seed: int) -> tuple[list[Sample], list[Sample]]:
-    """The entries without a tenth, and the tenth, drawn by the seed."""
+    """Training samples and a random tenth for validation."""
     if len(samples) < 2:
-        raise UserError("one label is not enough: at least two are needed, one to train on and one to validate")
+        raise UserError("one label is not enough: at least two are needed, one for training and one for validation")
     shuffled = random.Random(seed).sample(samples, len(samples))
     held = max(1, round(len(samples) * VALIDATION))
     return shuffled[held:], shuffled[:held]
 
 
 def subsample(samples: list[Sample], labels: int | None, seed: int) -> list[Sample]:
-    """At most so many entries of every source, drawn by the seed."""
+    """At most `labels` random samples per source."""
     if labels is None:
         return samples
     draw = random.Random(seed)
     return [sample for group in by_source(samples).values() for sample in draw.sample(group, min(labels, len(group)))]
 
 
-def how_validated(config, validation: list[Sample]) -> str:
-    """What chooses the checkpoint, in a sentence."""
+def describe_validation(config, validation: list[Sample]) -> str:
+    """A sentence on the samples that choose the best checkpoint."""
     if config.validation is None:
         asked = config.split is not None and split_name(config.split) == "validation"
         tenth = asked or validation[0].split != "validation"
         return f"validated on {'a tenth of the labels: ' if tenth else ''}{count_splits(validation)}"
-    told = f"validated on what is not trained on in {config.validation}: {count_splits(validation)}"
-    return f"{told}; they choose the checkpoint, so test on others" if validation[0].split == "test" else told
+    sentence = f"validated on {config.validation}, without the training samples: {count_splits(validation)}"
+    if validation[0].split == "test":
+        return f"{sentence}; they choose the best checkpoint, so evaluate on others"
+    return sentence
 
 
-def find_more(config, validation: list[Sample]) -> list[Sample]:
-    """The images to learn from without labels: none that is validated on or, in any of the data, of split `test`."""
+def find_unlabelled_samples(config, validation: list[Sample]) -> list[Sample]:
+    """The images to train on without labels, without validation samples and images of split `test`."""
     known = [*config.data, *([config.validation] if config.validation else [])]
     samples = exclude(find_unlabelled(config.unlabelled, known=known), validation)
     if not samples:
-        raise UserError(f"{config.unlabelled[0]} holds nothing but images that are validated or tested on: give others")
+        raise UserError(f"{config.unlabelled[0]} holds only images for validation or test: give others")
     return samples

@@ -1,4 +1,4 @@
-"""Validation of a recognizer while it is trained."""
+"""Validation during fine-tuning."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ from seqclr.recognition.recognizer import Recognizer
 
 
 class Validation(keras.callbacks.Callback):
-    """Reads the whole validation set after every round and keeps the best weights by edit-distance accuracy.
+    """Evaluates the recognizer after every round, saves the best checkpoint by edit-distance accuracy, stops early.
 
-    result: the copy of the weights that reads instead of them, where there is one.
-    It says so when the recognizer answers blank everywhere, the plateau that CTC may stay on.
+    texts: the labels, compared in full. patience: rounds without improvement until training stops; None for never.
+    result: averaged weights that are evaluated in place of the trained ones, where there are any.
+    It warns when the recognizer has predicted only blanks for eight rounds, a plateau of CTC.
     """
 
     def __init__(
@@ -38,18 +39,18 @@ class Validation(keras.callbacks.Callback):
         self.best, self.best_step, self.waited, self.blank_rounds = -1.0, 0, 0, 0
 
     def on_train_begin(self, logs=None):
-        self._stop_if_waited()  # a run that stopped early and is resumed is still at its end
+        self._stop_if_waited()  # a run that stopped early and is resumed stops again
 
     def on_epoch_end(self, epoch, logs=None):
         with in_place(self.result):
-            reads = [
+            predictions = [
                 text
                 for batch in data_loader.in_order(self.dataset, 64)
-                for text, _ in self.recognizer.predict_dataset(batch["image"], batch.get("width"))
+                for text, _ in self.recognizer.predict_batch(batch["image"], batch.get("width"))
             ]
-        scores = metrics.scores(self.texts, reads)
+        scores = metrics.scores(self.texts, predictions)
         logs.update({f"val_{name}": scores[name] for name in ("edit_distance_accuracy", "exact_match")})
-        self._warn_of_blanks(reads)
+        self._warn_of_blanks(predictions)
         if scores["edit_distance_accuracy"] >= self.best:
             self.waited = self.waited + 1 if scores["edit_distance_accuracy"] == self.best else 0
             self.best, self.best_step = scores["edit_distance_accuracy"], self.trainer.step
@@ -62,13 +63,13 @@ class Validation(keras.callbacks.Callback):
         if self.patience is not None and self.waited >= self.patience:
             self.model.stop_training = True
 
-    def _warn_of_blanks(self, reads):
-        common, times = Counter(reads).most_common(1)[0]
-        self.blank_rounds = self.blank_rounds + 1 if common == "" and times > 0.9 * len(reads) else 0
+    def _warn_of_blanks(self, predictions):
+        common, times = Counter(predictions).most_common(1)[0]
+        self.blank_rounds = self.blank_rounds + 1 if common == "" and times > 0.9 * len(predictions) else 0
         if self.blank_rounds == 8:
             warn(
-                "stuck at blank: eight rounds without a character read; start again with another seed, a higher "
-                "learning_rate, weaker views, or more steps"
+                "only blanks predicted for eight rounds: start again with another seed, a higher learning_rate, weaker "
+                "views, or more steps"
             )
 
     def get_state(self) -> dict:

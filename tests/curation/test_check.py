@@ -114,7 +114,7 @@ def test_labels_too_long_for_their_frames(tmp_path):
     # 60x20 becomes 96x32 and so 24 frames, however wide the page is
     report = check([folder], width=1024, resize="pad")
     assert report.hurts and found(report) == {"too_long": ["a.png", "b.png", "c.png"]}
-    assert "needs 33 frames but gets 24" in report.text()
+    assert "needs 33 frames but has 24" in report.text()
 
 
 # equal images

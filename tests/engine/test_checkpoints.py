@@ -84,7 +84,7 @@ def test_what_cannot_be_gone_on_from_is_named_and_the_one_before_taken(tmp_path,
     assert (
         message.startswith(f"{path} is damaged (")
         and reason in message
-        and message.endswith(f"{before} is taken instead\n")
+        and message.endswith(f"{before} is used instead\n")
     )
 
 

@@ -77,7 +77,7 @@ def test_a_worker_stops_when_its_launcher_is_gone(tmp_path):
 
 
 def test_only_what_trains_is_launched():
-    with pytest.raises(UserError, match="a verb that trains"):
+    with pytest.raises(UserError, match="a training verb"):
         launch(2, ["evaluate"])
 
 
@@ -127,7 +127,7 @@ def test_workers_stop_together_and_a_dead_one_ends_the_others(pages, tmp_path):
     process = seqclr("launch", "--local", "2", "--", *words)
     wait_for(tmp_path / "run/checkpoints", process)
     process.send_signal(signal.SIGTERM)
-    assert "--resume goes on" in process.communicate(timeout=120)[1] and process.returncode == 0
+    assert "run the same command with --resume" in process.communicate(timeout=120)[1] and process.returncode == 0
     saved = sorted((tmp_path / "run/checkpoints").glob("step-*.npz"))[-1]
 
     ports = "localhost:42345,localhost:42346"

@@ -50,8 +50,8 @@ def test_what_is_no_run_is_named_with_what_to_give(tmp_path):
     (export / "saved_model.pb").touch()
     for path, told in (
         (export, "is an export, so give the fine-tuning run"),
-        (run / "checkpoints", f"is a part of one, so give {run}"),
-        (run / "checkpoints" / "best.npz", f"is a part of one, so give {run}"),
+        (run / "checkpoints", f"is inside a run, so give {run}"),
+        (run / "checkpoints" / "best.npz", f"is inside a run, so give {run}"),
         (export / "saved_model.pb", "it is a file"),
         (tmp_path, "it has no config.yaml"),
         (run / "nothing", "there is no such folder"),
@@ -68,21 +68,21 @@ def test_a_saved_configuration_has_absolute_paths(tmp_path, monkeypatch):
     assert saved.data == [str(tmp_path / "pages"), "/other"] and saved.init == str(tmp_path / "first")
     assert saved.views == str(tmp_path / "my.yaml") and saved.probe is None
     setup.check_resumable(run, tiny.config("simclr", data=["moved"], views="my.yaml"))
-    with pytest.raises(UserError, match="views .*other.yaml: run was begun with .*my.yaml"):
+    with pytest.raises(UserError, match="views .*other.yaml: run was started with .*my.yaml"):
         setup.check_resumable(run, tiny.config("simclr", views="other.yaml"))
 
 
 class Looking:
-    """A probe that finds ever more in an encoder, of which it keeps the weights."""
+    """A probe whose metric rises with every evaluation; it keeps the weights of the encoder each time."""
 
-    measures = ("found",)
+    metrics = ("found",)
     seen = ()
 
-    def read(self, encoder, layer):
+    def predict(self, encoder, layer):
         self.seen = [*self.seen, floats(encoder)]
         return len(self.seen)
 
-    def measure(self, found):
+    def evaluate(self, found):
         return {"found": found}
 
 

@@ -31,7 +31,7 @@ def test_a_run_that_is_older_than_a_key_says_what_it_goes_on_with(tmp_path, capl
     setup.check_resumable(run, resolve(PretrainConfig, method))
     assert caplog.messages == [f"{run.folder} is older than output_norm=True"]
     setup.check_resumable(run, resolve(PretrainConfig, method, [{"output_norm": False, "steps": 9}]))
-    with pytest.raises(UserError, match="hidden_dim 9: .* was begun with 256, and --resume goes on with the same"):
+    with pytest.raises(UserError, match="hidden_dim 9: .* was started with 256, and --resume needs the same"):
         setup.check_resumable(run, resolve(PretrainConfig, method, [{"hidden_dim": 9}]))
 
 

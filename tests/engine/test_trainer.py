@@ -82,7 +82,7 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_taken(tmp_path, eagerl
     second = measured(tmp_path / "parts", "simclr", **keys)
     second.resume()
     (message,) = caplog.messages
-    assert message.startswith(f"{six} is damaged (") and message.endswith(f"): {four} is taken instead")
+    assert message.startswith(f"{six} is damaged (") and message.endswith(f"): {four} is used instead")
     assert second.step == 4
     second.fit()
     assert_equal(whole, second)
@@ -129,7 +129,7 @@ def test_a_loader_that_fails_costs_nothing(tmp_path, eagerly, last):
     whole.fit()
     first = measured(tmp_path / "parts", "simsiam", steps=6, steps_per_execution=2)
     first.loader = Ends(first.loader, last)
-    with pytest.raises(TrainingFailed, match="^a loader process ended; .*: --resume goes on") as failed:
+    with pytest.raises(TrainingFailed, match="^a loader process ended; .*: continue with --resume") as failed:
         first.fit()
     assert ("step-00000002.npz is still good" in str(failed.value)) == (last == 3)
     second = measured(tmp_path / "parts", "simsiam", steps=6)

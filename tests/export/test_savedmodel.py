@@ -19,7 +19,7 @@ from seqclr.data.samples import Sample
 from seqclr.engine import checkpoints
 from seqclr.export import savedmodel
 from seqclr.export.reader import load_reader
-from seqclr.recognition.evaluate import SEEN
+from seqclr.recognition.evaluate import USES
 from seqclr.recognition.recognizer import Recognizer
 
 # Pillow rounds between its two passes and works in fixed point: a resized page may differ by one level in some pixels.
@@ -65,7 +65,7 @@ def files(pages, tmp_path_factory) -> list[Path]:
 @pytest.fixture(scope="module")
 def read(reader, files) -> list[tuple[str, float]]:
     """What the run reads in them."""
-    read = list(Recognizer.load(reader).read(samples(files)))
+    read = list(Recognizer.load(reader).predict_samples(samples(files)))
     assert len({text for text, _ in read}) > len(files) / 4
     return read
 
@@ -124,7 +124,7 @@ def test_predict_image_is_serving_default(exported, pages):
 
 def test_padding_reads_as_the_padded_run_does(padded, reader, files, read):
     run, export = padded
-    wanted = list(load_reader(str(run)).read(samples(files)))
+    wanted = list(load_reader(str(run)).predict_samples(samples(files)))
     assert_same(serve(export, [file.read_bytes() for file in files]), wanted, files)
     assert wanted != read
 
@@ -195,7 +195,7 @@ def test_nothing_predicted_has_no_confidence(reader, exported, tmp_path, eagerly
         Image.new("RGB", (64, 16), (shade,) * 3).save(tmp_path / f"{shade}.png")
     blank = samples([tmp_path / f"{shade}.png" for shade in shades])
     for model, beam in ((reader, 1), (reader, 5), (exported, 1)):
-        for text, confidence in load_reader(str(model)).read(blank, beam):
+        for text, confidence in load_reader(str(model)).predict_samples(blank, beam):
             assert (confidence == 0) if text == "" else (0 < confidence < 1)
 
 
@@ -206,7 +206,7 @@ def test_evaluate_gives_the_run_and_its_export_the_same_figures(exported, reader
         words = ["--data", str(pages), "--split", "train", "--json", str(file)]
         assert cli.main(["evaluate", "--model", str(model), *words]) == 0
         figures.append(json.loads(file.read_text()))
-        for name in ("images_per_second", *SEEN):  # an export does not say what it has seen
+        for name in ("images_per_second", *USES):  # an export does not say what it has seen
             figures[-1].pop(name, None)
     sources = [figure.pop("sources")["pages"] for figure in figures]
     confusions = [figure.pop("confusions") for figure in figures]
@@ -277,7 +277,7 @@ def test_charset_and_model_card_are_beside_it(exported, reader):
     assert (exported / "charset.json").read_bytes() == (reader / "charset.json").read_bytes()
     card = (exported / "model_card.md").read_text(encoding="utf-8")
     assert "cannot be decoded" in card and "probability of the text" in card
-    assert "`0123456789`" in card and "16x64 by `stretch`" in card and "encoder: tiny" in card
+    assert "`0123456789`" in card and "16x64 (`stretch`)" in card and "encoder: tiny" in card
     assert load_reader(str(exported)).charset == Recognizer.load(reader).charset
 
 

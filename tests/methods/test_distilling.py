@@ -95,9 +95,9 @@ def test_a_run_is_taught_by_another(pages, reader, tmp_path, eagerly):
     "words, told",
     [
         (["--distill", "READER"], "say with unlabelled which images it is to read"),
-        (["--distill", "PRETRAINED", "--unlabelled", "PAGES"], "was pretrained only and cannot read"),
+        (["--distill", "PRETRAINED", "--unlabelled", "PAGES"], "was only pretrained and predicts no text"),
         (["--distill", "nowhere", "--unlabelled", "PAGES"], "nowhere is not a run"),
-        (["--distill", "READER", "--unlabelled", "PAGES", "width=32"], "which teaches, has 64, so set width=64"),
+        (["--distill", "READER", "--unlabelled", "PAGES", "width=32"], "has 64: set width=64"),
         (["--distill", "READER", "--unlabelled", "PAGES", "charset=abc"], "charset abc: leave it out"),
         (["--distill", "READER", "--unlabelled", "PAGES", "temperature=0"], "temperature 0.0: at least 0.001"),
     ],

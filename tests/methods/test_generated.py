@@ -112,7 +112,7 @@ def test_the_run_reads_and_its_head_comes_along(reading, pages, tmp_path, capsys
         np.testing.assert_allclose(found[:, 2], known[:, :3].mean(1), rtol=1e-6)  # x is not known
         np.testing.assert_array_equal(found[:, 3], known[:, 3])  # the blank
     run("finetune", "--data", pages, "--pretrained", reading, "--output", tmp_path / "run", "--steps", 1, *SMALL)
-    assert "it knows 1 of 10 characters" in capsys.readouterr().err
+    assert "with 1 of 10 characters" in capsys.readouterr().err
 
 
 def test_views_that_cut_are_refused_for_generated_images(pages, tmp_path, capsys):

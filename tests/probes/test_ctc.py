@@ -15,7 +15,7 @@ from seqclr.engine.callbacks import Metrics
 from seqclr.engine.trainer import Interrupted
 from seqclr.nn.encoders import build_encoder
 from seqclr.probes import ctc, probing
-from seqclr.probes.rows import Frames, divide, frames_of
+from seqclr.probes.base import Frames, frames_of, train_test_split
 from seqclr.recognition import metrics
 from tests.engine import tiny
 
@@ -37,7 +37,7 @@ def accuracy(frames, labels, steps=100, train=200):
     """Edit-distance accuracy of a head that learns on the first rows and reads the rest; and the head."""
     head = ctc.LinearCTC(frames.features.shape[-1], 6)
     head.fit(Frames(*(part[:train] for part in frames)), labels[:train], steps)
-    reads = head.read(Frames(*(part[train:] for part in frames)))
+    reads = head.predict(Frames(*(part[train:] for part in frames)))
     texts, reads = (["".join(map(str, ids)) for ids in part] for part in (labels[train:], reads))
     return metrics.scores(texts, reads)["edit_distance_accuracy"], head
 
@@ -60,7 +60,7 @@ def test_padding_does_not_count():
     (plain, a), (found, b) = accuracy(frames, labels, 50), accuracy(padded, labels, 50)
     np.testing.assert_array_equal(a.mean, b.mean)
     np.testing.assert_allclose(a.dense.kernel, b.dense.kernel, atol=1e-4)
-    assert a.read(frames) == b.read(padded) and found == plain > 0.5
+    assert a.predict(frames) == b.predict(padded) and found == plain > 0.5
 
 
 def test_a_feature_that_never_changes_does_no_harm():
@@ -90,42 +90,42 @@ def samples(source, count, *splits):
 
 def test_rows_of_split_test_are_read_or_else_a_fifth_of_the_source():
     rows = [*samples("a", 9, "train", "train", "test"), *samples("b", 10), *samples("c", 1), *samples("d", 2, "test")]
-    train, held = divide(rows, 0)
+    train, held = train_test_split(rows, 0)
     assert [sum(sample.source == source for sample in train) for source in "abcd"] == [6, 8, 1, 0]
     assert [sum(sample.source == source for sample in held) for source in "abcd"] == [3, 2, 0, 2]
     assert not {e.file for e in train} & {e.file for e in held}
     assert all(sample.split == "test" for sample in held if sample.source in "ad")
-    assert divide(rows, 0) == (train, held) != divide(rows, 1)
-    train, held = divide(samples("a", 10, "test"), 0, by_split=False)
+    assert train_test_split(rows, 0) == (train, held) != train_test_split(rows, 1)
+    train, held = train_test_split(samples("a", 10, "test"), 0, by_split=False)
     assert (len(train), len(held)) == (8, 2)
 
 
 def test_rows_of_split_validation_are_not_learnt_on_and_read_where_there_are_none_of_split_test():
     rows = [*samples("a", 9, "train", "validation", "test"), *samples("b", 4, "train", "validation")]
-    train, held = divide(rows, 0)
+    train, held = train_test_split(rows, 0)
     assert {sample.split for sample in train} == {"train"} and len(train) == 5
     assert [(sample.source, sample.split) for sample in held] == [("a", "test")] * 3 + [("b", "validation")] * 2
 
 
 def test_an_image_named_twice_is_not_learnt_on_and_read():
     rows = samples("a", 10)
-    train, held = divide([*rows, *(Sample("again", sample.file, "1") for sample in rows)], 0)
+    train, held = train_test_split([*rows, *(Sample("again", sample.file, "1") for sample in rows)], 0)
     assert len(held) == 4 and not {e.file for e in train} & {e.file for e in held}
 
 
 def test_a_pretraining_probes_with_no_row_of_split_test(pages):
     settings = tiny.config("simclr", probe=str(pages), probe_labels=10)
-    rows = probing.find_rows(settings)
+    rows = probing.make_probe(settings)
     used = [*rows.train.samples, *rows.held.samples]
     assert (len(rows.train), len(rows.held)) == (8, 2) and len(set(used)) == 10
     assert all(sample.split == "train" for sample in used)
 
 
 def test_a_character_that_only_the_rows_to_be_read_have(pages):
-    train, held = divide(find([pages]), 0)
+    train, held = train_test_split(find([pages]), 0)
     held[0] = Sample(held[0].source, held[0].file, "Ωß")
     rows = ctc.CTCProbe(train, held, SimpleNamespace(**SIZE), steps=5)
-    reads = rows.read(build_encoder("tiny", 16, 64, "none"), "cnn")
+    reads = rows.predict(build_encoder("tiny", 16, 64, "none"), "cnn")
     assert len(reads) == 4 and rows.texts[0] == "Ωß" != reads[0]
 
 
@@ -136,15 +136,15 @@ def test_the_encoder_is_not_touched(pages):
     encoder = build_encoder("tiny", 16, 64, "convolutional")
     encoder(np.zeros((2, 16, 64, 3), np.uint8), training=True)  # batch statistics that are not those of the start
     before = checkpoints.snapshot({"encoder": encoder})
-    rows = ctc.CTCProbe(*divide(find([pages]), 0), SimpleNamespace(**SIZE), steps=10)
-    reads = [rows.read(encoder, layer) for layer in ("transformer", "cnn", "cnn")]
+    rows = ctc.CTCProbe(*train_test_split(find([pages]), 0), SimpleNamespace(**SIZE), steps=10)
+    reads = [rows.predict(encoder, layer) for layer in ("transformer", "cnn", "cnn")]
     assert reads[1] == reads[2]
     for (name, a), b in zip(before.items(), checkpoints.snapshot({"encoder": encoder}).values()):
         np.testing.assert_array_equal(a, b, err_msg=name)
 
 
 def test_padded_images_show_as_many_frames_as_they_fill(pages):
-    rows = ctc.CTCProbe(*divide(find([pages]), 0), SimpleNamespace(height=16, width=96, resize="pad"))
+    rows = ctc.CTCProbe(*train_test_split(find([pages]), 0), SimpleNamespace(height=16, width=96, resize="pad"))
     frames = frames_of(build_encoder("tiny", 16, 96, "none"), rows.train, "transformer")
     assert frames.features.dtype == np.float32 and frames.features.shape == (20, 24, 128)
     assert frames.shown.sum(1).tolist() == [-(-width // 4) for width in rows.train.filled()]
@@ -155,18 +155,18 @@ def test_padded_images_show_as_many_frames_as_they_fill(pages):
 
 
 class Scripted:
-    """A row that is read as it is written, one text a probe."""
+    """A probe whose predictions are given, one text per evaluation."""
 
-    measures = ctc.CTCProbe.measures
+    metrics = ctc.CTCProbe.metrics
 
-    def __init__(self, *reads):
-        self.reads = list(reads)
+    def __init__(self, *predictions):
+        self.predictions = list(predictions)
 
-    def read(self, encoder, layer):
-        return [self.reads.pop(0)]
+    def predict(self, encoder, layer):
+        return [self.predictions.pop(0)]
 
-    def measure(self, reads):
-        return metrics.scores(["1234"], reads)
+    def evaluate(self, predictions):
+        return metrics.scores(["1234"], predictions)
 
 
 def job(folder, rows, steps=12):
@@ -208,7 +208,7 @@ def test_the_checkpoint_that_probed_best_is_kept(whole):
 
 
 def test_a_run_is_the_same_however_it_is_probed(whole, tmp_path, pages):
-    trainer, probe = job(tmp_path / "run", probing.find_rows(tiny.config("simclr", probe=str(pages))))
+    trainer, probe = job(tmp_path / "run", probing.make_probe(tiny.config("simclr", probe=str(pages))))
     trainer.fit()
     assert probe.best_step
     assert_same(whole[2][12], tiny.weights(trainer))  # a script looks at no encoder

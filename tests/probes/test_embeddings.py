@@ -10,7 +10,7 @@ from seqclr.engine import setup
 from seqclr.engine.run import Run
 from seqclr.errors import UserError
 from seqclr.probes import embeddings
-from seqclr.probes.rows import frames_of
+from seqclr.probes.base import frames_of
 from seqclr.visualization import scatter
 
 

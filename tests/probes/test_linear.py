@@ -19,7 +19,7 @@ def samples(tmp_path_factory):
 
 def accuracy(cls, samples, encoder, **options):
     probe = cls(samples[:39], samples[39:], pictures.CONFIG, **options)
-    return probe.measure(probe.read(encoder, "transformer"))["accuracy"]
+    return probe.evaluate(probe.predict(encoder, "transformer"))["accuracy"]
 
 
 @pytest.mark.parametrize(("cls", "options"), [(LinearProbe, {"steps": 100}), (KNNProbe, {"k": 5})])
@@ -51,7 +51,7 @@ def test_the_encoder_is_not_touched(samples, cls):
     probe = cls(samples[:39], samples[39:], pictures.CONFIG)
     probe.steps = 5
     for layer in ("transformer", "cnn"):
-        assert probe.read(encoder, layer) == probe.read(encoder, layer)
+        assert probe.predict(encoder, layer) == probe.predict(encoder, layer)
     for (name, a), b in zip(before.items(), checkpoints.snapshot({"encoder": encoder}).values()):
         np.testing.assert_array_equal(a, b, err_msg=name)
 
@@ -59,7 +59,7 @@ def test_the_encoder_is_not_touched(samples, cls):
 def test_figures_in_all_and_per_source(samples):
     held = [*samples[39:42], samples[42].__class__("other", samples[42].file, "violet")]
     probe = KNNProbe(samples[:39], held, pictures.CONFIG)
-    figures = probe.measure(["red", "green", "red", "red"])
+    figures = probe.evaluate(["red", "green", "red", "red"])
     assert (figures["samples"], figures["accuracy"], figures["classes"]) == (4, 0.5, 3)
     assert figures["sources"]["pictures"] == {"samples": 3, "accuracy": pytest.approx(2 / 3)}
     assert figures["sources"]["other"] == {"samples": 1, "accuracy": 0}
@@ -68,11 +68,11 @@ def test_figures_in_all_and_per_source(samples):
 
 
 def test_rows_that_cannot_be_probed_with(samples):
-    with pytest.raises(UserError, match="all labels to learn on are 'red': at least two"):
+    with pytest.raises(UserError, match="all training labels are 'red': at least two"):
         KNNProbe(samples[:30:3], samples[30:], pictures.CONFIG)
-    with pytest.raises(UserError, match=r"39.png has the label 'red', and like all .* take kind ctc for texts"):
+    with pytest.raises(UserError, match=r"39.png has the label 'red': no evaluation sample .* use kind ctc for texts"):
         KNNProbe([e for e in samples if e.text != "red"], samples[39::3], pictures.CONFIG)
-    with pytest.raises(UserError, match="too few labels to probe with: 0 to learn on"):
+    with pytest.raises(UserError, match="too few labels for a probe: 0 for training"):
         KNNProbe([], samples, pictures.CONFIG)
 
 
@@ -81,5 +81,5 @@ def test_the_kind_follows_the_encoder():
     assert probing.find_kind("linear", "tiny").kind == "linear"
     with pytest.raises(UserError, match="probe_kind 'svm' is not known: ctc, linear, knn"):
         probing.find_kind("svm", "tiny")
-    with pytest.raises(UserError, match="kind ctc reads lines, and resnet9 encodes pictures: take knn or linear"):
+    with pytest.raises(UserError, match="a ctc probe needs an encoder of lines, and resnet9 is one of images: use knn"):
         probing.find_kind("ctc", "resnet9")

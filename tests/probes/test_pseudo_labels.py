@@ -44,7 +44,7 @@ def test_what_cannot_be_is_said_in_a_sentence(clustered, pretrained, pages, caps
     own = str(clustered / "x.csv")
     with pytest.raises(UserError, match="has no clusters of its own"):
         pseudo_labels(str(pretrained), own)
-    with pytest.raises(UserError, match="say how many, as --clusters 10"):
+    with pytest.raises(UserError, match="needs the number of clusters to find in it, such as --clusters 10"):
         pseudo_labels(str(pretrained), own, [str(pages)])
     with pytest.raises(UserError, match="clusters 50: 2 to 20"):
         pseudo_labels(str(pretrained), own, count=50)

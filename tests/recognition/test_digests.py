@@ -26,15 +26,15 @@ def test_moved_data_are_the_same_samples():
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"text": "6"}, "the first that differs is a/4.png, now labelled '6'"),
-        ({"file": "a/other.png"}, "the first that differs is a/other.png, now labelled '4'"),
-        ({"split": "validation"}, "the first that differs is a/4.png"),
-        (None, "there were 30, and there are 29 now"),
+        ({"text": "6"}, "the first difference is a/4.png, now labelled '6'"),
+        ({"file": "a/other.png"}, "the first difference is a/other.png, now labelled '4'"),
+        ({"split": "validation"}, "the first difference is a/4.png"),
+        (None, "then 30, now 29"),
     ],
 )
 def test_the_first_sample_that_differs_or_the_counts_are_named(change, told):
     other = [*SAMPLES[:4], *([dataclasses.replace(SAMPLES[4], **change)] if change else []), *SAMPLES[5:]]
-    with pytest.raises(UserError, match="samples trained on are not those that run was begun with") as refused:
+    with pytest.raises(UserError, match="samples trained on are not those that run was started with") as refused:
         SampleDigests(Path("run"), other, HELD).set_state(state_of(SAMPLES))
     assert told in str(refused.value) and "--pretrained run" in str(refused.value)
     with pytest.raises(UserError, match="samples validated on are not those"):
@@ -46,5 +46,5 @@ def test_of_many_samples_a_block_is_named():
     state = state_of(many)
     assert len(state["trained_on"]["blocks"]) <= BLOCKS
     many[1000] = dataclasses.replace(many[1000], text="2")
-    with pytest.raises(UserError, match="one of 3 from 999.png to 1001.png"):
+    with pytest.raises(UserError, match="in the 3 samples from 999.png to 1001.png"):
         SampleDigests(Path("run"), many, HELD).set_state(state)

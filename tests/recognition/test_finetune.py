@@ -25,7 +25,12 @@ from seqclr.methods.text.ctc import CTC, ReaderInfo
 from seqclr.methods.text.self_training import SelfTraining
 from seqclr.nn.encoders import build_encoder
 from seqclr.recognition.recognizer import Recognizer
-from seqclr.recognition.splits import find_more, how_validated, split_off_validation, subsample
+from seqclr.recognition.splits import (
+    describe_validation,
+    find_unlabelled_samples,
+    split_off_validation,
+    subsample,
+)
 from seqclr.recognition.targets import make_charset
 from seqclr.recognition.validation import Validation
 from tests.engine import tiny
@@ -85,7 +90,7 @@ def test_validation_data_never_holds_what_is_trained_on(pages, tmp_path, monkeyp
         train, validation = split(data=[str(pages)], validation=str(path), labels=8)
         assert len(train) == 8 and len(validation) == 12 and not set(train) & set(validation)
     (tmp_path / "trained.csv").write_text(f"file,text\n{pages}/images/000003.png,794348\n")
-    with pytest.raises(UserError, match="nothing but the images that are trained on"):
+    with pytest.raises(UserError, match="holds only images that are trained on"):
         split(data=[str(pages)], validation=str(tmp_path / "trained.csv"))
 
 
@@ -117,17 +122,17 @@ def test_rows_of_split_validation_are_validated_on(parted, path):
 def test_what_is_validated_on_is_reported(parted, pages):
     def told(**values):
         config = config_of(**values)
-        return how_validated(config, split_off_validation(config)[1])
+        return describe_validation(config, split_off_validation(config)[1])
 
     assert told(data=[str(parted)]) == "validated on 8 of split validation"
     assert told(data=[str(pages)]) == "validated on a tenth of the labels: 2 of split train"
     assert told(data=[str(parted)], split="VAL") == "validated on a tenth of the labels: 1 of split validation"
     same = {"data": [str(pages)], "validation": str(pages)}
-    line = f"validated on what is not trained on in {pages}: "
-    assert told(**same) == line + "4 of split test; they choose the checkpoint, so test on others"
+    line = f"validated on {pages}, without the training samples: "
+    assert told(**same) == line + "4 of split test; they choose the best checkpoint, so evaluate on others"
     assert told(**same, labels=8) == line + "12 of split train"
     assert told(data=[str(pages)], validation=str(parted)) == (
-        f"validated on what is not trained on in {parted}: 8 of split validation"
+        f"validated on {parted}, without the training samples: 8 of split validation"
     )
 
 
@@ -193,9 +198,9 @@ def test_a_validation_counts_what_is_never_read(learned, monkeypatch):
 def test_labels_that_a_reader_cannot_learn_or_nobody_sees(learned, pages, tmp_path, capsys):
     learned(["ab", "a\u200bb", "ab", "\uff42a"] * 4)
     told = capsys.readouterr().err
-    assert re.search(r"4 label\(s\) have what nobody sees, as .*\.png, U\+200B \(zero width space\)", told)
+    assert re.search(r"4 label\(s\) have invisible characters: .*\.png has U\+200B \(zero width space\)", told)
     assert (
-        "one character in several forms: U+0062 (latin small letter b), U+FF42 (fullwidth latin small letter b)" in told
+        "several forms of one character: U+0062 (latin small letter b), U+FF42 (fullwidth latin small letter b)" in told
     )
     (tmp_path / "labels.csv").write_text(f"file,text\n{pages}/images/000000.png,אב\n{pages}/images/000001.png,ab\n")
     words = ["finetune", "--data", str(tmp_path / "labels.csv"), "--output", str(tmp_path / "new"), *SMALL]
@@ -210,11 +215,11 @@ def test_what_is_validated_or_tested_on_is_not_learned_from(pages):
     for path in (pages, pages / "images"):  # the second says nothing of splits
         config = resolve(FinetuneConfig, SelfTraining, [{"data": [str(pages)], "unlabelled": [str(path)]}])
         train, validation = split_off_validation(config)
-        more = {os.path.basename(sample.file) for sample in find_more(config, validation)}
+        more = {os.path.basename(sample.file) for sample in find_unlabelled_samples(config, validation)}
         assert more == {os.path.basename(sample.file) for sample in train} and len(more) == 18
     only = resolve(FinetuneConfig, SelfTraining, [{"data": [str(pages)], "unlabelled": [str(pages)]}])
-    with pytest.raises(UserError, match="nothing but images that are validated or tested on"):
-        find_more(only, train + validation)
+    with pytest.raises(UserError, match="holds only images for validation or test"):
+        find_unlabelled_samples(only, train + validation)
 
 
 def test_packed_images_of_one_file_name_are_told_apart(pages, tmp_path):
@@ -236,7 +241,7 @@ def test_a_run_with_images_without_labels_keeps_and_reads_with_the_average(pages
     words = ["--data", str(pages), "--unlabelled", str(more), *keys, "--output", str(run), "--steps", "1", *SMALL]
     assert cli.main(["finetune", *words]) == 0
     told = capsys.readouterr().err
-    assert "18 labelled images, 2 for validation, 24 without labels" in told
+    assert "18 labelled images, 2 for validation, 24 unlabelled" in told
     assert "1 image(s) that cannot be read were skipped" in told and "bad.png" in told
     saved = load_yaml(run / "config.yaml")
     assert saved["unlabelled"] == [str(more)] and saved["unlabelled_batch_size"] == 4
@@ -327,7 +332,7 @@ class Reads:
 
     text = ""
 
-    def predict_dataset(self, pixels, widths):
+    def predict_batch(self, pixels, widths):
         return [(self.text, 0.5)] * len(pixels)
 
 
@@ -368,9 +373,9 @@ def test_patience_ends_after_rounds_without_a_better_one(reads, patience, rounds
 
 def test_a_plateau_of_blanks_is_reported_once(caplog):
     Rounds([""] * 7 + ["a"] + [""] * 7)
-    assert "stuck at blank" not in caplog.text
+    assert "only blanks predicted" not in caplog.text
     Rounds([""] * 20)
-    assert caplog.text.count("stuck at blank: eight rounds") == 1
+    assert caplog.text.count("only blanks predicted for eight rounds") == 1
 
 
 def test_the_state_of_a_validation_goes_on():
@@ -409,9 +414,9 @@ def test_a_next_round_keeps_the_characters_of_the_reader(pages, reader, tmp_path
     words = ["finetune", "--data", str(data), *SMALL, "--steps", "1", "dropout=0", "learning_rate=0"]
     assert cli.main([*words, "--output", str(tmp_path / "run"), "--pretrained", str(reader)]) == 0
     assert Charset.load(tmp_path / "run" / "charset.json").characters == "0123456789x"
-    assert "it knows 10 of 11 characters, new: x" in capsys.readouterr().err
+    assert "with 10 of 11 characters, new: x" in capsys.readouterr().err
     files = find([str(pages)])
-    reads = [[text for text, _ in Recognizer.load(run).read(files)] for run in (reader, tmp_path / "run")]
+    reads = [[text for text, _ in Recognizer.load(run).predict_samples(files)] for run in (reader, tmp_path / "run")]
     alike = [a == b for a, b in zip(*reads)]
     assert sum(alike) > len(alike) / 2  # at a rate of 0 only batch norm's statistics have moved
     given = config_of(pretrained=str(reader), charset="12x")
@@ -431,7 +436,7 @@ def test_a_label_that_is_dropped_whole_is_named(pages, tmp_path, capsys):
     data, run = labelled(pages, tmp_path / "new", lambda text: "xy" if text[0] == "1" else text), tmp_path / "run"
     words = ["finetune", "--data", str(data), *SMALL, "--output", str(run), "charset=0123456789", "unknown=drop"]
     assert cli.main(words) == 2
-    assert "has the label 'xy', of which unknown=drop leaves nothing" in capsys.readouterr().err
+    assert "has the label 'xy', from which unknown=drop removes all characters" in capsys.readouterr().err
     assert not run.exists()
 
 

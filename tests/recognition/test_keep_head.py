@@ -45,9 +45,9 @@ def test_the_first_layer_of_a_projector_stays_and_is_read_with(pages, pretrained
 def test_what_cannot_stay_is_refused(pages, pretrained, reader, tmp_path, capsys):
     words = ["finetune", "--data", str(pages), *SMALL, "--output", str(tmp_path / "run")]
     for keys, told in (
-        (["keep_head=1"], "keep_head 1: name with pretrained"),
+        (["keep_head=1"], "keep_head 1: set pretrained to the run"),
         (["keep_head=2", f"pretrained={pretrained}"], "has 1 hidden layers with batch norm in its projector"),
-        (["keep_head=1", f"pretrained={reader}", "dropout=0"], "which kept 0: set keep_head=0"),
+        (["keep_head=1", f"pretrained={reader}", "dropout=0"], "was trained with keep_head=0: set the same"),
         (["keep_head=-1"], "keep_head -1: at least 0"),
     ):
         assert cli.main([*words, *keys]) == 2

@@ -1,4 +1,4 @@
-"""What probes share: labelled rows, and the features that a frozen encoder has for them."""
+"""The base class of probes, and the features of a frozen encoder."""
 
 from __future__ import annotations
 
@@ -18,46 +18,49 @@ from seqclr.data.samples import HELD_OUT, Sample, by_source, evaluation_samples
 from seqclr.errors import UserError
 
 BATCH = 64
-READ = 0.2  # of the rows of a source that has no split test or validation
+TEST_FRACTION = 0.2  # of the samples of a source without split test or validation
 
 
-def divide(samples: list[Sample], seed: int, by_split: bool = True) -> tuple[list[Sample], list[Sample]]:
-    """Rows to learn on and rows to read: of every source its rows of split `test`, or else of `validation`, neither of
-    which is learnt on; or else, or without `by_split`, a fifth, drawn by the seed."""
+def train_test_split(samples: list[Sample], seed: int, by_split: bool = True) -> tuple[list[Sample], list[Sample]]:
+    """Training and evaluation samples of a probe.
+
+    Evaluation, per source: its rows of split `test`, else of `validation`; else, or without `by_split`, a random fifth.
+    Rows of both splits are never trained on with `by_split`.
+    """
     draw = random.Random(seed)
     train, held = [], []
     for group in by_source(samples).values():
         free = [sample for sample in group if not (by_split and sample.split in HELD_OUT)]
-        read = evaluation_samples(group) if len(free) < len(group) else []
-        if not read:
+        chosen = evaluation_samples(group) if len(free) < len(group) else []
+        if not chosen:
             free = draw.sample(free, len(free))
-            count = min(len(free) - 1, max(1, round(len(free) * READ)))
-            read, free = free[:count], free[count:]
+            count = min(len(free) - 1, max(1, round(len(free) * TEST_FRACTION)))
+            chosen, free = free[:count], free[count:]
         train += free
-        held += read
+        held += chosen
     return exclude(train, held), held
 
 
 class Frames(NamedTuple):
-    """Features `float32 [N, T, D]`, and which frames show image, `bool [N, T]`."""
+    """Features `float32 [N, T, D]`, and the mask `bool [N, T]` of frames that are not padding."""
 
     features: np.ndarray
     shown: np.ndarray
 
 
 def frames_of(encoder: keras.Model, dataset: ImageDataset, layer: str) -> Frames:
-    """The features of all images, in the precision that the encoder has and in inference mode: nothing in it moves."""
+    """The features of all images, in the encoder's precision and in inference mode, which changes no weights."""
     return Frames(*(np.concatenate(part) for part in zip(*_encoded(encoder, dataset, layer))))
 
 
 def means_of(encoder: keras.Model, dataset: ImageDataset, layer: str) -> np.ndarray:
-    """The mean of the frames of every image that show it, `float32 [N, D]`."""
+    """The mean of each image's frames without padding, `float32 [N, D]`."""
     batches = _encoded(encoder, dataset, layer)
-    return np.concatenate([np.stack([x[seen].mean(0) for x, seen in zip(*frames)]) for frames in batches])
+    return np.concatenate([np.stack([x[shown].mean(0) for x, shown in zip(*frames)]) for frames in batches])
 
 
 def _encoded(encoder: keras.Model, dataset: ImageDataset, layer: str) -> Iterator[Frames]:
-    """The features of a batch after the other."""
+    """The features, batch by batch."""
 
     @tf.function(reduce_retracing=True)
     def encode(pixels, widths):
@@ -70,24 +73,26 @@ def _encoded(encoder: keras.Model, dataset: ImageDataset, layer: str) -> Iterato
 
 
 class Probe(abc.ABC):
-    """Labelled images fitted to an encoder: some to learn on, some to be read.
+    """A classifier trained on frozen features of some labelled images and evaluated on others.
 
-    config: of the run, for height, width and resize. options: values for what `options` names, attributes that have
-    defaults. Raises UserError where there are too few rows, or a label is empty.
+    train, held: samples for training and for evaluation. config: of the run, for height, width and resize. options:
+    values of the attributes that `options` names; they have defaults.
+
+    Raises UserError where there are too few samples, or a label is empty.
     """
 
     kind: ClassVar[str]
     options: ClassVar[tuple[str, ...]]
-    measures: ClassVar[tuple[str, ...]]  # what is told during a pretraining; the first chooses the checkpoint
+    metrics: ClassVar[tuple[str, ...]]  # logged during pretraining; the first one chooses the best checkpoint
 
     def __init__(self, train: list[Sample], held: list[Sample], config, **options):
         empty = [sample for sample in [*train, *held] if not sample.text]
         if empty:
-            raise UserError(f"{empty[0].name} has an empty label ({len(empty)} have): label it or leave it out")
+            raise UserError(f"{empty[0].name} has an empty label ({len(empty)} in all): label it or leave it out")
         if not train or not held:
             raise UserError(
-                f"too few labels to probe with: {len(train)} to learn on and {len(held)} to read; at least one each is "
-                "needed, and rows of split test are only read"
+                f"too few labels for a probe: {len(train)} for training and {len(held)} for evaluation; both need at "
+                "least one, and rows of split test are for evaluation only"
             )
         for name, value in options.items():
             setattr(self, name, value)
@@ -96,13 +101,13 @@ class Probe(abc.ABC):
         )
 
     @abc.abstractmethod
-    def read(self, encoder: keras.Model, layer: str, seed: int = 0) -> list[str]:
-        """What the images to be read are taken for, by what is learned on the features of the others."""
+    def predict(self, encoder: keras.Model, layer: str, seed: int = 0) -> list[str]:
+        """Trains the classifier on the features of `layer`, and returns its predictions for the evaluation samples."""
 
     @abc.abstractmethod
-    def measure(self, reads: Sequence[str]) -> dict:
-        """All measures of what was read, in all and per source."""
+    def evaluate(self, predictions: Sequence[str]) -> dict:
+        """All metrics of predictions, over all samples and per source."""
 
     @abc.abstractmethod
     def table(self, figures: dict) -> str:
-        """The measures, for people."""
+        """The metrics as text."""

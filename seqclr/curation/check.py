@@ -196,7 +196,7 @@ def _label(look: Look, allowed: Charset | None, case: str, to_height: int, to_wi
     if turned:
         yield "unusable", f"has right-to-left text, {code_point(turned)}: frames are read from left to right"
     width, height = look.size
-    frames = -(-images.fitted_width(height, width, to_height, to_width, resize) // FRAME_STRIDE)
+    frames = -(-images.resized_width(height, width, to_height, to_width, resize) // FRAME_STRIDE)
     if frames_needed(text) > frames:
         yield "too_long", f"has the label {text!r}, which needs {frames_needed(text)} frames but has {frames}"
 

@@ -260,7 +260,7 @@ def _frames(path: str) -> tuple[list[bytes], str]:
     return frames, f"{path} has {count} frames now: it has changed, so start again"
 
 
-def fitted_width(height: int, width: int, to_height: int, to_width: int, resize: str) -> int:
+def resized_width(height: int, width: int, to_height: int, to_width: int, resize: str) -> int:
     """The number of columns before the padding of an image of `height` x `width` after `fit`."""
     if resize == "stretch":
         return to_width
@@ -274,7 +274,7 @@ def fit(image: np.ndarray, height: int, width: int, resize: str = "stretch") -> 
     too long is reduced to the width. The filter is the antialiased triangle of TensorFlow
     (`tf.image.resize(..., antialias=True)`), so that an exported model gets the same pixels.
     """
-    filled = fitted_width(*image.shape[:2], height, width, resize)
+    filled = resized_width(*image.shape[:2], height, width, resize)
     canvas = np.full((height, width, 3), 255, np.uint8)
     for channel in range(3):  # in float32: with bytes, Pillow rounds between its two passes, and TensorFlow does not
         plane = Image.fromarray(image[..., channel].astype(np.float32))

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import TypeVar
 
+from seqclr.config import shown
 from seqclr.errors import UserError
 from seqclr.methods.base import Method
 from seqclr.methods.facts import Facts
@@ -43,13 +44,20 @@ def register(
         needs_whole_batch: why a batch cannot be split into parts (`accumulate`).
 
     Raises:
-        UserError: the name is taken by another class.
+        UserError: the name is taken by another class, an argument is not a text, or the class is not a Method.
     """
+    if not isinstance(name, str) or not name:
+        raise UserError(f'{shown(name)} is not a name of a method: write @seqclr.register("name") above the class')
     given = Facts(
         None, paper, negatives, stores, ema_network, needs_lines, needs_images, needs_halves, needs_whole_batch
     )
+    for field, value in vars(given).items():
+        if not isinstance(value, str | None):
+            raise UserError(f"method '{name}': {field} {shown(value)} is not a text")
 
     def add(cls: type[Registered]) -> type[Registered]:
+        if not isinstance(cls, type) or not issubclass(cls, Method):
+            raise UserError(f"method '{name}': {shown(cls)} is not a subclass of seqclr.methods.base.Method")
         held = METHODS.get(name)
         if held is not None and (held.__module__, held.__qualname__) != (cls.__module__, cls.__qualname__):
             raise UserError(f"method '{name}' is registered already, as {held.__name__}: choose another name")

@@ -80,7 +80,7 @@ class GeneratedImages:
         for _ in range(REDRAWN):
             labelled, style = variety.draw_labelled(self.texts, rng)
             ids = [i for character in labelled.text for i in self.ids[character]]
-            shown = images.fitted_width(labelled.image.height, labelled.image.width, height, width, resize)
+            shown = images.resized_width(labelled.image.height, labelled.image.width, height, width, resize)
             if frames_needed(ids) <= -(-shown // FRAME_STRIDE):
                 break
         else:

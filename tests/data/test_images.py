@@ -294,6 +294,6 @@ def test_pad_squeezes_a_line_that_is_too_long():
 
 @pytest.mark.parametrize("size, expected", [((16, 24), 48), ((64, 24), 12), ((1000, 4), 1), ((16, 4000), 128)])
 def test_the_filled_width_is_what_fit_fills(size, expected):
-    assert images.fitted_width(*size, 32, 128, "pad") == expected
+    assert images.resized_width(*size, 32, 128, "pad") == expected
     assert images.fit(np.zeros((*size, 3), np.uint8), 32, 128, "pad")[1] == expected
-    assert images.fitted_width(*size, 32, 128, "stretch") == 128
+    assert images.resized_width(*size, 32, 128, "stretch") == 128

@@ -4,6 +4,9 @@ import inspect
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
+from seqclr.errors import UserError
 from seqclr.methods import METHODS, register, registry, table
 from seqclr.methods.contrastive.simclr import SimCLR
 from seqclr.methods.momentum import MomentumMethod
@@ -50,3 +53,22 @@ def test_facts_that_are_not_given_are_inherited_except_the_paper(monkeypatch):
     assert (facts.paper, facts.stores, facts.negatives) == ("", "nothing", SimCLR.facts.negatives)
     assert facts.needs_lines == StripReconstruction.facts.needs_lines and facts.needs_whole_batch
     assert facts.family == "contrastive" and "both" not in METHODS and "both" in table.table()
+
+
+@pytest.mark.parametrize("name", [3, None, "", SimCLR])
+def test_a_name_that_is_not_a_text_is_refused(name):
+    with pytest.raises(UserError, match=r'is not a name of a method: write @seqclr.register\("name"\)'):
+        register(name)
+
+
+@pytest.mark.parametrize("value", [3, dict, len, "simclr"])
+def test_only_subclasses_of_method_are_registered(value):
+    before = dict(METHODS)
+    with pytest.raises(UserError, match="method 'mine': .* is not a subclass of seqclr.methods.base.Method"):
+        register("mine")(value)
+    assert METHODS == before
+
+
+def test_facts_that_are_not_texts_are_refused():
+    with pytest.raises(UserError, match="method 'mine': negatives 3 is not a text"):
+        register("mine", negatives=3)

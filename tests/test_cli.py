@@ -124,7 +124,7 @@ def test_one_bad_image_of_many_without_labels_is_skipped_and_counted(capsys, pag
         ("file,text", ["good.png,12", "lost.png,34"], "labels.csv, line 3 names lost.png"),
         ("file,text", ["good.png,12", "other.png,"], "other.png has an empty label"),
         ("file,text", [], "labels.csv has no rows"),
-        ("file,text,split", ["good.png,12,test", "other.png,34,test"], "no row to train on"),
+        ("file,text,split", ["good.png,12,test", "other.png,34,test"], "no samples to train on"),
         ("file,text", ["good.png,12"], "one label is not enough"),
         ("file,text", ["good.png,12", "other.png,12345678901234567"], "other.png has the label '12345678901234567'"),
     ],

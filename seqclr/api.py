@@ -20,6 +20,7 @@ import PIL.Image
 
 from seqclr import config as configuration
 from seqclr.data.images import as_pixels
+from seqclr.data.knowledge import Known
 from seqclr.engine import setup
 from seqclr.engine.run import Run as RunFolder
 from seqclr.engine.trainer import Interrupted as Interrupted
@@ -32,17 +33,20 @@ from seqclr.methods import register as register
 from seqclr.pretraining import pretrain as pretraining
 from seqclr.recognition import evaluate as evaluation
 from seqclr.recognition import finetune as finetuning
+from seqclr.recognition.sums import answering
 
 AnyPath = str | os.PathLike[str]
 Paths = AnyPath | Sequence[AnyPath]
 Image = AnyPath | bytes | PIL.Image.Image | np.ndarray
+Length = int | str | Iterable[int | str]
 
 
 class Prediction(NamedTuple):
     """A reader's prediction for one image.
 
     text: the characters, without blanks. confidence: 0 to 1, the probability of the text over all CTC paths (Graves et
-    al. 2006, connectionist temporal classification); 0 for an empty text.
+    al. 2006, connectionist temporal classification), relative to all texts of the given charset and length; 0 for an
+    empty text.
     """
 
     text: str
@@ -82,17 +86,34 @@ class Reader(Run):
         """The characters that the reader can predict."""
         return self._model.charset.characters
 
-    def predict(self, images: Iterable[Image], beam: int = 1, batch_size: int = 64) -> list[Prediction]:
+    def predict(
+        self,
+        images: Iterable[Image],
+        beam: int = 1,
+        batch_size: int = 64,
+        *,
+        charset: str | None = None,
+        length: Length | None = None,
+        answer: str = "text",
+    ) -> list[Prediction]:
         """The text in each image, in order.
 
         Args:
             images: paths, bytes of image files, PIL images, and arrays `uint8 [H, W]` or `[H, W, C]` of 1 (gray),
                 3 (RGB) or 4 (RGBA) channels, mixed as you like. Each is resized to the reader's height and width.
-            beam: width of the beam search; 1 decodes greedily. Exports support only 1.
+            beam: width of the beam search; 1 decodes greedily, or with a length takes the best path among texts of
+                these lengths. With a length, the most probable text of these lengths, of the beam or of the best path,
+                is predicted. Exports support only 1.
             batch_size: number of images per batch.
+            charset: all characters that occur, if they are known. Exports take none.
+            length: all lengths that texts have, if they are known: 4, "4:6" (4 to 6), "4,6" or a list. Exports take
+                none. An image that is too narrow for all of them gives an empty text.
+            answer: `text`, or `sum`: the integer answer to a sum such as `3+16=?`, and an empty text of confidence 0
+                where the text has none.
 
         Raises:
-            UserError: an image cannot be read; it is named by its path, or its index from 0.
+            UserError: an image cannot be read; it is named by its path, or its index from 0. Also for a character that
+                the reader does not know, and a length that its frames cannot spell.
         """
         if isinstance(images, np.ndarray):
             single = images.ndim < 4 and images.shape[2:] in ((), (1,), (3,), (4,))
@@ -101,8 +122,9 @@ class Reader(Run):
         if single:
             raise UserError("predict takes a list of images: write [image] for a single one")
         beam, batch_size = (_count(name, value) for name, value in (("beam", beam), ("batch_size", batch_size)))
+        reader = self._reading(charset, length, answer)
         pixels = (as_pixels(image, f"image {index}") for index, image in enumerate(images))
-        return [Prediction(*row) for row in self._model.predict_images(pixels, beam, batch_size)]
+        return [Prediction(*row) for row in reader.predict_images(pixels, beam, batch_size)]
 
     def evaluate(
         self,
@@ -111,6 +133,10 @@ class Reader(Run):
         label_pattern: str | None = None,
         beam: int = 1,
         plots: AnyPath | None = None,
+        *,
+        charset: str | None = None,
+        length: Length | None = None,
+        answer: str = "text",
     ) -> dict[str, Any]:
         """Metrics of the predictions on labelled images.
 
@@ -119,8 +145,8 @@ class Reader(Run):
             split: use only rows of this split; by default, for each source, the test rows, else the validation rows,
                 else all.
             label_pattern: take labels from file names by this pattern, such as `{text}_{any}.png`.
-            beam: width of the beam search; 1 decodes greedily.
             plots: a new folder for tables and figures of predictions and errors.
+            beam, charset, length, answer: as in `predict`. With answer `sum`, the labels are the answers.
 
         Returns:
             `samples`, `edit_distance_accuracy` (mean of `max(0, 1 - distance / length)`), `exact_match`, `cer` (edits
@@ -133,17 +159,24 @@ class Reader(Run):
         folder = None if plots is None else str(_path("plots", plots))
         texts = (("split", split), ("label_pattern", label_pattern))
         split, label_pattern = (configuration.typed(name, "str | None", value) for name, value in texts)
-        return evaluation.evaluate(self._model, self.folder, paths, split, label_pattern, _count("beam", beam), folder)
+        reader = self._reading(charset, length, answer)
+        return evaluation.evaluate(reader, self.folder, paths, split, label_pattern, _count("beam", beam), folder)
 
-    def export(self, folder: AnyPath) -> Path:
+    def export(self, folder: AnyPath, *, charset: str | None = None, length: Length | None = None) -> Path:
         """Writes a SavedModel, which runs with TensorFlow alone, into a new folder; returns the folder.
 
         Its signature `serving_default` takes `image_bytes`, string `[B]`, and returns `text` and `confidence`, `[B]`.
-        Raises UserError if the folder exists, or this reader is an export itself.
+        With charset or length, as in `predict`, it predicts only such texts. Raises UserError if the folder exists,
+        this reader is an export itself, or it cannot predict such texts.
         """
         target = _path("folder", folder)
-        savedmodel.export(str(self.folder), str(target))
+        savedmodel.export(str(self.folder), str(target), _known(charset, length))
         return target
+
+    def _reading(self, charset: str | None, length: Length | None, answer: str) -> evaluation.Reader:
+        """The model for known characters and lengths, and for texts or answers."""
+        known = _known(charset, length)
+        return answering(self._model.knowing(known), answer)
 
 
 def pretrain(
@@ -239,6 +272,10 @@ def load_encoder(path: AnyPath) -> keras.Model:
     seqclr.nn.encoders`, which registers the classes; `import seqclr` alone registers nothing.
     """
     return setup.load_encoder(_path("path", path))
+
+
+def _known(charset: str | None, length: Length | None) -> Known:
+    return Known.of(configuration.typed("charset", "str | None", charset), length)
 
 
 def _path(name: str, value: AnyPath) -> Path:

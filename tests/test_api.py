@@ -184,10 +184,45 @@ def test_an_export_reads_as_the_run(reader, exported, pages, tmp_path):
     files = sorted((pages / "images").iterdir())[:3]
     run, other = seqclr.load(reader), seqclr.load(exported)
     assert [p.text for p in run.predict(files)] == [p.text for p in other.predict(files)]
-    with pytest.raises(seqclr.UserError, match="an export and decodes greedily"):
+    with pytest.raises(seqclr.UserError, match="an export and has no beam search"):
         other.predict(files, beam=3)
     with pytest.raises(seqclr.UserError, match="is not a run"):
         other.export(tmp_path / "again")
+
+
+def test_known_characters_and_lengths_are_all_that_is_predicted(reader, exported, pages, eagerly):
+    loaded, files = seqclr.load(reader), sorted((pages / "images").iterdir())
+    free = loaded.predict(files)
+    for beam in (1, 4):
+        found = loaded.predict(files, beam=beam, charset="12345678", length="2,4")
+        assert all(len(p.text) in (2, 4) and set(p.text) <= set("12345678") and 0 < p.confidence <= 1 for p in found)
+    assert loaded.predict(files, charset=loaded.characters) == free  # and what was known is known no more
+    assert loaded.predict(files) == free
+    with pytest.raises(seqclr.UserError, match="length 4: .*exported is an export: export the run again with it"):
+        seqclr.load(exported).predict(files, length=4)
+
+
+@pytest.mark.slow
+def test_an_export_of_known_texts_reads_as_the_run_told_the_same(reader, pages, tmp_path):
+    loaded, files = seqclr.load(reader), sorted((pages / "images").iterdir())
+    folder = loaded.export(tmp_path / "known", charset="12345678", length=[2, 4])
+    export = seqclr.load(folder)
+    assert export.characters == "12345678"
+    wanted = loaded.predict(files, charset="12345678", length=[2, 4])
+    for p, q in zip(export.predict(files), wanted, strict=True):
+        assert p.text == q.text and p.confidence == pytest.approx(q.confidence, abs=0.02)  # resized
+    card = (folder / "model_card.md").read_text(encoding="utf-8")
+    assert "- Given at the export: charset 12345678 and length 2,4. Only such texts" in card
+
+
+def test_figures_of_known_texts_and_of_sums(reader, pages, monkeypatch, eagerly):
+    loaded = seqclr.load(reader)
+    assert loaded.evaluate(pages, length="4:6")["exact_match"] >= loaded.evaluate(pages)["exact_match"]
+    assert all(p == ("", 0.0) for p in loaded.predict([np.zeros((16, 64), np.uint8)], answer="sum"))
+    monkeypatch.setattr("seqclr.recognition.sums.answer", lambda text: str(int(text) + 1))
+    [plain], [sum] = (loaded.predict([next((pages / "images").iterdir())], length=4, answer=a) for a in ("text", "sum"))
+    assert int(sum.text) == int(plain.text) + 1 and sum.confidence == plain.confidence
+    assert loaded.evaluate(pages, answer="sum", length=4)["exact_match"] == 0
 
 
 def test_what_does_not_read_is_refused(pretrained):
@@ -285,6 +320,9 @@ def test_arguments_of_other_types_are_refused(tmp_path, pages):
         (lambda: reader.predict([], beam=2.5), "beam=2.5 does not fit: a whole number"),
         (lambda: reader.predict([], batch_size=None), "batch_size=None does not fit"),
         (lambda: reader.predict([], batch_size=0), "batch_size 0: at least 1"),
+        (lambda: reader.predict([], charset=3), "charset=3 does not fit: it is a text"),
+        (lambda: reader.predict([], length="four"), "length four: give a number"),
+        (lambda: reader.export("out", length=0), "length 0: give a number"),
         (lambda: reader.evaluate(3), "data 3: give a path or a list of paths"),
         (lambda: reader.evaluate(pages, split=3), "split=3 does not fit"),
         (lambda: reader.evaluate(pages, plots=3), "plots 3: give a path, not int"),

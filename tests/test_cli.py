@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+import seqclr
 from seqclr import cli, files
 from seqclr.engine.trainer import Interrupted
 from seqclr.recognition import metrics
@@ -335,7 +336,7 @@ def test_a_damaged_export(refused, exported, pages, tmp_path):
     refused("predict", "--model", tmp_path / "export", pages, told=f"{tmp_path / 'export'} is damaged")
     (tmp_path / "export" / "charset.json").unlink()
     refused("predict", "--model", tmp_path / "export", pages, told="has no charset.json")
-    refused("evaluate", "--model", exported, "--data", pages, "--beam", 4, told="decodes greedily")
+    refused("evaluate", "--model", exported, "--data", pages, "--beam", 4, told="has no beam search")
 
 
 def test_finetuning_takes_the_architecture_of_the_pretrained_run_and_refuses_another(
@@ -458,6 +459,32 @@ def test_a_run_goes_on_where_its_data_are_and_as_far_as_is_said(pretrained, page
     keys = ["--steps", "4", "learning_rate=0.0005", "processes=0"]
     assert cli.main(["pretrain", "--resume", "--output", str(run), "--data", str(moved), *keys]) == 0
     assert (run / "checkpoints" / "step-00000004.npz").is_file()
+
+
+@pytest.mark.parametrize(
+    "words, told",
+    [
+        (["--charset", "12x"], "charset '12x' has 'x', which the reader does not know: it knows 0123456789"),
+        (["--charset", ""], "charset is empty"),
+        (["--length", "4:40"], "length 40 needs 40 frames, of which width 64 gives 16: give at most 16"),
+        (["--length", "4-6"], "length 4-6: give a number, a range 4:6 or a list 4,6"),
+    ],
+)
+def test_texts_that_a_reader_cannot_predict_are_refused(refused, reader, pages, tmp_path, words, told):
+    refused("predict", "--model", reader, pages, *words, told=told)
+    refused("evaluate", "--model", reader, "--data", pages, "--plots", tmp_path / "plots", *words, told=told)
+    refused("export", "--model", reader, "--output", tmp_path / "export", *words, told=told)
+
+
+def test_predictions_of_known_length_are_those_of_python(reader, pages, capsys, eagerly):
+    file = sorted((pages / "images").iterdir())[0]
+    words = ["--charset", "13579", "--length", "6", "--beam", "3"]
+    assert cli.main(["predict", "--model", str(reader), str(file), *words]) == 0
+    _, text, confidence = capsys.readouterr().out.split()
+    [wanted] = seqclr.load(reader).predict([file], beam=3, charset="13579", length=6)
+    assert len(text) == 6 and (text, float(confidence)) == (wanted.text, pytest.approx(wanted.confidence, abs=1e-4))
+    assert cli.main(["predict", "--model", str(reader), str(file), "--answer", "sum"]) == 0
+    assert capsys.readouterr().out == f"{file}\t\t0.0000\n"
 
 
 def test_an_export_overwrites_nothing(refused, reader, tmp_path):

@@ -136,6 +136,37 @@ def add_number(parser: Parser, flag: str, help: str, kind: str = "int", least=0,
     parser.add_argument(flag, type=convert, help=help + default, **form)
 
 
+def add_known(parser: Parser) -> None:
+    """Adds the options for the known characters and lengths of texts."""
+    from seqclr.data.knowledge import read_lengths
+
+    def characters(word: str) -> str:
+        if not word:
+            raise UserError("charset is empty: give the characters that can occur")
+        return word
+
+    parser.add_argument("--charset", type=characters, help="all characters that occur, if they are known")
+    parser.add_argument(
+        "--length", type=read_lengths, metavar="N", help="all lengths that texts have, if they are known: 4, 4:6 or 4,6"
+    )
+
+
+def add_reading(parser: Parser, sums: str = "") -> None:
+    """Adds the options of decoding."""
+    search = (
+        "width of the beam search; 1: greedy decoding, or with --length the best path among texts of these lengths."
+    )
+    search += " With --length, the most probable text of these lengths in the beam or of the best path is predicted"
+    add_number(parser, "--beam", search, least=1, most=1000, default=1, metavar="N")
+    add_known(parser)
+    parser.add_argument(
+        "--answer",
+        choices=["text", "sum"],
+        default="text",
+        help=f"sum: predict the answer to a sum such as 3+16=?{sums}",
+    )
+
+
 def parse_with_limits(parser: Parser, argv: list[str]):
     """Parses the arguments of a verb that reads images, and sets the limits of image files."""
     from seqclr.data.images import Limits, set_limits

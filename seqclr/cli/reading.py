@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import sys
 
-from seqclr.cli.arguments import EVALUATED, JSON, LABEL_PATTERN, READER, SPLIT, Parser, add_number, parse_with_limits
+from seqclr.cli.arguments import (
+    EVALUATED,
+    JSON,
+    LABEL_PATTERN,
+    READER,
+    SPLIT,
+    Parser,
+    add_known,
+    add_reading,
+    parse_with_limits,
+)
 from seqclr.cli.output import check_apart, figures_file, write_figures
 from seqclr.cli.process import import_tensorflow
 from seqclr.errors import UserError, printable
@@ -16,9 +26,7 @@ def evaluate(parser: Parser, argv: list[str]) -> int:
     parser.add_argument("--data", nargs="+", required=True, metavar="PATH", help="labelled images")
     parser.add_argument("--split", help=f"{SPLIT}; {EVALUATED}, else all")
     parser.add_argument("--label-pattern", help=LABEL_PATTERN)
-    add_number(
-        parser, "--beam", "width of the beam search; 1 decodes greedily", least=1, most=1000, default=1, metavar="N"
-    )
+    add_reading(parser, "; labels are the answers")
     parser.add_argument(
         "--plots", metavar="DIR", help="write tables and figures of predictions, confusions and errors to this folder"
     )
@@ -30,7 +38,8 @@ def evaluate(parser: Parser, argv: list[str]) -> int:
     from seqclr.recognition.evaluate import table
 
     reader = api.load(args.model)
-    figures = reader.evaluate(args.data, args.split, args.label_pattern, args.beam, args.plots)
+    known = {"charset": args.charset, "length": args.length, "answer": args.answer}
+    figures = reader.evaluate(args.data, args.split, args.label_pattern, args.beam, args.plots, **known)
     print(table(figures))
     write_figures(figures, args.json)
     return 0
@@ -39,18 +48,19 @@ def evaluate(parser: Parser, argv: list[str]) -> int:
 def predict(parser: Parser, argv: list[str]) -> int:
     """predict the text in images; prints file, text and confidence, separated by tabs"""
     parser.add_argument("--model", required=True, help=READER)
-    add_number(
-        parser, "--beam", "width of the beam search; 1 decodes greedily", least=1, most=1000, default=1, metavar="N"
-    )
+    add_reading(parser)
     parser.add_argument("--json", type=figures_file, help="write the predictions to this JSON file")
     parser.add_argument("images", nargs="+", metavar="IMAGE", help="image files or folders of images")
     args = parse_with_limits(parser, argv)
     import_tensorflow()
+    from seqclr.data.knowledge import Known
     from seqclr.export.reader import load_reader
     from seqclr.recognition.evaluate import predict
+    from seqclr.recognition.sums import answering
 
+    reader = answering(load_reader(args.model).knowing(Known(args.charset, args.length)), args.answer)
     rows, unread = [], []
-    for found in predict(load_reader(args.model), args.images, args.beam):
+    for found in predict(reader, args.images, args.beam):
         if isinstance(found, UserError):
             unread.append(str(found))
             continue
@@ -67,10 +77,11 @@ def export(parser: Parser, argv: list[str]) -> int:
     parser.add_argument("--model", required=True, help="a fine-tuning run")
     parser.add_argument("--output", required=True, help="new folder for the export")
     parser.add_argument("--format", choices=["savedmodel"], default="savedmodel", help="format of the export")
+    add_known(parser)
     args = parser.parse_args(argv)
     import_tensorflow()
     from seqclr import api
 
-    api.Reader(args.model).export(args.output)
+    api.Reader(args.model).export(args.output, charset=args.charset, length=args.length)
     print(args.output)
     return 0

@@ -17,10 +17,11 @@ from seqclr import __version__, files
 from seqclr import config as configuration
 from seqclr.data import images
 from seqclr.data.charset import Charset
+from seqclr.data.knowledge import NOTHING, Known
 from seqclr.data.samples import Sample
 from seqclr.errors import UserError
 from seqclr.files import atomic_folder, check_new
-from seqclr.nn import decode
+from seqclr.nn import constrained, decode
 from seqclr.recognition.recognizer import Recognizer
 
 
@@ -77,9 +78,8 @@ class Service(tf.Module):
 
     def _predict(self, pixels, widths):
         logits, valid = self._recognizer.logits(pixels, widths)
-        ids = decode.greedy(logits, valid)
-        text = decode.join(ids, self._recognizer.charset.characters)
-        return {"text": text, "confidence": decode.confidence(logits, ids, valid)}
+        ids, confidence = constrained.predict(logits, valid, self._recognizer.possible)
+        return {"text": decode.join(ids, self._recognizer.charset.characters), "confidence": confidence}
 
 
 def decode_image(data: tf.Tensor) -> tf.Tensor:
@@ -131,16 +131,16 @@ def decode_image(data: tf.Tensor) -> tf.Tensor:
     )
 
 
-def export(model: str, output: str) -> None:
+def export(model: str, output: str, known: Known = NOTHING) -> None:
     """Writes a fine-tuning run as a SavedModel with charset.json and a model card.
 
-    The export is loaded once as a check before it gets its name. Raises UserError if `output` exists or `model` is not
-    a fine-tuning run.
+    The export is loaded once as a check before it gets its name. known: it predicts no other texts. Raises UserError if
+    `output` exists, `model` is not a fine-tuning run, or it cannot predict such texts.
     """
     target = Path(output)
     check_name(target)
     check_new(target)
-    recognizer = Recognizer.load(model)
+    recognizer = Recognizer.load(model).knowing(known)
     service = Service(recognizer)
     signatures = {"serving_default": service.serve, "predict_image": service.predict_image}
     with atomic_folder(target) as beside:
@@ -149,20 +149,25 @@ def export(model: str, output: str) -> None:
         except tf.errors.OpError as error:
             reason = "No space left on device" if isinstance(error, tf.errors.ResourceExhaustedError) else error.message
             raise files.NotWritten(f"{target} cannot be written ({' '.join(reason.split())})") from None
-        recognizer.charset.save(beside / "charset.json")
-        (beside / "model_card.md").write_text(card(model, recognizer), encoding="utf-8")
+        known.within(recognizer.charset).save(beside / "charset.json")
+        (beside / "model_card.md").write_text(card(model, recognizer, known), encoding="utf-8")
         blank = io.BytesIO()
         Image.new("RGB", (recognizer.width, recognizer.height), "white").save(blank, "PNG")
         tf.saved_model.load(str(beside)).signatures["serving_default"](image_bytes=tf.constant([blank.getvalue()]))
 
 
-def card(model: str, recognizer: Recognizer) -> str:
+def card(model: str, recognizer: Recognizer, known: Known = NOTHING) -> str:
     """The model card: inputs, outputs, characters, usage and training configuration."""
     values = configuration.load_yaml(Path(model) / "config.yaml")
     config = yaml.safe_dump(
         {name: _without_folder(name, value) for name, value in values.items()}, allow_unicode=True, sort_keys=False
     )
-    characters = recognizer.charset.characters
+    charset, given = known.within(recognizer.charset), ""
+    if known != NOTHING:
+        given = f"""\
+- Given at the export: {known}. Only such texts are predicted, and the confidence is the
+  probability among them. An image too narrow for them gives an empty text.
+"""
     return f"""# Text recognizer, made with seqclr {__version__}
 
 Predicts the text in an image of one line. Use it only where you are authorised to.
@@ -174,8 +179,8 @@ Predicts the text in an image of one line. Use it only where you are authorised 
   paths; 0 for an empty text.
 - A file of `image_bytes` that cannot be decoded (damaged, empty, another format) gives an empty text and
   confidence 0; the other images of the batch are not affected.
-- Characters ({len(characters)}, case `{recognizer.charset.case}`): `{characters}`
-- Images are resized to {recognizer.height}x{recognizer.width} (`{recognizer.resize}`), antialiased.
+- Characters ({len(charset)}, case `{charset.case}`): `{charset.characters}`
+{given}- Images are resized to {recognizer.height}x{recognizer.width} (`{recognizer.resize}`), antialiased.
 
 ```python
 import tensorflow as tf
@@ -223,6 +228,12 @@ class Exported:
             ) from None
         self._serve = self._model.signatures["serving_default"]
 
+    def knowing(self, known: Known) -> Exported:
+        """This export. Raises UserError for known characters or lengths, which are given when it is made."""
+        if known != NOTHING:
+            raise UserError(f"{known}: {self.folder} is an export: export the run again with it, or use the run")
+        return self
+
     def predict_samples(
         self, samples: Sequence[Sample], beam: int = 1, batch_size: int = 64
     ) -> Iterator[tuple[str, float]]:
@@ -236,7 +247,7 @@ class Exported:
     ) -> Iterator[tuple[str, float]]:
         """Text and confidence of each image `uint8 [H, W, 3]`, of any size."""
         if beam != 1:
-            raise UserError(f"beam {beam}: {self.folder} is an export and decodes greedily: use the run")
+            raise UserError(f"beam {beam}: {self.folder} is an export and has no beam search: use the run")
         data = map(as_bmp, arrays)
         while chunk := list(itertools.islice(data, batch_size)):
             result = self._serve(image_bytes=tf.constant(chunk))

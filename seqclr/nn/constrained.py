@@ -1,16 +1,42 @@
-"""CTC decoding where the length of the text is known: the best path among those that spell so many characters.
+"""CTC decoding where the characters or the length of the text are known: the best path of the possible texts.
 
-Plain operations, for every export format. The states of a path after a frame are the count of characters so far with
-the last of them, `[B, K + 1, C]`, or with a blank behind it, `[B, K + 1]`.
+Plain operations but for the beam search, for every export format. The states of a path after a frame are the count of
+characters so far with the last of them, `[B, K + 1, C]`, or with a blank behind it, `[B, K + 1]`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 import tensorflow as tf
 
+from seqclr.data.knowledge import Possible
+from seqclr.nn import decode
+
 NEVER = -1e9  # the logarithm of no probability: finite, so that differences of two of them are numbers
+
+
+def predict(
+    logits: tf.Tensor, valid: tf.Tensor | None, possible: Possible, beam: int = 1
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """The predicted texts, ids `int32 [B, L]` as of `decode.greedy`, and their confidence `float32 [B]`, 0 to 1.
+
+    The confidence is the probability of the text over all its paths among the possible texts; of no text it is 0.
+    Where lengths are known, the text is that of the best path, and of a beam search the likeliest of its texts of these
+    lengths and of the best path's. Otherwise decoding is greedy, or by beam search.
+    """
+    if possible.classes is not None:
+        logits = mask_classes(logits, possible.classes)
+    if possible.lengths is None:
+        ids = decode.greedy(logits, valid) if beam == 1 else decode.beam_search(logits, valid, beam)
+        return ids, decode.confidence(logits, ids, valid)
+    texts = best_path(logits, possible.lengths, valid)[:, None]
+    if beam > 1:
+        texts = tf.concat([texts, _beam(logits, valid, possible.lengths, beam)], axis=1)
+    certainty = log_probability(logits, texts, valid)
+    ids = tf.gather(texts, tf.argmax(certainty, axis=1), axis=1, batch_dims=1)
+    share = tf.exp(tf.reduce_max(certainty, axis=1) - log_mass(logits, possible.lengths, valid))
+    return ids, tf.where(ids[:, 0] < logits.shape[-1] - 1, tf.minimum(share, 1.0), 0.0)
 
 
 def mask_classes(logits: tf.Tensor, allowed: Collection[int]) -> tf.Tensor:
@@ -32,8 +58,8 @@ def best_path(logits: tf.Tensor, lengths: Collection[int], valid: tf.Tensor | No
     blanks, characters = _log_probabilities(logits, valid)
     most, classes = max(lengths), characters.shape[-1]
     in_character, in_blank = _start(characters, most)
-    steps = []
-    for blank, character in zip(tf.unstack(blanks, axis=1), tf.unstack(characters, axis=1)):
+
+    def step(frame, in_character, in_blank, *decisions):
         # a new character comes after a blank, or after another character: the best one, or for that one itself the next
         top, who = tf.math.top_k(in_character, 2 if classes > 1 else 1)
         second = top[..., 1] if classes > 1 else tf.fill(tf.shape(in_blank), NEVER)
@@ -43,10 +69,16 @@ def best_path(logits: tf.Tensor, lengths: Collection[int], valid: tf.Tensor | No
         new = _after_one_more(tf.where(from_blank, in_blank[..., None], other))
         stays = in_character >= new
         leaves = top[..., 0] > in_blank
-        steps.append((stays, _after_one_more(from_blank, fill=True), who, leaves))
-        in_blank = tf.maximum(in_blank, top[..., 0]) + blank[:, None]
-        in_character = tf.where(stays, in_character, new) + character[:, None]
-    return _trace(in_character, in_blank, steps, sorted(set(lengths)), classes)
+        made = stays, _after_one_more(from_blank, fill=True), who, leaves
+        decisions = [array.write(frame, decision) for array, decision in zip(decisions, made)]
+        in_blank = tf.maximum(in_blank, top[..., 0]) + blanks[frame, :, None]
+        in_character = tf.where(stays, in_character, new) + characters[frame, :, None]
+        return in_character, in_blank, *decisions
+
+    frames = blanks.shape[0]
+    decisions = [tf.TensorArray(kind, frames) for kind in (tf.bool, tf.bool, tf.int32, tf.bool)]
+    in_character, in_blank, *decisions = _loop(step, frames, (in_character, in_blank, *decisions))
+    return _trace(in_character, in_blank, [array.stack() for array in decisions], sorted(set(lengths)), classes)
 
 
 def log_mass(logits: tf.Tensor, lengths: Collection[int], valid: tf.Tensor | None = None) -> tf.Tensor:
@@ -55,23 +87,92 @@ def log_mass(logits: tf.Tensor, lengths: Collection[int], valid: tf.Tensor | Non
     The forward algorithm of Graves et al. 2006 summed over all texts. Arguments as of `best_path`.
     """
     blanks, characters = _log_probabilities(logits, valid)
-    in_character, in_blank = _start(characters, max(lengths))
-    for blank, character in zip(tf.unstack(blanks, axis=1), tf.unstack(characters, axis=1)):
+
+    def step(frame, in_character, in_blank):
         ended = tf.reduce_logsumexp(tf.concat([in_character, in_blank[..., None]], axis=-1), axis=-1)
         new = _after_one_more(_of_others(in_character, in_blank))
-        in_blank = ended + blank[:, None]
-        in_character = tf.reduce_logsumexp(tf.stack([in_character, new]), axis=0) + character[:, None]
+        return _either(in_character, new) + characters[frame, :, None], ended + blanks[frame, :, None]
+
+    in_character, in_blank = _loop(step, blanks.shape[0], _start(characters, max(lengths)))
     ends = tf.reduce_logsumexp(tf.stack([in_blank, tf.reduce_logsumexp(in_character, axis=-1)]), axis=0)
     return tf.maximum(tf.reduce_logsumexp(tf.gather(ends, sorted(set(lengths)), axis=1), axis=1), NEVER)
 
 
+def log_probability(logits: tf.Tensor, ids: tf.Tensor, valid: tf.Tensor | None = None) -> tf.Tensor:
+    """The logarithm of the probability of texts over all their paths, `float32 [B, N]`; an empty text has none.
+
+    The forward algorithm of Graves et al. 2006, section 4.1. ids: `int32 [B, N, L]`, N texts of each image, after
+    whose last character come blanks. logits and valid as of `best_path`.
+    """
+    blanks, characters = _log_probabilities(logits, valid)
+    real = ids < characters.shape[-1]
+    chosen = tf.gather(tf.transpose(characters, (1, 2, 0)), tf.where(real, ids, 0), axis=1, batch_dims=1)
+    chosen = tf.transpose(tf.where(real[..., None], chosen, NEVER), (3, 0, 1, 2))  # [T, B, N, L]
+    repeats = tf.pad(ids[..., 1:] == ids[..., :-1], [[0, 0], [0, 0], [1, 0]])  # after a blank only
+    # the paths so far that spell so much of a text: those that end in its last character, and in a blank
+    in_character = tf.fill(tf.shape(ids), NEVER)
+    in_blank = tf.zeros_like(in_character[..., :1]) + tf.one_hot(0, ids.shape[-1] + 1, on_value=0.0, off_value=NEVER)
+
+    def step(frame, in_character, in_blank):
+        ended = _either(_shifted(in_character), in_blank)
+        new = tf.where(repeats, in_blank[..., :-1], ended[..., :-1])
+        return _either(in_character, new) + chosen[frame], ended + blanks[frame, :, None, None]
+
+    in_character, in_blank = _loop(step, blanks.shape[0], (in_character, in_blank))
+    count = tf.reduce_sum(tf.cast(real, tf.int32), axis=-1)
+    ended = _either(_shifted(in_character), in_blank)
+    return tf.where(count > 0, tf.maximum(tf.gather(ended, count, axis=2, batch_dims=2), NEVER), NEVER)
+
+
+def _either(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+    """The logarithm of the sum of two probabilities."""
+    return tf.maximum(a, b) + tf.math.softplus(-tf.abs(a - b))
+
+
+def _shifted(states: tf.Tensor) -> tf.Tensor:
+    """States `[B, N, L]` of texts without their first part, `[B, N, L + 1]` with the empty one."""
+    return tf.pad(states, [[0, 0], [0, 0], [1, 0]], constant_values=NEVER)
+
+
 def _log_probabilities(logits: tf.Tensor, valid: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor]:
-    """Of the blank `[B, T]` and of the characters `[B, T, C]`; a frame without image is blank for certain."""
-    frames = tf.maximum(tf.nn.log_softmax(tf.cast(logits, tf.float32)), NEVER)
-    if valid is not None:
-        certain = tf.one_hot(frames.shape[-1] - 1, frames.shape[-1], on_value=0.0, off_value=NEVER)
-        frames = tf.where(valid[..., None], frames, certain)
+    """Of the blank `[T, B]` and of the characters `[T, B, C]`."""
+    frames = tf.transpose(_frames(logits, valid), (1, 0, 2))
     return frames[..., -1], frames[..., :-1]
+
+
+def _loop(step: Callable, frames: int, states: tuple) -> tuple:
+    """The states after `step(frame, *states)` for every frame: a loop in the graph, whose size is that of one frame."""
+    _, *states = tf.while_loop(
+        lambda frame, *states: frame < frames, lambda frame, *states: (frame + 1, *step(frame, *states)), (0, *states)
+    )
+    return tuple(states)
+
+
+def _frames(logits: tf.Tensor, valid: tf.Tensor | None) -> tf.Tensor:
+    """Log probabilities `[B, T, classes]`; a frame without image is blank for certain."""
+    frames = tf.maximum(tf.nn.log_softmax(tf.cast(logits, tf.float32)), NEVER)
+    if valid is None:
+        return frames
+    certain = tf.one_hot(frames.shape[-1] - 1, frames.shape[-1], on_value=0.0, off_value=NEVER)
+    return tf.where(valid[..., None], frames, certain)
+
+
+def _beam(logits: tf.Tensor, valid: tf.Tensor | None, lengths: Collection[int], width: int) -> tf.Tensor:
+    """The texts of a beam search, `int32 [B, N, max(lengths)]`; those of other lengths are left empty."""
+    frames, blank = _frames(logits, valid), logits.shape[-1] - 1
+    shortest = sum(blank**length for length in range((frames.shape[1] + 1) // 2 + 1))  # texts that the frames can spell
+    decoded, _ = tf.nn.ctc_beam_search_decoder(
+        tf.transpose(frames, (1, 0, 2)),
+        tf.repeat(frames.shape[1], tf.shape(frames)[0]),
+        beam_width=width,
+        top_paths=min(width, shortest),  # TensorFlow fails where there are fewer than asked for
+    )
+    rows = tf.sparse.concat(0, decoded, expand_nonconcat_dims=True)
+    texts = tf.sparse.to_dense(tf.cast(rows, tf.int32), default_value=blank)
+    texts = tf.transpose(tf.reshape(texts, (len(decoded), tf.shape(frames)[0], -1)), (1, 0, 2))
+    count = tf.reduce_sum(tf.cast(texts < blank, tf.int32), axis=-1, keepdims=True)
+    texts = tf.where(tf.reduce_any(count == sorted(set(lengths)), axis=-1, keepdims=True), texts, blank)
+    return tf.pad(texts, [[0, 0], [0, 0], [0, max(lengths)]], constant_values=blank)[..., : max(lengths)]
 
 
 def _of_others(in_character: tf.Tensor, in_blank: tf.Tensor) -> tf.Tensor:
@@ -84,7 +185,7 @@ def _of_others(in_character: tf.Tensor, in_blank: tf.Tensor) -> tf.Tensor:
 
 
 def _start(characters: tf.Tensor, most: int) -> tuple[tf.Tensor, tf.Tensor]:
-    batch, classes = tf.shape(characters)[0], characters.shape[-1]
+    batch, classes = tf.shape(characters)[1], characters.shape[-1]
     in_character = tf.fill((batch, most + 1, classes), NEVER)
     return in_character, tf.zeros((batch, 1)) + tf.one_hot(0, most + 1, on_value=0.0, off_value=NEVER)
 
@@ -94,8 +195,8 @@ def _after_one_more(states: tf.Tensor, fill=NEVER) -> tf.Tensor:
     return tf.pad(states[:, :-1], [[0, 0], [1, 0], [0, 0]], constant_values=fill)
 
 
-def _trace(in_character, in_blank, steps, lengths: list[int], classes: int) -> tf.Tensor:
-    """Follows the best path back from its end."""
+def _trace(in_character, in_blank, decisions, lengths: list[int], classes: int) -> tf.Tensor:
+    """Follows the best path back from its end, by the decisions of `best_path` at each frame, `[T, B, ...]`."""
     batch, most = tf.shape(in_blank)[0], lengths[-1]
     best = tf.reduce_max(in_character, axis=-1)
     ends = tf.gather(tf.maximum(best, in_blank), lengths, axis=1)
@@ -103,8 +204,10 @@ def _trace(in_character, in_blank, steps, lengths: list[int], classes: int) -> t
     last = tf.gather(tf.argmax(in_character, axis=-1, output_type=tf.int32), count, axis=1, batch_dims=1)
     blank = tf.gather(in_blank >= best, count, axis=1, batch_dims=1)
     possible = tf.reduce_max(ends, axis=1) > NEVER / 2
-    ids = tf.fill((batch, most), classes)
-    for stays, from_blank, who, leaves in reversed(steps):
+    frames = decisions[0].shape[0]
+
+    def step(back, ids, count, last, blank):
+        stays, from_blank, who, leaves = (decision[frames - 1 - back] for decision in decisions)
         top = tf.gather(who, count, axis=1, batch_dims=1)[:, 0]
         # in a blank: it was one before, or the best character was left
         left = tf.gather(leaves, count, axis=1, batch_dims=1)
@@ -119,7 +222,9 @@ def _trace(in_character, in_blank, steps, lengths: list[int], classes: int) -> t
             tf.where(blank, tf.where(left, top, last), tf.where(starts & ~after_blank, previous, last)),
             tf.where(blank, ~left, starts & after_blank),
         )
-        count = tf.where(starts, count - 1, count)
+        return ids, tf.where(starts, count - 1, count), last, blank
+
+    ids, *_ = _loop(step, frames, (tf.fill((batch, most), classes), count, last, blank))
     return tf.where(possible[:, None], ids, classes)
 
 

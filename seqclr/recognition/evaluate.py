@@ -13,6 +13,7 @@ import numpy as np
 
 from seqclr.data.charset import Charset
 from seqclr.data.discovery import exclude, find, find_images
+from seqclr.data.knowledge import Known
 from seqclr.data.samples import Sample, count_splits, evaluation_samples
 from seqclr.engine.run import Run
 from seqclr.errors import UserError
@@ -29,6 +30,8 @@ class Reader(Protocol):
     """The interface of recognizers: `Recognizer` and `Exported`."""
 
     charset: Charset
+
+    def knowing(self, known: Known) -> Reader: ...
 
     def predict_samples(
         self, samples: Sequence[Sample], beam: int = 1, batch_size: int = 64

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -13,12 +14,13 @@ import tensorflow as tf
 from seqclr.config import check_range
 from seqclr.data import images
 from seqclr.data.charset import Charset
+from seqclr.data.knowledge import Known, Possible
 from seqclr.data.samples import Sample
 from seqclr.engine import checkpoints
 from seqclr.engine.run import Run
 from seqclr.errors import UserError
 from seqclr.methods.text.ctc import ctc_head
-from seqclr.nn import decode
+from seqclr.nn import constrained
 from seqclr.nn.encoders import build_encoder
 from seqclr.nn.heads import hidden_weights
 from seqclr.nn.image_encoders import IMAGE_ENCODERS
@@ -31,6 +33,7 @@ class Recognizer:
     def __init__(self, encoder, head, charset: Charset, height: int, width: int, resize: str):
         self.encoder, self.head, self.charset = encoder, head, charset
         self.height, self.width, self.resize = height, width, resize
+        self.possible = Possible()
         self._decode = tf.function(self._decode_batch, reduce_retracing=True)
 
     @classmethod
@@ -54,22 +57,28 @@ class Recognizer:
         checkpoints.restore({"encoder": encoder, "head": head}, arrays, path)
         return cls(encoder, head, charset, config.height, config.width, config.resize)
 
+    def knowing(self, known: Known) -> Recognizer:
+        """This recognizer for known characters and lengths. Raises UserError where it cannot predict such texts."""
+        other = copy.copy(self)
+        other.possible = known.possible(self.charset, self.width)
+        return other
+
     def logits(self, pixels: tf.Tensor, widths: tf.Tensor | None):
         """`float32 [B, T, classes]` and the mask `[B, T]` (None: no padding) of resized images."""
         features, valid = self.encoder(pixels, widths if self.resize == "pad" else None, training=False)
         return self.head(features, training=False), valid
 
-    def _decode_batch(self, pixels, widths, beam: int):
-        logits, valid = self.logits(pixels, widths)
-        ids = decode.greedy(logits, valid) if beam == 1 else decode.beam_search(logits, valid, beam)
-        return ids, decode.confidence(logits, ids, valid)
+    def _decode_batch(self, pixels, widths, possible: Possible, beam: int):
+        return constrained.predict(*self.logits(pixels, widths), possible, beam)
 
     def predict_batch(self, pixels: np.ndarray, widths: np.ndarray | None, beam: int = 1) -> list[tuple[str, float]]:
         """Text and confidence of each image, `uint8 [B, height, width, 3]`. widths: image columns, with resize=pad.
 
-        The confidence is the probability of the text over all CTC paths; 0 for an empty text.
+        The confidence is the probability of the text over all CTC paths, relative to all possible texts; 0 for an empty
+        text.
         """
-        ids, confidence = self._decode(tf.constant(pixels), None if widths is None else tf.constant(widths), beam)
+        widths = None if widths is None else tf.constant(widths)
+        ids, confidence = self._decode(tf.constant(pixels), widths, self.possible, beam)
         blank = self.charset.blank
         return [
             (self.charset.decode([i for i in row if i != blank]), float(c)) for row, c in zip(ids.numpy(), confidence)

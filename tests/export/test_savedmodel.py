@@ -15,6 +15,7 @@ from PIL import Image
 
 from seqclr import cli
 from seqclr.data import images
+from seqclr.data.knowledge import Known
 from seqclr.data.samples import Sample
 from seqclr.engine import checkpoints
 from seqclr.export import savedmodel
@@ -120,6 +121,19 @@ def test_predict_image_is_serving_default(exported, pages):
     pixels = np.stack([images.read(file) for file in files])
     direct = results(model.signatures["predict_image"](image=tf.constant(pixels)))
     assert_same(direct, serve(exported, [file.read_bytes() for file in files]), files, 1e-6)
+
+
+def test_known_texts_are_constants_of_the_graph(reader, pages, eagerly):
+    recognizer, known = Recognizer.load(reader), Known.of("12345678", "2,4")
+    told = recognizer.knowing(known)
+    files = sorted((pages / "images").iterdir())[:6]
+    pixels = tf.constant(np.stack([images.fit(images.read(file), 16, 64, "stretch")[0] for file in files]))
+    found = results(savedmodel.Service(told)._predict(pixels, None))
+    assert_same(found, list(told.predict_samples(samples(files))), files, 1e-6)
+    assert {len(text) for text, _ in found} <= {2, 4} and not {"0", "9"} & set("".join(text for text, _ in found))
+    card = savedmodel.card(str(reader), told, known)
+    assert "(8, case `keep`): `12345678`\n- Given at the export: charset 12345678 and length 2,4. Only such" in card
+    assert "Given" not in savedmodel.card(str(reader), recognizer)
 
 
 def test_padding_reads_as_the_padded_run_does(padded, reader, files, read):

@@ -13,10 +13,13 @@ import pytest
 import tensorflow as tf
 
 from seqclr.config import FinetuneConfig, fields_of, resolve
+from seqclr.data.charset import Charset
+from seqclr.data.knowledge import Possible
 from seqclr.data.loader import Joined, Loader
 from seqclr.engine import callbacks, setup
 from seqclr.engine.run import Run
 from seqclr.engine.trainer import Interrupted, Trainer
+from seqclr.errors import UserError
 from seqclr.methods.text.ctc import CTC, ReaderInfo, ctc_loss
 from seqclr.methods.text.self_training import SelfTraining
 from seqclr.nn import decode
@@ -29,7 +32,7 @@ def trainer(folder, listeners=(), **keys) -> Trainer:
     config = resolve(FinetuneConfig, SelfTraining, [tiny.COMMON, keys])
     strategy = setup.begin(config)
     method = SelfTraining(**fields_of(SelfTraining, config))
-    info = ReaderInfo(**vars(setup.run_info(config, 1)), classes=11)
+    info = ReaderInfo(**vars(setup.run_info(config, 1)), classes=11, charset=Charset("0123456789"))
     with strategy.scope():
         method.build(setup.make_encoder(config, None), info)
     run, pages = Run(folder), tiny.pages(99, padded=config.resize == "pad")
@@ -61,7 +64,7 @@ def batch(learned) -> dict[str, tf.Tensor]:
 @pytest.fixture
 def method(learned):
     """The method, at its last step, whose settings a test may change."""
-    settings = {name: getattr(learned.method, name) for name in ("confidence", "unlabelled_weight")}
+    settings = {name: getattr(learned.method, name) for name in ("confidence", "unlabelled_weight", "possible")}
     yield learned.method
     for name, value in settings.items():
         setattr(learned.method, name, value)
@@ -144,6 +147,24 @@ def test_an_empty_text_never_counts(method, batch, monkeypatch):
     logs = method.loss(batch, training=False)
     assert float(logs["accepted"]) == float(logs["confidence"]) == 0
     assert float(logs["loss"]) == float(logs["supervised"])
+
+
+def test_only_known_texts_are_labels(method, batch):
+    free, sure = method.predict(batch["weak"], None)
+    method.possible = Possible((1, 2, 3), (2, 3))
+    texts, confidence = method.predict(batch["weak"], None)
+    assert all(2 <= (text >= 0).sum() <= 3 and set(text[text >= 0]) <= {1, 2, 3} for text in texts.numpy())
+    method.possible = Possible(tuple(range(10)), None)
+    np.testing.assert_array_equal(method.predict(batch["weak"], None)[0], free)
+    method.possible, method.confidence = Possible(None, (3,)), 0.0
+    logs = method.loss(batch, training=False)
+    assert float(logs["accepted"]) == 1 and float(logs["confidence"]) != pytest.approx(sure.numpy().mean())
+
+
+def test_known_texts_that_the_reader_cannot_predict_are_refused(tmp_path):
+    for keys, told in (({"known_charset": "01a"}, "'a', which the reader"), ({"known_length": "17"}, "gives 16")):
+        with pytest.raises(UserError, match=told):
+            trainer(tmp_path / "run", **keys)
 
 
 def test_the_weight_rises_from_the_start(learned):

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from seqclr.config import DEEPEST, key
+from seqclr.data.charset import Charset
 from seqclr.methods.base import Method, RunInfo
 from seqclr.methods.facts import Facts
 from seqclr.nn.heads import SLOPE, Head, hidden
@@ -24,13 +25,15 @@ IMPOSSIBLE = "a text needs more frames than its image has: raise width, or leave
 class ReaderInfo(RunInfo):
     """What CTC and its subclasses may read of a fine-tuning run besides.
 
-    classes: number of characters plus 1 for the blank, the last. pretrained: whether the encoder was pretrained.
+    classes: number of characters plus 1 for the blank, the last. charset: those characters. pretrained: whether the
+    encoder was pretrained.
     kept: sizes of the hidden layers of a pretrained projector that are kept below the head.
     head_weights: initial values of the first arrays of the head's `get_weights()`; the others are new.
     teacher: a recognizer's function of images and widths to logits and mask, for distillation; not in checkpoints.
     """
 
     classes: int = 0
+    charset: Charset | None = None
     pretrained: bool = False
     kept: Sequence[int] = ()
     head_weights: Sequence[np.ndarray] = ()

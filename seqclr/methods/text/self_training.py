@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 from seqclr.config import key
+from seqclr.data.knowledge import NOTHING, Known, Possible
 from seqclr.methods.text.ctc import CTC, ctc_loss
-from seqclr.nn import decode
+from seqclr.nn import constrained, decode
 from seqclr.transforms.labelled import Unlabelled
 
 RAMP = 0.1  # fraction of the run in which the weight of the images without labels rises, from `start` on
@@ -58,7 +59,18 @@ class SelfTraining(Semisupervised):
     )
     unlabelled_start: float = key(0.3, "fraction of the run with labelled images only", least=0, most=1)
     confidence: float = key(0.9, "least probability of a teacher's text that is used as a label", least=0, most=1)
+    known_charset: str | None = key(
+        None, "all characters that occur in the images without labels, if they are known", free=True
+    )
+    known_length: str | None = key(
+        None, "all lengths of the texts in the images without labels: 4, 4:6 or 4,6 (in YAML in quotes)", free=True
+    )
     weak_views: str = key("none", "augmentation of the teacher's images; the student's is views", free=True)
+
+    def build(self, encoder, run=None):
+        super().build(encoder, run)
+        known = Known.of(self.known_charset, self.known_length)
+        self.possible = Possible() if known == NOTHING else known.possible(self.run.charset, encoder.width)
 
     def averages(self):
         return True
@@ -94,8 +106,9 @@ class SelfTraining(Semisupervised):
         with self.averaged.weights_in_use():
             features, mask = self.encoder(images, widths, training=False)
             logits = self.head(features, training=False)
-        ids, blank = decode.greedy(logits, mask), self.run.classes - 1
-        texts, confidence = decode.pack(ids, blank), decode.confidence(logits, ids, mask)
+        ids, confidence = constrained.predict(logits, mask, self.possible)
+        blank = self.run.classes - 1
+        texts = decode.pack(ids, blank)
         return tf.stop_gradient(tf.where(texts == blank, -1, texts)), tf.stop_gradient(confidence)
 
     def _ramp(self) -> tf.Tensor:

@@ -100,7 +100,7 @@ def main() -> int:
             ends += 1
             wrong = differences(expected, contents(run))
             equal += not wrong
-            found = f"differs in {len(wrong)} entries, first in {wrong[0]}" if wrong else "is equal"
+            found = f"differs in {len(wrong)} arrays or files, first in {wrong[0]}" if wrong else "is equal"
             print(f"end {ends}: {run.name} {found}", flush=True)
     print(f"{kills} kills, {equal} of {ends} ends bitwise equal. {circumstances()}")
     return int(equal < ends)

@@ -307,9 +307,9 @@ def typed(name: str, kind: str, value: Any) -> Any:
     wrong = f"{name}={shown(value)} does not fit: "
     if plain == "str":
         if not isinstance(value, str | os.PathLike):
-            raise UserError(f"{wrong}it is a text, so put it in quotes")
+            raise UserError(f"{wrong}it must be a text, so put it in quotes")
         if not os.fspath(value) or "\0" in os.fspath(value):
-            raise UserError(f"{wrong}no text is empty or has a NUL character")
+            raise UserError(f"{wrong}a text must not be empty or contain a NUL character")
         return os.fspath(value)
     if plain == "bool":
         if str(value).lower() not in ("true", "false"):
@@ -366,13 +366,13 @@ class _Loader(yaml.SafeLoader):
 
     def compose_node(self, parent, index):
         if self.check_event(yaml.AliasEvent):
-            raise yaml.composer.ComposerError(None, None, "aliases are not taken", self.peek_event().start_mark)
+            raise yaml.composer.ComposerError(None, None, "aliases are not allowed", self.peek_event().start_mark)
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node, deep=False):
         mapping = super().construct_mapping(node, deep)
         if len(mapping) < len(node.value):
-            raise yaml.constructor.ConstructorError(None, None, "a key is there twice", node.start_mark)
+            raise yaml.constructor.ConstructorError(None, None, "a key is given twice", node.start_mark)
         return mapping
 
 
@@ -400,11 +400,11 @@ def read_yaml(file: str | Path) -> Any:
         return yaml.load(text, _Loader)
     except yaml.MarkedYAMLError as error:
         line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
-        raise UserError(f"{file} is not a YAML file that can be taken ({line}{shown(error.problem)})") from None
+        raise UserError(f"{file} is not a YAML file ({line}{shown(error.problem)})") from None
     except RecursionError:
         raise UserError(f"{file} is nested too deeply: give a list of keys and values") from None
-    except Exception as error:  # constructors raise many kinds
-        raise UserError(f"{file} is not a YAML file that can be taken ({shown(str(error).splitlines()[0])})") from None
+    except Exception as error:  # constructors raise many types of errors
+        raise UserError(f"{file} is not a YAML file ({shown(str(error).splitlines()[0])})") from None
 
 
 def load_yaml(file: str | Path) -> dict:
@@ -414,7 +414,7 @@ def load_yaml(file: str | Path) -> dict:
         raise UserError(f"{file} is not a list of 'key: value' lines")
     for name in values:
         if not isinstance(name, str):
-            raise UserError(f"{file}: the key '{shown(name)}' does not exist, as keys are words")
+            raise UserError(f"{file}: the key '{shown(name)}' does not exist: keys are words")
     return renamed(values, file)
 
 

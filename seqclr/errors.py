@@ -13,6 +13,5 @@ class UserError(Exception):
 
 
 def printable(text: str) -> str:
-    """The text with unprintable characters escaped: those of file names or contents could break the line, be a command
-    to the terminal, or not be writable at all."""
+    """The text with unprintable characters escaped, as they could break the line or control the terminal."""
     return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)

@@ -60,8 +60,10 @@ def atomic_write(path: Path, binary: bool = False):
 
 
 def exists(path: str | os.PathLike) -> bool:
-    """Whether there is a file or folder at the path. Raises UserError where the system cannot tell, such as for a name
-    that is too long or a folder that may not be entered."""
+    """Whether a file or folder exists at the path.
+
+    Raises UserError where the system cannot tell, as for a name that is too long or a folder without permission.
+    """
     try:
         os.stat(path)
     except (FileNotFoundError, NotADirectoryError):
@@ -69,7 +71,7 @@ def exists(path: str | os.PathLike) -> bool:
     except OSError as error:
         raise UserError(f"{path} cannot be opened ({error.strerror}): check the path") from None
     except ValueError:  # a NUL character
-        raise UserError(f"{path} is no path: check it") from None
+        raise UserError(f"{path} is not a valid path") from None
     return True
 
 

@@ -192,7 +192,7 @@ def read_bytes(path: str | Path) -> bytes:
     except OSError as error:
         raise UserError(f"{path} cannot be opened ({error.strerror}): check the path") from None
     except ValueError:  # a NUL character
-        raise UserError(f"{path} is no path: check it") from None
+        raise UserError(f"{path} is not a valid path") from None
 
 
 # animations

@@ -174,11 +174,11 @@ def check_divides(name: str, size: int, replicas: int, accumulate: int) -> None:
     """Raises UserError for a batch size that is no multiple of the replicas times the parts that each accumulates."""
     if size % (replicas * accumulate):
         parts = f" and {accumulate} parts" if accumulate > 1 else ""
-        raise UserError(f"{name} {size} does not divide among {replicas} device(s){parts}: take a multiple")
+        raise UserError(f"{name} {size} does not divide among {replicas} device(s){parts}: choose a multiple")
 
 
 def run_info(config, steps_per_epoch: int) -> RunInfo:
-    """What a method may read of the training of a configuration, whose passes have so many steps."""
+    """The facts of a training that a method is built with. steps_per_epoch: batches per pass over the data."""
     return RunInfo(
         batch_size=config.batch_size,
         total_steps=config.steps or config.epochs * steps_per_epoch,

@@ -94,7 +94,7 @@ def test_a_run_is_taught_by_another(pages, reader, tmp_path, eagerly):
 @pytest.mark.parametrize(
     "words, told",
     [
-        (["--distill", "READER"], "say with unlabelled which images it is to read"),
+        (["--distill", "READER"], "set unlabelled to the images that the teacher labels"),
         (["--distill", "PRETRAINED", "--unlabelled", "PAGES"], "was only pretrained and predicts no text"),
         (["--distill", "nowhere", "--unlabelled", "PAGES"], "nowhere is not a run"),
         (["--distill", "READER", "--unlabelled", "PAGES", "width=32"], "has 64: set width=64"),

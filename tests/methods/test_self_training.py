@@ -162,7 +162,11 @@ def test_only_known_texts_are_labels(method, batch):
 
 
 def test_known_texts_that_the_reader_cannot_predict_are_refused(tmp_path):
-    for keys, told in (({"known_charset": "01a"}, "'a', which the reader"), ({"known_length": "17"}, "gives 16")):
+    for keys, told in (
+        ({"known_charset": "01a"}, "^known_charset '01a' has 'a', which the reader does not know"),
+        ({"known_length": "17"}, "^known_length 17 needs 17 frames, of which width 64 gives 16"),
+        ({"known_length": "four"}, "^known_length four: give a number"),
+    ):
         with pytest.raises(UserError, match=told):
             trainer(tmp_path / "run", **keys)
 

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from seqclr.config import key
 from seqclr.data.knowledge import NOTHING, Known, Possible
+from seqclr.errors import UserError
 from seqclr.methods.text.ctc import CTC, ctc_loss
 from seqclr.nn import constrained, decode
 from seqclr.transforms.labelled import Unlabelled
@@ -69,8 +70,11 @@ class SelfTraining(Semisupervised):
 
     def build(self, encoder, run=None):
         super().build(encoder, run)
-        known = Known.of(self.known_charset, self.known_length)
-        self.possible = Possible() if known == NOTHING else known.possible(self.run.charset, encoder.width)
+        try:
+            known = Known.of(self.known_charset, self.known_length)
+            self.possible = Possible() if known == NOTHING else known.possible(self.run.charset, encoder.width)
+        except UserError as error:  # it begins with the name of the key
+            raise UserError(f"known_{error}") from None
 
     def averages(self):
         return True

@@ -320,7 +320,7 @@ def test_arguments_of_other_types_are_refused(tmp_path, pages):
         (lambda: reader.predict([], beam=2.5), "beam=2.5 does not fit: a whole number"),
         (lambda: reader.predict([], batch_size=None), "batch_size=None does not fit"),
         (lambda: reader.predict([], batch_size=0), "batch_size 0: at least 1"),
-        (lambda: reader.predict([], charset=3), "charset=3 does not fit: it is a text"),
+        (lambda: reader.predict([], charset=3), "charset=3 does not fit: it must be a text"),
         (lambda: reader.predict([], length="four"), "length four: give a number"),
         (lambda: reader.export("out", length=0), "length 0: give a number"),
         (lambda: reader.evaluate(3), "data 3: give a path or a list of paths"),

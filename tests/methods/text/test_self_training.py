@@ -214,7 +214,7 @@ tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfigur
 tf.config.run_functions_eagerly(True)
 from tests import networks
 from tests.engine import tiny
-from tests.methods.test_self_training import SGD, trainer
+from tests.methods.text.test_self_training import SGD, trainer
 with networks.offered():
     job = trainer(sys.argv[1] + "/run", **SGD)
     assert job.strategy.num_replicas_in_sync == 2
@@ -228,7 +228,7 @@ def test_two_replicas_are_one_device_with_the_whole_batch(tmp_path, eagerly):
     logs = one.fit()
     assert logs["accepted"] > 0
     command = [sys.executable, "-c", ON_TWO_DEVICES, str(tmp_path)]
-    subprocess.run(command, cwd=Path(__file__).parents[2], check=True)
+    subprocess.run(command, cwd=Path(__file__).parents[3], check=True)
     two = dict(np.load(tmp_path / "result.npz"))
     assert float(two.pop("loss")) == pytest.approx(logs["loss"], rel=1e-4)
     assert float(two.pop("accepted")) == pytest.approx(logs["accepted"])

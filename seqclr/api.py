@@ -75,7 +75,8 @@ class Run:
 
 
 class Reader(Run):
-    """A text recognizer: a fine-tuning run, or an export of one. It is loaded when it is first used."""
+    """A text recognizer: a run that predicts text (of `finetune`, or pretrained with generated images), or an export.
+    It is loaded when it is first used."""
 
     @functools.cached_property
     def _model(self) -> evaluation.Reader:
@@ -251,7 +252,7 @@ def finetune(
 
 
 def load(path: AnyPath) -> Reader:
-    """Loads a reader: the best checkpoint of a fine-tuning run, in float32, or an export.
+    """Loads a reader: the best checkpoint of a run that predicts text, in float32, or an export.
 
     Raises UserError for anything else.
     """

@@ -13,6 +13,7 @@ from seqclr.engine import setup
 from seqclr.engine.run import Run
 from seqclr.engine.trainer import Trainer
 from seqclr.errors import UserError
+from seqclr.messages import FIGURES
 from seqclr.methods.base import Method
 from seqclr.nn.image_encoders import IMAGE_ENCODERS
 from seqclr.nn.momentum import in_place
@@ -54,7 +55,7 @@ def probe(
     untrained: bool = False,
     **options,
 ) -> dict:
-    """Trains and evaluates a probe on a run's encoder; prints and returns all metrics, in total and per source.
+    """Trains and evaluates a probe on a run's encoder; logs and returns all metrics, in total and per source.
 
     model: a run of any kind. data: labelled images, split by `train_test_split`; with `split`, a random fifth of its
     rows is for evaluation. kind: see `find_kind`. layer: of the features, `transformer` or `cnn`. labels: training
@@ -85,10 +86,10 @@ def probe(
         "labels": len(classifier.train),
         **classifier.evaluate(classifier.predict(encoder, layer, seed)),
     }
-    print(classifier.table(figures))
+    FIGURES.info(classifier.table(figures))
     weights = "random weights" if untrained else "trained weights"
-    evaluated = count_splits(classifier.held.samples)
-    print(f"{cls.kind} on frozen {layer} features, {weights}; {len(classifier.train)} labels, evaluated on {evaluated}")
+    counts = f"{len(classifier.train)} labels, evaluated on {count_splits(classifier.held.samples)}"
+    FIGURES.info(f"{cls.kind} on frozen {layer} features, {weights}; {counts}")
     return figures
 
 

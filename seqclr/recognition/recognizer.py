@@ -39,7 +39,7 @@ class Recognizer:
     @classmethod
     @kept_policy()
     def load(cls, folder: str | Path) -> Recognizer:
-        """Loads the best checkpoint of a fine-tuning run. Raises UserError if the folder is something else."""
+        """Loads the best checkpoint of a run that predicts text. Raises UserError if the folder is something else."""
         run = Run.open(folder)
         config = run.config()
         if config.encoder in IMAGE_ENCODERS:

@@ -4,7 +4,7 @@
 
 It pretrains an encoder on the images without their labels, with configs/captcha.yaml but fewer steps, and fine-tunes it
 on 50 labels. It trains the same network from scratch on the same labels for as many steps, evaluates both on the test
-split, exports the first, and predicts some images with the export. It takes about a quarter of an hour on 2 cores.
+split, exports the first, and predicts some images with the export. It takes about ten minutes on 2 cores.
 Every command is printed and can be run by hand.
 """
 

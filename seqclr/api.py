@@ -1,4 +1,4 @@
-"""The Python interface; `seqclr.NAME` is `seqclr.api.NAME`. The command line stands on these functions.
+"""The Python interface; `seqclr.NAME` is `seqclr.api.NAME`. The command line is built on these functions.
 
 Messages and figures go to the logger "seqclr" (INFO; what needs attention, WARNING), progress bars to stderr:
 `logging.getLogger("seqclr").setLevel("ERROR")` silences all, "WARNING" leaves the warnings.

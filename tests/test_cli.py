@@ -410,28 +410,33 @@ def test_resuming_a_fine_tuning_otherwise_is_refused(refused, reader, pages, tmp
     refused("finetune", "--resume", "--output", run, "--unlabelled", pages, told=f"{run} was started with []")
 
 
+def with_other_texts(pages, folder, change) -> list[list[str]]:
+    """Copies labelled images to a folder, with changed texts; returns the rows of the table."""
+    shutil.copytree(pages, folder)
+    table = folder / "labels.csv"
+    head, *rows = (row.split(",") for row in table.read_text().splitlines())
+    rows = [[file, change(text), split] for file, text, split in rows]
+    table.write_text("".join(",".join(row) + "\n" for row in [head, *rows]))
+    return rows
+
+
 def test_resuming_with_other_characters_is_refused(refused, reader, pages, tmp_path):
     """Ids of characters would shift, and the run would read others than it has learned."""
     run, other = tmp_path / "run", tmp_path / "other"
     shutil.copytree(reader, run)
-    shutil.copytree(pages, other)
-    table = other / "labels.csv"
-    rows = [row.split(",") for row in table.read_text().splitlines()]
-    table.write_text("".join(f"{file},{text.replace('0', 'O')},{split}\n" for file, text, split in rows))
+    with_other_texts(pages, other, lambda text: text.replace("0", "O"))
     told = f"{run} was started with the characters 0123456789, and the labels now have 'O' and lack '0'"
-    refused("finetune", "--resume", "--output", run, "--data", other, "--validation", table, told=told)
+    words = "finetune", "--resume", "--output", run, "--data", other, "--validation", other / "labels.csv"
+    refused(*words, told=told)
 
 
 def test_resuming_with_other_labels_of_the_same_characters_is_refused(refused, reader, pages, tmp_path):
     run, other = tmp_path / "run", tmp_path / "other"
     shutil.copytree(reader, run)
-    shutil.copytree(pages, other)
-    table = other / "labels.csv"
-    rows = [row.split(",") for row in table.read_text().splitlines()]
-    rows[1][1] = rows[1][1][::-1]
-    table.write_text("".join(",".join(row) + "\n" for row in rows))
-    told = f"{rows[1][0]}, now labelled '{rows[1][1]}'"
-    refused("finetune", "--resume", "--output", run, "--data", other, "--validation", table, told=told)
+    rows = with_other_texts(pages, other, lambda text: text[::-1])
+    file, text, _ = next(row for row in rows if row[1] != row[1][::-1])
+    words = "finetune", "--resume", "--output", run, "--data", other, "--validation", other / "labels.csv"
+    refused(*words, told=f"{file}, now labelled '{text}'")
 
 
 def test_a_best_checkpoint_without_steps_is_not_replaced(refused, reader, tmp_path):

@@ -10,11 +10,6 @@ from collections.abc import Callable
 from seqclr.cli.output import figures_file
 from seqclr.errors import UserError
 
-LIMITS = {
-    "max_bytes": "largest size of an image file that is opened",
-    "max_pixels": "most pixels of an image, over all frames of an animation",
-    "max_frames": "most frames of an animation",
-}
 LISTS = {"data", "unlabelled"}  # keys that take many paths
 CONFIG = "a configuration that `seqclr configs` lists, or a YAML file of keys"
 RUN = "a pretraining or fine-tuning run"
@@ -169,12 +164,15 @@ def add_reading(parser: Parser, sums: str = "") -> None:
 
 def parse_with_limits(parser: Parser, argv: list[str]):
     """Parses the arguments of a verb that reads images, and sets the limits of image files."""
+    from seqclr.config import RunConfig
     from seqclr.data.images import Limits, set_limits
 
-    limits = dataclasses.fields(Limits)
+    names = {field.name for field in dataclasses.fields(Limits)}
+    limits = [field for field in dataclasses.fields(RunConfig) if field.name in names]
     for field in limits:
-        name = field.name.replace("_", "-")
-        add_number(parser, f"--{name}", LIMITS[field.name], least=1, most=2**40, default=field.default, metavar="N")
+        bounds = {name: field.metadata[name] for name in ("least", "most")}
+        flag, help = f"--{field.name.replace('_', '-')}", field.metadata["help"]
+        add_number(parser, flag, help, **bounds, default=field.default, metavar="N")
     args = parser.parse_args(argv)
     set_limits(Limits(**{field.name: getattr(args, field.name) for field in limits}))
     return args

@@ -22,6 +22,12 @@ from seqclr.cli.arguments import (
 from seqclr.cli.output import figures_file, writable, write_figures
 from seqclr.cli.process import import_tensorflow
 
+LAYER = {
+    "choices": ["transformer", "cnn"],
+    "default": "transformer",
+    "help": "layer that the features are taken from (default: transformer)",
+}
+
 
 def show_task(parser: Parser, argv: list[str]) -> int:
     """draw the inputs and targets of a pretraining method"""
@@ -61,12 +67,7 @@ def probe(parser: Parser, argv: list[str]) -> int:
         choices=["ctc", "linear", "knn"],
         help="ctc predicts texts; linear and knn predict classes (default: ctc for lines, knn for images)",
     )
-    parser.add_argument(
-        "--layer",
-        choices=["transformer", "cnn"],
-        default="transformer",
-        help="layer that the features are taken from (default: transformer)",
-    )
+    parser.add_argument("--layer", **LAYER)
     parser.add_argument(
         "--split", help=f"{SPLIT}, a fifth of them for evaluation; {EVALUATED}, else a fifth, are for evaluation"
     )
@@ -98,12 +99,7 @@ def embed(parser: Parser, argv: list[str]) -> int:
     parser.add_argument("--model", required=True, help=RUN)
     parser.add_argument("--data", nargs="+", required=True, metavar="PATH", help="labelled images")
     parser.add_argument("--output", type=writable, required=True, metavar="OUT.png", help="new image file")
-    parser.add_argument(
-        "--layer",
-        choices=["transformer", "cnn"],
-        default="transformer",
-        help="layer that the features are taken from (default: transformer)",
-    )
+    parser.add_argument("--layer", **LAYER)
     parser.add_argument("--split", help=SPLIT)
     parser.add_argument("--label-pattern", help=LABEL_PATTERN)
     add_number(parser, "--count", "largest number of points", least=1, most=100_000, default=2000)

@@ -63,7 +63,7 @@ def find_unlabelled(
     free = [sample for sample in dict.fromkeys(samples) if split is not None or sample.split not in HELD_OUT]
     if not free:
         raise UserError(
-            f"{paths[0]} holds no image to train on: it has {count_splits(samples)}, so name the split if you must"
+            f"{paths[0]} holds no image to train on: it has {count_splits(samples)}; to train on them, name the split"
         )
     return free
 

@@ -44,8 +44,8 @@ class Known:
             one = len(charset if classes is None else classes) == 1  # equal neighbours need a blank between them
             needed, most = (2 * longest - 1, (frames + 1) // 2) if one else (longest, frames)
             if needed > frames:
-                told = f"length {longest} needs {needed} frames, of which width {width} gives {frames}"
-                raise UserError(f"{told}: give at most {most}")
+                problem = f"length {longest} needs {needed} frames, of which width {width} gives {frames}"
+                raise UserError(f"{problem}: give at most {most}")
         return Possible(classes, self.lengths)
 
     def within(self, charset: Charset) -> Charset:

@@ -177,11 +177,11 @@ def build_optimizer(
     arguments = {"learning_rate": schedule, "weight_decay": settings.weight_decay}
     if issubclass(base, keras.optimizers.SGD):
         arguments["momentum"] = settings.momentum
-    schedule_of: dict[str, Callable] = {}
+    own_schedules: dict[str, Callable] = {}
 
     class PerPart(base):
         def update_step(self, gradient, variable, learning_rate):
-            own = schedule_of.get(self._var_key(variable))
+            own = own_schedules.get(self._var_key(variable))
             super().update_step(gradient, variable, learning_rate if own is None else own(self.iterations))
 
         def _all_reduce_sum_gradients(self, grads_and_vars):
@@ -194,7 +194,7 @@ def build_optimizer(
     for layer_path, own in schedules.items():
         part, _, layer = layer_path.partition("/")
         chosen = [v for v in variables[part] if v.path.split("/", 1)[-1].startswith(layer and f"{layer}/")]
-        schedule_of.update({optimizer._var_key(variable): own for variable in chosen})
+        own_schedules.update({optimizer._var_key(variable): own for variable in chosen})
     if keras.mixed_precision.dtype_policy().name == "mixed_float16":
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
         optimizer.build(everything)

@@ -24,6 +24,7 @@ from seqclr.engine import checkpoints
 from seqclr.engine.distribution import SINGLE, Rank, choose_strategy, find_rank
 from seqclr.engine.precision import set_precision
 from seqclr.engine.run import ARCHITECTURE, Run
+from seqclr.engine.trainer import Trainer
 from seqclr.errors import UserError
 from seqclr.messages import say, warn
 from seqclr.methods.base import Method, RunInfo
@@ -134,6 +135,29 @@ def find_run(config, output: str, resume: bool) -> tuple[Run, Rank]:
         check_resumable(run, config)
         return run.check_unclaimed() if rank.chief else run, rank
     return Run.check_free(output).check_unclaimed() if rank.chief else Run(output), rank
+
+
+@contextlib.contextmanager
+def training(run: Run, config, trainer: Trainer, resume: bool):
+    """A context in which the trainer may train: the run's folder is locked and created, or its training resumed.
+
+    A new run that a UserError ends before its first checkpoint is removed. Only the chief writes.
+    """
+    chief = trainer.rank.chief
+    try:
+        if chief:
+            run.claim(new=not resume)
+        if resume:
+            trainer.resume()
+        if chief:
+            run.create(config)
+        yield
+    except UserError:  # found in the first step
+        if chief and not resume:
+            run.discard()
+        raise
+    finally:
+        run.release()
 
 
 def check_method(method_of: Callable[[dict], type[Method]], values: Sequence[dict], folder: str | Path) -> None:

@@ -132,10 +132,10 @@ def decode_image(data: tf.Tensor) -> tf.Tensor:
 
 
 def export(model: str, output: str, known: Known = NOTHING) -> None:
-    """Writes a fine-tuning run as a SavedModel with charset.json and a model card.
+    """Writes the recognizer of a run as a SavedModel with charset.json and a model card.
 
     The export is loaded once as a check before it gets its name. known: it predicts no other texts. Raises UserError if
-    `output` exists, `model` is not a fine-tuning run, or it cannot predict such texts.
+    `output` exists, `model` predicts no text, or it cannot predict such texts.
     """
     target = Path(output)
     check_name(target)
@@ -184,7 +184,6 @@ Predicts the text in an image of one line. Use it only where you are authorised 
 
 ```python
 import tensorflow as tf
-import yaml
 
 model = tf.saved_model.load("FOLDER")
 result = model.signatures["serving_default"](image_bytes=tf.constant([open("image.png", "rb").read()]))

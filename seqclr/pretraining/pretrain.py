@@ -14,7 +14,6 @@ from seqclr.data.sequences import expand
 from seqclr.engine import callbacks, setup
 from seqclr.engine.monitors import Monitors
 from seqclr.engine.trainer import Trainer
-from seqclr.errors import UserError
 from seqclr.messages import say, warn
 from seqclr.methods import find_method
 from seqclr.methods.base import Method
@@ -73,25 +72,16 @@ def pretrain(
         trainer = Trainer(method, loader, config, run, strategy, watching if rank.chief else [], rank)
         for each in probing:
             each.trainer = trainer
-        if rank.chief:
-            run.claim(new=not resume)
-        if resume:
-            trainer.resume()
-        if rank.chief:
-            run.create(config)
-            if method.charset is not None:
-                method.charset.save(run.charset_file)
-            sources = len({sample.source for sample in dataset.samples})
-            say(f"{len(dataset)} images, {sources} source(s); {setup.devices(strategy)}")
-            if method.chance is not None:
-                say(f"chance accuracy is {method.chance:.3g}")
-        logs = trainer.fit()
-    except UserError:  # found in a step
-        if rank.chief and not resume:
-            run.discard()
-        raise
+        with setup.training(run, config, trainer, resume):
+            if rank.chief:
+                if method.charset is not None:
+                    method.charset.save(run.charset_file)
+                sources = len({sample.source for sample in dataset.samples})
+                say(f"{len(dataset)} images, {sources} source(s); {setup.devices(strategy)}")
+                if method.chance is not None:
+                    say(f"chance accuracy is {method.chance:.3g}")
+            logs = trainer.fit()
     finally:
-        run.release()
         loader.close()
         dataset.close()
         if hasattr(transform, "close"):

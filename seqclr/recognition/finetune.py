@@ -101,27 +101,18 @@ def finetune(
         watching = [digests, validate, *standard, *watching] if rank.chief else []
         trainer = Trainer(method, loader, config, run, strategy, watching, rank)
         validate.trainer = trainer
-        if rank.chief:
-            run.claim(new=not resume)
-        if resume:
-            trainer.resume()
-        if rank.chief:
-            run.create(config)
-            charset.save(run.charset_file)
-            more = f"{len(unlabelled)} unlabelled, " if unlabelled is not None else ""
-            say(
-                f"{len(train)} labelled images, {len(validation)} for validation, {more}charset {charset.characters}; "
-                f"{setup.devices(strategy)}"
-            )
-            say(describe_validation(config, validation))
-            warn_of_labels(train + validation)
-        logs = trainer.fit()
-    except UserError:  # found only in the first step
-        if rank.chief and not resume:
-            run.discard()
-        raise
+        with setup.training(run, config, trainer, resume):
+            if rank.chief:
+                charset.save(run.charset_file)
+                more = f"{len(unlabelled)} unlabelled, " if unlabelled is not None else ""
+                say(
+                    f"{len(train)} labelled images, {len(validation)} for validation, {more}charset "
+                    f"{charset.characters}; {setup.devices(strategy)}"
+                )
+                say(describe_validation(config, validation))
+                warn_of_labels(train + validation)
+            logs = trainer.fit()
     finally:
-        run.release()
         loader.close()
         for pixels in (dataset, validation_dataset, unlabelled):
             if pixels is not None:

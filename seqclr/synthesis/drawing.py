@@ -239,8 +239,8 @@ def draw(style: Style, rng: np.random.Generator) -> tuple[Image.Image, str]:
 
     Compression and palette of the style's file format are applied by `generate.save`.
     """
-    image = draw_labelled(style, rng)
-    return image.image, image.text
+    labelled = draw_labelled(style, rng)
+    return labelled.image, labelled.text
 
 
 def draw_labelled(style: Style, rng: np.random.Generator) -> LabelledImage:

@@ -38,9 +38,9 @@ class GeneratedSimCLR(Generated, SimCLR):
         if "width" in batch:
             widths = tf.concat([stacked(batch["generated_width"]), tf.tile(batch["width"], [2])], axis=0)
         (cnn, transformer), mask = self.encoder(images, widths, training=training, layer="pair")
-        generated, real = (None, None) if mask is None else (mask[:count], mask[count:])
-        ctc = self.text_loss(transformer[:count], generated, batch, training)
-        z = self.projector((cnn if self.layer == "cnn" else transformer)[count:], real, training=training)
-        contrast = self.compare(self.instances(z, batch, real))
+        generated_mask, real_mask = (None, None) if mask is None else (mask[:count], mask[count:])
+        ctc = self.text_loss(transformer[:count], generated_mask, batch, training)
+        z = self.projector((cnn if self.layer == "cnn" else transformer)[count:], real_mask, training=training)
+        contrast = self.compare(self.instances(z, batch, real_mask))
         figures = {"loss": ctc + self.contrast * contrast, "ctc": ctc, "contrast": contrast}
         return self.with_other_losses(figures, transformer, mask, batch)

@@ -63,7 +63,12 @@ def draw_reliability(bins: Sequence[tuple[int, float, float]], target: Path) -> 
     counts, means, hits = zip(*bins)
     above.bar(starts, hits, width, align="edge", edgecolor="white", label="accuracy")
     above.plot([0, 1], [0, 1], "--", color="gray", label="perfectly calibrated")
-    above.plot(*zip(*((mean, hit) for n, mean, hit in bins if n)), "o", color="firebrick", label="mean confidence")
+    above.plot(
+        *zip(*((mean, hit) for n, mean, hit in bins if n)),
+        "o",
+        color="firebrick",
+        label="at the mean confidence of a bin",
+    )
     above.set(xlim=(0, 1), ylim=(0, 1), ylabel="accuracy", title="reliability of the confidence")
     above.legend(loc="upper left")
     below.bar(starts, counts, width, align="edge", edgecolor="white")

@@ -20,6 +20,7 @@ from typing import IO, Any, TypeVar
 
 import yaml
 
+from seqclr import readers
 from seqclr.data.charset import CASES, UNKNOWN
 from seqclr.data.images import MAX_SIDE, Limits
 from seqclr.errors import UserError
@@ -344,7 +345,7 @@ def absolute(name: str, value: Any) -> Any:
     """The value of a key, made absolute where it is a path: a saved configuration holds in any working folder."""
     if isinstance(value, list):
         return [absolute(name, item) for item in value]
-    return os.path.abspath(value) if is_path(name, value) else value
+    return os.path.abspath(value) if is_path(name, value) and not readers.is_released(value) else value
 
 
 def is_path(name: str, value: Any) -> bool:

@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parents[1] / "seqclr"
 LAYERS = """
 errors
 messages
-files memory
+files memory readers
 data
 config
 curation synthesis

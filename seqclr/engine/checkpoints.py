@@ -32,10 +32,13 @@ class Damaged(UserError):
 
 
 def load(path: Path) -> tuple[dict[str, np.ndarray], dict]:
-    """The arrays and state that `save` wrote. Raises Damaged where a checksum, the state or a number is invalid."""
+    """The arrays and state that `save` wrote. Raises Damaged where a checksum, the state or a number is invalid.
+
+    Arrays in half precision, as of the readers in the package, are returned in single precision.
+    """
     try:
         with np.load(path) as archive:
-            arrays = {name: archive[name] for name in archive.files}
+            arrays = {name: single(archive[name]) for name in archive.files}
         state = json.loads(arrays.pop(STATE).tobytes())
     except Exception as error:  # damaged archives raise many types of errors
         raise Damaged(path, " ".join(str(error).split()) or type(error).__name__) from None
@@ -43,6 +46,10 @@ def load(path: Path) -> tuple[dict[str, np.ndarray], dict]:
     if reason:
         raise Damaged(path, reason)
     return arrays, state
+
+
+def single(array: np.ndarray) -> np.ndarray:
+    return array.astype(np.float32) if array.dtype == np.float16 else array
 
 
 def _fault(arrays: dict[str, np.ndarray], state: Any) -> str | None:

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from seqclr import config as configuration
-from seqclr import files
+from seqclr import files, readers
 from seqclr.data.charset import Charset
 from seqclr.engine import checkpoints
 from seqclr.errors import UserError
@@ -52,8 +52,11 @@ class Run:
 
     @classmethod
     def open(cls, folder: str | Path) -> Run:
-        """The run in a folder. Raises UserError if there is none, or a file or folder of it is of the wrong type."""
-        run = cls(folder)
+        """The run in a folder, or the released reader of a name.
+
+        Raises UserError if there is none, or a file or folder of it is of the wrong type.
+        """
+        run = cls(readers.folder_of(folder))
         if not files.exists(run.config_file):
             raise UserError(f"{folder} is not a run: {run._instead()}")
         for name in FOLDERS:
@@ -72,7 +75,7 @@ class Run:
         if inside and self.folder.exists():
             return f"it is inside a run, so give {inside}"
         if not self.folder.exists():
-            return "there is no such folder"
+            return f"there is no such folder, and no such reader in the package: {', '.join(readers.names())}"
         return "it has no config.yaml" if self.folder.is_dir() else "it is a file"
 
     def check_unclaimed(self) -> Run:
@@ -86,6 +89,8 @@ class Run:
 
         Raises UserError where another process trains there, or has created it since `check_free`.
         """
+        if self.folder.parent == readers.FOLDER:
+            raise UserError(f"{self.folder.name} is a reader of the package: choose another --output to train it on")
         files.check_can_make(self.folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self._lock = files.Lock(self._lock_file, self.folder)

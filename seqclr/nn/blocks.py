@@ -86,14 +86,17 @@ class ConvNorm(layers.Layer):
 
 @serializable
 class Residual(layers.Layer):
-    """Two 3x3 convolutions and a shortcut."""
+    """Two 3x3 convolutions and a shortcut.
 
-    def __init__(self, channels: int, strides, **kwargs):
+    strides: down and across. scale: columns of the image for a column of the input.
+    """
+
+    def __init__(self, channels: int, strides: tuple[int, int], scale: int, **kwargs):
         super().__init__(**kwargs)
-        self.across = strides[1] if isinstance(strides, tuple) else strides
+        self.across, self.scale = strides[1], scale
         self.first = ConvNorm(channels, 3, strides, name="first")
         self.second = ConvNorm(channels, 3, activation=False, name="second")
-        self.shortcut = None if strides == 1 else ConvNorm(channels, 1, strides, activation=False, name="shortcut")
+        self.shortcut = None if strides == (1, 1) else ConvNorm(channels, 1, strides, activation=False, name="shortcut")
 
     def call(self, x, widths=None, training=False):
         before, after = self._masks(x, widths)
@@ -106,10 +109,8 @@ class Residual(layers.Layer):
         if widths is None:
             return None, None
         columns = x.shape[2]
-        # the stem halves the width, and so does a stage with a horizontal stride
-        stride = 2 if self.across == 2 else 4
-        after = column_mask(widths, -(-columns // self.across), stride * self.across)
-        return column_mask(widths, columns, stride), after
+        after = column_mask(widths, -(-columns // self.across), self.scale * self.across)
+        return column_mask(widths, columns, self.scale), after
 
 
 @serializable
@@ -161,11 +162,15 @@ class Dropout(layers.Layer):
 
 @serializable
 class TransformerBlock(layers.Layer):
-    """Pre-norm self-attention and MLP. GELU is the tanh form: the exact one cannot be exported to ONNX."""
+    """Pre-norm self-attention and MLP.
 
-    def __init__(self, heads: int, dropout: float, **kwargs):
+    ratio: width of the MLP's hidden layer, as a multiple of the features. activation: `relu`, or `gelu` in its tanh
+    form: the exact one cannot be exported to ONNX.
+    """
+
+    def __init__(self, heads: int, dropout: float, ratio: int = 4, activation: str = "gelu", **kwargs):
         super().__init__(**kwargs)
-        self.heads = heads
+        self.heads, self.ratio, self.activation = heads, ratio, activation
         self.dropout = Dropout(dropout, name="dropout")
 
     def build(self, shape):
@@ -173,17 +178,18 @@ class TransformerBlock(layers.Layer):
         self.norm1 = layers.LayerNormalization(epsilon=1e-6, name="norm1")
         self.attention = layers.MultiHeadAttention(self.heads, dim // self.heads, name="attention")
         self.norm2 = layers.LayerNormalization(epsilon=1e-6, name="norm2")
-        self.expand = layers.Dense(4 * dim, name="expand")
+        self.expand = layers.Dense(self.ratio * dim, name="expand")
         self.contract = layers.Dense(dim, name="contract")
         self.norm1.build(shape)
         self.attention.build(shape, shape)
         self.norm2.build(shape)
         self.expand.build(shape)
-        self.contract.build((*shape[:-1], 4 * dim))
+        self.contract.build((*shape[:-1], self.ratio * dim))
 
     def call(self, x, valid=None, training=False):
         y = self.norm1(x)
         y = self.attention(y, y, attention_mask=None if valid is None else valid[:, None, :], training=training)
         x = x + self.dropout(y, training=training)
-        y = ops.gelu(self.expand(self.norm2(x)), approximate=True)
+        y = self.expand(self.norm2(x))
+        y = ops.relu(y) if self.activation == "relu" else ops.gelu(y, approximate=True)
         return x + self.dropout(self.contract(y), training=training)

@@ -33,20 +33,27 @@ POSITIONS = ("none", "convolutional", "sinusoidal", "learned")
 
 @dataclasses.dataclass(frozen=True)
 class Size:
-    """channels: of stem and two stages. blocks: residual blocks of the stages. dim, depth, heads: the Transformer's."""
+    """channels: of stem and two stages. blocks: residual blocks of the stages. dim, depth, heads: the Transformer's,
+    and its MLP's ratio and activation. stem: kernel size and stride of the first convolution.
+    """
 
     channels: tuple[int, int, int]
     blocks: tuple[int, int]
     dim: int
     depth: int
     heads: int
+    stem: tuple[int, int] = (3, 2)
+    ratio: int = 4
+    activation: str = "gelu"
 
     def half(self) -> Size:
         """The size of the same depth and half the width."""
-        return Size(tuple(n // 2 for n in self.channels), self.blocks, self.dim // 2, self.depth, self.heads // 2)
+        channels = tuple(n // 2 for n in self.channels)
+        return dataclasses.replace(self, channels=channels, dim=self.dim // 2, heads=self.heads // 2)
 
 
 SIZES = {
+    "fast": Size((48, 64, 96), (1, 1), 96, 2, 4, (8, 4), 3, "relu"),  # 0.4 million, half the time of tiny
     "tiny": Size((32, 64, 128), (1, 1), 128, 2, 4),  # 0.8 million parameters at height 32
     "small": Size((48, 96, 192), (1, 2), 192, 4, 6),  # 3 million
     "base": Size((64, 128, 256), (1, 2), 384, 6, 6),  # 12 million
@@ -95,18 +102,20 @@ class TextEncoder(Encoder):
         super().__init__(height, width, **kwargs)
         size = Size(**size) if isinstance(size, dict) else size  # as `get_config` gives it
         self.size, self.kind, self.dropout, self.sees = size, positions, dropout, sees
-        stem, first, second = size.channels
-        self.stem = ConvNorm(stem, 3, strides=2, name="stem")
-        self.blocks = [
-            Residual(channels, strides=(2, across) if i == 0 else 1, name=f"stage{stage}_block{i}")
-            for stage, (channels, across, count) in enumerate(
-                ((first, 2, size.blocks[0]), (second, 1, size.blocks[1])), 1
-            )
-            for i in range(count)
-        ]
+        kernel, stride = size.stem
+        self.stem = ConvNorm(size.channels[0], kernel, strides=stride, name="stem")
+        self.blocks = []
+        for stage, (channels, count) in enumerate(zip(size.channels[1:], size.blocks), 1):
+            for i in range(count):
+                strides = (1, 1) if i else (2, self.STRIDE // stride)
+                self.blocks.append(Residual(channels, strides, stride, name=f"stage{stage}_block{i}"))
+                stride *= strides[1]
         self.columns = layers.Dense(size.dim, name="columns")
         self.positions = Positions(positions, name="positions")
-        self.transformer = [TransformerBlock(size.heads, dropout, name=f"transformer{i}") for i in range(size.depth)]
+        self.transformer = [
+            TransformerBlock(size.heads, dropout, size.ratio, size.activation, name=f"transformer{i}")
+            for i in range(size.depth)
+        ]
         self.norm = layers.LayerNormalization(epsilon=1e-6, name="norm")
         self.dim = size.dim
 
@@ -117,7 +126,8 @@ class TextEncoder(Encoder):
 
     def call(self, images, widths=None, training=False, layer="transformer"):
         x = ops.cast(self.sees(images), self.compute_dtype)
-        before, after = column_mask(widths, x.shape[2], 1), column_mask(widths, -(-x.shape[2] // 2), 2)
+        stride = self.size.stem[1]
+        before, after = column_mask(widths, x.shape[2], 1), column_mask(widths, -(-x.shape[2] // stride), stride)
         x = self.stem(x, before, after, training=training)
         for block in self.blocks:
             x = block(x, widths, training=training)

@@ -1,6 +1,8 @@
-"""Auxiliary heads on generated images: targets beside the text that the generator knows."""
+"""Auxiliary losses on generated images: targets beside the text that the generator knows."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import keras
 import tensorflow as tf
@@ -10,10 +12,14 @@ from seqclr.nn import frames, reversal
 from seqclr.nn.boxes import OUTPUTS, box_loss
 from seqclr.nn.heads import mlp
 
+ALIGNED = 2  # the weight of the alignment is 0 after a half of the run
+
 
 class GeneratorHeads(keras.layers.Layer):
     """Heads for those of these losses whose weight is above 0. Their targets come from transforms/generated.py.
 
+    alignment: the character at every frame, predicted by the CTC head; its weight falls to 0 within half of the run,
+    as CTC aligns better then. From random weights, CTC alone predicts blanks for long.
     boxes: character boxes, predicted by every frame (nn/boxes.py). styles: font, background and text colour, predicted
     by the mean frame: two cross-entropies and a mean squared error of channels from 0 to 1.
     domain: whether an image is generated or of the run, predicted by the mean frame through a reversed gradient, so
@@ -37,14 +43,20 @@ class GeneratorHeads(keras.layers.Layer):
             self.domain = mlp((encoder.dim, 1), "domain", input_dim=encoder.dim, norm=False)
         self.built = True
 
-    def figures(self, features: tf.Tensor, mask, facts: dict[str, tf.Tensor], done: tf.Tensor) -> dict[str, tf.Tensor]:
+    def figures(
+        self, features: tf.Tensor, mask, facts: dict[str, tf.Tensor], done: tf.Tensor, head: Callable
+    ) -> dict[str, tf.Tensor]:
         """The losses by name of frames `[N + M, T, D]`: N generated images, followed by M images of the run.
 
         mask: `bool [N + M, T]`, frames that are no padding (None: all). facts: the targets, N rows each. done: the
-        fraction of the run that has passed.
+        fraction of the run that has passed. head: from frames to CTC logits.
         """
         features, count, figures = tf.cast(features, tf.float32), tf.shape(facts["boxes"])[0], {}
         mean = frames.pool(features, "all", mask)[0][:, 0]
+        if "alignment" in self.loss_weights:
+            classes = frame_classes(facts["label"], facts["boxes"], features.shape[1], self.stride)
+            logits = head(features[:count], training=True)
+            figures["alignment"] = tf.maximum(0.0, 1 - ALIGNED * done) * alignment_loss(logits, classes)
         if "boxes" in self.loss_weights:
             shown = None if mask is None else mask[:count]
             predicted = self.boxes(features[:count])
@@ -65,3 +77,27 @@ class GeneratorHeads(keras.layers.Layer):
     def total(self, figures: dict[str, tf.Tensor]) -> tf.Tensor:
         """The weighted sum of the losses."""
         return tf.add_n([weight * figures[name] for name, weight in self.loss_weights.items()])
+
+
+def frame_classes(labels: tf.Tensor, boxes: tf.Tensor, frames: int, stride: int) -> tf.Tensor:
+    """The character drawn at every frame, `int32 [N, frames]`, -1 between characters.
+
+    labels: `int32 [N, L]`, filled with -1. boxes: `float32 [N, L', 4]`, one for each character, in pixels. A character
+    takes the frames of the middle half of its box, and at least one. An image whose labels are not one for each box has
+    no character.
+    """
+    longest = min(labels.shape[1], boxes.shape[1])
+    same = tf.reduce_sum(tf.cast(labels >= 0, tf.int32), 1) == tf.reduce_sum(tf.cast(boxes[..., 0] >= 0, tf.int32), 1)
+    labels, left, right = labels[:, :longest], boxes[:, :longest, 0], boxes[:, :longest, 2]
+    middles = (tf.range(frames, dtype=tf.float32) + 0.5) * stride
+    away = tf.abs(middles[:, None] - ((left + right) / 2)[:, None])  # [N, frames, L]
+    inside = away <= tf.maximum((right - left) / 4, stride / 2)[:, None]
+    away = tf.where(inside & (labels >= 0)[:, None] & same[:, None, None], away, float("inf"))
+    nearest = tf.gather(labels, tf.argmin(away, axis=-1), axis=1, batch_dims=1)
+    return tf.where(tf.reduce_min(away, axis=-1) < float("inf"), nearest, -1)
+
+
+def alignment_loss(logits: tf.Tensor, classes: tf.Tensor) -> tf.Tensor:
+    """The mean cross-entropy of logits `[N, T, C]` with `frame_classes`; the last class is for frames without one."""
+    classes = tf.where(classes < 0, logits.shape[-1] - 1, classes)
+    return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=classes, logits=logits))

@@ -11,6 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
+from seqclr import readers
 from seqclr.data.charset import Charset
 from seqclr.data.discovery import exclude, find, find_images
 from seqclr.data.knowledge import Known
@@ -93,7 +94,7 @@ def count_uses(model: str | Path, samples: Sequence[Sample]) -> dict[str, int]:
 
     Empty for a model that is not a fine-tuning run, or whose data no longer exist.
     """
-    config = Run.open(model).config() if Run(model).config_file.is_file() else None
+    config = Run.open(model).config() if Run(readers.folder_of(model)).config_file.is_file() else None
     if not hasattr(config, "validation"):
         return {}
     try:

@@ -12,14 +12,16 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 import captcha.image
+import cv2
 import numpy as np
-from PIL import Image, ImageColor, ImageDraw, ImageFilter, ImageFont, ImageOps
+from PIL import Image, ImageChops, ImageColor, ImageDraw, ImageFilter, ImageFont, ImageOps
 
 from seqclr.synthesis.backgrounds import BACKGROUNDS
 from seqclr.synthesis.fonts import load_font
 from seqclr.synthesis.styles import Style
 
 Colour = tuple[int, int, int]
+SUM_SIGNS = "+-×÷*/=?"
 
 
 class _SeededSecrets:
@@ -84,9 +86,10 @@ class _Warper(captcha.image.ImageCaptcha):
 
 def _straight(style: Style, character: str, font: ImageFont.FreeTypeFont, rng: np.random.Generator) -> Image.Image:
     """A character on its baseline, only rotated: captcha would stretch all characters to one height."""
+    hairline = font.getmask(character).getbbox() is None  # thinner than a pixel: nothing of it is drawn
     left, _, right, _ = font.getbbox(character)
     glyph = Image.new("RGBA", (math.ceil(right - left), sum(font.getmetrics())))
-    ImageDraw.Draw(glyph).text((-left, 0), character, font=font, fill="white")
+    ImageDraw.Draw(glyph).text((-left, 0), character, font=font, fill="white", stroke_width=int(hairline))
     return glyph.rotate(rng.uniform(*style.rotation), Image.Resampling.BICUBIC, expand=True)
 
 
@@ -121,10 +124,14 @@ def _line(style: Style, text: str, ink: Colour, rng: np.random.Generator) -> Lin
     boxes, colours = [], []
     for character in text:
         font = load_font(name, _integer(rng, style.font_sizes))
-        glyph = _Warper(style, font).draw(character) if style.warp else _straight(style, character, font, rng)
+        glyph = _Warper(style, font).draw(character) if style.warp else None
+        if glyph is None or not glyph.getbbox():  # warping may leave nothing of a thin stroke, such as a minus
+            glyph = _straight(style, character, font, rng)
         colour = _colour(rng, style.text_colours, style.colour_jitter) if style.colour_each else ink
         left, _, right, _ = glyph.getbbox()
         shape = glyph.getchannel("A").crop((left, 0, right, glyph.height))
+        if style.outline:
+            shape = _hollow(shape, style.outline)
         glyph = Image.new("RGBA", shape.size, colour)
         glyph.putalpha(shape)
         if style.wheels:
@@ -138,6 +145,13 @@ def _line(style: Style, text: str, ink: Colour, rng: np.random.Generator) -> Lin
         x = max(0, x + glyph.width + _integer(rng, style.spacing))
     line = _cropped(strip, np.array(boxes, float), colours)
     return _wave(line, style.wave, rng) if style.wave else line
+
+
+def _hollow(shape: Image.Image, stroke: int) -> Image.Image:
+    """The outline of a character, inside its edge."""
+    framed = ImageOps.expand(shape, 1)  # the filter leaves out the edge of the image
+    inner = framed.filter(ImageFilter.MinFilter(2 * stroke + 1))
+    return ImageOps.crop(ImageChops.subtract(framed, inner), 1)
 
 
 def _cropped(strip: Image.Image, boxes: np.ndarray, colours: list[Colour]) -> Line:
@@ -182,6 +196,9 @@ def _paste(style: Style, image: Image.Image, line: Line, rng: np.random.Generato
         style.margin + round((space - side) * (0.5 + style.wander * rng.uniform(-0.5, 0.5)))
         for space, side in zip(room, line.size, strict=True)
     ]
+    if any(style.shadow):
+        shade = Image.new("RGB", line.size, _colour(rng, ["gray", "silver", "black"], style.colour_jitter))
+        image.paste(shade, tuple(np.add(corner, style.shadow).tolist()), line.getchannel("A"))
     image.paste(line, tuple(corner), line)
     return (boxes + 2 * corner).clip(0, 2 * image.size)
 
@@ -201,6 +218,9 @@ def _clutter(style: Style, image: Image.Image, ink: Colour, rng: np.random.Gener
         ImageDraw.Draw(image).line([(x, y), end], fill=colour(), width=style.line_width)
     for _ in range(_integer(rng, style.dots)):
         captcha.image.ImageCaptcha.create_noise_dots(image, colour(), style.dot_width, 1)
+    for _ in range(_integer(rng, style.ovals)):
+        (left, right), (top, bottom) = (sorted(rng.uniform(-0.2, 1.2, 2) * side) for side in image.size)
+        ImageDraw.Draw(image).ellipse((left, top, right, bottom), outline=colour(), width=style.line_width)
     for _ in range(_integer(rng, style.inversions)):
         image.paste(ImageOps.invert(image), mask=_band(style, image.size, rng))
 
@@ -212,6 +232,38 @@ def _band(style: Style, size: tuple[int, int], rng: np.random.Generator) -> Imag
     ys = np.polyval(np.polyfit([0, size[0] / 2, size[0]], rng.uniform(0, size[1], 3), 2), xs)
     ImageDraw.Draw(band).line(list(zip(xs.tolist(), ys.tolist())), fill=1, width=style.inversion_width)
     return band
+
+
+def _letters(style: Style, image: Image.Image, rng: np.random.Generator) -> None:
+    """Draws small characters of a colour between the background's and another one."""
+    for _ in range(_integer(rng, style.letters)):
+        at = _integer(rng, [0, image.width]), _integer(rng, [-4, image.height - 4])
+        near = np.array(image.getpixel((min(at[0], image.width - 1), max(0, min(at[1], image.height - 1)))))
+        faint = np.round(near + rng.uniform(0.2, 0.5) * (rng.integers(0, 256, 3) - near)).astype(int)
+        font = load_font(str(rng.choice(style.fonts)), max(6, image.height // 4))
+        character = str(rng.choice(list(style.characters)))
+        ImageDraw.Draw(image).text(at, character, font=font, fill=tuple(faint.tolist()))
+
+
+def _ripple(image: Image.Image, boxes: np.ndarray, most: float, rng: np.random.Generator):
+    """The image with its columns and rows moved along sines by up to `most` pixels, and the boxes enlarged by that."""
+    y, x = np.mgrid[: image.height, : image.width].astype(np.float32)
+    (down, across), (first, second) = rng.uniform(0.5, 2, 2) * image.height, rng.uniform(0, 2 * np.pi, 2)
+    moved = cv2.remap(
+        np.asarray(image),
+        x + np.float32(most) * np.sin(2 * np.pi * y / down + first).astype(np.float32),
+        y + np.float32(most) * np.sin(2 * np.pi * x / across + second).astype(np.float32),
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    boxes = boxes + np.array([-most, -most, most, most])
+    return Image.fromarray(moved), boxes.clip(0, 2 * image.size)
+
+
+def _sum(rng: np.random.Generator) -> str:
+    """A sum such as `3+16=?`, of numbers of one or two digits."""
+    a, b = (int(rng.integers(0, 10 if rng.random() < 0.6 else 100)) for _ in range(2))
+    return f"{a}{rng.choice(list('+-×÷*/'), p=[0.3, 0.25, 0.2, 0.05, 0.15, 0.05])}{b}{rng.choice(['=?', '=', ''])}"
 
 
 def _speckle(image: Image.Image, share: float, rng: np.random.Generator) -> Image.Image:
@@ -237,7 +289,7 @@ class LabelledImage(NamedTuple):
 def draw(style: Style, rng: np.random.Generator) -> tuple[Image.Image, str]:
     """An RGB image of `style.width` x `style.height` and its text, determined by `rng`.
 
-    Compression and palette of the style's file format are applied by `generate.save`.
+    Compression and palette of the style's file format are applied by `encoding.save`.
     """
     labelled = draw_labelled(style, rng)
     return labelled.image, labelled.text
@@ -246,13 +298,18 @@ def draw(style: Style, rng: np.random.Generator) -> tuple[Image.Image, str]:
 def draw_labelled(style: Style, rng: np.random.Generator) -> LabelledImage:
     """The same image with its properties."""
     with _seeded(rng):
-        text = "".join(rng.choice(list(style.characters), _integer(rng, style.length)))
+        text = _sum(rng) if style.sums else "".join(rng.choice(list(style.characters), _integer(rng, style.length)))
         width, height = _integer(rng, style.width), _integer(rng, style.height)
         image = _background(style, height, width, rng)
         ink = _colour(rng, style.text_colours, style.colour_jitter)
+        _letters(style, image, rng)
         line = _line(style, text, ink, rng)
         boxes = _paste(style, image, line, rng)
         _clutter(style, image, ink, rng)
+        if style.ripple:
+            image, boxes = _ripple(image, boxes, style.ripple, rng)
+        if style.border:
+            ImageDraw.Draw(image).rectangle((0, 0, width - 1, height - 1), outline=ink, width=style.border)
         image = _speckle(image, style.speckle, rng) if style.speckle else image
         image = image.filter(ImageFilter.GaussianBlur(rng.uniform(*style.blur)))
     return LabelledImage(image, text, boxes, np.mean(line.colours, axis=0))

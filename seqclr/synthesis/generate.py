@@ -13,28 +13,16 @@ from pathlib import Path
 from typing import IO
 
 import numpy as np
-from PIL import Image
 
 from seqclr import files
 from seqclr.errors import UserError
 from seqclr.messages import bar
 from seqclr.synthesis.drawing import draw
+from seqclr.synthesis.encoding import save
 from seqclr.synthesis.fonts import find_fonts
 from seqclr.synthesis.styles import Style, check_style, load_style, read_length
 
 LABELLED, UNLABELLED = 0, 1  # the parts of a folder, each with its own stream of random numbers
-
-
-def save(style: Style, image: Image.Image, path: str | os.PathLike) -> None:
-    """Write an image in the style's file format, whatever the path's ending."""
-    if style.format == "jpg":
-        image.save(path, "JPEG", quality=style.quality, optimize=True)
-    else:
-        if style.palette == 2:
-            image = image.convert("1", dither=Image.Dither.NONE)
-        elif style.palette:
-            image = image.quantize(style.palette, dither=Image.Dither.NONE)
-        image.save(path, "PNG", optimize=True)
 
 
 def generate(

@@ -48,8 +48,11 @@ class Style:
     length: list[int] = span(4, 5, 1, LONGEST)  # characters on an image
     fonts: list[str] = names("DejaVuSans")  # one an image: a bundled font's name or the path of a .ttf file
     font_sizes: list[int] = span(26, 30, 6, 200)  # one a character
+    sums: bool = False  # texts are sums such as 3+16=? instead of random characters
     text_colours: list[str] = names("black")
     colour_each: bool = False  # a colour for every character instead of one for the image
+    outline: int = number(0, 0, 50)  # width of the strokes of hollow characters; 0: filled
+    shadow: list[int] = span(0, 0, -50, 50)  # offset of a shadow to the right and down; both 0: none
     wheels: list[str] = names()  # colours of a rounded wheel under every character, as on a meter; none: no wheels
 
     # the image
@@ -66,6 +69,7 @@ class Style:
     rise: list[int] = span(0, 0, -200, 200)  # how far a character is moved down (negative: up)
     spacing: list[int] = span(1, 3, -200, 200)  # gap to the next character; negative: they overlap
     wave: float = number(0.0, 0, 200)  # height of a wave that runs through the whole text
+    ripple: float = number(0.0, 0, 200)  # how far sine waves move the rows and columns of the whole image
     wander: float = number(0.5, 0, 1)  # share of the free space in which the text is moved about; 0: centred
 
     # clutter over the text
@@ -76,6 +80,9 @@ class Style:
     dash_length: int = number(8, 0, 1000)
     dots: list[int] = span(0, 0, 0, 10_000)  # how many dots
     dot_width: int = number(2, 0, 200)
+    ovals: list[int] = span(0, 0, 0, 100)  # how many outlines of ovals
+    letters: list[int] = span(0, 0, 0, 100)  # how many small, faint characters behind the text
+    border: int = number(0, 0, 50)  # width of a frame along the edges
     clutter_colours: list[str] = names()  # of arcs, strokes and dots; none: the text's colour
     inversions: list[int] = span(0, 0, 0, 100)  # how many bent bands show the image inverted
     inversion_width: int = number(3, 0, 200)

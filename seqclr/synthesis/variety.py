@@ -7,17 +7,19 @@ style of one site.
 from __future__ import annotations
 
 import functools
+import string
 from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
 from seqclr.errors import UserError
-from seqclr.synthesis import drawing
-from seqclr.synthesis.drawing import LabelledImage
+from seqclr.synthesis import drawing, encoding
+from seqclr.synthesis.drawing import SUM_SIGNS, LabelledImage
 from seqclr.synthesis.fonts import bundled_fonts, find_fonts, missing_characters
 from seqclr.synthesis.styles import Style
 
+LONGEST_SUM = len("12+34=?")
 SYMBOLS = {"LastResortHE-Regular", "cmex10", "cmmi10", "cmsy10"}  # fonts with symbols instead of letters
 
 
@@ -25,12 +27,25 @@ class Texts(NamedTuple):
     """The texts of generated images.
 
     characters: of which each image uses those that its font has. lengths: least and largest number of characters.
-    fonts: as for `fonts.find_fonts`; None: the bundled ones.
+    fonts: as for `fonts.find_fonts`; None: the bundled ones. sums: share of the images that show a sum, such as 3+16=?.
     """
 
     characters: str
     lengths: tuple[int, int] = (3, 7)
     fonts: str | None = None
+    sums: float = 0.0
+
+    def all_characters(self) -> str:
+        """The characters, and those of sums where there are any."""
+        return "".join(dict.fromkeys(self.characters + (string.digits + SUM_SIGNS if self.sums else "")))
+
+    def longest(self) -> int:
+        """The largest number of characters in a text."""
+        return max(self.lengths[1], LONGEST_SUM if self.sums else 0)
+
+    def fonts_of(self) -> dict[str, str]:
+        """`text_fonts` for these texts."""
+        return text_fonts(self.all_characters(), self.fonts)
 
 
 def draw(texts: Texts, rng: np.random.Generator) -> tuple[Image.Image, str]:
@@ -42,7 +57,8 @@ def draw(texts: Texts, rng: np.random.Generator) -> tuple[Image.Image, str]:
 def draw_labelled(texts: Texts, rng: np.random.Generator) -> tuple[LabelledImage, Style]:
     """The same image with its properties, and its style."""
     style = any_style(texts, rng)
-    return drawing.draw_labelled(style, rng), style
+    drawn = drawing.draw_labelled(style, rng)
+    return drawn._replace(image=encoding.loaded(style, drawn.image)), style
 
 
 def any_style(texts: Texts, rng: np.random.Generator) -> Style:
@@ -51,19 +67,28 @@ def any_style(texts: Texts, rng: np.random.Generator) -> Style:
     def chance(probability: float) -> bool:
         return rng.random() < probability
 
-    length = int(rng.integers(*texts.lengths, endpoint=True))
-    height = int(rng.integers(26, 61))
+    fonts = texts.fonts_of()
+    font = str(rng.choice(list(fonts)))
+    sums = chance(texts.sums) and set(SUM_SIGNS) <= set(fonts[font])
+    length = LONGEST_SUM if sums else int(rng.integers(*texts.lengths, endpoint=True))
+    height = int(rng.integers(20, 61))
     size = max(13.0, height * rng.uniform(0.4, 1.1))
     width = int(0.7 * size * max(length, 4) * rng.uniform(0.9, 1.7))
     paper = np.full(3, 255) if chance(0.2) else rng.integers(150, 256, 3) if chance(0.9) else rng.integers(0, 110, 3)
     other = rng.integers(90, 256) if chance(0.3) else paper + rng.integers(-40, 41, 3)
     many = chance(0.3)
-    inks = [_hex(_ink(paper, rng, faint=many or chance(0.15))) for _ in range(6 if many else 1)]
+    faint = many or chance(0.15)
+    inks = [_hex(_ink(paper, rng, faint)) for _ in range(6 if many else 1)]
     turn, rise, gap = rng.uniform(0, 30), int(rng.integers(0, height // 8 + 1)), int(size * rng.uniform(-0.15, 0.2))
-    fonts = text_fonts(texts.characters, texts.fonts)
-    font = str(rng.choice(list(fonts)))
+    background = str(rng.choice(["plain", "plain", "plain", "gradient", "clouds", "grid"]))
+    bright = paper.min() > 140 and background == "plain" and not faint  # so the text is dark
+    shadow = rng.integers(-3, 4, 2).tolist() if chance(0.1) else [0, 0]
+    form, colours = ("jpg", 0) if chance(0.3) else ("png", int(rng.choice([0, 0, 0, 2 if bright else 0, 16, 64])))
     return Style(
-        characters=fonts[font],
+        characters="".join(c for c in texts.characters if c in fonts[font]),
+        sums=sums,
+        outline=int(rng.integers(1, 3)) if size > 20 and chance(0.1) else 0,
+        shadow=shadow,
         length=[length, length],
         fonts=[font],
         font_sizes=[int(size * rng.uniform(0.75, 1.0)), int(size)],
@@ -72,7 +97,7 @@ def any_style(texts: Texts, rng: np.random.Generator) -> Style:
         width=[width, width],
         height=[height, height],
         margin=1,
-        background=str(rng.choice(["plain", "plain", "plain", "gradient", "clouds", "grid"])),
+        background=background,
         background_colours=[_hex(paper), _hex(np.broadcast_to(other, 3))],
         colour_jitter=int(rng.integers(0, 30)),
         rotation=[-turn, turn],
@@ -80,6 +105,7 @@ def any_style(texts: Texts, rng: np.random.Generator) -> Style:
         rise=[-rise, rise],
         spacing=[gap, gap + int(rng.integers(0, 6))],
         wave=float(rng.uniform(1, height / 8)) if chance(0.15) else 0.0,
+        ripple=float(rng.uniform(0.5, height / 12)) if chance(0.2) else 0.0,
         wander=1.0,
         curves=[0, int(rng.integers(0, 3))],
         lines=[0, int(rng.integers(1, 8))] if chance(0.4) else [0, 0],
@@ -88,11 +114,17 @@ def any_style(texts: Texts, rng: np.random.Generator) -> Style:
         dash_length=int(height * rng.uniform(0.1, 0.3)),
         dots=[0, int(rng.integers(1, 60))] if chance(0.4) else [0, 0],
         dot_width=int(rng.integers(1, 4)),
+        ovals=[0, int(rng.integers(1, 6))] if chance(0.12) else [0, 0],
+        letters=[0, int(rng.integers(1, 20))] if chance(0.08) else [0, 0],
+        border=int(rng.integers(1, 3)) if chance(0.15) else 0,
         clutter_colours=[_hex(rng.integers(0, 256, 3)) for _ in range(rng.choice([0, 1, 6]))],
         inversions=[0, 2] if chance(0.15) else [0, 0],
         inversion_width=int(rng.integers(2, 6)),
         speckle=float(rng.uniform(0.02, 0.3)) if chance(0.2) else 0.0,
         blur=[0, float(rng.uniform(0, 0.8))],
+        format=form,
+        palette=colours,
+        quality=int(rng.integers(30, 96)),
     )
 
 

@@ -16,7 +16,6 @@ from seqclr.transforms.labelled import label_preserving
 
 FACTS = ("boxes", "font", "background", "colour")  # of a generated image
 BACKGROUNDS = tuple(backgrounds.BACKGROUNDS)
-DISTINCT = 20_000  # generated images, cached on disk: drawing takes ten times as long as augmenting
 REDRAWN = 1000  # attempts to draw a text that fits the frames
 
 
@@ -26,26 +25,29 @@ class GeneratedImages:
     They are added to the example of another transform. Padded lines have `generated_width: int32 [G]` too.
 
     views: augmentation of the images. texts: the texts to draw. charset: of the labels. count: number of images (G).
-    beside: the other transform; without one nothing of the record is kept. facts: adds the properties of each image:
-    `boxes: float32 [G, L', 4]`, left, top, right, bottom of each character in pixels of the view, -1 for missing ones;
-    `font` and `background: int32 [G]`; `colour: float32 [G, 3]`, of the text as drawn, 0 to 1.
+    distinct: how many different images are drawn; they are cached on disk, as drawing takes five times as long as
+    augmenting. beside: the other transform; without one nothing of the record is kept. facts: adds the properties of
+    each image: `boxes: float32 [G, L', 4]`, left, top, right, bottom of each character in pixels of the view, -1 for
+    missing ones; `font` and `background: int32 [G]`; `colour: float32 [G, 3]`, of the text as drawn, 0 to 1.
     Raises UserError for views that may cut off a part of the text, or characters of no font.
     """
 
     def __init__(
-        self, views: str, texts: variety.Texts, charset: Charset, count: int, beside: Callable | None = None,
-        facts: bool = False,
+        self, views: str, texts: variety.Texts, charset: Charset, count: int, distinct: int,
+        beside: Callable | None = None, facts: bool = False,
     ):  # fmt: skip
         self.views, self.texts, self.count, self.beside = label_preserving(views), texts, count, beside
-        self.facts = facts
-        self.ids = {character: charset.encode(charset.normalize(character)) for character in texts.characters}
-        self.longest = texts.lengths[1] * max(map(len, self.ids.values()))
-        variety.text_fonts(texts.characters, texts.fonts)
+        self.distinct, self.facts = distinct, facts
+        self.ids = {character: charset.encode(charset.normalize(character)) for character in texts.all_characters()}
+        self.longest = texts.longest() * max(map(len, self.ids.values()))
+        texts.fonts_of()
         self.cache = DiskCache()
 
     def __call__(self, record: dict, rng: np.random.Generator) -> dict:
         resize = "pad" if "width" in record else "stretch"
-        drawn = [self.draw(int(rng.integers(DISTINCT)), *record["image"].shape[:2], resize) for _ in range(self.count)]
+        drawn = [
+            self.draw(int(rng.integers(self.distinct)), *record["image"].shape[:2], resize) for _ in range(self.count)
+        ]
         if self.facts:
             views, facts = zip(*(self._with_facts(record, rng) for record in drawn))
             example = {name: np.stack([row[name] for row in facts]) for name in FACTS}
@@ -63,7 +65,7 @@ class GeneratedImages:
     def draw(self, seed: int, height: int, width: int, resize: str) -> dict:
         """A generated image, resized, as a record with its label and properties."""
         fields = [("image", np.uint8, (height, width, 3)), ("width", np.int32), ("label", np.int32, (self.longest,)),
-                  ("boxes", np.float32, (self.texts.lengths[1], 4)), ("font", np.int32), ("background", np.int32),
+                  ("boxes", np.float32, (self.texts.longest(), 4)), ("font", np.int32), ("background", np.int32),
                   ("colour", np.float32, (3,))]  # fmt: skip
         dtype = np.dtype(fields)
         row = self.cache.get(seed, dtype)
@@ -89,7 +91,7 @@ class GeneratedImages:
                 f"no text of {least} to {most} characters fits the frames of generated images of {height}x{width}: "
                 "raise width or give a shorter length"
             )
-        label, boxes = np.full(self.longest, -1, np.int32), np.full((self.texts.lengths[1], 4), -1, np.float32)
+        label, boxes = np.full(self.longest, -1, np.int32), np.full((self.texts.longest(), 4), -1, np.float32)
         label[: len(ids)] = ids
         boxes[: len(labelled.boxes)] = labelled.boxes * (
             2 * [shown / labelled.image.width, height / labelled.image.height]
@@ -99,7 +101,7 @@ class GeneratedImages:
             "width": shown,
             "label": label,
             "boxes": boxes,
-            "font": list(variety.text_fonts(self.texts.characters, self.texts.fonts)).index(style.fonts[0]),
+            "font": list(self.texts.fonts_of()).index(style.fonts[0]),
             "background": BACKGROUNDS.index(style.background),
             "colour": labelled.colour / 255,
         }

@@ -15,7 +15,7 @@ from seqclr.methods.registry import register
 from seqclr.methods.text.ctc import IMPOSSIBLE, ctc_head, ctc_loss
 from seqclr.nn.generator_heads import GeneratorHeads
 from seqclr.synthesis.styles import read_length
-from seqclr.synthesis.variety import Texts, text_fonts
+from seqclr.synthesis.variety import Texts
 from seqclr.transforms.generated import BACKGROUNDS, FACTS, GeneratedImages
 from seqclr.transforms.two_views import OneView
 
@@ -46,7 +46,19 @@ class Generated(Method):
         "fonts of the generated images: a .ttf or .otf file, a folder of them or a bundled font; default: all bundled",
         free=True,
     )
+    sums: float = key(
+        0.0, "share of the generated images that show a sum, such as 3+16=?, with + - × ÷ * / = ?", least=0, most=1
+    )
     generated_images: int = key(1, "generated images per image of a batch", least=1, most=100)
+    distinct_images: int = key(
+        20_000, "different generated images that a run draws; each is augmented anew every time", least=1, most=10**9
+    )
+    alignment: float = key(
+        0.0,
+        "initial weight of the cross-entropy of every frame with the character drawn there, before CTC alone; it falls "
+        "to 0 within half of the run",
+        least=0,
+    )
     boxes: float = key(0.0, "weight of the loss of character boxes, predicted by the frames", least=0)
     styles: float = key(
         0.0, "weight of the loss of font, background and text colour, predicted by the mean frame", least=0
@@ -59,8 +71,8 @@ class Generated(Method):
 
     def __post_init__(self):
         super().__post_init__()
-        self.charset = Charset(self.characters, self.case)
-        self.texts = Texts(self.characters, read_length(self.length), self.fonts)
+        self.texts = Texts(self.characters, read_length(self.length), self.fonts, self.sums)
+        self.charset = Charset(self.texts.all_characters(), self.case)
 
     def make_transform(self, views):
         return self.generator_transform(views, OneView(views) if self.domain else None)
@@ -68,14 +80,15 @@ class Generated(Method):
     def generator_transform(self, views: str, others):
         """The transform of generated images in these views, with the columns of the transform `others`, or None."""
         return GeneratedImages(
-            views, self.texts, self.charset, self.generated_images, others, any(self.weights().values())
-        )
+            views, self.texts, self.charset, self.generated_images, self.distinct_images, others,
+            any(self.weights().values()),
+        )  # fmt: skip
 
     def weights(self) -> dict[str, float]:
-        return {name: getattr(self, name) for name in ("boxes", "styles", "domain")}
+        return {name: getattr(self, name) for name in ("alignment", "boxes", "styles", "domain")}
 
     def build(self, encoder, run=None):
-        longest, frames = self.texts.lengths[1], -(-encoder.width // FRAME_STRIDE)
+        longest, frames = self.texts.longest(), -(-encoder.width // FRAME_STRIDE)
         needed = longest if len(self.charset) > 1 else 2 * longest - 1
         if needed > frames:
             raise UserError(
@@ -85,9 +98,7 @@ class Generated(Method):
         super().build(encoder, run)
         self.head = ctc_head(encoder.dim, len(self.charset) + 1, self.run.dropout)
         if any(self.weights().values()):
-            self.more = GeneratorHeads(
-                self.weights(), (len(text_fonts(self.characters, self.fonts)), len(BACKGROUNDS)), encoder
-            )
+            self.more = GeneratorHeads(self.weights(), (len(self.texts.fonts_of()), len(BACKGROUNDS)), encoder)
 
     def text_loss(self, features: tf.Tensor, mask: tf.Tensor | None, batch: dict[str, tf.Tensor], training: bool):
         """The mean CTC loss of the generated images' frames."""
@@ -113,7 +124,8 @@ class Generated(Method):
         if self.more is None:
             return figures
         done = tf.cast(self.more.steps.value, tf.float32) / max(1, self.run.total_steps)
-        more = self.more.figures(features, mask, {name: stacked(batch[name]) for name in FACTS}, done)
+        facts = {name: stacked(batch[name]) for name in ("label", *FACTS)}
+        more = self.more.figures(features, mask, facts, done, self.head)
         return {"ctc": figures["loss"], **figures, **more, "loss": figures["loss"] + self.more.total(more)}
 
     def preview_inputs(self, batch):

@@ -1,0 +1,25 @@
+"""The readers that come with the package: runs that are found by name, such as `captcha`.
+
+Each is a folder with the configuration, charset and best checkpoint of a run, in half precision, and a card, README.md.
+benchmarks/release.py trains and writes them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+
+
+def names() -> list[str]:
+    return sorted(path.parent.name for path in FOLDER.glob("*/config.yaml"))
+
+
+def is_released(path: str | Path) -> bool:
+    """Whether a path is the name of a released reader, and not a file or folder of the working directory."""
+    return str(path) in names() and not Path(path).exists()
+
+
+def folder_of(path: str | Path) -> Path:
+    """The folder of a released reader for its name; any other path as it is."""
+    return FOLDER / path if is_released(path) else Path(path)

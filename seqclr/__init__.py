@@ -1,8 +1,11 @@
 """Self-supervised pretraining for text recognition, on TensorFlow and Keras 3.
 
-    run = seqclr.pretrain("images/", method="simclr")
-    reader = seqclr.finetune("labelled/", pretrained=run)
+    reader = seqclr.load("captcha")                     # a reader that comes with the package
+    reader = seqclr.adapt("images/", length=4)          # adapted to a site, without labels
     reader.predict(["a.png"])
+
+    run = seqclr.pretrain("images/", method="simclr")   # or from the start
+    reader = seqclr.finetune("labelled/", pretrained=run)
 
 Importing this package is fast: TensorFlow is imported when one of these names is first used.
 """
@@ -22,6 +25,7 @@ __all__ = [
     "Run",
     "TrainingFailed",
     "UserError",
+    "adapt",
     "finetune",
     "load",
     "load_encoder",

@@ -31,6 +31,7 @@ from seqclr.export.reader import load_reader
 from seqclr.files import check_can_make
 from seqclr.methods import register as register
 from seqclr.pretraining import pretrain as pretraining
+from seqclr.recognition import adapt as adaptation
 from seqclr.recognition import evaluate as evaluation
 from seqclr.recognition import finetune as finetuning
 from seqclr.recognition.sums import answering
@@ -249,6 +250,36 @@ def finetune(
     chosen = finetuning.configure(values)
     with _folder(output, "reader") as folder:
         return Reader(folder, finetuning.finetune(chosen, str(folder), resume, watching))
+
+
+def adapt(
+    data: Paths | None = None,
+    model: AnyPath | Run | None = None,
+    output: AnyPath | None = None,
+    *,
+    resume: bool = False,
+    config: AnyPath | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    **keys: Any,
+) -> Reader:
+    """Adapts a reader to the images of a site, of which few or none are labelled.
+
+    Args:
+        data: folders of images, tables, LMDBs or packs; the labels that they have are used. Rows of split `test` and
+            `validation` are excluded.
+        model: the reader to start from; by default `captcha`, the reader of the package.
+        output: the run's folder, which must not exist; by default a new one, `runs/adapted-1`, `runs/adapted-2`, ...
+        resume, config, callbacks: as in `pretrain`.
+        **keys: keys that `seqclr adapt --help` lists, such as `charset="0123456789"`, `length=4`, `labels=20`.
+
+    Raises:
+        UserError, TrainingFailed, Interrupted: as in `pretrain`.
+    """
+    values = _settings(output, resume, config, {"data": data, "model": model}, keys)
+    watching = _callbacks(callbacks)
+    chosen = adaptation.configure(values)
+    with _folder(output, "adapted") as folder:
+        return Reader(folder, adaptation.adapt(chosen, str(folder), resume, watching))
 
 
 def load(path: AnyPath) -> Reader:

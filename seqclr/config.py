@@ -37,7 +37,7 @@ SEED = {"least": 0, "most": 2**32 - 1}
 SIDE = {"least": 8, "most": MAX_SIDE}  # pixels of an image's side: the CNN reduces a smaller one to nothing
 WIDEST, DEEPEST, MANY = 2**16, 32, 2**17  # units of a layer, layers of a head, classes or prototypes
 LONGEST = 2**18  # characters of a YAML file
-PATHS = frozenset("data unlabelled validation pretrained init distill perceptual probe".split())  # keys of paths
+PATHS = frozenset("data unlabelled validation pretrained init distill perceptual probe model".split())  # keys of paths
 CONFIGS = Path(__file__).parent / "configs"  # named configurations: in an installation
 if not CONFIGS.is_dir():
     CONFIGS = CONFIGS.parents[1] / "configs"  # in a clone
@@ -223,6 +223,26 @@ class FinetuneConfig(RunConfig):
     case: str = key("keep", "keep, lower or upper: applied to labels, charset and metrics", choices=tuple(CASES))
     unknown: str = key("error", "characters outside the charset: error, or drop them", choices=UNKNOWN)
     patience: int | None = key(None, "stop after this many rounds without a better validation result", least=1)
+
+
+@dataclasses.dataclass
+class AdaptConfig(RunConfig):
+    """Adapting a reader to the images of a site."""
+
+    steps: int | None = key(1500, "training steps (batches), instead of epochs", least=1, most=10**8)
+    batch_size: int = key(32, "images of the site in a batch, over all devices", least=1)
+    views: str = key("strong", "augmentation: a preset, none, or a YAML file", free=True)
+    model: str = key("captcha", "the reader to start from: a run that predicts text, or one of the package", free=True)
+    charset: str | None = key(
+        None, "all characters that occur, if they are known; by default those of the surest predictions", free=True
+    )
+    length: str | None = key(
+        None,
+        "all lengths of the texts, if they are known: 4, 4:6 or 4,6 (in YAML in quotes); by default those of the "
+        "surest predictions",
+        free=True,
+    )
+    labels: int | None = key(None, "labels of every source to use, drawn by the seed; by default all", least=0)
 
 
 def resolve(base: type, method: type | None, values: Sequence[dict[str, Any]] = ()) -> Any:

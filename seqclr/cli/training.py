@@ -37,6 +37,18 @@ def finetune(parser: Parser, argv: list[str]) -> int:
     return _train(api.finetune, *training_arguments(parser, argv, FinetuneConfig, method_of))
 
 
+def adapt(parser: Parser, argv: list[str]) -> int:
+    """adapt a reader to the images of a site, with few labels or none"""
+    import_tensorflow()
+    from seqclr.config import AdaptConfig
+
+    with signals.leaving():
+        from seqclr import api
+        from seqclr.methods.text.adaptation import Adaptation
+
+    return _train(api.adapt, *training_arguments(parser, argv, AdaptConfig, lambda values: Adaptation))
+
+
 def _train(train: Callable, args, keys: dict) -> int:
     from seqclr.engine.distribution import leave
 

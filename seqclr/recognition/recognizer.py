@@ -55,12 +55,20 @@ class Recognizer:
         kept = hidden_weights(arrays, "head", getattr(config, "keep_head", 0))
         head = ctc_head(encoder.dim, len(charset) + 1, config.dropout, [bias.size for bias in kept[1::5]])
         checkpoints.restore({"encoder": encoder, "head": head}, arrays, path)
-        return cls(encoder, head, charset, config.height, config.width, config.resize)
+        reader = cls(encoder, head, charset, config.height, config.width, config.resize)
+        adapted = not hasattr(config, "method") and getattr(config, "length", None)
+        return reader.knowing(Known.of(None, config.length)) if adapted else reader
 
     def knowing(self, known: Known) -> Recognizer:
-        """This recognizer for known characters and lengths. Raises UserError where it cannot predict such texts."""
-        other = copy.copy(self)
-        other.possible = known.possible(self.charset, self.width)
+        """This recognizer for known characters and lengths; what is not given stays as it was.
+
+        Raises UserError where it cannot predict such texts.
+        """
+        other, (classes, lengths) = copy.copy(self), known.possible(self.charset, self.width)
+        was = self.possible
+        other.possible = Possible(
+            was.classes if classes is None else classes, was.lengths if lengths is None else lengths
+        )
         return other
 
     def logits(self, pixels: tf.Tensor, widths: tf.Tensor | None):

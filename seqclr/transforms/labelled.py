@@ -20,26 +20,37 @@ class Labelled:
 
     def __init__(self, views: str, labels: Sequence[Sequence[int]]):
         self.views = label_preserving(views)
-        self.labels = np.full((len(labels), max(1, max(map(len, labels)))), -1, np.int32)
-        for row, label in zip(self.labels, labels):
-            row[: len(label)] = label
+        self.labels = filled(labels)
 
     def __call__(self, record: dict, rng: np.random.Generator) -> dict:
         return {**record, "image": augment(self.views, record, rng), "label": self.labels[record["index"]]}
 
 
+def filled(labels: Sequence[Sequence[int]]) -> np.ndarray:
+    """Ids as `int32 [N, L]`, filled with -1."""
+    rows = np.full((len(labels), max(1, max(map(len, labels)))), -1, np.int32)
+    for row, label in zip(rows, labels):
+        row[: len(label)] = label
+    return rows
+
+
 class Unlabelled:
     """A weak view, if one is given, and a strong one, `weak` and `strong: uint8 [H, W, 3]`.
+
+    labels: of each record, empty where there is none; with them, the example has its `text: int32 [L]`, filled with -1.
 
     The `width` of padded lines is called `unlabelled_width`, as the batch has labelled lines too.
     Raises UserError for views that may cut off a part of the text.
     """
 
-    def __init__(self, weak: str | None, strong: str):
+    def __init__(self, weak: str | None, strong: str, labels: Sequence[Sequence[int]] | None = None):
         self.views = {name: label_preserving(views) for name, views in (("weak", weak), ("strong", strong)) if views}
+        self.labels = None if labels is None else filled(labels)
 
     def __call__(self, record: dict, rng: np.random.Generator) -> dict:
         seen = {name: augment(views, record, rng) for name, views in self.views.items()}
+        if self.labels is not None:
+            seen["text"] = self.labels[record["index"]]
         return {**seen, "unlabelled_width": record["width"]} if "width" in record else seen
 
 

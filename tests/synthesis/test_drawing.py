@@ -2,6 +2,7 @@
 
 import csv
 import random
+import re
 import secrets
 import subprocess
 import sys
@@ -337,12 +338,12 @@ def test_the_sample_is_small():
 
 PLAIN = {"background": "plain", "background_colours": ["white"], "text_colours": ["black"], "colour_jitter": 0,
          "curves": [0, 0], "lines": [0, 0], "dashes": [0, 0], "dots": [0, 0], "inversions": [0, 0], "speckle": 0.0,
-         "blur": [0, 0]}  # fmt: skip
+         "blur": [0, 0], "ovals": [0, 0], "letters": [0, 0], "border": 0, "shadow": [0, 0]}  # fmt: skip
 
 
 def test_all_ink_is_in_the_boxes_of_the_characters():
     """Of pages of all looks (warped, waved, shrunk to fit, ...), without clutter."""
-    bent = 0
+    bent = rippled = 0
     for seed in range(40):
         rng = np.random.default_rng(seed)
         style = replace(variety.any_style(variety.Texts("0123ABCxyz"), rng), **PLAIN)
@@ -353,11 +354,33 @@ def test_all_ink_is_in_the_boxes_of_the_characters():
         for box in page.boxes:
             left, top, right, bottom = (*np.floor(box[:2]).astype(int), *np.ceil(box[2:]).astype(int))
             inside = ink[top:bottom, left:right]
-            assert inside.any(1).mean() > 0.5 and inside.any(0).mean() > 0.5  # and they are not too large
+            if not style.ripple:  # which enlarges them
+                assert inside.any(1).mean() > 0.5 and inside.any(0).mean() > 0.5
             outside[top:bottom, left:right] = False
         assert ink.any() and not outside.any(), seed
-        bent += style.wave > 0
-    assert bent
+        bent, rippled = bent + (style.wave > 0), rippled + (style.ripple > 0)
+    assert bent and rippled
+
+
+SHOWN = ["outline", "shadow", "ripple", "ovals", "letters", "border"]
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_a_key_of_the_drawing_changes_the_image_and_not_the_text(name):
+    value = {"outline": 1, "shadow": [2, 2], "ripple": 3.0, "border": 2}.get(name, [5, 5])
+    plain = replace(load_style("login"), **PLAIN, font_sizes=[30, 30])
+    (one, text), (other, same) = (
+        draw(style, np.random.default_rng(0)) for style in (plain, replace(plain, **{name: value}))
+    )
+    assert len(text) == len(same) and one.size == other.size
+    assert (np.asarray(one) != np.asarray(other)).any()
+
+
+def test_sums_can_be_answered():
+    style = replace(load_style("login"), sums=True)
+    texts = [draw(style, np.random.default_rng(seed))[1] for seed in range(30)]
+    assert {sign for text in texts for sign in text} >= set("+-×=?")
+    assert all(re.fullmatch(r"[0-9]{1,2}[-+×÷*/][0-9]{1,2}(=[?]?)?", text) for text in texts)
 
 
 def test_boxes_follow_the_text():

@@ -12,9 +12,9 @@ from seqclr.synthesis import variety
 
 CHARACTERS = string.digits + string.ascii_letters
 TEXTS = variety.Texts(CHARACTERS)
-KNOWN_TEXTS = ["QGHoS8z", "QYK39", "ru5GDlL", "f5BEwVV"]  # of the first seeds
-KNOWN_FONTS = ["DroidSansMono", "DejaVuSans-BoldOblique", "DroidSansMono", "DejaVuSans-Oblique"]
-KNOWN_SIZES = [(129, 48), (162, 43), (162, 35), (119, 28)]
+KNOWN_TEXTS = ["3Fkz9R", "ANglQ", "tRdr", "PQE"]  # of the first seeds
+KNOWN_FONTS = ["cmr10", "DejaVuSerif-BoldItalic", "cmr10", "cmb10"]
+KNOWN_SIZES = [(85, 32), (89, 21), (64, 36), (59, 27)]
 
 
 def test_an_image_depends_on_the_generator_alone():

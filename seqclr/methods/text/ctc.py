@@ -29,6 +29,7 @@ class ReaderInfo(RunInfo):
     encoder was pretrained.
     kept: sizes of the hidden layers of a pretrained projector that are kept below the head.
     head_weights: initial values of the first arrays of the head's `get_weights()`; the others are new.
+    lengths: those that texts have; None: any.
     teacher: a recognizer's function of images and widths to logits and mask, for distillation; not in checkpoints.
     """
 
@@ -37,6 +38,7 @@ class ReaderInfo(RunInfo):
     pretrained: bool = False
     kept: Sequence[int] = ()
     head_weights: Sequence[np.ndarray] = ()
+    lengths: Sequence[int] | None = None
     teacher: Callable | None = None
 
 

@@ -29,7 +29,9 @@ DIGITS = variety.Texts("0123456789")
 
 def example(**record):
     record = {"image": np.full((16, 64, 3), 255, np.uint8), "index": np.int32(0), **record}
-    return GeneratedImages("none", DIGITS, Charset("0123456789"), 3, TwoViews("none"))(record, np.random.default_rng(0))
+    return GeneratedImages("none", DIGITS, Charset("0123456789"), 3, 20_000, TwoViews("none"))(
+        record, np.random.default_rng(0)
+    )
 
 
 def test_an_example_has_generated_images_with_their_texts_beside_the_views_of_the_image():
@@ -79,10 +81,16 @@ def test_the_two_losses_are_those_of_their_parts(padded):
 
 
 @pytest.mark.slow
-def test_it_learns_to_read(tmp_path, monkeypatch):
+def test_it_learns_to_read(tmp_path):
     """A few pages by heart: their own texts become likelier than each other's."""
-    monkeypatch.setattr(generated, "DISTINCT", 8)
-    keys = {"encoder": "tiny", "steps": 100, "learning_rate": 3e-3, "characters": "01", "views": "none"}
+    keys = {
+        "encoder": "tiny",
+        "distinct_images": 8,
+        "steps": 100,
+        "learning_rate": 3e-3,
+        "characters": "01",
+        "views": "none",
+    }
     job = tiny.trainer(tmp_path / "run", "generated", **keys)
     job.fit()
     held = {name: tf.constant(value) for name, value in next(job.loader).items()}
@@ -123,9 +131,9 @@ def test_views_that_cut_are_refused_for_generated_images(pages, tmp_path, capsys
 
 def test_letters_are_read_in_one_case():
     texts = variety.Texts("aA1")
-    transform = GeneratedImages("none", texts, Charset("aA1", "lower"), 40)
+    transform = GeneratedImages("none", texts, Charset("aA1", "lower"), 40, 1000)
     labels = transform({"image": np.zeros((16, 64, 3), np.uint8)}, np.random.default_rng(0))["label"]
-    seeds = np.random.default_rng(0).integers(generated.DISTINCT, size=40)
+    seeds = np.random.default_rng(0).integers(1000, size=40)
     for label, seed in zip(labels, seeds):
         _, shown = variety.draw(texts, np.random.default_rng(int(seed)))
         assert "".join("a1"[i] for i in label if i >= 0) == shown.lower()
@@ -136,7 +144,7 @@ def test_letters_are_read_in_one_case():
 def test_every_text_fits_its_frames(resize):
     """Of two characters many repeat; a page that fits is the one that it was."""
     texts, redrawn = variety.Texts("01", (3, 6)), 0
-    transform = GeneratedImages("none", texts, Charset("01"), 1)
+    transform = GeneratedImages("none", texts, Charset("01"), 1, 1000)
     for seed in range(60):
         page = transform.draw(seed, 16, 32, resize)
         ids = page["label"][page["label"] >= 0]
@@ -149,7 +157,7 @@ def test_every_text_fits_its_frames(resize):
 
 def test_one_case_makes_neighbours_of_two(monkeypatch):
     monkeypatch.setattr(generated, "REDRAWN", 20)
-    transform = GeneratedImages("none", variety.Texts("aA", (4, 4)), Charset("aA", "lower"), 1)
+    transform = GeneratedImages("none", variety.Texts("aA", (4, 4)), Charset("aA", "lower"), 1, 1000)
     with pytest.raises(UserError, match="4 to 4 characters.*16x24.*raise width"):
         transform.draw(0, 16, 24, "stretch")  # 7 frames are needed, there are 6
     assert transform.draw(0, 16, 28, "stretch")["label"].tolist() == [0, 0, 0, 0]
@@ -182,7 +190,7 @@ def test_the_lengths_and_fonts_are_those_that_were_asked_for():
 
 
 def test_an_image_is_drawn_once_for_all_processes(monkeypatch):
-    transform = GeneratedImages("none", DIGITS, Charset("0123456789"), 1, facts=True)
+    transform = GeneratedImages("none", DIGITS, Charset("0123456789"), 1, 1000, facts=True)
     first = [transform.draw(seed, 16, 64, "pad") for seed in range(5)]
     copy = pickle.loads(pickle.dumps(transform))
     monkeypatch.setattr(variety, "draw_labelled", None)
@@ -221,11 +229,11 @@ def told(padded, run=None, **keys):
 def test_boxes_are_where_the_view_shows_the_characters():
     """A page moved and squeezed: within its boxes the view is darker than around them."""
     transform, rng = (
-        GeneratedImages("article", DIGITS, Charset("0123456789"), 12, facts=True),
+        GeneratedImages("article", DIGITS, Charset("0123456789"), 12, 1000, facts=True),
         np.random.default_rng(2),
     )
     made = transform({"image": np.zeros((32, 128, 3), np.uint8), "index": 0}, rng)
-    still = GeneratedImages("none", DIGITS, Charset("0123456789"), 12, facts=True)
+    still = GeneratedImages("none", DIGITS, Charset("0123456789"), 12, 1000, facts=True)
     plain = still({"image": np.zeros((32, 128, 3), np.uint8), "index": 0}, np.random.default_rng(2))
     assert made["boxes"].shape == (12, 7, 4)
     np.testing.assert_array_equal((made["boxes"] >= 0).all(2).sum(1), (made["label"] >= 0).sum(1))
@@ -286,9 +294,16 @@ def test_a_short_run_with_all_targets(tmp_path, eagerly, name):
 
 
 @pytest.mark.slow
-def test_where_characters_lie_is_learned(tmp_path, monkeypatch):
-    monkeypatch.setattr(generated, "DISTINCT", 16)
-    keys = {"steps": 60, "learning_rate": 3e-3, "characters": "01", "views": "none", "boxes": 1.0, "styles": 0.3}
+def test_where_characters_lie_is_learned(tmp_path):
+    keys = {
+        "distinct_images": 16,
+        "steps": 60,
+        "learning_rate": 3e-3,
+        "characters": "01",
+        "views": "none",
+        "boxes": 1.0,
+        "styles": 0.3,
+    }
     job = tiny.trainer(tmp_path / "run", "generated", dropout=0.0, **keys)
     held = {name: tf.constant(value) for name, value in next(job.loader).items()}
     before = job.method.loss(held, training=False)

@@ -1,0 +1,113 @@
+"""Trains the reader of the package on generated images alone, and packs it with its card.
+
+    python benchmarks/release.py --output runs/release --fonts FOLDER
+
+Pretraining with configs/reader.yaml (further `key=value` words are passed on) on images of random appearance, drawn
+with the fonts of a folder, .ttf and .otf at any depth. An interrupted training continues with the same command. The
+last checkpoint is measured on generated images that were not trained on, and written to OUTPUT/captcha in half
+precision: config.yaml, charset.json, checkpoints/best.npz and README.md. To release it, copy that folder to
+seqclr/readers/.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import yaml
+from commands import circumstances, seqclr
+
+from seqclr import files
+from seqclr.data.charset import Charset
+from seqclr.engine import checkpoints
+from seqclr.engine.run import Run
+from seqclr.synthesis.styles import load_style, style_names
+
+TEST_IMAGES = 500  # of each preset style
+OF_THE_MACHINE = ("data", "fonts", "processes", "workers", "worker", "checkpoint_every")  # keys that are not released
+
+CARD = """# captcha: a reader of short texts in images
+
+Text recognition in images of login pages, forms and meters: {characters}. The case of letters is not told apart.
+Encoder `{encoder}` ({parameters:.2f} million parameters with the CTC head), images of {height} x {width}.
+
+- **Trained on** generated images alone: {images:.1f} million views of {distinct:,} images of random fonts, colours,
+  backgrounds and clutter, a share of {sums} of them sums such as 3+16=?. {fonts} font files, drawn by `seqclr`. No
+  image of any site.
+- **Trained by** `python benchmarks/release.py --fonts FOLDER`: {steps:,} steps of {batch} images.
+- **Use it** for sites where you are authorised to: `seqclr adapt --model captcha --data IMAGES` without labels or with
+  few, `seqclr predict --model captcha --charset ... --length ... IMAGES`, `seqclr finetune --pretrained captcha`.
+- **It fails** on scripts other than Latin letters and digits, on texts of more than one line, on case, and without
+  adaptation on letters that touch or are bent strongly: see the tables in the README.
+
+Generated images that it was not trained on, with the known characters and lengths of each style:
+
+{table}
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--fonts", type=Path, required=True)
+    args, keys = parser.parse_known_args()
+    output = args.output
+    run = output / "run"
+    if not (output / "size" / "labels.csv").is_file():  # the images of the run give only the size
+        seqclr("synth", "--output", output / "size", "--count", 960)
+    resume = ["--resume"] if (run / "config.yaml").is_file() else []
+    seqclr("pretrain", "--config", "reader", "--data", output / "size", "--output", run, f"fonts={args.fonts}",
+         *keys, *resume)  # fmt: skip
+    pack(run, output / "captcha")
+    rows = measure(output)
+    (output / "captcha" / "README.md").write_text(card(run, rows), encoding="utf-8")
+    print(output / "captcha")
+
+
+def pack(run: Path, folder: Path) -> None:
+    """Writes what is needed of a run to predict and to start from."""
+    source = Run.open(run)
+    _, arrays = source.best()
+    kept = {name: value.astype(np.float16) for name, value in arrays.items() if name.startswith(("encoder/", "head/"))}
+    (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
+    state = {"step": source.config().steps, "loader": {}, "callbacks": {}, "facts": source.facts()}
+    checkpoints.save(folder / "checkpoints" / "best.npz", kept, state)
+    with files.atomic_write(folder / "config.yaml") as stream:
+        values = {key: value for key, value in vars(source.config()).items() if key not in OF_THE_MACHINE}
+        yaml.safe_dump(values, stream, sort_keys=False)
+    Charset.load(source.charset_file).save(folder / "charset.json")
+
+
+def measure(output: Path) -> list[tuple[str, dict]]:
+    """Metrics by style of generated images."""
+    rows = []
+    for style in style_names():
+        folder, figures = output / "test" / style, output / f"{style}.json"
+        if not (folder / "labels.csv").is_file():
+            seqclr("synth", "--output", folder, "--count", TEST_IMAGES, "--style", style, "--seed", 1)
+        look = load_style(style)
+        seqclr("evaluate", "--model", output / "captcha", "--data", folder, "--json", figures, "--charset",
+             look.characters, "--length", "{}:{}".format(*look.length))  # fmt: skip
+        rows.append((style, json.loads(figures.read_text())))
+    return rows
+
+
+def card(run: Path, rows: list[tuple[str, dict]]) -> str:
+    config = Run.open(run).config()
+    _, arrays = Run.open(run).best()
+    size = sum(value.size for name, value in arrays.items() if name.startswith(("encoder/", "head/")))
+    table = ["| style | edit-distance accuracy | exact match |", "|---|---|---|"]
+    table += [f"| {name} | {row['edit_distance_accuracy']:.3f} | {row['exact_match']:.3f} |" for name, row in rows]
+    batch = config.batch_size * config.generated_images
+    return CARD.format(
+        characters=Charset.load(Run.open(run).charset_file).characters, encoder=config.encoder,
+        parameters=size / 1e6, height=config.height, width=config.width, images=config.steps * batch / 1e6,
+        distinct=config.distinct_images, sums=config.sums, steps=config.steps, batch=batch,
+        fonts=len([path for path in Path(config.fonts).rglob("*") if path.suffix.lower() in (".ttf", ".otf")]),
+        table="\n".join(table),
+    ) + f"\n{circumstances()}\n"  # fmt: skip
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,129 @@
+"""Adaptation of a reader to the images of a site, of which few or none are labelled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import tensorflow as tf
+
+from seqclr.config import key
+from seqclr.data.knowledge import Possible
+from seqclr.methods.base import Method, stacked
+from seqclr.methods.facts import Facts
+from seqclr.methods.text.ctc import IMPOSSIBLE, ReaderInfo, ctc_head, ctc_loss
+from seqclr.methods.text.self_training import nonempty
+from seqclr.nn import constrained
+from seqclr.nn.momentum import Momentum
+from seqclr.synthesis.drawing import SUM_SIGNS
+from seqclr.synthesis.variety import Texts
+from seqclr.transforms.generated import GeneratedImages
+from seqclr.transforms.labelled import Unlabelled
+
+LENGTHS = (3, 7)  # of generated texts, where the lengths are not known: those of the released reader
+
+
+@dataclass
+class Adaptation(Method):
+    """Self-training on the images of a site beside generated images of its characters and lengths.
+
+    The teacher, the averaged weights (Mean Teacher, arXiv:1703.01780), predicts the text of a weak view among the
+    possible texts. Of a batch, a share with the highest confidence gives labels for strong views (FixMatch,
+    arXiv:2001.07685); the share rises during the run (curriculum labeling, arXiv:2001.06001). Labels of the user
+    replace predictions. Generated images, whose texts are known, keep the reader from drifting.
+
+    Logs the losses of `site` and `generated` images, the `accepted` fraction of the site's, and the mean `confidence`.
+    """
+
+    facts = Facts(paper="Sohn et al. 2020, arXiv:2001.07685", needs_lines="CTC spells a text over the frames of a line")
+    infinite = IMPOSSIBLE
+
+    average: float = key(0.995, "EMA decay of the weights of the teacher, which are the result", least=0, most=1)
+    first_share: float = key(0.3, "share of a batch that the teacher labels at the start of the run", least=0, most=1)
+    last_share: float = key(0.9, "share of a batch that the teacher labels at the end of the run", least=0, most=1)
+    weak_views: str = key("none", "augmentation of the teacher's images; the student's is views", free=True)
+    generated_images: int = key(1, "generated images per image of a batch", least=1, most=100)
+    distinct_images: int = key(
+        4000, "different generated images that a run draws; each is augmented anew every time", least=1, most=10**9
+    )
+    fonts: str | None = key(
+        None,
+        "fonts of the generated images: a .ttf or .otf file, a folder of them or a bundled font; default: all bundled",
+        free=True,
+    )
+
+    def make_site_transform(self, views: str, charset, lengths, labels) -> GeneratedImages:
+        """The transform of a site's images, with generated ones beside.
+
+        charset: of the reader. lengths: of the texts, None: any. labels: ids of the text of each record, empty where it
+        is not known.
+        """
+        cases = charset.characters + (charset.characters.upper() if charset.case == "lower" else "")
+        signs = set(SUM_SIGNS) & set(cases)
+        characters = "".join(character for character in dict.fromkeys(cases) if character not in SUM_SIGNS)
+        texts = Texts(characters, (lengths[0], lengths[-1]) if lengths else LENGTHS, self.fonts, 0.5 if signs else 0.0)
+        site = Unlabelled(self.weak_views, views, labels)
+        return GeneratedImages(views, texts, charset, self.generated_images, self.distinct_images, site)
+
+    def build(self, encoder, run: ReaderInfo | None = None):
+        super().build(encoder, run)
+        self.head = ctc_head(encoder.dim, self.run.classes, self.run.dropout)
+        self.head.set_weights([*self.run.head_weights])
+        self.possible = Possible(None, self.run.lengths)
+        self.averaged = Momentum(encoder, self.head, name="averaged")
+
+    def result(self):
+        return self.averaged
+
+    def loss(self, batch, training):
+        texts, confidence = self.predict(batch["weak"], batch.get("unlabelled_width"))
+        given = batch["text"]
+        known = given[:, 0] >= 0
+        texts, given = _alike(texts, given)
+        texts = tf.where(known[:, None], given, texts)
+        accepted = known | ((confidence >= self.threshold(confidence)) & (texts[:, 0] >= 0))
+
+        images = tf.concat([batch["strong"], stacked(batch["generated"])], axis=0)
+        widths = None
+        if "generated_width" in batch:
+            widths = tf.concat([batch["unlabelled_width"], stacked(batch["generated_width"])], axis=0)
+        features, mask = self.encoder(images, widths, training=training)
+        logits = self.head(features, mask, training=training)
+        rows = tf.shape(texts)[0]
+        site_mask, generated_mask = (None, None) if mask is None else (mask[:rows], mask[rows:])
+        losses = tf.where(accepted, ctc_loss(nonempty(texts), logits[:rows], site_mask), 0.0)
+        site = tf.reduce_mean(losses)
+        generated = tf.reduce_mean(ctc_loss(stacked(batch["label"]), logits[rows:], generated_mask))
+        return {
+            "loss": site + generated,
+            "site": site,
+            "generated": generated,
+            "accepted": tf.reduce_mean(tf.cast(accepted, tf.float32)),
+            "confidence": tf.reduce_mean(confidence),
+        }
+
+    def predict(self, images: tf.Tensor, widths: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor]:
+        """The teacher's texts, `int32 [B, L]` filled with -1, and their confidence `float32 [B]`."""
+        with self.averaged.weights_in_use():
+            features, mask = self.encoder(images, widths, training=False)
+            logits = self.head(features, training=False)
+        ids, confidence = constrained.predict(logits, mask, self.possible)
+        texts = tf.where(ids == self.run.classes - 1, -1, ids)
+        return tf.stop_gradient(texts), tf.stop_gradient(confidence)
+
+    def threshold(self, confidence: tf.Tensor) -> tf.Tensor:
+        """The least confidence of the share of the batch that is labelled at this step."""
+        done = tf.cast(self.averaged.updates.value, tf.float32) / max(1, self.run.total_steps)
+        share = self.first_share + (self.last_share - self.first_share) * done
+        rows = tf.shape(confidence)[0]
+        count = tf.cast(tf.round(share * tf.cast(rows, tf.float32)), tf.int32)
+        ordered = tf.concat([[2.0], tf.sort(confidence, direction="DESCENDING")], axis=0)  # of none, it is above 1
+        return ordered[tf.clip_by_value(count, 0, rows)]
+
+    def after_step(self):
+        self.averaged.update(self.average)
+
+
+def _alike(a: tf.Tensor, b: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Ids `[B, L]` of two lengths, filled with -1 to the longer one."""
+    longest = tf.maximum(tf.shape(a)[1], tf.shape(b)[1])
+    return tuple(tf.pad(x, [[0, 0], [0, longest - tf.shape(x)[1]]], constant_values=-1) for x in (a, b))

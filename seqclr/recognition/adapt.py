@@ -1,0 +1,116 @@
+"""Adaptation of a reader to the images of a site, with few labels or none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import keras
+
+from seqclr import config as configuration
+from seqclr.config import AdaptConfig
+from seqclr.data.charset import Charset
+from seqclr.data.dataset import ImageDataset
+from seqclr.data.discovery import find_unlabelled
+from seqclr.data.knowledge import Known
+from seqclr.data.samples import Sample
+from seqclr.engine import callbacks, setup
+from seqclr.engine.trainer import Trainer
+from seqclr.messages import say, warn
+from seqclr.methods.text.adaptation import Adaptation
+from seqclr.methods.text.ctc import ReaderInfo
+from seqclr.nn.policy import kept_policy
+from seqclr.recognition.estimates import estimate_texts
+from seqclr.recognition.inheritance import inherited_head
+from seqclr.recognition.recognizer import Recognizer
+from seqclr.recognition.splits import subsample
+from seqclr.recognition.targets import check_labels
+
+LABELLED_SHARE = 0.25  # least share of the images with a label in the batches, where there are labels
+
+
+def configure(values: Sequence[dict]):
+    """The resolved AdaptConfig; later values override earlier ones. The architecture of the reader comes first."""
+    model = configuration.resolve(AdaptConfig, Adaptation, values).model
+    return configuration.resolve(AdaptConfig, Adaptation, [setup.architecture_of(model), *values])
+
+
+@kept_policy()
+def adapt(
+    config, output: str, resume: bool = False, watching: Sequence[keras.callbacks.Callback] = ()
+) -> dict[str, float]:
+    """Adapts a reader and returns the figures of the last round.
+
+    config: a resolved AdaptConfig. Rows of split `test` and `validation` are excluded. An image that cannot be read is
+    skipped and counted in a warning. watching: more callbacks. Raises UserError before anything is written if an
+    argument or the data are wrong.
+    """
+    setup.check(config, Adaptation)
+    run, rank = setup.find_run(config, output, resume)
+    method = Adaptation(**configuration.fields_of(Adaptation, config))
+    reader = Recognizer.load(config.model)
+    samples = find_unlabelled(config.data, config.split)
+    labelled = subsample([sample for sample in samples if sample.text is not None], config.labels, config.seed)
+    check_labels(labelled)
+    size = config.height, config.width, config.resize
+    dataset = ImageDataset(balanced(samples, labelled), *size, skip_bad=True)
+    complete_knowledge(config, reader, dataset, labelled)
+    known = Known.of(config.charset, config.length)
+    charset, lengths = known.within(reader.charset), known.possible(reader.charset, config.width).lengths
+    ids = ids_of(dataset.samples, labelled, charset)
+    transform = method.make_site_transform(config.views, charset, lengths, ids)
+
+    strategy = setup.begin(config, rank)
+    loader = setup.make_loader(dataset, transform, config.batch_size, config.seed, config.processes, rank)
+    with setup.building(config, strategy):
+        encoder = setup.make_encoder(config, config.model)
+        head = inherited_head(config.model, encoder.dim, charset)
+        info = vars(setup.run_info(config, loader.steps_per_epoch))
+        method.build(encoder, ReaderInfo(**info, classes=len(charset) + 1, charset=charset, head_weights=head,
+                                         lengths=lengths))  # fmt: skip
+    try:
+        standard = callbacks.standard(run, config.profile, config.tensorboard)
+        trainer = Trainer(method, loader, config, run, strategy, [*standard, *watching] if rank.chief else [], rank)
+        with setup.training(run, config, trainer, resume):
+            if rank.chief:
+                charset.save(run.charset_file)
+                say(
+                    f"{len(samples)} images, {len(labelled)} of them labelled; charset {charset.characters}, length "
+                    f"{config.length}; {setup.devices(strategy)}"
+                )
+            logs = trainer.fit()
+    finally:
+        loader.close()
+        dataset.close()
+        transform.close()
+        if dataset.skipped:
+            warn(f"{len(dataset.skipped)} image(s) that cannot be read were skipped")
+    return logs
+
+
+def balanced(samples: list[Sample], labelled: list[Sample]) -> list[Sample]:
+    """The samples, with labelled ones repeated until they are LABELLED_SHARE of all."""
+    if not labelled:
+        return samples
+    others = len(samples) - len(labelled)
+    times = round(LABELLED_SHARE * others / (1 - LABELLED_SHARE) / len(labelled))
+    return [*samples, *labelled * max(0, times - 1)]
+
+
+def complete_knowledge(config, reader: Recognizer, dataset: ImageDataset, labelled: list[Sample]) -> None:
+    """Sets charset and length of the configuration, where they are not given, to estimates."""
+    if config.charset is not None and config.length is not None:
+        return
+    known = reader.knowing(Known.of(config.charset, config.length))
+    charset, length = estimate_texts(known, dataset, [sample.text for sample in labelled])
+    if config.charset is None:
+        config.charset = charset
+        say(f"charset, of the surest predictions: {charset}")
+    if config.length is None:
+        config.length = length
+        say(f"length, of the surest predictions: {length}")
+
+
+def ids_of(samples: list[Sample], labelled: list[Sample], charset: Charset) -> list[list[int]]:
+    """The ids of the text of each sample; none where it is not labelled. Raises UserError for unknown characters."""
+    given = set(labelled)
+    return [charset.encode(charset.target(s.text, s.name)) if s in given else [] for s in samples]

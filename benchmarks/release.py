@@ -69,7 +69,11 @@ def pack(run: Path, folder: Path) -> None:
     """Writes what is needed of a run to predict and to start from."""
     source = Run.open(run)
     _, arrays = source.best()
-    kept = {name: value.astype(np.float16) for name, value in arrays.items() if name.startswith(("encoder/", "head/"))}
+    kept = {
+        name: value.astype(np.float16) if value.dtype == np.float32 else value  # the states of dropout are integers
+        for name, value in arrays.items()
+        if name.startswith(("encoder/", "head/"))
+    }
     (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
     state = {"step": source.config().steps, "loader": {}, "callbacks": {}, "facts": source.facts()}
     checkpoints.save(folder / "checkpoints" / "best.npz", kept, state)

@@ -60,8 +60,8 @@ def measure(arm: str, labels: int, seed: int, site: Path, folder: Path, keys: li
         return json.loads(file.read_text())
     resume = ["--resume"] if (run / "config.yaml").is_file() else []
     if arm == "adapted":
-        seqclr("adapt", "--data", site, "--output", run, "--labels", labels, f"seed={seed}", *known(site), *keys,
-             *resume)  # fmt: skip
+        seqclr("adapt", "--data", site, "--output", run, "--labels", labels, "--json", folder / "adapt.json",
+             f"seed={seed}", *known(site), *keys, *resume)  # fmt: skip
     elif arm != "reader":
         start_from = ["--pretrained", "captcha", "views=strong"] if arm == "finetuned" else ["views=strong"]
         seqclr("finetune", "--data", site, "--split", "train", "--output", run, "--labels", labels, f"seed={seed}",
@@ -73,7 +73,7 @@ def measure(arm: str, labels: int, seed: int, site: Path, folder: Path, keys: li
     seqclr("evaluate", "--model", run, "--data", site, "--split", "test", "--json", file, *told)
     figures = {**json.loads(file.read_text()), "minutes": minutes}
     if arm == "adapted":
-        figures["estimated"] = json.loads((run / "estimate.json").read_text())
+        figures["estimated"] = json.loads((folder / "adapt.json").read_text())["estimated_exact_match"]
     return figures
 
 

@@ -20,7 +20,7 @@ import PIL.Image
 
 from seqclr import config as configuration
 from seqclr.data.images import as_pixels
-from seqclr.data.knowledge import Known
+from seqclr.data.knowledge import Known, read_lengths
 from seqclr.engine import setup
 from seqclr.engine.run import Run as RunFolder
 from seqclr.engine.trainer import Interrupted as Interrupted
@@ -257,6 +257,8 @@ def adapt(
     model: AnyPath | Run | None = None,
     output: AnyPath | None = None,
     *,
+    charset: str | None = None,
+    length: Length | None = None,
     resume: bool = False,
     config: AnyPath | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
@@ -269,13 +271,18 @@ def adapt(
             `validation` are excluded.
         model: the reader to start from; by default `captcha`, the reader of the package.
         output: the run's folder, which must not exist; by default a new one, `runs/adapted-1`, `runs/adapted-2`, ...
+        charset, length: all characters and all lengths that occur, as in `Reader.predict`, if they are known; by
+            default those of the surest predictions.
         resume, config, callbacks: as in `pretrain`.
-        **keys: keys that `seqclr adapt --help` lists, such as `charset="0123456789"`, `length=4`, `labels=20`.
+        **keys: keys that `seqclr adapt --help` lists, such as `labels=20` and `steps=1000`.
+
+    The figures of the reader have `estimated_exact_match`, which is estimated without labels.
 
     Raises:
         UserError, TrainingFailed, Interrupted: as in `pretrain`.
     """
-    values = _settings(output, resume, config, {"data": data, "model": model}, keys)
+    known = {"charset": charset, "length": None if length is None else ",".join(map(str, read_lengths(length)))}
+    values = _settings(output, resume, config, {"data": data, "model": model, **known}, keys)
     watching = _callbacks(callbacks)
     chosen = adaptation.configure(values)
     with _folder(output, "adapted") as folder:

@@ -11,6 +11,7 @@ from seqclr import cli
 from seqclr.config import (
     RENAMED_KEYS,
     RENAMED_VALUES,
+    AdaptConfig,
     FinetuneConfig,
     PretrainConfig,
     check_keys,
@@ -22,12 +23,17 @@ from seqclr.config import (
 )
 from seqclr.errors import UserError
 from seqclr.methods import METHODS
+from seqclr.methods.text.adaptation import Adaptation
 from seqclr.methods.text.ctc import CTC
 from seqclr.methods.text.distillation import Distillation
 from seqclr.methods.text.self_training import SelfTraining
 
 TUNED = (CTC, SelfTraining, Distillation)
-KINDS = [(PretrainConfig, cls) for cls in METHODS.values()] + [(FinetuneConfig, cls) for cls in TUNED]
+KINDS = [
+    *((PretrainConfig, cls) for cls in METHODS.values()),
+    *((FinetuneConfig, cls) for cls in TUNED),
+    (AdaptConfig, Adaptation),
+]
 FIELDS = {id(field): (*kind, field) for kind in KINDS for part in kind for field in dataclasses.fields(part)}
 
 

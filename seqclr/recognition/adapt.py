@@ -11,20 +11,23 @@ from seqclr.config import AdaptConfig
 from seqclr.data.charset import Charset
 from seqclr.data.dataset import ImageDataset
 from seqclr.data.discovery import find_unlabelled
-from seqclr.data.knowledge import Known
+from seqclr.data.knowledge import Known, read_lengths
 from seqclr.data.samples import Sample
 from seqclr.engine import callbacks, setup
+from seqclr.engine.run import Run
 from seqclr.engine.trainer import Trainer
+from seqclr.errors import UserError
 from seqclr.messages import say, warn
 from seqclr.methods.text.adaptation import Adaptation
 from seqclr.methods.text.ctc import ReaderInfo
 from seqclr.nn.policy import kept_policy
-from seqclr.recognition.estimates import estimate_texts
+from seqclr.recognition.estimates import estimate_accuracy, estimate_texts
 from seqclr.recognition.inheritance import inherited_head
 from seqclr.recognition.recognizer import Recognizer
 from seqclr.recognition.splits import subsample
-from seqclr.recognition.targets import check_labels
+from seqclr.recognition.targets import check_labels, check_lengths
 
+DOUBTFUL, ASKED = 0.7, 20  # an estimated exact match below which labels are asked for, and how many
 LABELLED_SHARE = 0.25  # least share of the images with a label in the batches, where there are labels
 
 
@@ -45,6 +48,8 @@ def adapt(
     argument or the data are wrong.
     """
     setup.check(config, Adaptation)
+    if getattr(Run.open(config.model).config(), "keep_head", 0):
+        raise UserError(f"model {config.model} has layers kept with keep_head, which adapt cannot take: give another")
     run, rank = setup.find_run(config, output, resume)
     method = Adaptation(**configuration.fields_of(Adaptation, config))
     reader = Recognizer.load(config.model)
@@ -53,10 +58,13 @@ def adapt(
     check_labels(labelled)
     size = config.height, config.width, config.resize
     dataset = ImageDataset(balanced(samples, labelled), *size, skip_bad=True)
+    images = len(set(dataset.samples))
     complete_knowledge(config, reader, dataset, labelled)
     known = Known.of(config.charset, config.length)
     charset, lengths = known.within(reader.charset), known.possible(reader.charset, config.width).lengths
-    ids = ids_of(dataset.samples, labelled, charset)
+    targets = {sample: target_of(sample, charset, config) for sample in labelled}
+    ids = [charset.encode(targets.get(sample, "")) for sample in dataset.samples]
+    check_lengths(dataset, [targets.get(sample, "") for sample in dataset.samples])
     transform = method.make_site_transform(config.views, charset, lengths, ids)
 
     strategy = setup.begin(config, rank)
@@ -74,10 +82,13 @@ def adapt(
             if rank.chief:
                 charset.save(run.charset_file)
                 say(
-                    f"{len(samples)} images, {len(labelled)} of them labelled; charset {charset.characters}, length "
+                    f"{images} images, {len(labelled)} of them labelled; charset {charset.characters}, length "
                     f"{config.length}; {setup.devices(strategy)}"
                 )
             logs = trainer.fit()
+        if rank.chief:
+            adapted = Recognizer.load(run.folder)
+            logs["estimated_exact_match"] = tell_accuracy(adapted, ImageDataset(samples, *size, skip_bad=True))
     finally:
         loader.close()
         dataset.close()
@@ -110,7 +121,21 @@ def complete_knowledge(config, reader: Recognizer, dataset: ImageDataset, labell
         say(f"length, of the surest predictions: {length}")
 
 
-def ids_of(samples: list[Sample], labelled: list[Sample], charset: Charset) -> list[list[int]]:
-    """The ids of the text of each sample; none where it is not labelled. Raises UserError for unknown characters."""
-    given = set(labelled)
-    return [charset.encode(charset.target(s.text, s.name)) if s in given else [] for s in samples]
+def tell_accuracy(reader: Recognizer, dataset: ImageDataset) -> float:
+    """Says and returns the estimated exact match of a reader, and what to do where it is low."""
+    estimate = estimate_accuracy(reader, dataset)
+    say(f"estimated without labels: {estimate:.2f} of the texts are right")
+    if estimate < DOUBTFUL:
+        warn(f"the predictions are uncertain: label {ASKED} images, and adapt with these labels")
+    return estimate
+
+
+def target_of(sample: Sample, charset: Charset, config) -> str:
+    """The text of a label. Raises UserError for one that is not among the possible texts."""
+    text = charset.target(sample.text, sample.name)
+    if len(text) not in read_lengths(config.length):
+        raise UserError(
+            f"{sample.name} has the label '{sample.text}' of {len(text)} characters, and length is {config.length}: "
+            "add it to length, or correct the label"
+        )
+    return text

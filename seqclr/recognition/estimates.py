@@ -37,6 +37,11 @@ def estimate_texts(reader: Recognizer, dataset: ImageDataset, texts: Sequence[st
     return charset, ",".join(map(str, sorted(lengths)))
 
 
+def estimate_accuracy(reader: Recognizer, dataset: ImageDataset) -> float:
+    """The estimated exact match of a reader on images without labels: the mean confidence."""
+    return float(np.mean([confidence for _, confidence in predict_dataset(reader, dataset)]))
+
+
 def frequent(counts: Counter) -> set:
     """The keys with at least RARE of the largest count."""
     return {key for key, count in counts.items() if count >= RARE * max(counts.values())}

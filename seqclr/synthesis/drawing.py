@@ -21,7 +21,8 @@ from seqclr.synthesis.fonts import load_font
 from seqclr.synthesis.styles import Style
 
 Colour = tuple[int, int, int]
-SUM_SIGNS = "+-×÷*/=?"
+OPERATORS = "+-×÷*/"
+SUM_SIGNS = f"{OPERATORS}=?"
 
 
 class _SeededSecrets:
@@ -260,10 +261,12 @@ def _ripple(image: Image.Image, boxes: np.ndarray, most: float, rng: np.random.G
     return Image.fromarray(moved), boxes.clip(0, 2 * image.size)
 
 
-def _sum(rng: np.random.Generator) -> str:
-    """A sum such as `3+16=?`, of numbers of one or two digits."""
+def _sum(signs: str, rng: np.random.Generator) -> str:
+    """A sum such as `3+16=?` with some signs, of numbers of one or two digits."""
     a, b = (int(rng.integers(0, 10 if rng.random() < 0.6 else 100)) for _ in range(2))
-    return f"{a}{rng.choice(list('+-×÷*/'), p=[0.3, 0.25, 0.2, 0.05, 0.15, 0.05])}{b}{rng.choice(['=?', '=', ''])}"
+    operators = [sign for sign in signs if sign in OPERATORS]
+    ends = [end for end in ("=?", "=", "") if set(end) <= set(signs)]
+    return f"{a}{rng.choice(operators)}{b}{rng.choice(ends)}"
 
 
 def _speckle(image: Image.Image, share: float, rng: np.random.Generator) -> Image.Image:
@@ -298,7 +301,11 @@ def draw(style: Style, rng: np.random.Generator) -> tuple[Image.Image, str]:
 def draw_labelled(style: Style, rng: np.random.Generator) -> LabelledImage:
     """The same image with its properties."""
     with _seeded(rng):
-        text = _sum(rng) if style.sums else "".join(rng.choice(list(style.characters), _integer(rng, style.length)))
+        text = (
+            _sum(style.sums, rng)
+            if style.sums
+            else "".join(rng.choice(list(style.characters), _integer(rng, style.length)))
+        )
         width, height = _integer(rng, style.width), _integer(rng, style.height)
         image = _background(style, height, width, rng)
         ink = _colour(rng, style.text_colours, style.colour_jitter)

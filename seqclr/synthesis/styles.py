@@ -48,7 +48,7 @@ class Style:
     length: list[int] = span(4, 5, 1, LONGEST)  # characters on an image
     fonts: list[str] = names("DejaVuSans")  # one an image: a bundled font's name or the path of a .ttf file
     font_sizes: list[int] = span(26, 30, 6, 200)  # one a character
-    sums: bool = False  # texts are sums such as 3+16=? instead of random characters
+    sums: str = ""  # the signs of sums such as 3+16=?, which are the texts then; none: random characters
     text_colours: list[str] = names("black")
     colour_each: bool = False  # a colour for every character instead of one for the image
     outline: int = number(0, 0, 50)  # width of the strokes of hollow characters; 0: filled

@@ -27,17 +27,19 @@ class Texts(NamedTuple):
     """The texts of generated images.
 
     characters: of which each image uses those that its font has. lengths: least and largest number of characters.
-    fonts: as for `fonts.find_fonts`; None: the bundled ones. sums: share of the images that show a sum, such as 3+16=?.
+    fonts: as for `fonts.find_fonts`; None: the bundled ones. sums: share of the images that show a sum, such as
+    3+16=?, with some of the signs.
     """
 
     characters: str
     lengths: tuple[int, int] = (3, 7)
     fonts: str | None = None
     sums: float = 0.0
+    signs: str = SUM_SIGNS
 
     def all_characters(self) -> str:
         """The characters, and those of sums where there are any."""
-        return "".join(dict.fromkeys(self.characters + (string.digits + SUM_SIGNS if self.sums else "")))
+        return "".join(dict.fromkeys(self.characters + (string.digits + self.signs if self.sums else "")))
 
     def longest(self) -> int:
         """The largest number of characters in a text."""
@@ -69,7 +71,7 @@ def any_style(texts: Texts, rng: np.random.Generator) -> Style:
 
     fonts = texts.fonts_of()
     font = str(rng.choice(list(fonts)))
-    sums = chance(texts.sums) and set(SUM_SIGNS) <= set(fonts[font])
+    sums = chance(texts.sums) and set(texts.signs) <= set(fonts[font])
     length = LONGEST_SUM if sums else int(rng.integers(*texts.lengths, endpoint=True))
     height = int(rng.integers(20, 61))
     size = max(13.0, height * rng.uniform(0.4, 1.1))
@@ -86,7 +88,7 @@ def any_style(texts: Texts, rng: np.random.Generator) -> Style:
     form, colours = ("jpg", 0) if chance(0.3) else ("png", int(rng.choice([0, 0, 0, 2 if bright else 0, 16, 64])))
     return Style(
         characters="".join(c for c in texts.characters if c in fonts[font]),
-        sums=sums,
+        sums=texts.signs if sums else "",
         outline=int(rng.integers(1, 3)) if size > 20 and chance(0.1) else 0,
         shadow=shadow,
         length=[length, length],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 from dataclasses import dataclass
 
 import tensorflow as tf
@@ -14,11 +15,12 @@ from seqclr.methods.text.ctc import IMPOSSIBLE, ReaderInfo, ctc_head, ctc_loss
 from seqclr.methods.text.self_training import nonempty
 from seqclr.nn import constrained
 from seqclr.nn.momentum import Momentum
-from seqclr.synthesis.drawing import SUM_SIGNS
+from seqclr.synthesis.drawing import OPERATORS, SUM_SIGNS
 from seqclr.synthesis.variety import Texts
 from seqclr.transforms.generated import GeneratedImages
 from seqclr.transforms.labelled import Unlabelled
 
+SUMS = 0.5  # share of sums among generated images, where the characters are digits and signs of sums
 LENGTHS = (3, 7)  # of generated texts, where the lengths are not known: those of the released reader
 
 
@@ -58,9 +60,11 @@ class Adaptation(Method):
         is not known.
         """
         cases = charset.characters + (charset.characters.upper() if charset.case == "lower" else "")
-        signs = set(SUM_SIGNS) & set(cases)
-        characters = "".join(character for character in dict.fromkeys(cases) if character not in SUM_SIGNS)
-        texts = Texts(characters, (lengths[0], lengths[-1]) if lengths else LENGTHS, self.fonts, 0.5 if signs else 0.0)
+        signs = "".join(sign for sign in SUM_SIGNS if sign in cases)
+        sums = set(signs) & set(OPERATORS) and set(string.digits) <= set(cases)
+        characters = "".join(c for c in dict.fromkeys(cases) if not (sums and c in signs))
+        span = (lengths[0], lengths[-1]) if lengths else LENGTHS
+        texts = Texts(characters, span, self.fonts, SUMS if sums else 0.0, signs)
         site = Unlabelled(self.weak_views, views, labels)
         return GeneratedImages(views, texts, charset, self.generated_images, self.distinct_images, site)
 

@@ -1,0 +1,99 @@
+"""Adaptation: the surest texts of the averaged weights, and given labels, teach, beside generated images."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from seqclr.data.charset import Charset
+from seqclr.methods.base import stacked
+from seqclr.methods.text.adaptation import Adaptation
+from seqclr.methods.text.ctc import ReaderInfo, ctc_head, ctc_loss
+from seqclr.nn.encoders import build_encoder
+from tests.engine import tiny
+
+CHARSET = Charset("0123456789", "lower")
+LENGTHS = (2, 3)
+
+
+def made(resize="stretch", labels=((), (1, 2), (), ()), **keys) -> tuple[Adaptation, dict]:
+    """The method on an encoder of new weights, and a batch of four images of a site."""
+    method = Adaptation(first_share=0.5, last_share=0.5, **keys)
+    encoder = build_encoder("tiny", 16, 64, "none", dropout=0.0)
+    weights = ctc_head(encoder.dim, 11, 0.0).get_weights()
+    info = ReaderInfo(total_steps=10, dropout=0.0, classes=11, charset=CHARSET, head_weights=weights, lengths=LENGTHS)
+    method.build(encoder, info)
+    transform = method.make_site_transform("none", CHARSET, LENGTHS, labels)
+    records, rng = tiny.pages(4, padded=resize == "pad"), np.random.default_rng(0)
+    examples = [transform({**records[row], "index": np.int32(row)}, rng) for row in range(4)]
+    transform.close()
+    return method, {name: tf.constant(np.stack([e[name] for e in examples])) for name in examples[0] if name != "index"}
+
+
+@pytest.mark.parametrize("resize", ["stretch", "pad"])
+def test_the_loss_is_that_of_the_surest_texts_of_given_labels_and_of_generated_images(resize):
+    method, batch = made(resize)
+    site_width, generated_width = batch.get("unlabelled_width"), batch.get("generated_width")
+    texts, confidence = method.predict(batch["weak"], site_width)
+    assert all((row >= 0).sum() in LENGTHS for row in texts.numpy())
+    surest = set(np.argsort(-confidence.numpy())[:2].tolist())
+    labels = {row: texts[row].numpy() for row in surest} | {1: np.array([1, 2])}
+
+    def ctc(images, label, widths) -> float:
+        features, mask = method.encoder(images[None], None if widths is None else widths[None], training=False)
+        return float(ctc_loss(tf.constant(label[None], tf.int32), method.head(features, training=False), mask)[0])
+
+    site = sum(ctc(batch["strong"][i], label[label >= 0], None if site_width is None else site_width[i])
+               for i, label in labels.items()) / 4  # fmt: skip
+    widths = [None] * 4 if generated_width is None else stacked(generated_width)
+    rows = zip(stacked(batch["generated"]), stacked(batch["label"]).numpy(), widths, strict=True)
+    generated = np.mean([ctc(image, label[label >= 0], width) for image, label, width in rows])
+    logs = method.loss(batch, training=False)
+    assert float(logs["accepted"]) == len(labels) / 4
+    assert float(logs["site"]) == pytest.approx(site, rel=1e-4)
+    assert float(logs["generated"]) == pytest.approx(generated, rel=1e-4)
+    assert float(logs["loss"]) == pytest.approx(site + generated, rel=1e-4)
+
+
+def test_the_share_of_accepted_texts_rises_with_the_steps():
+    method, _ = made()
+    method.first_share, method.last_share = 0.25, 1.0
+    confidence = tf.constant([0.1, 0.9, 0.5, 0.7])
+    accepted = []
+    for step in (0, 4, 10):
+        method.averaged.updates.assign(step)
+        accepted.append(int((confidence >= method.threshold(confidence)).numpy().sum()))
+    assert accepted == [1, 2, 4]
+    method.first_share = method.last_share = 0.0
+    assert not (confidence >= method.threshold(confidence)).numpy().any()
+
+
+def test_the_teacher_follows_the_weights_and_gets_no_gradient():
+    method, batch = made(average=0.9)
+    copies = [copy for copy, _ in method.averaged.pairs()]
+    with tf.GradientTape() as tape:
+        for copy in copies:
+            tape.watch(copy.value)
+        loss = method.loss(batch, training=False)["loss"]
+    assert tape.gradient(loss, [copy.value for copy in copies]) == [None] * len(copies)
+    kernel, copy = method.head.layers[-1].kernel, copies[-2]
+    before = kernel.numpy()
+    kernel.assign(before + 1)
+    method.after_step()
+    np.testing.assert_allclose(copy.numpy(), before + 0.1, atol=1e-6)
+
+
+def test_generated_texts_are_of_the_characters_and_lengths_of_the_site():
+    method = Adaptation(generated_images=20)
+    texts = {}
+    for charset, lengths in ((Charset("ab1", "lower"), (4,)), (Charset("ab1", "keep"), (2, 3)),
+                             (Charset("0123456789+=?", "lower"), (5,))):  # fmt: skip
+        transform = method.make_site_transform("none", charset, lengths, [[]])
+        record = {"image": np.zeros((16, 64, 3), np.uint8), "index": np.int32(0)}
+        rows = transform(record, np.random.default_rng(0))["label"]
+        texts[charset] = [charset.decode(row[row >= 0]) for row in rows]
+        drawn = transform.texts
+        transform.close()
+        assert set("".join(texts[charset])) <= set(charset.characters)
+        assert (drawn.sums > 0) == ("+" in charset.characters)
+        assert drawn.sums or {len(text) for text in texts[charset]} <= set(lengths)
+        assert ("A" in drawn.characters) == (charset.case == "lower" and "a" in charset.characters)

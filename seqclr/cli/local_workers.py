@@ -25,7 +25,7 @@ def launch(count: int, words: Sequence[str]) -> int:
     """
     if count < 1:
         raise UserError(f"--local {count}: at least 1")
-    if not words or words[0] not in ("pretrain", "finetune"):
+    if not words or words[0] not in ("pretrain", "finetune", "adapt"):
         raise UserError("give a training verb after --, such as: launch --local 2 -- pretrain --data ...")
     hosts = ",".join(f"localhost:{port}" for port in free_ports(count))
     command = [sys.executable, "-m", "seqclr.cli.worker", *words, "--workers", hosts, "--worker"]

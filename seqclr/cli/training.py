@@ -1,4 +1,4 @@
-"""The training verbs: pretrain, finetune, launch."""
+"""The training verbs: pretrain, finetune, adapt, launch."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def launch(parser: Parser, argv: list[str]) -> int:
     """run one training with several workers on this machine"""
     parser.usage = f"{parser.prog} --local N -- VERB ..."
     add_number(parser, "--local", "number of workers", least=1, most=64, required=True, metavar="N")
-    parser.add_argument("words", nargs=argparse.REMAINDER, help="pretrain or finetune, with its arguments")
+    parser.add_argument("words", nargs=argparse.REMAINDER, help="pretrain, finetune or adapt, with its arguments")
     args = parser.parse_args(argv)
     from seqclr.cli.local_workers import launch
 

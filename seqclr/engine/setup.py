@@ -38,7 +38,7 @@ PIXEL = 500  # bytes per pixel of a batch in the training of `tiny`, the smalles
 PROCESS = 2**27  # bytes of a process that makes views
 # keys that may change when a run is resumed: paths, length and rates of the training, and how it is executed
 RESUMABLE = frozenset(
-    """data unlabelled validation pretrained init distill perceptual probe probe_kind probe_every probe_labels
+    """data unlabelled validation pretrained model init distill perceptual probe probe_kind probe_every probe_labels
     steps epochs patience learning_rate warmup weight_decay clip dropout accumulate
     precision deterministic processes workers worker steps_per_execution checkpoint_every profile tensorboard
     max_bytes max_pixels max_frames""".split()

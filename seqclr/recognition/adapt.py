@@ -87,8 +87,7 @@ def adapt(
                 )
             logs = trainer.fit()
         if rank.chief:
-            adapted = Recognizer.load(run.folder)
-            logs["estimated_exact_match"] = tell_accuracy(adapted, ImageDataset(samples, *size, skip_bad=True))
+            logs["estimated_exact_match"] = tell_accuracy(Recognizer.load(run.folder), dataset)
     finally:
         loader.close()
         dataset.close()

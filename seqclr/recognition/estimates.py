@@ -10,7 +10,7 @@ import numpy as np
 from seqclr.data.dataset import ImageDataset
 from seqclr.recognition.recognizer import Recognizer
 
-MOST = 2000  # images that are looked at
+MOST = 1000  # images that are looked at
 SUREST = 0.3  # share of the predictions, those of the highest confidence, that texts are estimated from
 RARE = 0.1  # lengths and characters below this share of the most frequent one are taken for errors
 

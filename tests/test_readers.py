@@ -1,4 +1,4 @@
-"""The readers of the package: found by name, small, never written to, and good at images that they were not trained on."""
+"""The readers of the package: found by name, small, never written to, and good at images that are new to them."""
 
 import csv
 from pathlib import Path

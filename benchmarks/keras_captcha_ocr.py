@@ -62,12 +62,12 @@ def main() -> None:
     keras.utils.set_random_seed(args.seed)
     train, validation = hold_out(subsample(find([args.data], "train"), args.labels, args.seed), args.seed)
     charset = Charset.of([sample.text for sample in train + validation], "lower", "drop")
-    longest = max(len(sample.text) for sample in train + validation)
+    longest = max(len(charset.target(sample.text)) for sample in train + validation)
 
     def labels(samples):
         rows = np.zeros((len(samples), longest), np.int32)  # 0 is no character
         for row, sample in zip(rows, samples):
-            ids = charset.encode(sample.text)
+            ids = charset.encode(charset.target(sample.text))
             row[: len(ids)] = np.array(ids) + 1
         return rows
 

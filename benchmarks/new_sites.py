@@ -3,7 +3,8 @@
     pip install ".[bench]"
     python benchmarks/new_sites.py --data DATA --output runs/new_sites
 
-DATA holds a folder per site, `cap_*` and `gen_*`, with `labels.csv` (file,text,split). The test rows are only measured.
+DATA holds a folder per site, `cap_*` and `gen_*`, with `labels.csv` (file,text,split). The test rows are only measured;
+characters and lengths are those of the train rows.
 Arms:
 
     reader     the released reader as it is; no labels
@@ -13,10 +14,9 @@ Arms:
     keras      network and training of the Keras tutorial captcha_ocr on the labels (benchmarks/keras_captcha_ocr.py)
     ddddocr    as installed; no labels
 
-reader, adapted and ddddocr are told the characters and the length of the site's texts, in the ways that they take them:
-ddddocr is not, it has no such option. Sites that the defaults of `adapt` were chosen on (TUNED) are marked, and the
-means are also given without them. Finished cells are kept: the same command continues. Further `key=value` words go to
-`adapt`. Writes table.md and results.json.
+reader and adapted know the characters and the lengths of the site's texts; ddddocr has no such option. Sites that the
+defaults of `adapt` were chosen on (TUNED) are marked, and the means are also given without them. Finished cells are
+kept: the same command continues. Further `key=value` words go to `adapt`. Writes table.md and results.json.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ METRICS = {"edit_distance_accuracy": "edit-distance accuracy", "exact_match": "e
 def known(site: Path) -> list[str]:
     """The options that tell a site's characters and lengths, which a user sees at a glance."""
     with open(site / "labels.csv", newline="", encoding="utf-8") as stream:
-        texts = [row["text"].lower() for row in csv.DictReader(stream)]
+        texts = [row["text"].lower() for row in csv.DictReader(stream) if row["split"] == "train"]
     lengths = ",".join(map(str, sorted({len(text) for text in texts})))
-    return ["--charset", "".join(sorted(set("".join(texts)))), "--length", lengths]
+    return [f"--charset={''.join(sorted(set(''.join(texts))))}", f"--length={lengths}"]
 
 
 def measure(arm: str, labels: int, seed: int, site: Path, folder: Path, keys: list[str]) -> dict:

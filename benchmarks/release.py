@@ -29,7 +29,7 @@ OF_THE_MACHINE = ("data", "fonts", "processes", "workers", "worker", "checkpoint
 
 CARD = """# captcha: a reader of short texts in images
 
-Text recognition in images of login pages, forms and meters: {characters}. The case of letters is not told apart.
+Text recognition in images of login pages, forms and meters: {characters}. Upper and lower case are one.
 Encoder `{encoder}` ({parameters:.2f} million parameters with the CTC head), images of {height} x {width}.
 
 - **Trained on** generated images alone: {images:.1f} million views of {distinct:,} images of random fonts, colours,
@@ -39,7 +39,7 @@ Encoder `{encoder}` ({parameters:.2f} million parameters with the CTC head), ima
 - **Use it** for sites where you are authorised to: `seqclr adapt --model captcha --data IMAGES` without labels or with
   few, `seqclr predict --model captcha --charset ... --length ... IMAGES`, `seqclr finetune --pretrained captcha`.
 - **It fails** on scripts other than Latin letters and digits, on texts of more than one line, on case, and without
-  adaptation on letters that touch or are bent strongly: see the tables in the README.
+  adaptation on letters that touch or are bent strongly.
 
 Generated images that it was not trained on, with the known characters and lengths of each style:
 

@@ -37,6 +37,7 @@ import_tensorflow()
 from seqclr import config as configuration  # noqa: E402
 from seqclr.methods import METHODS, table  # noqa: E402
 from seqclr.methods.base import Method  # noqa: E402
+from seqclr.methods.text.adaptation import Adaptation  # noqa: E402
 from seqclr.pretraining.pretrain import configure  # noqa: E402
 from seqclr.pretraining.task import show_task  # noqa: E402
 from seqclr.synthesis.drawing import draw  # noqa: E402
@@ -137,6 +138,8 @@ def keys_page() -> str:
         ("Of every training", configuration.RunConfig),
         ("Of `pretrain`", configuration.PretrainConfig),
         ("Of `finetune`", configuration.FinetuneConfig),
+        ("Of `adapt`", configuration.AdaptConfig),
+        ("Of `adapt`, its method", Adaptation),
     ):
         inherited = {} if cls is configuration.RunConfig else {field.name: field for field in common}
         fields = [field for field in dataclasses.fields(cls) if not same(field, inherited.get(field.name))]

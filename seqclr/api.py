@@ -76,8 +76,8 @@ class Run:
 
 
 class Reader(Run):
-    """A text recognizer: a run that predicts text (of `finetune`, or pretrained with generated images), or an export.
-    It is loaded when it is first used."""
+    """A text recognizer: a run that predicts text (of `adapt`, `finetune`, or pretrained with generated images), an
+    export, or a reader of the package. It is loaded when it is first used."""
 
     @functools.cached_property
     def _model(self) -> evaluation.Reader:
@@ -290,7 +290,8 @@ def adapt(
 
 
 def load(path: AnyPath) -> Reader:
-    """Loads a reader: the best checkpoint of a run that predicts text, in float32, or an export.
+    """Loads a reader: the best checkpoint of a run that predicts text, in float32, an export, or `captcha`, the reader
+    of the package.
 
     Raises UserError for anything else.
     """

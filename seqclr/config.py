@@ -203,7 +203,9 @@ class FinetuneConfig(RunConfig):
     learning_rate: float = key(
         2e-3, "peak learning rate, at the end of the warm-up; cosine decay to zero follows", least=0
     )
-    pretrained: str | None = key(None, "a pretraining run; without it, training starts from scratch", free=True)
+    pretrained: str | None = key(
+        None, "a run, or a reader of the package (captcha); without it, training starts from scratch", free=True
+    )
     unlabelled: list[str] = key([], "images without labels to learn from too, as data; adds keys of its own", free=True)
     distill: str | None = key(
         None,
@@ -243,6 +245,7 @@ class AdaptConfig(RunConfig):
         free=True,
     )
     labels: int | None = key(None, "labels of every source to use, drawn by the seed; by default all", least=0)
+    label_pattern: str | None = key(None, "labels in file names, as '{text}_{any}.png'", free=True)
 
 
 def resolve(base: type, method: type | None, values: Sequence[dict[str, Any]] = ()) -> Any:

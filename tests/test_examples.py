@@ -41,5 +41,5 @@ def test_the_quickstart_runs_verbs_that_exist(tmp_path, monkeypatch, capsys):
 
     monkeypatch.setattr(quickstart, "main", fake)
     quickstart.quickstart(tmp_path / "run")
-    assert set(commands) <= VERBS.keys() and {"pretrain", "finetune", "export", "predict"} <= set(commands)
-    assert "from scratch" in capsys.readouterr().out
+    assert set(commands) <= VERBS.keys() and {"adapt", "pretrain", "export", "predict"} <= set(commands)
+    assert "adapted, 20 labels" in capsys.readouterr().out

@@ -20,7 +20,8 @@ def test_each_has_a_run_and_a_card_and_is_small():
     assert "captcha" in readers.names()
     for name in readers.names():
         folder = readers.FOLDER / name
-        assert "trained on" in (folder / "README.md").read_text(encoding="utf-8").lower()
+        card = (folder / "README.md").read_text(encoding="utf-8")
+        assert "million views" in card and "| exact match |" in card
         assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) < 4_000_000
         path, arrays = Run.open(name).best()
         assert path.parents[1] == folder and {a.dtype.name for a in arrays.values()} <= {"float32", "uint32", "int64"}
@@ -29,11 +30,13 @@ def test_each_has_a_run_and_a_card_and_is_small():
 def test_a_folder_of_the_name_is_preferred(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert absolute("model", "captcha") == "captcha" and readers.folder_of("captcha").parent == readers.FOLDER
-    (tmp_path / "captcha").mkdir()
+    (tmp_path / "captcha").mkdir()  # such as one of images
+    assert readers.folder_of("captcha").parent == readers.FOLDER
+    (tmp_path / "captcha" / "config.yaml").write_text("width: [")
     assert readers.folder_of("captcha") == Path("captcha")
     assert absolute("model", "captcha") == str(tmp_path / "captcha")
-    with pytest.raises(UserError, match="captcha is not a run: it has no config.yaml"):
-        Run.open("captcha")
+    with pytest.raises(UserError, match="config.yaml"):
+        Run.open("captcha").config()
 
 
 def test_it_cannot_be_trained_in_place(tmp_path, monkeypatch, capsys):

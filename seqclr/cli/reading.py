@@ -75,7 +75,9 @@ def predict(parser: Parser, argv: list[str]) -> int:
 def export(parser: Parser, argv: list[str]) -> int:
     """export a recognizer as a SavedModel: image bytes in, text and confidence out"""
     parser.add_argument(
-        "--model", required=True, help="a run that predicts text (of finetune, or pretrained with generated images)"
+        "--model",
+        required=True,
+        help="captcha, or a run that predicts text (of adapt, finetune, or pretrained with generated images)",
     )
     parser.add_argument("--output", required=True, help="new folder for the export")
     parser.add_argument("--format", choices=["savedmodel"], default="savedmodel", help="format of the export")

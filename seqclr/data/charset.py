@@ -13,6 +13,8 @@ from seqclr.errors import UserError
 
 CASES = {"keep": str, "lower": str.lower, "upper": str.upper}
 UNKNOWN = ("error", "drop")
+OPERATORS = "+-×÷*/"
+SUM_SIGNS = f"{OPERATORS}=?"  # of sums such as 3+16=?
 FRAME_STRIDE = 4  # columns of the image for each frame of the text encoder; as in nn/encoders.py
 
 

@@ -151,6 +151,20 @@ def _new_cache() -> tuple[Path, files.Lock]:
             return Path(name), files.Lock(Path(name).with_suffix(".lock"), Path(name))
 
 
+class Repeated(Sequence):
+    """The records of a data set with these indices, which may repeat; `index` is that in the data set."""
+
+    def __init__(self, dataset: ImageDataset, indices: Sequence[int]):
+        self.dataset, self.indices = dataset, indices
+        self.samples = [dataset.samples[index] for index in indices]
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, index: int) -> dict:
+        return self.dataset[self.indices[index]]
+
+
 class RandomSubset(Sequence):
     """A random subset of a data set, the same every time; `index` counts within the subset."""
 

@@ -44,16 +44,19 @@ def find(paths: Sequence[str | Path], split: str | None = None, pattern: str | N
 
 
 def find_unlabelled(
-    paths: Sequence[str | Path], split: str | None = None, known: Sequence[str | Path] = ()
+    paths: Sequence[str | Path],
+    split: str | None = None,
+    known: Sequence[str | Path] = (),
+    pattern: str | None = None,
 ) -> list[Sample]:
     """All samples of some paths, with or without a text.
 
     Samples of split `test` and `validation` are left out unless `split` names it: images for evaluation must not be
-    trained on, even without their labels. known: further paths, whose splits count too.
+    trained on, even without their labels. known: further paths, whose splits count too. pattern: as of `find`.
     Raises UserError as `find`.
     """
     samples = []
-    for path, items in _read(paths, None, split is None, known):
+    for path, items in _read(paths, pattern, split is None, known):
         found = _without_faults(items)
         if split is not None:
             found = _of_split(found, split, path)

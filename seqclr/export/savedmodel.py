@@ -19,6 +19,7 @@ from seqclr.data import images
 from seqclr.data.charset import Charset
 from seqclr.data.knowledge import NOTHING, Known
 from seqclr.data.samples import Sample
+from seqclr.engine.run import Run
 from seqclr.errors import UserError
 from seqclr.files import atomic_folder, check_new
 from seqclr.nn import constrained, decode
@@ -141,6 +142,7 @@ def export(model: str, output: str, known: Known = NOTHING) -> None:
     check_name(target)
     check_new(target)
     recognizer = Recognizer.load(model).knowing(known)
+    known = Known(known.charset, recognizer.possible.lengths)  # those of an adapted reader too
     service = Service(recognizer)
     signatures = {"serving_default": service.serve, "predict_image": service.predict_image}
     with atomic_folder(target) as beside:
@@ -158,14 +160,14 @@ def export(model: str, output: str, known: Known = NOTHING) -> None:
 
 def card(model: str, recognizer: Recognizer, known: Known = NOTHING) -> str:
     """The model card: inputs, outputs, characters, usage and training configuration."""
-    values = configuration.load_yaml(Path(model) / "config.yaml")
+    values = configuration.load_yaml(Run.open(model).config_file)
     config = yaml.safe_dump(
         {name: _without_folder(name, value) for name, value in values.items()}, allow_unicode=True, sort_keys=False
     )
     charset, given = known.within(recognizer.charset), ""
     if known != NOTHING:
         given = f"""\
-- Given at the export: {known}. Only such texts are predicted, and the confidence is the
+- Known: {known}. Only such texts are predicted, and the confidence is the
   probability among them. An image too narrow for them gives an empty text.
 """
     return f"""# Text recognizer, made with seqclr {__version__}

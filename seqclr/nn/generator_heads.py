@@ -12,6 +12,7 @@ from seqclr.nn import frames, reversal
 from seqclr.nn.boxes import OUTPUTS, box_loss
 from seqclr.nn.heads import mlp
 
+BETWEEN, UNKNOWN = -1, -2  # classes of frames without a character
 ALIGNED = 2  # the weight of the alignment is 0 after a half of the run
 
 
@@ -49,14 +50,14 @@ class GeneratorHeads(keras.layers.Layer):
         """The losses by name of frames `[N + M, T, D]`: N generated images, followed by M images of the run.
 
         mask: `bool [N + M, T]`, frames that are no padding (None: all). facts: the targets, N rows each. done: the
-        fraction of the run that has passed. head: from frames to CTC logits.
+        fraction of the run that has passed. head: from frames and their mask to CTC logits.
         """
         features, count, figures = tf.cast(features, tf.float32), tf.shape(facts["boxes"])[0], {}
         mean = frames.pool(features, "all", mask)[0][:, 0]
         if "alignment" in self.loss_weights:
             classes = frame_classes(facts["label"], facts["boxes"], features.shape[1], self.stride)
-            logits = head(features[:count], training=True)
-            figures["alignment"] = tf.maximum(0.0, 1 - ALIGNED * done) * alignment_loss(logits, classes)
+            shown = None if mask is None else mask[:count]
+            figures["alignment"] = alignment_loss(head(features[:count], shown), classes, shown)
         if "boxes" in self.loss_weights:
             shown = None if mask is None else mask[:count]
             predicted = self.boxes(features[:count])
@@ -74,17 +75,20 @@ class GeneratorHeads(keras.layers.Layer):
             figures["domain"], figures["domain_accuracy"] = reversal.domain_loss(logits[:count], logits[count:])
         return figures
 
-    def total(self, figures: dict[str, tf.Tensor]) -> tf.Tensor:
-        """The weighted sum of the losses."""
-        return tf.add_n([weight * figures[name] for name, weight in self.loss_weights.items()])
+    def total(self, figures: dict[str, tf.Tensor], done: tf.Tensor) -> tf.Tensor:
+        """The weighted sum of the losses, when a fraction `done` of the run has passed."""
+        weights = {**self.loss_weights}
+        if "alignment" in weights:
+            weights["alignment"] *= tf.maximum(0.0, 1 - ALIGNED * done)
+        return tf.add_n([weight * figures[name] for name, weight in weights.items()])
 
 
 def frame_classes(labels: tf.Tensor, boxes: tf.Tensor, frames: int, stride: int) -> tf.Tensor:
-    """The character drawn at every frame, `int32 [N, frames]`, -1 between characters.
+    """The character drawn at every frame, `int32 [N, frames]`, BETWEEN characters, or UNKNOWN.
 
     labels: `int32 [N, L]`, filled with -1. boxes: `float32 [N, L', 4]`, one for each character, in pixels. A character
-    takes the frames of the middle half of its box, and at least one. An image whose labels are not one for each box has
-    no character.
+    takes the frames of the middle half of its box, and at least one. All frames of an image that has not one label for
+    each box are unknown.
     """
     longest = min(labels.shape[1], boxes.shape[1])
     same = tf.reduce_sum(tf.cast(labels >= 0, tf.int32), 1) == tf.reduce_sum(tf.cast(boxes[..., 0] >= 0, tf.int32), 1)
@@ -92,12 +96,19 @@ def frame_classes(labels: tf.Tensor, boxes: tf.Tensor, frames: int, stride: int)
     middles = (tf.range(frames, dtype=tf.float32) + 0.5) * stride
     away = tf.abs(middles[:, None] - ((left + right) / 2)[:, None])  # [N, frames, L]
     inside = away <= tf.maximum((right - left) / 4, stride / 2)[:, None]
-    away = tf.where(inside & (labels >= 0)[:, None] & same[:, None, None], away, float("inf"))
+    away = tf.where(inside & (labels >= 0)[:, None], away, float("inf"))
     nearest = tf.gather(labels, tf.argmin(away, axis=-1), axis=1, batch_dims=1)
-    return tf.where(tf.reduce_min(away, axis=-1) < float("inf"), nearest, -1)
+    found = tf.where(tf.reduce_min(away, axis=-1) < float("inf"), nearest, BETWEEN)
+    return tf.where(same[:, None], found, UNKNOWN)
 
 
-def alignment_loss(logits: tf.Tensor, classes: tf.Tensor) -> tf.Tensor:
-    """The mean cross-entropy of logits `[N, T, C]` with `frame_classes`; the last class is for frames without one."""
+def alignment_loss(logits: tf.Tensor, classes: tf.Tensor, mask: tf.Tensor | None = None) -> tf.Tensor:
+    """The mean cross-entropy of logits `[N, T, C]` with `frame_classes`, over frames that are no padding.
+
+    Between characters the class is the blank, the last. mask: `bool [N, T]`, None for no padding.
+    """
+    known = classes > UNKNOWN
+    weights = tf.cast(known if mask is None else known & mask, tf.float32)
     classes = tf.where(classes < 0, logits.shape[-1] - 1, classes)
-    return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=classes, logits=logits))
+    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=classes, logits=logits)
+    return tf.reduce_sum(weights * losses) / tf.maximum(tf.reduce_sum(weights), 1.0)

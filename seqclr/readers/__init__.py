@@ -16,8 +16,9 @@ def names() -> list[str]:
 
 
 def is_released(path: str | Path) -> bool:
-    """Whether a path is the name of a released reader, and not a file or folder of the working directory."""
-    return str(path) in names() and not Path(path).exists()
+    """Whether a path is the name of a released reader, and not a run or an export in the working directory."""
+    own = any((Path(path) / name).is_file() for name in ("config.yaml", "saved_model.pb"))
+    return str(path) in names() and not own
 
 
 def folder_of(path: str | Path) -> Path:

@@ -2,46 +2,86 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+import random
+from collections import Counter, defaultdict
+from collections.abc import Sequence, Set
 
+import keras
 import numpy as np
 
 from seqclr.data.dataset import ImageDataset
+from seqclr.errors import UserError
+from seqclr.messages import say, warn
+from seqclr.nn.momentum import Momentum, in_place
 from seqclr.recognition.recognizer import Recognizer
 
-MOST = 1000  # images that are looked at
+MOST = 1000  # images that are predicted for an estimate
 SUREST = 0.3  # share of the predictions, those of the highest confidence, that texts are estimated from
 RARE = 0.1  # lengths and characters below this share of the most frequent one are taken for errors
+DOUBTFUL, ASKED = 0.7, 20  # an estimated exact match below which labels are asked for, and how many
 
 
-def predict_dataset(reader: Recognizer, dataset: ImageDataset, most: int = MOST, batch_size: int = 64):
-    """Texts and confidences of the first images of a dataset."""
-    count, found = min(most, len(dataset)), []
-    for start in range(0, count, batch_size):
-        records = [dataset[index] for index in range(start, min(start + batch_size, count))]
+def some_of(indices: Sequence[int]) -> list[int]:
+    """At most MOST of some indices, at random, the same every time."""
+    return sorted(random.Random(0).sample(indices, min(MOST, len(indices))))
+
+
+def predict_records(
+    reader: Recognizer, dataset: ImageDataset, indices: Sequence[int], batch_size: int = 64
+) -> list[tuple[str, float]]:
+    """Texts and confidences of the records of a dataset with these indices."""
+    found: list[tuple[str, float]] = []
+    for start in range(0, len(indices), batch_size):
+        records = [dataset[index] for index in indices[start : start + batch_size]]
         widths = np.array([record["width"] for record in records], np.int32) if "width" in records[0] else None
         found += reader.predict_batch(np.stack([record["image"] for record in records]), widths)
     return found
 
 
 def estimate_texts(reader: Recognizer, dataset: ImageDataset, texts: Sequence[str] = ()) -> tuple[str, str]:
-    """The charset and the lengths, as the key `length` takes them, of the surest predictions and of known texts."""
-    found = sorted(predict_dataset(reader, dataset), key=lambda row: -row[1])
-    sure = [text for text, _ in found[: max(1, int(SUREST * len(found)))] if text]
-    lengths = frequent(Counter(map(len, sure))) | {len(text) for text in texts}
-    of_length = [text for text in sure if len(text) in lengths]
-    known = {reader.charset.normalize(character) for text in texts for character in text}
-    characters = frequent(Counter("".join(of_length))) | known
+    """The charset and the lengths, as the key `length` takes them, of the surest predictions and of known texts.
+
+    Every source counts for itself. Raises UserError where no text is predicted.
+    """
+    indices = some_of(range(len(dataset)))
+    groups = defaultdict(list)
+    for index, row in zip(indices, predict_records(reader, dataset, indices)):
+        groups[dataset.samples[index].source].append(row)
+    lengths, characters = {len(text) for text in texts}, set("".join(texts))
+    for rows in groups.values():
+        rows = sorted(rows, key=lambda row: -row[1])[: max(1, round(SUREST * len(rows)))]
+        sure = [text for text, _ in rows if text]
+        usual = frequent(Counter(map(len, sure)))
+        lengths |= usual
+        characters |= frequent(Counter("".join(text for text in sure if len(text) in usual)))
+    if not lengths:
+        raise UserError("the reader predicts no text in the surest images: give charset and length, or label some")
     charset = "".join(character for character in reader.charset.characters if character in characters)
     return charset, ",".join(map(str, sorted(lengths)))
-
-
-def estimate_accuracy(reader: Recognizer, dataset: ImageDataset) -> float:
-    """The estimated exact match of a reader on images without labels: the mean confidence."""
-    return float(np.mean([confidence for _, confidence in predict_dataset(reader, dataset)]))
 
 
 def frequent(counts: Counter) -> set:
     """The keys with at least RARE of the largest count."""
     return {key for key, count in counts.items() if count >= RARE * max(counts.values())}
+
+
+class AccuracyEstimate(keras.callbacks.Callback):
+    """At the end of a training, estimates the exact match by the mean confidence on images without labels: `value`.
+
+    labelled: indices of records that are left out, as they are trained on. result: averaged weights that predict.
+    """
+
+    def __init__(self, reader: Recognizer, dataset: ImageDataset, labelled: Set[int], result: Momentum):
+        super().__init__()
+        self.reader, self.dataset, self.result, self.labelled = reader, dataset, result, labelled
+        self.value = float("nan")
+
+    def on_train_end(self, logs=None):
+        everything = range(len(self.dataset))
+        indices = some_of([index for index in everything if index not in self.labelled] or everything)
+        with in_place(self.result):
+            predictions = predict_records(self.reader, self.dataset, indices)
+        self.value = float(np.mean([confidence for _, confidence in predictions]))
+        say(f"estimated exact match on images without labels: {self.value:.2f}")
+        if self.value < DOUBTFUL and len(self.labelled) < ASKED:
+            warn(f"the predictions are uncertain: label {ASKED} images, and adapt with these labels")

@@ -21,7 +21,7 @@ from seqclr.errors import UserError
 from seqclr.files import atomic_folder, check_can_make, exists
 from seqclr.messages import bar, say, warn
 from seqclr.recognition import metrics
-from seqclr.recognition.splits import split_off_validation
+from seqclr.recognition.splits import split_off_labelled, split_off_validation
 from seqclr.visualization.predictions import draw_confusions, draw_reliability, draw_sheet
 
 USES = ("trained_on", "validated_on")  # how a run uses the two parts of its labels
@@ -92,13 +92,14 @@ def evaluate(
 def count_uses(model: str | Path, samples: Sequence[Sample]) -> dict[str, int]:
     """How many of the samples a run was trained on with their labels, and how many it was validated on.
 
-    Empty for a model that is not a fine-tuning run, or whose data no longer exist.
+    Empty for a model that was not trained on labels, or whose data no longer exist.
     """
     config = Run.open(model).config() if Run(readers.folder_of(model)).config_file.is_file() else None
-    if not hasattr(config, "validation"):
+    if not hasattr(config, "labels"):
         return {}
     try:
-        parts = split_off_validation(config)
+        adapted = not hasattr(config, "validation")
+        parts = (split_off_labelled(config)[1], []) if adapted else split_off_validation(config)
     except UserError:
         return {}
     return {use: len(samples) - len(exclude(samples, part)) for use, part in zip(USES, parts)}

@@ -28,9 +28,7 @@ def split_off_validation(config) -> tuple[list[Sample], list[Sample]]:
         train = find(config.data, config.split, config.label_pattern)
     if not train:
         raise UserError(f"{config.data[0]} has no samples to train on: it has {count_splits(found)}")
-    empty = [sample for sample in train if not sample.text]
-    if empty:
-        raise UserError(f"{empty[0].name} has an empty label ({len(empty)} in all): label it or leave it out")
+    check_not_empty(train)
     train = subsample(train, config.labels, config.seed)
     if config.validation is None:
         validation = exclude([sample for sample in found if sample.split == "validation"], train)
@@ -42,6 +40,24 @@ def split_off_validation(config) -> tuple[list[Sample], list[Sample]]:
         if not validation:
             raise UserError(f"{config.validation} holds only images that are trained on: give others")
     return train, validation
+
+
+def split_off_labelled(config) -> tuple[list[Sample], list[Sample]]:
+    """All samples that a reader is adapted to, and those of them whose labels are used.
+
+    Raises UserError if there is no sample, or a label is empty.
+    """
+    samples = find_unlabelled(config.data, config.split, pattern=config.label_pattern)
+    labelled = subsample([sample for sample in samples if sample.text is not None], config.labels, config.seed)
+    check_not_empty(labelled)
+    return samples, labelled
+
+
+def check_not_empty(samples: list[Sample]) -> None:
+    """Raises UserError for an empty label."""
+    empty = [sample for sample in samples if not sample.text]
+    if empty:
+        raise UserError(f"{empty[0].name} has an empty label ({len(empty)} in all): label it or leave it out")
 
 
 def hold_out(samples: list[Sample], seed: int) -> tuple[list[Sample], list[Sample]]:

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
+from seqclr.data.charset import OPERATORS
 from seqclr.data.knowledge import Known
 from seqclr.errors import UserError
 from seqclr.recognition.evaluate import Reader
 
 ANSWERS = ("text", "sum")
-SUM = re.compile(r"((?:[0-9]+|\?)(?:[-+×÷*/](?:[0-9]+|\?))+)(?:=([0-9]*|\?))?")
+SUM = re.compile(rf"((?:[0-9]+|\?)(?:[{re.escape(OPERATORS)}](?:[0-9]+|\?))+)(?:=([0-9]*|\?))?")
 DIVISOR = re.compile(r"[÷/]\?")
 
 

@@ -16,13 +16,12 @@ import cv2
 import numpy as np
 from PIL import Image, ImageChops, ImageColor, ImageDraw, ImageFilter, ImageFont, ImageOps
 
+from seqclr.data.charset import OPERATORS
 from seqclr.synthesis.backgrounds import BACKGROUNDS
 from seqclr.synthesis.fonts import load_font
 from seqclr.synthesis.styles import Style
 
 Colour = tuple[int, int, int]
-OPERATORS = "+-×÷*/"
-SUM_SIGNS = f"{OPERATORS}=?"
 
 
 class _SeededSecrets:

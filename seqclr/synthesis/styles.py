@@ -6,12 +6,14 @@ A preset is a YAML file of the keys that differ from the defaults of `Style`.
 from __future__ import annotations
 
 import os
+import string
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from PIL import ImageColor
 
 from seqclr.config import read_yaml, typed
+from seqclr.data.charset import OPERATORS, SUM_SIGNS
 from seqclr.errors import UserError
 from seqclr.synthesis.backgrounds import BACKGROUNDS
 from seqclr.synthesis.fonts import missing_characters
@@ -152,8 +154,10 @@ def check_style(style: Style, source: Path) -> None:
         need(len(getattr(style, key)) > 0, key, "a list with at least one entry")
     for key in ("text_colours", "background_colours", "clutter_colours", "wheels"):
         need(all(map(_is_colour, getattr(style, key))), key, "colours such as '#1f4e8c' or 'black'")
+    need(set(style.sums) <= set(SUM_SIGNS), "sums", f"some of {SUM_SIGNS}")
+    need(not style.sums or bool(set(style.sums) & set(OPERATORS)), "sums", f"with one of {OPERATORS}")
     for name in style.fonts:
-        missing = missing_characters(style.characters, name)
+        missing = missing_characters(style.characters + (string.digits + style.sums if style.sums else ""), name)
         if missing:
             raise UserError(f"{source}: font {name!r} cannot draw {missing!r}: change fonts or characters")
 

@@ -13,9 +13,10 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from seqclr.data.charset import SUM_SIGNS
 from seqclr.errors import UserError
 from seqclr.synthesis import drawing, encoding
-from seqclr.synthesis.drawing import SUM_SIGNS, LabelledImage
+from seqclr.synthesis.drawing import LabelledImage
 from seqclr.synthesis.fonts import bundled_fonts, find_fonts, missing_characters
 from seqclr.synthesis.styles import Style
 
@@ -45,9 +46,14 @@ class Texts(NamedTuple):
         """The largest number of characters in a text."""
         return max(self.lengths[1], LONGEST_SUM if self.sums else 0)
 
-    def fonts_of(self) -> dict[str, str]:
-        """`text_fonts` for these texts."""
-        return text_fonts(self.all_characters(), self.fonts)
+    def font_names(self) -> list[str]:
+        """The fonts of `text_fonts` for the characters."""
+        return list(text_fonts(self.characters, self.fonts))
+
+    def has_sums(self, font: str) -> bool:
+        """Whether a font can draw sums. Raises UserError for a sign that no font has."""
+        every = self.all_characters()
+        return self.sums > 0 and set(text_fonts(every, self.fonts).get(font, "")) == set(every)
 
 
 def draw(texts: Texts, rng: np.random.Generator) -> tuple[Image.Image, str]:
@@ -69,9 +75,8 @@ def any_style(texts: Texts, rng: np.random.Generator) -> Style:
     def chance(probability: float) -> bool:
         return rng.random() < probability
 
-    fonts = texts.fonts_of()
-    font = str(rng.choice(list(fonts)))
-    sums = chance(texts.sums) and set(texts.signs) <= set(fonts[font])
+    font = str(rng.choice(texts.font_names()))
+    sums = chance(texts.sums) and texts.has_sums(font)
     length = LONGEST_SUM if sums else int(rng.integers(*texts.lengths, endpoint=True))
     height = int(rng.integers(20, 61))
     size = max(13.0, height * rng.uniform(0.4, 1.1))
@@ -87,7 +92,7 @@ def any_style(texts: Texts, rng: np.random.Generator) -> Style:
     shadow = rng.integers(-3, 4, 2).tolist() if chance(0.1) else [0, 0]
     form, colours = ("jpg", 0) if chance(0.3) else ("png", int(rng.choice([0, 0, 0, 2 if bright else 0, 16, 64])))
     return Style(
-        characters="".join(c for c in texts.characters if c in fonts[font]),
+        characters=text_fonts(texts.characters, texts.fonts)[font],
         sums=texts.signs if sums else "",
         outline=int(rng.integers(1, 3)) if size > 20 and chance(0.1) else 0,
         shadow=shadow,

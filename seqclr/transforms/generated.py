@@ -40,7 +40,7 @@ class GeneratedImages:
         self.distinct, self.facts = distinct, facts
         self.ids = {character: charset.encode(charset.normalize(character)) for character in texts.all_characters()}
         self.longest = texts.longest() * max(map(len, self.ids.values()))
-        texts.fonts_of()
+        texts.has_sums(texts.font_names()[0])
         self.cache = DiskCache()
 
     def __call__(self, record: dict, rng: np.random.Generator) -> dict:
@@ -101,7 +101,7 @@ class GeneratedImages:
             "width": shown,
             "label": label,
             "boxes": boxes,
-            "font": list(self.texts.fonts_of()).index(style.fonts[0]),
+            "font": self.texts.font_names().index(style.fonts[0]),
             "background": BACKGROUNDS.index(style.background),
             "colour": labelled.colour / 255,
         }

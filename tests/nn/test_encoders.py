@@ -14,7 +14,9 @@ pytestmark = pytest.mark.usefixtures("least_networks")
 rng = np.random.default_rng(0)
 
 
-@pytest.mark.parametrize(("name", "millions"), [("tiny", (0.7, 0.9)), ("small", (2.7, 3.5)), ("base", (11, 14))])
+@pytest.mark.parametrize(
+    ("name", "millions"), [("fast", (0.3, 0.5)), ("tiny", (0.7, 0.9)), ("small", (2.7, 3.5)), ("base", (11, 14))]
+)
 def test_sizes(name, millions):
     assert millions[0] < build_encoder(name, 32, 128, "none").count_params() / 1e6 < millions[1]
 

@@ -20,7 +20,7 @@ def test_the_middle_half_of_a_box_shows_its_character():
     assert found.numpy().tolist() == [
         [-1, 5, 5, -1, 7, 7, -1, -1],
         [-1, -1, 3, -1, -1, -1, -1, -1],
-        [-1] * 8,
+        [-2] * 8,
     ]
 
 
@@ -29,3 +29,9 @@ def test_the_loss_is_the_cross_entropy_with_the_blank_between():
     log = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
     expected = -(log[0, 0, 3] + log[0, 1, 2] + log[0, 2, 0]) / 3
     assert float(alignment_loss(tf.constant(logits), tf.constant([[-1, 2, 0]]))) == pytest.approx(expected, rel=1e-5)
+    both = np.concatenate([logits, 9 * logits])
+    classes = tf.constant([[-1, 2, 0], [-2, -2, -2]])  # the second is unknown
+    assert float(alignment_loss(tf.constant(both), classes)) == pytest.approx(expected, rel=1e-5)
+    mask = tf.constant([[True, True, False]])
+    expected = -(log[0, 0, 3] + log[0, 1, 2]) / 2
+    assert float(alignment_loss(tf.constant(logits), classes[:1], mask)) == pytest.approx(expected, rel=1e-5)

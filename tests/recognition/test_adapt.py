@@ -11,6 +11,7 @@ from seqclr import cli
 from seqclr.config import load_yaml
 from seqclr.data.charset import Charset
 from seqclr.data.samples import Sample
+from seqclr.errors import UserError
 from seqclr.recognition import estimates
 from seqclr.recognition.adapt import balanced
 from seqclr.recognition.recognizer import Recognizer
@@ -38,19 +39,19 @@ def test_a_reader_is_adapted_and_keeps_what_is_known(start, pages, tmp_path, eag
     assert reader.charset.characters == "0123456789" and reader.possible.lengths == (4, 5, 6)
     assert all(len(text) in (4, 5, 6) for text, _ in reader.predict_images(np.zeros((3, 20, 50, 3), np.uint8)))
     estimated = json.loads(figures.read_text())["estimated_exact_match"]
-    assert 0 <= estimated <= 1 and f"{estimated:.2f} of the texts are right" in told
+    assert 0 <= estimated <= 1 and f"without labels: {estimated:.2f}" in told
     assert all(len(text) == 4 for text, _ in seqclr.load(folder).predict([np.zeros((20, 50, 3), np.uint8)], length=4))
     run("adapt", "--resume", "--output", folder, "--steps", 3)  # with its data, model, charset and length
     assert load_yaml(folder / "config.yaml")["length"] == "4,5,6"
 
 
 def test_what_is_not_known_is_estimated(start, pages, tmp_path, eagerly, monkeypatch, capsys):
-    texts = [("12", 0.9), ("21", 0.8), ("1234", 0.7)] + [("99999999", 0.1)] * 7
-    monkeypatch.setattr(estimates, "predict_dataset", lambda reader, dataset: texts)
+    texts = [("12", 0.9), ("21", 0.8), ("1234", 0.7), *[("1", 0.6)] * 3] + [("99999999", 0.1)] * 14
+    monkeypatch.setattr(estimates, "predict_records", lambda reader, dataset, indices: texts[: len(indices)])
     run("adapt", "--model", start, "--data", pages, "--output", tmp_path / "run", "--labels", 0, *FEW)
     config = load_yaml(tmp_path / "run" / "config.yaml")
-    assert (config["charset"], config["length"]) == ("1234", "2,4")  # of the surest three
-    assert "length, of the surest predictions: 2,4" in capsys.readouterr().err
+    assert (config["charset"], config["length"]) == ("1234", "1,2,4")  # of the surest six
+    assert "length of the surest predictions: 1,2,4" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -59,10 +60,11 @@ def test_what_is_not_known_is_estimated(start, pages, tmp_path, eagerly, monkeyp
         (["--charset", "0123456789z"], "which the reader does not know"),
         (["--length", "40"], "needs 40 frames"),
         (["--length", "four"], "length four: give a number"),
-        (["--charset", "01", "--length", "4:6"], "which is not in the charset"),
-        (["--charset", "0123456789", "--length", "2"], "add it to length, or correct the label"),
-        (["--model", "captch"], "no such folder, and no such reader in the package"),
+        (["--charset", "01", "--length", "4:6"], "correct the label, or add it to charset"),
+        (["--charset", "0123456789", "--length", "2"], "correct it, or add it to length"),
+        (["--model", "captch"], "there is no such folder; the package has the reader captcha"),
         (["views=roaming"], "cut off parts"),
+        (["width=128"], "width 128: the reader"),
     ],
 )
 def test_what_cannot_be_is_refused_and_nothing_is_written(start, pages, tmp_path, capsys, words, told):
@@ -71,18 +73,57 @@ def test_what_cannot_be_is_refused_and_nothing_is_written(start, pages, tmp_path
     assert told in capsys.readouterr().err and not (tmp_path / "run").exists()
 
 
+def records(count, sources=1):
+    """A data set of some images, of which only the samples are asked for."""
+    samples = [Sample(f"site{i % sources}", f"{i}.png") for i in range(count)]
+    return type("Records", (list,), {"samples": samples})(range(count))
+
+
 def test_labels_are_a_quarter_of_the_records():
-    samples = [Sample("site", f"{i}.png") for i in range(100)]
-    records = balanced(samples, samples[:5])
-    assert set(records) == set(samples)
-    assert sum(records.count(sample) for sample in samples[:5]) / len(records) == pytest.approx(0.25, abs=0.03)
-    assert balanced(samples, []) == samples and balanced(samples, samples) == samples
+    indices = balanced(records(100), {3, 7, 8, 20, 99}).indices
+    assert set(indices) == set(range(100))
+    assert sum(indices.count(index) for index in (3, 7, 8, 20, 99)) / len(indices) == pytest.approx(0.25, abs=0.03)
+    assert balanced(records(9), set()).indices == balanced(records(9), set(range(9))).indices == list(range(9))
 
 
-def test_rare_lengths_and_characters_are_errors_but_not_in_labels():
-    sure = [("abab", 0.9)] * 29 + [("abz", 0.9)]
+def test_rare_lengths_and_characters_are_errors_but_not_in_labels(monkeypatch):
+    sure = [("abab", 0.9)] * 29 + [("abz", 0.9)] + [("c", 0.1)] * 70
+    monkeypatch.setattr(estimates, "predict_records", lambda *_: sure)
     reader = SimpleNamespace(charset=Charset("abcz"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(estimates, "predict_dataset", lambda *_: sure + [("c", 0.1)] * 70)
-        assert estimates.estimate_texts(reader, None) == ("ab", "4")
-        assert estimates.estimate_texts(reader, None, ["cc"]) == ("abc", "2,4")
+    assert estimates.estimate_texts(reader, records(100)) == ("ab", "4")
+    assert estimates.estimate_texts(reader, records(100), ["cc"]) == ("abc", "2,4")
+    monkeypatch.setattr(estimates, "predict_records", lambda *_: [("", 0.0)] * 100)
+    with pytest.raises(UserError, match="give charset and length"):
+        estimates.estimate_texts(reader, records(100))
+
+
+def test_a_small_site_beside_a_large_one_counts(monkeypatch):
+    few = [("abab", 0.9)] * 38 + [("z", 0.2), ("zz", 0.2)]  # every twentieth image is of another site
+    data = records(40, 20)
+    data.samples = [Sample("small" if row[0][0] == "z" else "large", f"{i}.png") for i, row in enumerate(few)]
+    monkeypatch.setattr(estimates, "predict_records", lambda *_: few)
+    reader = SimpleNamespace(charset=Charset("abz"))
+    assert estimates.estimate_texts(reader, data) == ("abz", "1,4")
+
+
+def test_the_accuracy_is_estimated_on_images_whose_labels_were_not_used(monkeypatch):
+    seen = []
+
+    def predict(reader, dataset, indices):
+        seen.extend(indices)
+        return [("a", index / 10) for index in indices]
+
+    monkeypatch.setattr(estimates, "predict_records", predict)
+    estimate = estimates.AccuracyEstimate(None, records(5), {0, 3}, None)
+    estimate.on_train_end()
+    assert seen == [1, 2, 4] and estimate.value == pytest.approx(0.7 / 3)
+
+
+def test_an_evaluation_says_which_images_were_trained_on(start, pages, tmp_path, eagerly, capsys):
+    folder = tmp_path / "run"
+    run("adapt", "--model", start, "--data", pages, "--output", folder, "--length", "4:6", "--labels", 3, *FEW)
+    reader = seqclr.load(folder)
+    assert reader.evaluate(pages, split="train")["trained_on"] == 3
+    assert reader.evaluate(pages, split="test").get("trained_on", 0) == 0
+    reader.export(tmp_path / "export")
+    assert "length 4:6" in (tmp_path / "export" / "model_card.md").read_text()

@@ -2,7 +2,6 @@
 
 import csv
 import random
-import re
 import secrets
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from PIL import Image
 
 from seqclr import cli
 from seqclr.errors import UserError
+from seqclr.recognition import sums
 from seqclr.synthesis import variety
 from seqclr.synthesis.drawing import draw, draw_labelled
 from seqclr.synthesis.generate import LABELLED, UNLABELLED, generate, save
@@ -366,13 +366,13 @@ SHOWN = ["outline", "shadow", "ripple", "ovals", "letters", "border"]
 
 
 @pytest.mark.parametrize("name", SHOWN)
-def test_a_key_of_the_drawing_changes_the_image_and_not_the_text(name):
+def test_a_key_of_the_drawing_changes_the_image(name):
     value = {"outline": 1, "shadow": [2, 2], "ripple": 3.0, "border": 2}.get(name, [5, 5])
     plain = replace(load_style("login"), **PLAIN, font_sizes=[30, 30])
     (one, text), (other, same) = (
         draw(style, np.random.default_rng(0)) for style in (plain, replace(plain, **{name: value}))
     )
-    assert len(text) == len(same) and one.size == other.size
+    assert len(text) == len(same) and one.size == other.size  # other draws follow, so other characters
     assert (np.asarray(one) != np.asarray(other)).any()
 
 
@@ -380,7 +380,7 @@ def test_sums_can_be_answered():
     style = replace(load_style("login"), sums="+-×=?")
     texts = [draw(style, np.random.default_rng(seed))[1] for seed in range(30)]
     assert {sign for text in texts for sign in text} >= set("+-×=?0123")
-    assert all(re.fullmatch(r"[0-9]{1,2}[-+×][0-9]{1,2}(=[?]?)?", text) for text in texts)
+    assert all(sums.answer(text) for text in texts)
 
 
 def test_boxes_follow_the_text():

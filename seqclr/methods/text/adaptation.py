@@ -8,20 +8,18 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 from seqclr.config import key
+from seqclr.data.charset import OPERATORS, SUM_SIGNS
 from seqclr.data.knowledge import Possible
 from seqclr.methods.base import Method, stacked
 from seqclr.methods.facts import Facts
 from seqclr.methods.text.ctc import IMPOSSIBLE, ReaderInfo, ctc_head, ctc_loss
-from seqclr.methods.text.self_training import nonempty
-from seqclr.nn import constrained
+from seqclr.methods.text.self_training import nonempty, teacher_texts
 from seqclr.nn.momentum import Momentum
-from seqclr.synthesis.drawing import OPERATORS, SUM_SIGNS
 from seqclr.synthesis.variety import Texts
 from seqclr.transforms.generated import GeneratedImages
 from seqclr.transforms.labelled import Unlabelled
 
 SUMS = 0.5  # share of sums among generated images, where the characters are digits and signs of sums
-LENGTHS = (3, 7)  # of generated texts, where the lengths are not known: those of the released reader
 
 
 @dataclass
@@ -56,15 +54,16 @@ class Adaptation(Method):
     def make_site_transform(self, views: str, charset, lengths, labels) -> GeneratedImages:
         """The transform of a site's images, with generated ones beside.
 
-        charset: of the reader. lengths: of the texts, None: any. labels: ids of the text of each record, empty where it
-        is not known.
+        charset: of the reader. lengths: of the texts; generated ones have all lengths from the least to the largest.
+        labels: ids of the text of each record, empty where it is not known.
         """
-        cases = charset.characters + (charset.characters.upper() if charset.case == "lower" else "")
+        cases = charset.characters
+        if charset.case != "keep":  # a site may write in either case
+            cases += "".join(c for c in charset.characters.swapcase() if not charset.strangers(c))
         signs = "".join(sign for sign in SUM_SIGNS if sign in cases)
         sums = set(signs) & set(OPERATORS) and set(string.digits) <= set(cases)
         characters = "".join(c for c in dict.fromkeys(cases) if not (sums and c in signs))
-        span = (lengths[0], lengths[-1]) if lengths else LENGTHS
-        texts = Texts(characters, span, self.fonts, SUMS if sums else 0.0, signs)
+        texts = Texts(characters, (lengths[0], lengths[-1]), self.fonts, SUMS if sums else 0.0, signs)
         site = Unlabelled(self.weak_views, views, labels)
         return GeneratedImages(views, texts, charset, self.generated_images, self.distinct_images, site)
 
@@ -84,7 +83,8 @@ class Adaptation(Method):
         known = given[:, 0] >= 0
         texts, given = _alike(texts, given)
         texts = tf.where(known[:, None], given, texts)
-        accepted = known | ((confidence >= self.threshold(confidence)) & (texts[:, 0] >= 0))
+        sure = confidence >= self.threshold(tf.boolean_mask(confidence, ~known))
+        accepted = known | (sure & (texts[:, 0] >= 0))
 
         images = tf.concat([batch["strong"], stacked(batch["generated"])], axis=0)
         widths = None
@@ -107,15 +107,10 @@ class Adaptation(Method):
 
     def predict(self, images: tf.Tensor, widths: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor]:
         """The teacher's texts, `int32 [B, L]` filled with -1, and their confidence `float32 [B]`."""
-        with self.averaged.weights_in_use():
-            features, mask = self.encoder(images, widths, training=False)
-            logits = self.head(features, training=False)
-        ids, confidence = constrained.predict(logits, mask, self.possible)
-        texts = tf.where(ids == self.run.classes - 1, -1, ids)
-        return tf.stop_gradient(texts), tf.stop_gradient(confidence)
+        return teacher_texts(self, images, widths)
 
     def threshold(self, confidence: tf.Tensor) -> tf.Tensor:
-        """The least confidence of the share of the batch that is labelled at this step."""
+        """The least confidence of the share of the images without labels that the teacher labels at this step."""
         done = tf.cast(self.averaged.updates.value, tf.float32) / max(1, self.run.total_steps)
         share = self.first_share + (self.last_share - self.first_share) * done
         rows = tf.shape(confidence)[0]

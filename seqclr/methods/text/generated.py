@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import string
 from dataclasses import dataclass
 
@@ -98,7 +99,7 @@ class Generated(Method):
         super().build(encoder, run)
         self.head = ctc_head(encoder.dim, len(self.charset) + 1, self.run.dropout)
         if any(self.weights().values()):
-            self.more = GeneratorHeads(self.weights(), (len(self.texts.fonts_of()), len(BACKGROUNDS)), encoder)
+            self.more = GeneratorHeads(self.weights(), (len(self.texts.font_names()), len(BACKGROUNDS)), encoder)
 
     def text_loss(self, features: tf.Tensor, mask: tf.Tensor | None, batch: dict[str, tf.Tensor], training: bool):
         """The mean CTC loss of the generated images' frames."""
@@ -114,10 +115,10 @@ class Generated(Method):
             widths = None if widths is None else tf.concat([widths, batch["width"]], axis=0)
         features, mask = self.encoder(images, widths, training=training)
         loss = self.text_loss(features[:count], None if mask is None else mask[:count], batch, training)
-        return self.with_other_losses({"loss": loss}, features, mask, batch)
+        return self.with_other_losses({"loss": loss}, features, mask, batch, training)
 
     def with_other_losses(
-        self, figures: dict[str, tf.Tensor], features: tf.Tensor, mask, batch
+        self, figures: dict[str, tf.Tensor], features: tf.Tensor, mask, batch, training: bool
     ) -> dict[str, tf.Tensor]:
         """Figures and loss of a method, with the other losses whose weight is above 0. The frames are those of
         generated images, followed by those of the run's images."""
@@ -125,8 +126,8 @@ class Generated(Method):
             return figures
         done = tf.cast(self.more.steps.value, tf.float32) / max(1, self.run.total_steps)
         facts = {name: stacked(batch[name]) for name in ("label", *FACTS)}
-        more = self.more.figures(features, mask, facts, done, self.head)
-        return {"ctc": figures["loss"], **figures, **more, "loss": figures["loss"] + self.more.total(more)}
+        more = self.more.figures(features, mask, facts, done, functools.partial(self.head, training=training))
+        return {"ctc": figures["loss"], **figures, **more, "loss": figures["loss"] + self.more.total(more, done)}
 
     def preview_inputs(self, batch):
         views = super().preview_inputs(batch) if "views" in batch else {}

@@ -43,4 +43,4 @@ class GeneratedSimCLR(Generated, SimCLR):
         z = self.projector((cnn if self.layer == "cnn" else transformer)[count:], real_mask, training=training)
         contrast = self.compare(self.instances(z, batch, real_mask))
         figures = {"loss": ctc + self.contrast * contrast, "ctc": ctc, "contrast": contrast}
-        return self.with_other_losses(figures, transformer, mask, batch)
+        return self.with_other_losses(figures, transformer, mask, batch, training)

@@ -27,12 +27,12 @@ def test_any_height_and_width(height, width):
     assert features.shape == (2, -(-width // 4), 128) and mask is None
 
 
-@pytest.mark.parametrize("positions", POSITIONS)
+@pytest.mark.parametrize(("name", "positions"), [("fast", "convolutional"), *(("tiny", kind) for kind in POSITIONS)])
 @pytest.mark.parametrize("training", [False, True])
-def test_padded_equals_unpadded(positions, training):
+def test_padded_equals_unpadded(name, positions, training):
     """In training too: batch norm must not see the padding, nor attention."""
-    narrow = build_encoder("tiny", 32, 64, positions, dropout=0.0)
-    wide = build_encoder("tiny", 32, 128, positions, dropout=0.0)
+    narrow = build_encoder(name, 32, 64, positions, dropout=0.0)
+    wide = build_encoder(name, 32, 128, positions, dropout=0.0)
     for a, b in zip(narrow.weights, wide.weights):
         b.assign(tf.pad(a, [[0, b.shape[0] - a.shape[0]], [0, 0]]) if a.shape != b.shape else a)
     page = rng.integers(0, 256, (3, 32, 64, 3)).astype(np.uint8)

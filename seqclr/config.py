@@ -110,7 +110,7 @@ class RunConfig:
     )
     encoder: str = key(
         "tiny",
-        "for lines: fast, tiny, small, base; for images: resnet9, resnet18, resnet50, alexnet, vit_tiny; "
+        "for lines: tiny, small, base, fast; for images: resnet9, resnet18, resnet50, alexnet, vit_tiny; "
         "with _lab: two encoders of half the width, of lightness and of colour",
         choices=names_in("seqclr.nn.encoders.SIZES", "seqclr.nn.image_encoders.IMAGE_ENCODERS"),
     )

@@ -212,7 +212,7 @@ def test_an_export_of_known_texts_reads_as_the_run_told_the_same(reader, pages, 
     for p, q in zip(export.predict(files), wanted, strict=True):
         assert p.text == q.text and p.confidence == pytest.approx(q.confidence, abs=0.02)  # resized
     card = (folder / "model_card.md").read_text(encoding="utf-8")
-    assert "- Given at the export: charset 12345678 and length 2,4. Only such texts" in card
+    assert "- Known: charset 12345678 and length 2,4. Only such texts" in card
 
 
 def test_figures_of_known_texts_and_of_sums(reader, pages, monkeypatch, eagerly):

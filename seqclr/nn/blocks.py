@@ -88,15 +88,15 @@ class ConvNorm(layers.Layer):
 class Residual(layers.Layer):
     """Two 3x3 convolutions and a shortcut.
 
-    strides: down and across. scale: columns of the image for a column of the input.
+    strides: down and across, or one for both. scale: columns of the image for a column of the input.
     """
 
-    def __init__(self, channels: int, strides: tuple[int, int], scale: int, **kwargs):
+    def __init__(self, channels: int, strides, scale: int = 1, **kwargs):
         super().__init__(**kwargs)
-        self.across, self.scale = strides[1], scale
+        self.across, self.scale = strides[1] if isinstance(strides, tuple) else strides, scale
         self.first = ConvNorm(channels, 3, strides, name="first")
         self.second = ConvNorm(channels, 3, activation=False, name="second")
-        self.shortcut = None if strides == (1, 1) else ConvNorm(channels, 1, strides, activation=False, name="shortcut")
+        self.shortcut = None if strides == 1 else ConvNorm(channels, 1, strides, activation=False, name="shortcut")
 
     def call(self, x, widths=None, training=False):
         before, after = self._masks(x, widths)

@@ -133,7 +133,7 @@ def test_known_texts_are_constants_of_the_graph(reader, pages, eagerly):
     assert_same(found, list(told.predict_samples(samples(files))), files, 1e-6)
     assert {len(text) for text, _ in found} <= {2, 4} and not {"0", "9"} & set("".join(text for text, _ in found))
     card = savedmodel.card(str(reader), told, known)
-    assert "(8, case `keep`): `12345678`\n- Given at the export: charset 12345678 and length 2,4. Only such" in card
+    assert "(8, case `keep`): `12345678`\n- Known: charset 12345678 and length 2,4. Only such" in card
     assert "Given" not in savedmodel.card(str(reader), recognizer)
 
 

@@ -356,7 +356,7 @@ def _settings(
     if configuration.typed("resume", "bool", resume):
         if run is None:
             raise UserError("resume: give the run to resume as output")
-        RunFolder.open(run)
+        RunFolder.open_own(run)
     given = {name: value for name, value in given.items() if value is not None}
     file = None if config is None else _path("config", config)
     return configuration.settings(run if resume else None, file, {**given, **keys})

@@ -67,6 +67,15 @@ class Run:
                 raise UserError(f"{run.folder / name} is a folder where a run has a file: move it out of the run")
         return run
 
+    @classmethod
+    def open_own(cls, folder: str | Path) -> Run:
+        """The run in a folder, to continue its training. Raises UserError as `open`, and for a released reader."""
+        if readers.is_released(folder):
+            raise UserError(
+                f"{folder} is a reader of the package, which is not trained in place: give another --output"
+            )
+        return cls.open(folder)
+
     def _instead(self) -> str:
         """Why the folder is not a run, and what to give instead."""
         if (self.folder / "saved_model.pb").exists():
@@ -89,8 +98,6 @@ class Run:
 
         Raises UserError where another process trains there, or has created it since `check_free`.
         """
-        if self.folder.parent == readers.FOLDER:
-            raise UserError(f"{self.folder.name} is a reader of the package: choose another --output to train it on")
         files.check_can_make(self.folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self._lock = files.Lock(self._lock_file, self.folder)

@@ -131,7 +131,7 @@ def find_run(config, output: str, resume: bool) -> tuple[Run, Rank]:
     """
     rank = find_rank(config.workers, config.worker)
     if resume:
-        run = Run.open(output)
+        run = Run.open_own(output)
         check_resumable(run, config)
         return run.check_unclaimed() if rank.chief else run, rank
     return Run.check_free(output).check_unclaimed() if rank.chief else Run(output), rank

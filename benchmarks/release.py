@@ -35,7 +35,7 @@ Encoder `{encoder}` ({parameters:.2f} million parameters with the CTC head), ima
 - **Trained on** generated images alone: {images:.1f} million views of {distinct:,} images of random fonts, colours,
   backgrounds and clutter, a share of {sums} of them sums such as 3+16=?. {fonts} font files, drawn by `seqclr`. No
   image of any site.
-- **Trained by** `python benchmarks/release.py --fonts FOLDER`: {steps:,} steps of {batch} images.
+- **Trained by** `python benchmarks/release.py --fonts FOLDER`: {steps} of {batch} images.
 - **Use it** for sites where you are authorised to: `seqclr adapt --model captcha --data IMAGES` without labels or with
   few, `seqclr predict --model captcha --charset ... --length ... IMAGES`, `seqclr finetune --pretrained captcha`.
 - **It fails** on scripts other than Latin letters and digits, on texts of more than one line, on case, and without
@@ -51,31 +51,36 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--fonts", type=Path, required=True)
+    parser.add_argument(
+        "--checkpoints", type=Path, nargs="+", help="files of the run: release their mean, train no more"
+    )
     args, keys = parser.parse_known_args()
     output = args.output
     run = output / "run"
     if not (output / "size" / "labels.csv").is_file():  # the images of the run give only the size
         seqclr("synth", "--output", output / "size", "--count", 960)
-    resume = ["--resume"] if (run / "config.yaml").is_file() else []
-    seqclr("pretrain", "--config", "reader", "--data", output / "size", "--output", run, f"fonts={args.fonts}",
-         *keys, *resume)  # fmt: skip
-    pack(run, output / "captcha")
+    if not args.checkpoints:
+        resume = ["--resume"] if (run / "config.yaml").is_file() else []
+        seqclr("pretrain", "--config", "reader", "--data", output / "size", "--output", run, f"fonts={args.fonts}",
+             *keys, *resume)  # fmt: skip
+    sources = args.checkpoints or checkpoints.steps(Run.open(run).checkpoints)[-1:]
+    pack(run, output / "captcha", sources)
     rows = measure(output)
-    (output / "captcha" / "README.md").write_text(card(run, rows), encoding="utf-8")
+    (output / "captcha" / "README.md").write_text(card(run, sources, rows), encoding="utf-8")
     print(output / "captcha")
 
 
-def pack(run: Path, folder: Path) -> None:
-    """Writes what is needed of a run to predict and to start from."""
-    source = Run.open(run)
-    _, arrays = source.best()
+def pack(run: Path, folder: Path, sources: list[Path]) -> None:
+    """Writes what is needed of a run to predict and to start from: the mean weights of some of its checkpoints."""
+    source, loaded = Run.open(run), [checkpoints.load(file)[0] for file in sources]
     kept = {
-        name: value.astype(np.float16) if value.dtype == np.float32 else value  # the states of dropout are integers
-        for name, value in arrays.items()
+        # the states of dropout are integers
+        name: np.mean([each[name] for each in loaded], 0).astype(np.float16) if value.dtype == np.float32 else value
+        for name, value in loaded[-1].items()
         if name.startswith(("encoder/", "head/"))
     }
     (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
-    state = {"step": source.config().steps, "loader": {}, "callbacks": {}, "facts": source.facts()}
+    state = {"step": step_of(sources[-1]), "loader": {}, "callbacks": {}, "facts": source.facts()}
     checkpoints.save(folder / "checkpoints" / "best.npz", kept, state)
     with files.atomic_write(folder / "config.yaml") as stream:
         values = {key: value for key, value in vars(source.config()).items() if key not in OF_THE_MACHINE}
@@ -97,8 +102,19 @@ def measure(output: Path) -> list[tuple[str, dict]]:
     return rows
 
 
-def card(run: Path, rows: list[tuple[str, dict]]) -> str:
+def step_of(file: Path) -> int:
+    return checkpoints.load(file)[1]["step"]
+
+
+def card(run: Path, sources: list[Path], rows: list[tuple[str, dict]]) -> str:
     config = Run.open(run).config()
+    steps = f"{step_of(sources[-1]):,}"
+    if step_of(sources[-1]) < config.steps:
+        steps += f" of {config.steps:,} planned"
+    if len(sources) > 1:
+        steps += f" steps (the mean of {len(sources)} checkpoints from {step_of(sources[0]):,} on)"
+    else:
+        steps += " steps"
     _, arrays = Run.open(run).best()
     size = sum(value.size for name, value in arrays.items() if name.startswith(("encoder/", "head/")))
     table = ["| style | edit-distance accuracy | exact match |", "|---|---|---|"]
@@ -106,8 +122,8 @@ def card(run: Path, rows: list[tuple[str, dict]]) -> str:
     batch = config.batch_size * config.generated_images
     return CARD.format(
         characters=Charset.load(Run.open(run).charset_file).characters, encoder=config.encoder,
-        parameters=size / 1e6, height=config.height, width=config.width, images=config.steps * batch / 1e6,
-        distinct=config.distinct_images, sums=config.sums, steps=config.steps, batch=batch,
+        parameters=size / 1e6, height=config.height, width=config.width, images=step_of(sources[-1]) * batch / 1e6,
+        distinct=config.distinct_images, sums=config.sums, steps=steps, batch=batch,
         fonts=len([path for path in Path(config.fonts).rglob("*") if path.suffix.lower() in (".ttf", ".otf")]),
         table="\n".join(table),
     ) + f"\n{circumstances()}\n"  # fmt: skip

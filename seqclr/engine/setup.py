@@ -34,7 +34,7 @@ from seqclr.nn.image_encoders import IMAGE_ENCODERS, NO_PADDING
 from seqclr.nn.policy import kept_policy
 from seqclr.transforms.readable import check_all
 
-PIXEL = 500  # bytes per pixel of a batch in the training of `tiny`, the smallest encoder of lines, as measured
+PIXEL = 200  # bytes per pixel of a batch in the training of `fast`, the smallest encoder of lines: 250 measured
 PROCESS = 2**27  # bytes of a process that makes views
 # keys that may change when a run is resumed: paths, length and rates of the training, and how it is executed
 RESUMABLE = frozenset(

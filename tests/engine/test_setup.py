@@ -38,7 +38,7 @@ def test_a_run_that_is_older_than_a_key_says_what_it_goes_on_with(tmp_path, capl
 @pytest.mark.parametrize(
     "name, values, message",
     [
-        ("simclr", {"batch_size": 10**6}, "batch_size 1000000 of 32x128 takes at least 1907.3 GiB"),
+        ("simclr", {"batch_size": 10**6}, "batch_size 1000000 of 32x128 takes at least 762.9 GiB"),
         ("simclr", {"width": 10_000, "batch_size": 4}, "batch_size 4 of 32x10000, whose 2500 frames attend"),
         ("generated", {"generated_images": 100}, "batch_size 64 of 32x128 and generated_images 100 takes"),
         ("simclr", {"steps_per_execution": 10**4, "batch_size": 10}, "of steps_per_execution 10000, takes"),

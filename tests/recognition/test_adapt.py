@@ -41,6 +41,7 @@ def test_a_reader_is_adapted_and_keeps_what_is_known(start, pages, tmp_path, eag
     estimated = json.loads(figures.read_text())["estimated_exact_match"]
     assert 0 <= estimated <= 1 and f"without labels: {estimated:.2f}" in told
     assert all(len(text) == 4 for text, _ in seqclr.load(folder).predict([np.zeros((20, 50, 3), np.uint8)], length=4))
+    assert seqclr.load(folder).evaluate(pages, split="train")["trained_on"] == 3
     run("adapt", "--resume", "--output", folder, "--steps", 3)  # with its data, model, charset and length
     assert load_yaml(folder / "config.yaml")["length"] == "4,5,6"
 
@@ -117,13 +118,3 @@ def test_the_accuracy_is_estimated_on_images_whose_labels_were_not_used(monkeypa
     estimate = estimates.AccuracyEstimate(None, records(5), {0, 3}, None)
     estimate.on_train_end()
     assert seen == [1, 2, 4] and estimate.value == pytest.approx(0.7 / 3)
-
-
-def test_an_evaluation_says_which_images_were_trained_on(start, pages, tmp_path, eagerly, capsys):
-    folder = tmp_path / "run"
-    run("adapt", "--model", start, "--data", pages, "--output", folder, "--length", "4:6", "--labels", 3, *FEW)
-    reader = seqclr.load(folder)
-    assert reader.evaluate(pages, split="train")["trained_on"] == 3
-    assert reader.evaluate(pages, split="test").get("trained_on", 0) == 0
-    reader.export(tmp_path / "export")
-    assert "length 4:6" in (tmp_path / "export" / "model_card.md").read_text()

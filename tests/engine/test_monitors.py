@@ -197,6 +197,7 @@ def test_simsiam_without_its_stop_gradient_is_called_collapsed(tmp_path, monkeyp
     assert "collapsed" in read(job)[-1]["warning"].split()
 
 
+@pytest.mark.slow
 def test_where_nothing_can_be_read_the_position_is_learned_unless_the_negatives_share_it(tmp_path, caplog):
     """Images of noise, in views that add more: the position of a frame is all that its two views have in common."""
     rng = np.random.default_rng(0)

@@ -286,6 +286,7 @@ def test_every_number_of_a_style_has_a_range(tmp_path, field):
             load_style(write_style(tmp_path, f"{field.name}: {value}"))
 
 
+@pytest.mark.slow
 def test_the_largest_of_everything_is_drawn():
     """Slowly, but within memory."""
     largest = {field.name: field.metadata["most"] for field in NUMBERS}

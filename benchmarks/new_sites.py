@@ -14,8 +14,8 @@ Arms:
     keras      network and training of the Keras tutorial captcha_ocr on the labels (benchmarks/keras_captcha_ocr.py)
     ddddocr    as installed; no labels
 
-reader and adapted know the characters and the lengths of the site's texts; ddddocr has no such option. Sites that the
-defaults of `adapt` were chosen on (TUNED) are marked, and the means are also given without them. Finished cells are
+reader and adapted know the characters and the lengths of the site's texts; ddddocr has no such option. Sites that
+something was chosen on (TUNED) are marked, and the means are also given without them. Finished cells are
 kept: the same command continues. Further `key=value` words go to `adapt`. Writes table.md and results.json.
 """
 
@@ -33,7 +33,7 @@ from pathlib import Path
 from commands import circumstances, seqclr, write
 from real_sites import untrained
 
-TUNED = ("cap_lzu", "cap_tjsp", "cap_zf_old")  # looked at while `adapt` was written
+TUNED = ("cap_lzu", "cap_tjsp", "cap_zf_old")  # the reader's averaging was chosen, and `adapt` was tried on them
 ARMS = ("reader", "adapted", "finetuned", "scratch", "keras", "ddddocr")
 WITHOUT_LABELS = ("reader", "ddddocr")
 METRICS = {"edit_distance_accuracy": "edit-distance accuracy", "exact_match": "exact match"}
@@ -128,7 +128,7 @@ def main() -> None:
                         done.write_text(json.dumps(measure(arm, labels, seed, site, folder, keys), indent=1))
                     cells = results.setdefault(f"{arm} {labels}", {}).setdefault(site.name, {})
                     cells[seed] = json.loads(done.read_text())
-                    foot = f"Means of {' / '.join(METRICS.values())}; * the defaults of `adapt` were chosen on it."
+                    foot = f"Means of {' / '.join(METRICS.values())}; * something was chosen on it."
                     write(args.output, table(results), foot, results)
     print(table(results), circumstances(), sep="\n\n")
 

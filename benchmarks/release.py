@@ -35,7 +35,8 @@ Encoder `{encoder}` ({parameters:.2f} million parameters with the CTC head), ima
 - **Trained on** generated images alone: {images:.1f} million views of {distinct:,} images of random fonts, colours,
   backgrounds and clutter, a share of {sums} of them sums such as 3+16=?. {fonts} font files, drawn by `seqclr`. No
   image of any site.
-- **Trained by** `python benchmarks/release.py --fonts FOLDER`: {steps} of {batch} images.
+- **Trained by** `python benchmarks/release.py --fonts FOLDER`, with batches of {batch} images:
+  {steps}.
 - **Use it** for sites where you are authorised to: `seqclr adapt --model captcha --data IMAGES` without labels or with
   few, `seqclr predict --model captcha --charset ... --length ... IMAGES`, `seqclr finetune --pretrained captcha`.
 - **It fails** on scripts other than Latin letters and digits, on texts of more than one line, on case, and without

@@ -30,8 +30,8 @@ def loaded(style: Style, image: Image.Image) -> Image.Image:
     """The image as it is loaded from a file of the style."""
     if style.format == "jpg":
         file = io.BytesIO()
-        image.save(file, "JPEG", quality=style.quality)
+        save(style, image, file)
         image = Image.open(file)
-    else:
+    else:  # a png loses only colours
         image = reduced(style, image)
     return image.convert("RGB")

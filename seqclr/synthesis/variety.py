@@ -50,8 +50,12 @@ class Texts(NamedTuple):
         """The fonts of `text_fonts` for the characters."""
         return list(text_fonts(self.characters, self.fonts))
 
+    def check(self) -> None:
+        """Raises UserError for a character that no font has."""
+        text_fonts(self.all_characters(), self.fonts)
+
     def has_sums(self, font: str) -> bool:
-        """Whether a font can draw sums. Raises UserError for a sign that no font has."""
+        """Whether a font can draw sums."""
         every = self.all_characters()
         return self.sums > 0 and set(text_fonts(every, self.fonts).get(font, "")) == set(every)
 

@@ -40,7 +40,7 @@ class GeneratedImages:
         self.distinct, self.facts = distinct, facts
         self.ids = {character: charset.encode(charset.normalize(character)) for character in texts.all_characters()}
         self.longest = texts.longest() * max(map(len, self.ids.values()))
-        texts.has_sums(texts.font_names()[0])
+        texts.check()
         self.cache = DiskCache()
 
     def __call__(self, record: dict, rng: np.random.Generator) -> dict:

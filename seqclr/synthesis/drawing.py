@@ -138,13 +138,27 @@ def _line(style: Style, text: str, ink: Colour, rng: np.random.Generator) -> Lin
             glyph, rise = _on_wheel(style, glyph, round(1.5 * largest), rng), 0
         else:
             rise = _integer(rng, style.rise)
-        at = x, max(0, middle - glyph.height // 2 + rise)
+        top = max(0, middle - glyph.height // 2 + rise)
+        if style.touching and boxes:
+            x = max(0, x - _gap(strip, glyph, x, top))
+        at = x, top
         strip.alpha_composite(glyph, at)
         boxes.append(np.add(glyph.getchannel("A").getbbox(), 2 * at))
         colours.append(colour)
         x = max(0, x + glyph.width + _integer(rng, style.spacing))
     line = _cropped(strip, np.array(boxes, float), colours)
     return _wave(line, style.wave, rng) if style.wave else line
+
+
+def _gap(strip: Image.Image, glyph: Image.Image, x: int, top: int) -> int:
+    """The least distance in a row from the ink of the strip to that of a character at (x, top)."""
+    drawn = np.asarray(strip.getchannel("A").crop((0, top, x + glyph.width, top + glyph.height))) > 127
+    ink = np.asarray(glyph.getchannel("A")) > 127
+    both = drawn.any(1) & ink.any(1)
+    if not both.any():
+        return 0
+    last = drawn.shape[1] - 1 - drawn[both, ::-1].argmax(1)
+    return int((x + ink[both].argmax(1) - last).min()) - 1
 
 
 def _hollow(shape: Image.Image, stroke: int) -> Image.Image:
@@ -246,13 +260,20 @@ def _letters(style: Style, image: Image.Image, rng: np.random.Generator) -> None
 
 
 def _ripple(image: Image.Image, boxes: np.ndarray, most: float, rng: np.random.Generator):
-    """The image with its columns and rows moved along sines by up to `most` pixels, and the boxes enlarged by that."""
+    """The image with its pixels moved along sines of x and y by up to `most`, and the boxes enlarged by that."""
     y, x = np.mgrid[: image.height, : image.width].astype(np.float32)
-    (down, across), (first, second) = rng.uniform(0.5, 2, 2) * image.height, rng.uniform(0, 2 * np.pi, 2)
+
+    def move(along: np.ndarray, across: np.ndarray) -> np.ndarray:
+        """Stretches along the direction of the move and bends across it, in random shares."""
+        share = rng.random()
+        periods, phases = rng.uniform(0.5, 2, 2) * image.height, rng.uniform(0, 2 * np.pi, 2)
+        stretch, bend = np.sin(2 * np.pi * np.array([along / periods[0], across / periods[1]]) + phases[:, None, None])
+        return (most * (share / 2 * stretch + (1 - share / 2) * bend)).astype(np.float32)
+
     moved = cv2.remap(
         np.asarray(image),
-        x + np.float32(most) * np.sin(2 * np.pi * y / down + first).astype(np.float32),
-        y + np.float32(most) * np.sin(2 * np.pi * x / across + second).astype(np.float32),
+        x + move(x, y),
+        y + move(y, x),
         cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_REPLICATE,
     )

@@ -60,7 +60,8 @@ class Style:
     # the image
     width: list[int] = span(120, 120, 16, 4096)
     height: list[int] = span(40, 40, 16, 1024)
-    margin: int = number(3, 0, 512)  # least distance of the text from the edges; the text is reduced if it must be
+    # least distance of the text from the edges, the text is reduced if it must be; negative: as much may be cut off
+    margin: int = number(3, -200, 512)
     background: str = "plain"  # plain, gradient, clouds or grid
     background_colours: list[str] = names("white")  # all but `plain` mix two of them
     colour_jitter: int = number(0, 0, 255)  # every channel of every colour moves by up to this much
@@ -70,6 +71,7 @@ class Style:
     warp: float = number(0.0, 0, 0.5)  # how far a character's corners are pulled, as a share of its size
     rise: list[int] = span(0, 0, -200, 200)  # how far a character is moved down (negative: up)
     spacing: list[int] = span(1, 3, -200, 200)  # gap to the next character; negative: they overlap
+    touching: bool = False  # whether the gap is measured along the characters' shapes, so that at 0 they touch
     wave: float = number(0.0, 0, 200)  # height of a wave that runs through the whole text
     ripple: float = number(0.0, 0, 200)  # how far sine waves move the rows and columns of the whole image
     wander: float = number(0.5, 0, 1)  # share of the free space in which the text is moved about; 0: centred

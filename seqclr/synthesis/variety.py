@@ -90,10 +90,13 @@ def any_style(texts: Texts, rng: np.random.Generator) -> Style:
     many = chance(0.3)
     faint = many or chance(0.15)
     inks = [_hex(_ink(paper, rng, faint)) for _ in range(6 if many else 1)]
-    turn, rise, gap = rng.uniform(0, 30), int(rng.integers(0, height // 8 + 1)), int(size * rng.uniform(-0.15, 0.2))
+    turn, rise = rng.uniform(0, 30), int(rng.integers(0, height // 8 + 1))
     background = str(rng.choice(["plain", "plain", "plain", "gradient", "clouds", "grid"]))
     bright = paper.min() > 140 and background == "plain" and not faint  # so the text is dark
     shadow = rng.integers(-3, 4, 2).tolist() if chance(0.1) else [0, 0]
+    touching, cut = chance(0.2), chance(0.15)
+    gap = int(rng.integers(-3, 1)) if touching else int(size * rng.uniform(-0.15, 0.2))
+    ripple = float(rng.uniform(0.5, height / 10)) if chance(0.5 if touching else 0.2) else 0.0
     form, colours = ("jpg", 0) if chance(0.3) else ("png", int(rng.choice([0, 0, 0, 2 if bright else 0, 16, 64])))
     return Style(
         characters=text_fonts(texts.characters, texts.fonts)[font],
@@ -107,16 +110,17 @@ def any_style(texts: Texts, rng: np.random.Generator) -> Style:
         colour_each=many or chance(0.2),
         width=[width, width],
         height=[height, height],
-        margin=1,
+        margin=-int(size * rng.uniform(0, 0.2)) if cut else 1,
         background=background,
         background_colours=[_hex(paper), _hex(np.broadcast_to(other, 3))],
         colour_jitter=int(rng.integers(0, 30)),
         rotation=[-turn, turn],
         warp=float(rng.uniform(0.05, 0.3)) if chance(0.4) else 0.0,
         rise=[-rise, rise],
-        spacing=[gap, gap + int(rng.integers(0, 6))],
+        spacing=[gap, gap + int(rng.integers(0, 4 if touching else 6))],
+        touching=touching,
         wave=float(rng.uniform(1, height / 8)) if chance(0.15) else 0.0,
-        ripple=float(rng.uniform(0.5, height / 12)) if chance(0.2) else 0.0,
+        ripple=ripple,
         wander=1.0,
         curves=[0, int(rng.integers(0, 3))],
         lines=[0, int(rng.integers(1, 8))] if chance(0.4) else [0, 0],

@@ -9,6 +9,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 import captcha.image
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -100,6 +101,29 @@ def test_a_long_text_shrinks_to_fit():
     pixels = np.asarray(draw(style, np.random.default_rng(0))[0])
     assert pixels.shape == (40, 120, 3)
     assert np.ptp(pixels[:, : style.margin], axis=(0, 1)).max() == 0
+
+
+def test_with_a_negative_margin_text_may_be_cut_off():
+    keys = {"length": [40, 40], "font_sizes": [30, 30], "wander": 0.0, "spacing": [0, 0]}
+    style = replace(load_style("login"), curves=[0, 0], dots=[0, 0], blur=[0, 0], **keys)
+    whole, cut = (draw_labelled(replace(style, margin=m), np.random.default_rng(0)) for m in (1, -40))
+    assert whole.boxes[:, 0].min() > 0
+    assert cut.boxes[0, 2] == 0 and cut.boxes[-1, 0] == cut.image.width
+
+
+def test_touching_characters_are_one_shape():
+    style = Style(length=[4, 4], rotation=[-20, 20], characters="vwAL", margin=8)
+
+    def shapes(ink: np.ndarray) -> int:
+        sizes = cv2.connectedComponentsWithStats(ink.astype(np.uint8))[2][1:, cv2.CC_STAT_AREA]
+        return (sizes > 5).sum()  # rotation leaves single pixels
+
+    for seed in range(10):
+        apart, joined = (
+            np.asarray(draw(replace(style, touching=on, spacing=gap), np.random.default_rng(seed))[0])[..., 0] < 250
+            for on, gap in ((False, [2, 2]), (True, [0, 0]))
+        )
+        assert shapes(apart) == 4 and shapes(joined) == 1
 
 
 def test_bands_invert_and_dashes_are_short():
@@ -355,7 +379,7 @@ def test_all_ink_is_in_the_boxes_of_the_characters():
         for box in page.boxes:
             left, top, right, bottom = (*np.floor(box[:2]).astype(int), *np.ceil(box[2:]).astype(int))
             inside = ink[top:bottom, left:right]
-            if not style.ripple:  # which enlarges them
+            if not style.ripple and not style.outline:  # which enlarges them, or leaves little ink
                 assert inside.any(1).mean() > 0.5 and inside.any(0).mean() > 0.5
             outside[top:bottom, left:right] = False
         assert ink.any() and not outside.any(), seed

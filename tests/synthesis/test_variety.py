@@ -12,7 +12,7 @@ from seqclr.synthesis import variety
 
 CHARACTERS = string.digits + string.ascii_letters
 TEXTS = variety.Texts(CHARACTERS)
-KNOWN_TEXTS = ["3Fkz9R", "ANglQ", "tRdr", "PQE"]  # of the first seeds
+KNOWN_TEXTS = ["PoMjeN", "MSbyN", "zsgT", "XLk"]  # of the first seeds
 KNOWN_FONTS = ["cmr10", "DejaVuSerif-BoldItalic", "cmr10", "cmb10"]
 KNOWN_SIZES = [(85, 32), (89, 21), (64, 36), (59, 27)]
 

@@ -11,7 +11,7 @@ LAYERS = """
 errors
 messages
 files memory readers
-data
+data decision
 config
 curation synthesis
 transforms

@@ -1,4 +1,4 @@
-"""A run: a folder with config.yaml, charset.json, metrics.csv, checkpoints/ and plots/."""
+"""A run: a folder with config.yaml, charset.json, decision.json, metrics.csv, checkpoints/ and plots/."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from seqclr.errors import UserError
 
 # folders and files of a run
 FOLDERS = ("checkpoints", "plots", "profile", "tensorboard")
-FILES = ("config.yaml", "charset.json", "metrics.csv", ".lock", "checkpoints/best.npz")
+FILES = ("config.yaml", "charset.json", "decision.json", "metrics.csv", ".lock", "checkpoints/best.npz")
 ARCHITECTURE = ("encoder", "height", "width", "resize", "positions")
 
 
@@ -33,6 +33,7 @@ class Run:
         self.folder = Path(folder)
         self.config_file = self.folder / "config.yaml"
         self.charset_file = self.folder / "charset.json"
+        self.decision_file = self.folder / "decision.json"
         self.metrics_file = self.folder / "metrics.csv"
         self.checkpoints = self.folder / "checkpoints"
         self.plots = self.folder / "plots"

@@ -16,6 +16,7 @@ from seqclr.data import images
 from seqclr.data.charset import Charset
 from seqclr.data.knowledge import Known, Possible
 from seqclr.data.samples import Sample
+from seqclr.decision import Decision
 from seqclr.engine import checkpoints
 from seqclr.engine.run import Run
 from seqclr.errors import UserError
@@ -28,12 +29,17 @@ from seqclr.nn.policy import kept_policy
 
 
 class Recognizer:
-    """Predicts texts from images resized to `height` x `width`. Once loaded, it computes in float32."""
+    """Predicts texts from images resized to `height` x `width`. Once loaded, it computes in float32.
+
+    threshold, lengths: what it accepts, as in `Decision`.
+    """
 
     def __init__(self, encoder, head, charset: Charset, height: int, width: int, resize: str):
         self.encoder, self.head, self.charset = encoder, head, charset
         self.height, self.width, self.resize = height, width, resize
         self.possible = Possible()
+        self.threshold: float | None = None
+        self.lengths: tuple[int, ...] | None = None
         self._decode = tf.function(self._decode_batch, reduce_retracing=True)
 
     @classmethod
@@ -56,6 +62,8 @@ class Recognizer:
         head = ctc_head(encoder.dim, len(charset) + 1, config.dropout, [bias.size for bias in kept[1::5]])
         checkpoints.restore({"encoder": encoder, "head": head}, arrays, path)
         reader = cls(encoder, head, charset, config.height, config.width, config.resize)
+        decision = Decision.load(run.decision_file)
+        reader.threshold, reader.lengths = decision.threshold, decision.lengths
         adapted = not hasattr(config, "method") and getattr(config, "length", None)
         return reader.knowing(Known.of(None, config.length)) if adapted else reader
 
@@ -65,6 +73,7 @@ class Recognizer:
         Raises UserError where it cannot predict such texts.
         """
         other, (classes, lengths) = copy.copy(self), known.possible(self.charset, self.width)
+        other.lengths = self.lengths if lengths is None else lengths
         was = self.possible
         other.possible = Possible(
             was.classes if classes is None else classes, was.lengths if lengths is None else lengths

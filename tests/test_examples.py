@@ -12,7 +12,7 @@ import pytest
 from seqclr.cli import VERBS, main
 
 ROOT = Path(__file__).parents[1]
-EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+EXAMPLES = [ROOT / "examples" / f"{name}.py" for name in ("adapt_api", "own_method", "quickstart_api")]
 
 
 @pytest.mark.slow
@@ -22,7 +22,12 @@ def test_an_example_runs(tmp_path, file):
     command = [sys.executable, file, "--steps", "3"]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("pretrained: runs/") and list(tmp_path.glob("runs/*/config.yaml"))
+    assert done.stdout.startswith(("adapted: runs/", "pretrained: runs/")) and list(tmp_path.glob("runs/*/config.yaml"))
+
+
+def test_every_example_is_tested():
+    logins = {file.name for file in (ROOT / "examples").glob("login*.py")}  # tests/deployment
+    assert {file.name for file in (ROOT / "examples").iterdir() if file.suffix} == logins | {e.name for e in EXAMPLES}
 
 
 def test_the_quickstart_runs_verbs_that_exist(tmp_path, monkeypatch, capsys):

@@ -1,8 +1,10 @@
 """When the login examples ask for another image, and when they stop; in memory, then in both browsers."""
 
+import base64
 import contextlib
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -116,6 +118,16 @@ def test_files_and_screenshots(page, images):
         form = open_form(page.url)
         form.driver.execute_script(f"document.images[0].src = 'http://localhost:{page.server_port}/captcha'")
         assert pixels(form.image()) == pixels(page.shown[-1].read_bytes())
+
+
+@needs_chromium
+def test_the_script_of_the_documentation_reads_the_image(page):
+    text = (EXAMPLES.parent / "docs/howto/login.md").read_text(encoding="utf-8")
+    script = re.search(r"```javascript\n(.+?)```", text, re.DOTALL)[1]
+    with FORMS["selenium"]() as open_form:
+        form = open_form(page.url)
+        drawn = form.driver.execute_script(f"return ({script})(document.querySelector('#captcha'))")
+    assert pixels(base64.b64decode(drawn)) == pixels(page.shown[-1].read_bytes())
 
 
 class Answers(BaseHTTPRequestHandler):

@@ -10,7 +10,7 @@ from seqclr.synthesis.styles import load_style
 from tests.deployment.logins import FORMS, WatchedPage, needs_chromium, serving
 
 LOGINS = 50  # in each browser
-STYLE = "overlap"  # touching letters: the reader as it is has about four of ten texts right
+STYLE = "overlap"  # touching letters, which the reader of the package predicts badly without labels
 
 
 @pytest.fixture(scope="module")

@@ -2,10 +2,10 @@
 
     python benchmarks/refusals.py --data DATA --output runs/refusals steps=600
 
-DATA holds a folder per site with `labels.csv` (file,text,split). For each site the released reader is adapted, and
-fine-tuned, with a number of train labels. The train rows without these labels are the validation rows that a rule
-chooses the threshold on: many random draws of a few of them. The test rows are only measured: accuracy with one retry,
-and the share refused. Rules:
+DATA holds a folder per site with `labels.csv` (file,text,split). For each site the released reader is adapted without
+labels and with 20, and fine-tuned with 100 (`--readers VERB_LABELS`). The other train rows are the validation rows that
+a rule chooses the threshold on: many random draws of a few of them. The test rows are only measured: accuracy with one
+retry, and the share refused. Rules:
 
     none         accept all
     fixed        0.8
@@ -39,15 +39,15 @@ from seqclr.recognition.recognizer import Recognizer
 from seqclr.recognition.splits import split_off_labelled, split_off_validation
 
 SITES = ["cap_lzu", "cap_simple_v2", "cap_thsr", "cap_zf_old"]
-VERBS = ("adapt", "finetune")
+READERS = ["adapt_0", "adapt_20", "finetune_100"]
 MOST = 900  # validation rows that are predicted
 PRECISION = 0.98
 Rows = tuple[np.ndarray, np.ndarray]  # whether each prediction is right, and its confidence
 
 
-def predictions(verb: str, site: Path, folder: Path, labels: int, keys: list[str]) -> dict[str, Rows]:
+def predictions(name: str, site: Path, folder: Path, keys: list[str]) -> dict[str, Rows]:
     """Trains a reader, and predicts validation and test rows, which predictions.csv keeps."""
-    run, file = folder / "run", folder / "predictions.csv"
+    run, file, (verb, labels) = folder / "run", folder / "predictions.csv", name.split("_")
     if not file.is_file():
         resume = ["--resume"] if (run / "config.yaml").is_file() else []
         own = known(site) if verb == "adapt" else ["--pretrained=captcha", "--split=train", "case=lower"]
@@ -109,15 +109,16 @@ def thresholds(rows: dict[str, Rows], counts: list[int], draws: int) -> dict[str
 
 
 def table(results: dict[str, dict[str, dict]]) -> str:
-    """Markdown: a row per rule, a column per reader; means over the draws."""
-    readers = list(results)
-    lines = ["| rule | labels | - cost | " + " | ".join(readers) + " |", "|" + "---|" * (3 + len(readers))]
-    for rule in results[readers[0]]:
-        cells = [results[reader][rule] for reader in readers]
-        name, count = [*rule.split(), ""][:2]
-        worth = statistics.mean(cell["value"] for cell in cells)
-        parts = [f"{cell['accuracy']:.3f} at {100 * cell['refused']:.1f} %" for cell in cells]
-        lines.append(f"| {name} | {count} | {worth:.4f} | {' | '.join(parts)} |")
+    """Markdown: a row per reader, a column per rule and number of validation rows; means over the draws."""
+    rules = list(next(iter(results.values())))
+    lines = ["| reader | " + " | ".join(rules) + " |", "|" + "---|" * (1 + len(rules))]
+    for reader, cells in results.items():
+        parts = [f"{cells[rule]['accuracy']:.3f} at {100 * cells[rule]['refused']:.1f} %" for rule in rules]
+        lines.append(f"| {reader} | {' | '.join(parts)} |")
+    worth = [statistics.mean(cells[rule]["value"] for cells in results.values()) for rule in rules]
+    spread = [statistics.mean(cells[rule]["spread"] for cells in results.values()) for rule in rules]
+    lines.append(f"| mean, less the cost | {' | '.join(f'{mean:.4f}' for mean in worth)} |")
+    lines.append(f"| spread of the threshold | {' | '.join(f'{mean:.3f}' for mean in spread)} |")
     return "\n".join(lines)
 
 
@@ -126,29 +127,26 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--sites", nargs="+", default=SITES)
-    parser.add_argument("--verbs", nargs="+", choices=VERBS, default=VERBS)
-    parser.add_argument("--labels", type=int, default=100)
-    parser.add_argument("--validation", type=int, nargs="+", default=[20, 50, 200], help="validation rows in a draw")
+    parser.add_argument("--readers", nargs="+", default=READERS, metavar="VERB_LABELS")
+    parser.add_argument("--validation", type=int, nargs="+", default=[20, 50], help="validation rows in a draw")
     parser.add_argument("--draws", type=int, default=100)
     args, keys = parser.parse_known_args()
     missing = [site for site in args.sites if not (args.data / site / "labels.csv").is_file()]
     if missing:
         sys.exit(f"{args.data / missing[0]} has no labels.csv: give the folder that holds one folder per site")
     results: dict[str, dict] = {}
-    for verb in args.verbs:
+    for reader in args.readers:
         for site in args.sites:
-            folder = args.output / verb / site
+            folder = args.output / reader / site
             folder.mkdir(parents=True, exist_ok=True)
-            rows = predictions(verb, args.data / site, folder, args.labels, keys)
-            cells = results[f"{verb} {site}"] = {}
+            rows = predictions(reader, args.data / site, folder, keys)
+            cells = results[f"{reader} {site}"] = {}
             for rule, chosen in thresholds(rows, args.validation, args.draws).items():
                 measured = [value(rows["test"], threshold) for threshold in chosen]
                 names = ("value", "accuracy", "refused")
                 cells[rule] = {name: statistics.mean(values) for name, values in zip(names, zip(*measured))}
-                cells[rule]["threshold"] = statistics.mean(chosen)
-            foot = (
-                f"Accuracy with one retry at the share refused; - cost: the mean of accuracy - {COST} * share refused."
-            )
+                cells[rule] |= {"threshold": statistics.mean(chosen), "spread": statistics.pstdev(chosen)}
+            foot = f"Accuracy with one retry, at the share refused. A refusal costs {COST}."
             write(args.output, table(results), foot, json.loads(json.dumps(results, default=float)))
     print(table(results), circumstances(), sep="\n\n")
 

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from seqclr.files import atomic_write
 COST = 0.05  # of a new image, where a wrong text costs 1: refuse if that raises the accuracy by at least so much
 DEFAULT = 0.85  # the threshold of a reader that none was chosen for
 PRIOR = 1.0  # standard deviation of the offset between log-odds of confidence and accuracy, of readers of ten sites
+ANSWERS = ("refuse", "accept")  # by whether a prediction is accepted
 EDGE = 1e-6  # confidences are kept so far from 0 and 1, where log-odds are infinite
 
 
@@ -89,6 +91,14 @@ def choose_threshold(confidences: Sequence[float], correct: Sequence[bool] | Non
                 high = offset
     least = float(_sigmoid(odds + offset).mean()) - COST
     return round(float(_sigmoid(_logit(least) - offset)), 4) if least > 0 else 0.0
+
+
+def seen_lengths(texts: Iterable[str]) -> tuple[int, ...] | None:
+    """The lengths of some labels; None where they may have others: where more than COST of the labels, those whose
+    length no other has, tell how probable a new length is (Good 1953)."""
+    counts = Counter(len(text) for text in texts if text)
+    once = sum(count == 1 for count in counts.values())
+    return None if not counts or once > COST * counts.total() else tuple(sorted(counts))
 
 
 def one_retry(correct: Sequence[bool], accepted: Sequence[bool]) -> tuple[float, float]:

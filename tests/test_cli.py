@@ -14,6 +14,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -506,6 +507,10 @@ def test_an_export_overwrites_nothing(refused, reader, tmp_path):
 # figures
 
 
+def same(row, other):
+    return row["source"] == other["source"]
+
+
 def test_evaluate_writes_its_figures(reader, pages, tmp_path, capsys):
     other = tmp_path / "copy" / "pages"
     shutil.copytree(pages, other)
@@ -532,6 +537,21 @@ def test_evaluate_writes_its_figures(reader, pages, tmp_path, capsys):
     wanted = metrics.calibration(right, [float(row["confidence"]) for row in rows])["calibration_error"]
     assert 0 < figures["calibration_error"] == pytest.approx(wanted, abs=0.02)
     told, err = capsys.readouterr()
+    accepted = [row["decision"] == "accept" for row in rows]
+    pairs = [
+        right[i] if accepted[i] else np.mean([right[j] for j, other in enumerate(rows) if j != i and same(other, row)])
+        for i, row in enumerate(rows)
+    ]
+    assert figures["exact_match_one_retry"] == pytest.approx(np.mean(pairs))
+    assert figures["refused"] == pytest.approx(1 - np.mean(accepted))
+    first = figures["sources"]["pages"]
+    assert (first["exact_match_one_retry"], first["refused"]) == pytest.approx(
+        (np.mean(pairs[:4]), 1 - np.mean(accepted[:4]))
+    )
+    least = json.loads((reader / "decision.json").read_text())["threshold"]
+    assert figures["threshold"] == least and (tmp_path / "plots" / "refusals.png").is_file()
+    share = f"{100 * figures['refused']:.1f} % refused (threshold {least:.4f})"
+    assert f"one retry: exact match {figures['exact_match_one_retry']:.4f}, {share}" in told
     assert "pages#2" in told
     assert f"confidence: calibration error {figures['calibration_error']:.4f} (15 bins)" in told
     assert f"{figures['exact_match_at_90']:.4f} at 90 % coverage (threshold {figures['confidence_at_90']:.4f})" in told

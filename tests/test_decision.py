@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from seqclr.decision import COST, DEFAULT, PRIOR, Decision, accepts, choose_threshold, one_retry
+from seqclr.decision import COST, DEFAULT, PRIOR, Decision, accepts, choose_threshold, one_retry, seen_lengths
 from seqclr.errors import UserError
 
 
@@ -57,6 +57,22 @@ def test_one_retry_is_the_mean_over_draws():
     pairs = [(i, j) for i in range(7) for j in range(7) if i != j]
     mean = np.mean([correct[i] if accepted[i] else correct[j] for i, j in pairs])
     assert one_retry(correct, accepted) == pytest.approx((mean, 1 - accepted.mean()))
+
+
+@pytest.mark.parametrize(
+    ("texts", "lengths"),
+    [
+        (["abcd"] * 5 + ["abcde"] * 2, (4, 5)),
+        (["abcd"] * 19 + ["abcde"], (4, 5)),  # one in twenty has a length of its own
+        (["abcd"] * 18 + ["abcde"], None),  # more than one in twenty: others may come
+        (["a" * length for length in range(30, 60)], None),  # lines
+        (["ab", ""], None),
+        (["ab", "ba", ""], (2,)),
+        ([], None),
+    ],
+)
+def test_seen_lengths(texts, lengths):
+    assert seen_lengths(texts) == lengths
 
 
 @pytest.mark.parametrize("right", [True, False])

@@ -221,6 +221,7 @@ class Exported:
         check_name(folder)
         self.folder = folder
         self.charset = Charset.load(folder / "charset.json")
+        self.threshold, self.lengths = None, None
         try:
             self._model = tf.saved_model.load(str(folder))  # kept: the signature holds no reference to its variables
         except (OSError, ValueError, KeyError, tf.errors.OpError) as error:

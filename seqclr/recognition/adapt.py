@@ -24,7 +24,7 @@ from seqclr.recognition.digests import SampleDigests
 from seqclr.recognition.estimates import AccuracyEstimate, estimate_texts
 from seqclr.recognition.inheritance import inherited_head
 from seqclr.recognition.recognizer import Recognizer
-from seqclr.recognition.splits import split_off_labelled
+from seqclr.recognition.splits import find_validation, split_off_labelled
 from seqclr.recognition.targets import check_labels, check_lengths, warn_of_labels
 
 LABELLED_SHARE = 0.25  # least share of images with a label among those of a site in a batch, where there are labels
@@ -52,8 +52,9 @@ def adapt(
     """Adapts a reader; returns the figures of the last round, and on the chief `estimated_exact_match`.
 
     config: a resolved AdaptConfig; charset and length are set to estimates where they are None. Rows of split `test`
-    and `validation` are excluded. An image that cannot be read is skipped and counted in a warning. watching: more
-    callbacks. Raises UserError before anything is written if an argument or the data are wrong.
+    and `validation` are excluded; labelled ones of `validation` choose the threshold of confidence. An image that
+    cannot be read is skipped and counted in a warning. watching: more callbacks. Raises UserError before anything is
+    written if an argument or the data are wrong.
     """
     setup.check(config, Adaptation)
     if getattr(Run.open(config.model).config(), "keep_head", 0):
@@ -64,7 +65,9 @@ def adapt(
     reader = Recognizer.load(config.model)
     samples, labelled = split_off_labelled(config)
     check_labels(labelled)
-    dataset = ImageDataset(samples, config.height, config.width, config.resize, skip_bad=True)
+    validation, size = find_validation(config, samples), (config.height, config.width, config.resize)
+    dataset = ImageDataset(samples, *size, skip_bad=True)
+    validation_dataset = ImageDataset(validation, *size, skip_bad=True) if validation else None
     labelled = [sample for sample in dataset.samples if sample in set(labelled)]  # those that can be read
     complete_knowledge(config, reader, dataset, labelled, rank.chief)
     known = Known.of(config.charset, config.length)
@@ -81,11 +84,14 @@ def adapt(
         info = vars(setup.run_info(config, loader.steps_per_epoch))
         more = {"classes": len(charset) + 1, "charset": charset, "head_weights": head, "lengths": lengths}
         method.build(encoder, ReaderInfo(**info, **more))
-    adapted = Recognizer(encoder, method.head, charset, config.height, config.width, config.resize)
+    adapted = Recognizer(encoder, method.head, charset, *size)
     adapted.possible = Possible(None, lengths)
-    estimate = AccuracyEstimate(adapted, dataset, {index for index, text in enumerate(texts) if text}, method.result())
+    trained_on, truths = {index for index, text in enumerate(texts) if text}, None
+    if validation_dataset is not None:
+        truths = validation_dataset, [charset.normalize(sample.text) for sample in validation_dataset.samples]
+    estimate = AccuracyEstimate(adapted, dataset, trained_on, method.result(), run.decision_file, truths)
     try:
-        digests = SampleDigests(run.folder, labelled, [])
+        digests = SampleDigests(run.folder, labelled, validation)
         standard = callbacks.standard(run, config.profile, config.tensorboard)
         watching = [digests, *standard, estimate, *watching] if rank.chief else []
         trainer = Trainer(method, loader, config, run, strategy, watching, rank)
@@ -100,7 +106,9 @@ def adapt(
             logs = trainer.fit()
     finally:
         loader.close()
-        dataset.close()
+        for images in (dataset, validation_dataset):
+            if images is not None:
+                images.close()
         transform.close()
         if dataset.skipped:
             warn(f"{len(dataset.skipped)} image(s) that cannot be read were skipped")

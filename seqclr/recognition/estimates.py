@@ -5,11 +5,13 @@ from __future__ import annotations
 import random
 from collections import Counter, defaultdict
 from collections.abc import Sequence, Set
+from pathlib import Path
 
 import keras
 import numpy as np
 
 from seqclr.data.dataset import ImageDataset
+from seqclr.decision import Decision, choose_threshold
 from seqclr.errors import UserError
 from seqclr.messages import say, warn
 from seqclr.nn.momentum import Momentum, in_place
@@ -68,20 +70,52 @@ def frequent(counts: Counter) -> set:
 class AccuracyEstimate(keras.callbacks.Callback):
     """At the end of a training, estimates the exact match by the mean confidence on images without labels: `value`.
 
+    It also chooses the threshold of confidence and writes it to `decision_file`: on the validation images and their
+    labels, or without them on the images without labels. Images that are trained on with their labels say nothing
+    about it.
+
     labelled: indices of records that are left out, as they are trained on. result: averaged weights that predict.
+    validation: images, and their labels.
     """
 
-    def __init__(self, reader: Recognizer, dataset: ImageDataset, labelled: Set[int], result: Momentum):
+    def __init__(
+        self,
+        reader: Recognizer,
+        dataset: ImageDataset,
+        labelled: Set[int],
+        result: Momentum,
+        decision_file: Path,
+        validation: tuple[ImageDataset, Sequence[str]] | None = None,
+    ):
         super().__init__()
         self.reader, self.dataset, self.result, self.labelled = reader, dataset, result, labelled
+        self.decision_file, self.validation = decision_file, validation
         self.value = float("nan")
 
     def on_train_end(self, logs=None):
         everything = range(len(self.dataset))
-        indices = some_of([index for index in everything if index not in self.labelled] or everything)
+        free = [index for index in everything if index not in self.labelled]
+        indices, checked = some_of(free or everything), []
         with in_place(self.result):
             predictions = predict_records(self.reader, self.dataset, indices)
+            if self.validation is not None:
+                dataset, texts = self.validation
+                rows = some_of(range(len(dataset)))
+                checked = list(zip(predict_records(self.reader, dataset, rows), (texts[row] for row in rows)))
         self.value = float(np.mean([confidence for _, confidence in predictions]))
         say(f"estimated exact match on images without labels: {self.value:.2f}")
         if self.value < DOUBTFUL and len(self.labelled) < ASKED:
             warn(f"the predictions are uncertain: label {ASKED} images, and adapt with these labels")
+        if checked or free:
+            self._decide(predictions, checked)
+
+    def _decide(self, predictions: list[tuple[str, float]], checked: list[tuple[tuple[str, float], str]]) -> None:
+        """Writes the decision. checked: predictions of validation images with their labels."""
+        if checked:
+            predictions, texts = zip(*checked)
+            correct = [text == read for text, (read, _) in zip(texts, predictions)]
+        threshold = choose_threshold([confidence for _, confidence in predictions], correct if checked else None)
+        count, lengths = len(predictions), self.reader.possible.lengths
+        Decision(threshold, lengths, images=count, labelled=len(checked)).save(self.decision_file)
+        of = f"{count} validation images" if checked else f"{count} images without labels"
+        say(f"predictions of a confidence below {threshold:.2f} are refused (chosen on {of})")

@@ -16,13 +16,14 @@ from seqclr.data.charset import Charset
 from seqclr.data.discovery import exclude, find, find_images
 from seqclr.data.knowledge import Known
 from seqclr.data.samples import Sample, count_splits, evaluation_samples
+from seqclr.decision import ANSWERS, DEFAULT, accepts, one_retry
 from seqclr.engine.run import Run
 from seqclr.errors import UserError
 from seqclr.files import atomic_folder, check_can_make, exists
 from seqclr.messages import bar, say, warn
 from seqclr.recognition import metrics
 from seqclr.recognition.splits import split_off_labelled, split_off_validation
-from seqclr.visualization.predictions import draw_confusions, draw_reliability, draw_sheet
+from seqclr.visualization.predictions import draw_confusions, draw_refusals, draw_reliability, draw_sheet
 
 USES = ("trained_on", "validated_on")  # how a run uses the two parts of its labels
 
@@ -31,6 +32,8 @@ class Reader(Protocol):
     """The interface of recognizers: `Recognizer` and `Exported`."""
 
     charset: Charset
+    threshold: float | None  # what it accepts, as in `Decision`
+    lengths: Sequence[int] | None
 
     def knowing(self, known: Known) -> Reader: ...
 
@@ -56,8 +59,8 @@ def evaluate(
 
     model: the run or export of the reader. split: by default the rows that `evaluation_samples` chooses from each
     source. Labels are compared in full, including characters that are not in the reader's charset.
-    plots: a new folder for predictions.csv, confusions.csv, figures of both and of the worst errors, and the
-    reliability diagram.
+    plots: a new folder for predictions.csv, confusions.csv, figures of both and of the worst errors, the
+    reliability diagram, and accuracy with one retry against the threshold.
 
     Raises UserError if the data are wrong or `plots` exists.
     """
@@ -76,6 +79,11 @@ def evaluate(
 
     texts = [charset.normalize(sample.text) for sample in samples]
     figures = compute_metrics(samples, texts, predictions, confidences) | count_uses(model, samples)
+    figures["threshold"] = DEFAULT if reader.threshold is None else reader.threshold
+    retries = Retries(samples, texts, predictions, confidences, reader.lengths)
+    figures |= retries.at(figures["threshold"])
+    for source, one in figures["sources"].items():
+        one |= retries.at(figures["threshold"], source)
     figures["images_per_second"] = len(samples) / seconds
     say(f"evaluated on {count_splits(samples)}" + (f", of {count_splits(found)}" if len(samples) < len(found) else ""))
     for use in USES:
@@ -85,8 +93,34 @@ def evaluate(
                 "are too high"
             )
     if plots is not None:
-        draw(Path(plots), samples, texts, predictions, confidences)
+        draw(Path(plots), samples, texts, predictions, confidences, retries, figures["threshold"])
     return figures
+
+
+class Retries:
+    """Accuracy with one retry, and share refused, of predictions at any threshold.
+
+    A refused image is replaced once by another of its source at random, whose text is typed whatever its confidence:
+    the figures are expectations. lengths: of texts that are accepted; None for any.
+    """
+
+    def __init__(self, samples, texts, predictions, confidences, lengths: Sequence[int] | None):
+        self.correct = np.array([text == prediction for text, prediction in zip(texts, predictions)])
+        self.predictions, self.confidences, self.lengths = predictions, confidences, lengths
+        self.sources = {name: np.array(rows) for name, rows in rows_by_source(samples).items()}
+
+    def accepted(self, threshold: float) -> np.ndarray:
+        """Whether each prediction is accepted, `bool [N]`."""
+        rows = zip(self.predictions, self.confidences)
+        return np.array([accepts(text, confidence, threshold, self.lengths) for text, confidence in rows])
+
+    def at(self, threshold: float, source: str | None = None) -> dict[str, float]:
+        """`exact_match_one_retry` and `refused`, of one source or of all images."""
+        accepted, chosen = self.accepted(threshold), [source] if source else list(self.sources)
+        pairs = [one_retry(self.correct[rows], accepted[rows]) for rows in (self.sources[name] for name in chosen)]
+        weights = [len(self.sources[name]) for name in chosen]
+        accuracy, refused = np.average(pairs, axis=0, weights=weights)
+        return {"exact_match_one_retry": float(accuracy), "refused": float(refused)}
 
 
 def count_uses(model: str | Path, samples: Sequence[Sample]) -> dict[str, int]:
@@ -124,14 +158,19 @@ def compute_metrics(
             figures |= metrics.calibration(correct, [confidences[i] for i in rows])
         return figures
 
-    by_source = defaultdict(list)
-    for i, sample in enumerate(samples):
-        by_source[sample.source].append(i)
     figures = scores(range(len(samples)))
-    figures["sources"] = {source: scores(rows) for source, rows in by_source.items()}
+    figures["sources"] = {source: scores(rows) for source, rows in rows_by_source(samples).items()}
     counts = metrics.confusions(texts, predictions)
     figures["confusions"] = [{"true": a, "read": b, "times": times} for (a, b), times in counts.most_common() if a != b]
     return figures
+
+
+def rows_by_source(samples: Sequence[Sample]) -> dict[str, list[int]]:
+    """The indices of the samples of each source."""
+    rows = defaultdict(list)
+    for i, sample in enumerate(samples):
+        rows[sample.source].append(i)
+    return rows
 
 
 def table(figures: dict) -> str:
@@ -155,23 +194,35 @@ def table(figures: dict) -> str:
         )
         error = f"calibration error {figures['calibration_error']:.4f} ({metrics.BINS} bins)"
         lines.append(f"confidence: {error}; exact match {', '.join(parts)}")
+    if "refused" in figures:
+        lines.append(
+            f"one retry: exact match {figures['exact_match_one_retry']:.4f}, {100 * figures['refused']:.1f} % refused "
+            f"(threshold {figures['threshold']:.4f})"
+        )
     return "\n".join(lines)
 
 
-def draw(folder: Path, samples, texts, predictions, confidences) -> None:
+def draw(folder: Path, samples, texts, predictions, confidences, retries: Retries, threshold: float) -> None:
     """Writes the tables and figures of `plots`; the folder appears only when all are written."""
     counts = metrics.confusions(texts, predictions)
     rows = list(zip(samples, texts, predictions, confidences))
     wrong = [row for row in rows if row[1] != row[2]]
     wrong.sort(key=lambda row: (metrics.edit_distance_accuracy(row[1], row[2]), -row[3]))
     correct = [text == prediction for text, prediction in zip(texts, predictions)]
-    table = [(sample.name, sample.source, *texts, f"{confidence:.4f}") for sample, *texts, confidence in rows]
+    table = [
+        (sample.name, sample.source, *texts, f"{confidence:.4f}", ANSWERS[accepted])
+        for (sample, *texts, confidence), accepted in zip(rows, retries.accepted(threshold).tolist())
+    ]
+    thresholds = np.linspace(0, 1, 101)
+    curves = [retries.at(least) for least in thresholds]
     with atomic_folder(folder) as beside:
-        write_table(beside / "predictions.csv", ("file", "source", "text", "read", "confidence"), table)
+        write_table(beside / "predictions.csv", ("file", "source", "text", "read", "confidence", "decision"), table)
         pairs = [(*pair, times) for pair, times in counts.most_common()]
         write_table(beside / "confusions.csv", ("true", "read", "times"), pairs)
         draw_confusions(counts, beside / "confusions.png")
         draw_reliability(metrics.bins(correct, confidences), beside / "reliability.png")
+        lines = ([row[name] for row in curves] for name in ("exact_match_one_retry", "refused"))
+        draw_refusals(thresholds, *lines, threshold, beside / "refusals.png")
         draw_sheet(wrong[:40], beside / "errors.png")
         draw_sheet(rows[:40], beside / "predictions.png")
 

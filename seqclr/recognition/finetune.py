@@ -12,6 +12,7 @@ from seqclr.data import loader as data_loader
 from seqclr.data.charset import Charset
 from seqclr.data.dataset import ImageDataset
 from seqclr.data.loader import Joined
+from seqclr.decision import Decision, seen_lengths
 from seqclr.engine import callbacks, setup
 from seqclr.engine.distribution import Rank
 from seqclr.engine.trainer import Trainer
@@ -94,7 +95,8 @@ def finetune(
     if unlabelled is not None:
         loader = Joined(loader, unlabelled_loader(method, unlabelled, config, strategy, rank), method.start)
     recognizer = Recognizer(method.encoder, method.head, charset, *size)
-    validate = Validation(recognizer, validation_dataset, truths, config.patience, method.result())
+    lengths = seen_lengths([*targets, *truths])
+    validate = Validation(recognizer, validation_dataset, truths, config.patience, method.result(), lengths)
     try:
         digests = SampleDigests(run.folder, train, validation)
         standard = callbacks.standard(run, config.profile, config.tensorboard)
@@ -120,7 +122,9 @@ def finetune(
         if unlabelled is not None and unlabelled.skipped:
             warn(f"{len(unlabelled.skipped)} image(s) that cannot be read were skipped")
     if rank.chief:
-        say(f"best validation edit-distance accuracy {validate.best:.4f} at step {validate.best_step}")
+        threshold = Decision.load(run.decision_file).threshold
+        below = "" if threshold is None else f"; predictions of a confidence below {threshold:.2f} are refused"
+        say(f"best validation edit-distance accuracy {validate.best:.4f} at step {validate.best_step}{below}")
     return logs
 
 

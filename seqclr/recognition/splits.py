@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from seqclr.data.discovery import exclude, find, find_unlabelled
+from seqclr.data.discovery import exclude, find, find_unlabelled, survey
 from seqclr.data.samples import HELD_OUT, Sample, by_source, count_splits, split_name
 from seqclr.errors import UserError
 
@@ -51,6 +51,12 @@ def split_off_labelled(config) -> tuple[list[Sample], list[Sample]]:
     labelled = subsample([sample for sample in samples if sample.text is not None], config.labels, config.seed)
     check_not_empty(labelled)
     return samples, labelled
+
+
+def find_validation(config, samples: list[Sample]) -> list[Sample]:
+    """The labelled rows of split `validation` in the data, without the samples that are trained on."""
+    found, _ = survey(config.data, config.label_pattern)
+    return exclude([sample for sample in found if sample.split == "validation" and sample.text], samples)
 
 
 def check_not_empty(samples: list[Sample]) -> None:

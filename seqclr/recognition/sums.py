@@ -29,6 +29,7 @@ class Answers:
 
     def __init__(self, reader: Reader):
         self.reader, self.charset = reader, reader.charset
+        self.threshold, self.lengths = reader.threshold, None  # known lengths are those of sums, not of answers
 
     def knowing(self, known: Known) -> Answers:
         return Answers(self.reader.knowing(known))

@@ -9,6 +9,7 @@ import keras
 
 from seqclr.data import loader as data_loader
 from seqclr.data.dataset import ImageDataset
+from seqclr.decision import Decision, choose_threshold
 from seqclr.engine.trainer import Trainer
 from seqclr.messages import warn
 from seqclr.nn.momentum import Momentum, in_place
@@ -19,8 +20,9 @@ from seqclr.recognition.recognizer import Recognizer
 class Validation(keras.callbacks.Callback):
     """Evaluates the recognizer after every round, saves the best checkpoint by edit-distance accuracy, stops early.
 
-    texts: the labels, compared in full. patience: rounds without improvement until training stops; None for never.
-    result: averaged weights that are evaluated in place of the trained ones, where there are any.
+    With the best checkpoint it writes decision.json, with the threshold that the same predictions give. texts: the
+    labels, compared in full. patience: rounds without improvement until training stops; None for never. result:
+    averaged weights that are evaluated in place of the trained ones, where there are any. lengths: those of `Decision`.
     It warns when the recognizer has predicted only blanks for eight rounds, a plateau of CTC.
     """
 
@@ -31,10 +33,11 @@ class Validation(keras.callbacks.Callback):
         texts: Sequence[str],
         patience: int | None,
         result: Momentum | None = None,
+        lengths: tuple[int, ...] | None = None,
     ):
         super().__init__()
         self.recognizer, self.dataset, self.texts, self.patience = recognizer, dataset, texts, patience
-        self.result = result
+        self.result, self.lengths = result, lengths
         self.trainer: Trainer | None = None
         self.best, self.best_step, self.waited, self.blank_rounds = -1.0, 0, 0, 0
 
@@ -43,11 +46,12 @@ class Validation(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         with in_place(self.result):
-            predictions = [
-                text
+            rows = [
+                row
                 for batch in data_loader.in_order(self.dataset, 64)
-                for text, _ in self.recognizer.predict_batch(batch["image"], batch.get("width"))
+                for row in self.recognizer.predict_batch(batch["image"], batch.get("width"))
             ]
+        predictions, confidences = zip(*rows)
         scores = metrics.scores(self.texts, predictions)
         logs.update({f"val_{name}": scores[name] for name in ("edit_distance_accuracy", "exact_match")})
         self._warn_of_blanks(predictions)
@@ -55,6 +59,10 @@ class Validation(keras.callbacks.Callback):
             self.waited = self.waited + 1 if scores["edit_distance_accuracy"] == self.best else 0
             self.best, self.best_step = scores["edit_distance_accuracy"], self.trainer.step
             self.trainer.save("best")
+            correct = [text == prediction for text, prediction in zip(self.texts, predictions)]
+            threshold = choose_threshold(confidences, correct)
+            decision = Decision(threshold, self.lengths, images=len(rows), labelled=len(rows))
+            decision.save(self.trainer.run.decision_file)
         else:
             self.waited += 1
         self._stop_if_waited()

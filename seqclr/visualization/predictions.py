@@ -1,4 +1,4 @@
-"""Plots of predictions: contact sheets, confusions and reliability."""
+"""Plots of predictions: contact sheets, confusions, reliability and refusals."""
 
 from __future__ import annotations
 
@@ -73,6 +73,20 @@ def draw_reliability(bins: Sequence[tuple[int, float, float]], target: Path) -> 
     above.legend(loc="upper left")
     below.bar(starts, counts, width, align="edge", edgecolor="white")
     below.set(xlabel="confidence", ylabel="images")
+    figure.savefig(target, dpi=100)
+
+
+def draw_refusals(
+    thresholds: Sequence[float], accuracy: Sequence[float], refused: Sequence[float], chosen: float, target: Path
+) -> None:
+    """Exact match with one retry, and the share refused, against the threshold of confidence. chosen: the reader's."""
+    figure = Figure(figsize=(5, 4), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(thresholds, accuracy, label="exact match with one retry")
+    axes.plot(thresholds, refused, label="refused")
+    axes.axvline(chosen, color="gray", linestyle="--", label=f"the reader's threshold, {chosen:.2f}")
+    axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="threshold of confidence", title="asking for another image")
+    axes.legend(loc="best")
     figure.savefig(target, dpi=100)
 
 

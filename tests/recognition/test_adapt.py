@@ -1,6 +1,7 @@
 """`seqclr adapt`: what is known, found or refused before a step is taken, and the run that it leaves."""
 
 import json
+import shutil
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,11 +11,15 @@ import seqclr
 from seqclr import cli
 from seqclr.config import load_yaml
 from seqclr.data.charset import Charset
+from seqclr.data.discovery import find_unlabelled
+from seqclr.data.knowledge import Possible
 from seqclr.data.samples import Sample
+from seqclr.decision import COST, Decision, choose_threshold
 from seqclr.errors import UserError
 from seqclr.recognition import estimates
 from seqclr.recognition.adapt import balanced
 from seqclr.recognition.recognizer import Recognizer
+from seqclr.recognition.splits import find_validation
 from tests.small_runs import SMALL, run
 
 FEW = ["--steps", 2, "--batch-size", 4, "--processes", 0, "--precision", "float32", "views=none", "distinct_images=4"]
@@ -40,6 +45,10 @@ def test_a_reader_is_adapted_and_keeps_what_is_known(start, pages, tmp_path, eag
     assert all(len(text) in (4, 5, 6) for text, _ in reader.predict_images(np.zeros((3, 20, 50, 3), np.uint8)))
     estimated = json.loads(figures.read_text())["estimated_exact_match"]
     assert 0 <= estimated <= 1 and f"without labels: {estimated:.2f}" in told
+    decision = Decision.load(folder / "decision.json")
+    assert decision.threshold == pytest.approx(max(0, estimated - COST), abs=1e-4)
+    assert (decision.lengths, decision.images, decision.labelled) == ((4, 5, 6), 17, 0)
+    assert f"below {decision.threshold:.2f} are refused (chosen on 17 images without labels)" in told
     assert all(len(text) == 4 for text, _ in seqclr.load(folder).predict([np.zeros((20, 50, 3), np.uint8)], length=4))
     assert seqclr.load(folder).evaluate(pages, split="train")["trained_on"] == 3
     run("adapt", "--resume", "--output", folder, "--steps", 3)  # with its data, model, charset and length
@@ -107,14 +116,49 @@ def test_a_small_site_beside_a_large_one_counts(monkeypatch):
     assert estimates.estimate_texts(reader, data) == ("abz", "1,4")
 
 
-def test_the_accuracy_is_estimated_on_images_whose_labels_were_not_used(monkeypatch):
-    seen = []
+@pytest.fixture
+def estimated(monkeypatch, tmp_path):
+    """Runs an AccuracyEstimate of five images, a tenth as sure as their index; the decision and the indices seen."""
 
-    def predict(reader, dataset, indices):
-        seen.extend(indices)
-        return [("a", index / 10) for index in indices]
+    def estimate(labelled, validation=None):
+        seen = []
 
-    monkeypatch.setattr(estimates, "predict_records", predict)
-    estimate = estimates.AccuracyEstimate(None, records(5), {0, 3}, None)
-    estimate.on_train_end()
-    assert seen == [1, 2, 4] and estimate.value == pytest.approx(0.7 / 3)
+        def predict(reader, dataset, indices):
+            seen.extend(indices)
+            return [("a", index / 10) for index in indices]
+
+        monkeypatch.setattr(estimates, "predict_records", predict)
+        reader, file = SimpleNamespace(possible=Possible(None, (4, 5))), tmp_path / "decision.json"
+        callback = estimates.AccuracyEstimate(reader, records(5), labelled, None, file, validation)
+        callback.on_train_end()
+        return callback.value, seen, Decision.load(file)
+
+    return estimate
+
+
+def test_the_accuracy_is_estimated_on_images_whose_labels_were_not_used(estimated):
+    value, seen, decision = estimated({0, 3})
+    assert seen == [1, 2, 4] and value == pytest.approx(0.7 / 3)
+    assert decision == Decision(choose_threshold([0.1, 0.2, 0.4]), (4, 5), images=3, labelled=0)
+
+
+def test_the_threshold_is_chosen_on_validation_rows_where_there_are_any(estimated):
+    value, _, decision = estimated({0, 3}, (records(4), ["a", "b", "b", "a"]))
+    assert value == pytest.approx(0.7 / 3)  # of the others, as without
+    threshold = choose_threshold([0, 0.1, 0.2, 0.3], [True, False, False, True])
+    assert decision == Decision(threshold, (4, 5), images=4, labelled=4)
+
+
+def test_labels_that_were_trained_on_choose_no_threshold(estimated):
+    assert estimated(set(range(5)))[2] == Decision()
+
+
+def test_validation_rows_are_those_with_a_label_that_are_not_trained_on(pages, tmp_path):
+    rows = (pages / "labels.csv").read_text().splitlines()
+    rows[1:5] = [row.replace(",train", ",validation") for row in rows[1:5]]
+    rows[1] = rows[1].split(",")[0] + ",,validation"
+    shutil.copytree(pages, tmp_path / "data")
+    (tmp_path / "data" / "labels.csv").write_text("\n".join(rows) + "\n")
+    samples = find_unlabelled([tmp_path / "data"], "validation")
+    config = SimpleNamespace(data=[tmp_path / "data"], label_pattern=None)
+    assert find_validation(config, []) == samples[1:] and find_validation(config, samples[:2]) == samples[2:]

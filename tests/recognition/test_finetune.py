@@ -5,6 +5,8 @@ import json
 import os
 import re
 import shutil
+import tempfile
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,7 +17,9 @@ from seqclr.config import FinetuneConfig, PretrainConfig, load_yaml, resolve
 from seqclr.curation.pack import pack
 from seqclr.data.charset import Charset
 from seqclr.data.discovery import exclude, find, find_unlabelled
+from seqclr.data.knowledge import Known
 from seqclr.data.samples import Sample
+from seqclr.decision import Decision, choose_threshold, seen_lengths
 from seqclr.engine import checkpoints
 from seqclr.engine.run import Run
 from seqclr.engine.trainer import Trainer
@@ -342,12 +346,16 @@ class Rounds:
     def __init__(self, reads: list[str], text: str = "abcd", patience: int | None = None):
         dataset = [{"image": np.zeros((1, 1, 3), np.uint8), "width": np.int32(1)}] * 3
         recognizer = Reads()
-        self.validation = Validation(recognizer, dataset, [text] * 3, patience)
+        self.validation = Validation(recognizer, dataset, [text] * 3, patience, lengths=(4,))
+        self._folder = tempfile.TemporaryDirectory()
+        self.decision_file = Path(self._folder.name) / "decision.json"
         self.validation.set_model(SimpleNamespace(stop_training=False))
         self.kept, self.logs = [], []
         for step, recognizer.text in enumerate(reads, 1):
             self.validation.trainer = SimpleNamespace(
-                step=step, save=lambda name, step=step: self.kept.append((name, step))
+                step=step,
+                save=lambda name, step=step: self.kept.append((name, step)),
+                run=SimpleNamespace(decision_file=self.decision_file),
             )
             self.logs.append({})
             self.validation.on_epoch_end(step - 1, self.logs[-1])
@@ -361,6 +369,13 @@ def test_the_best_weights_are_kept():
     assert (rounds.validation.best, rounds.validation.best_step) == (1.0, 4)
     assert [logs["val_edit_distance_accuracy"] for logs in rounds.logs] == [0.25, 0.75, 0.5, 1.0, 0.0, 0.75]
     assert [logs["val_exact_match"] for logs in rounds.logs] == [0, 0, 0, 1, 0, 0]
+
+
+def test_the_threshold_is_that_of_the_best_weights():
+    rounds = Rounds(["a", "abcd", "abc"])
+    threshold = choose_threshold([0.5] * 3, [True] * 3)  # of the second round
+    assert Decision.load(rounds.decision_file) == Decision(threshold, (4,), images=3, labelled=3)
+    assert threshold != choose_threshold([0.5] * 3, [False] * 3)
 
 
 @pytest.mark.parametrize(
@@ -451,3 +466,15 @@ def test_what_only_a_step_refuses_leaves_no_run(pages, tmp_path, monkeypatch, ca
         assert cli.main([verb, "--data", str(pages), "--output", str(tmp_path / "run"), *SMALL]) == 2
         assert capsys.readouterr().err.splitlines()[-1] == f"seqclr {verb}: no such batch"
     assert not (tmp_path / "run").exists()
+
+
+def test_a_run_keeps_the_threshold_of_its_validation_rows(reader, pages):
+    recognizer = Recognizer.load(reader)
+    samples = find([pages], "test")  # the fixture validates on its test rows
+    correct = [text == sample.text for sample, (text, _) in zip(samples, recognizer.predict_samples(samples))]
+    threshold = choose_threshold([confidence for _, confidence in recognizer.predict_samples(samples)], correct)
+    decision = Decision.load(reader / "decision.json")
+    assert (decision.images, decision.labelled) == (4, 4)
+    assert decision.threshold == recognizer.threshold == pytest.approx(threshold, abs=1e-3)
+    assert decision.lengths == recognizer.lengths == seen_lengths(sample.text for sample in find([pages]))
+    assert recognizer.knowing(Known.of(None, "5")).lengths == (5,)

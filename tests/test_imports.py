@@ -25,6 +25,7 @@ probes
 pretraining
 export
 api
+serve
 cli
 __main__
 """.split("\n")[1:-1]

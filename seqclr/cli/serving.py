@@ -1,0 +1,55 @@
+"""The verb of the server: serve."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from seqclr.cli.arguments import Parser, add_number
+from seqclr.cli.process import import_tensorflow
+from seqclr.errors import UserError
+
+
+def serve(parser: Parser, argv: list[str]) -> int:
+    """serve readers over HTTP: image in, text, confidence and accept out, as JSON"""
+    parser.add_argument(
+        "models",
+        nargs="+",
+        metavar="MODEL",
+        help="an export, a run or captcha, also as NAME=FOLDER; the first is the default",
+    )
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1, this machine alone)"
+    )
+    add_number(parser, "--port", "port to listen on; 0 takes any that is free", most=65_535, default=8000)
+    parser.add_argument(
+        "--token-file", metavar="FILE", help="a file with the token that every request must have (default: no token)"
+    )
+    parser.add_argument("--certificate", metavar="FILE", help="PEM file of the certificate for HTTPS (default: HTTP)")
+    parser.add_argument(
+        "--key", metavar="FILE", help="PEM file of the certificate's key, if it is not in the same file"
+    )
+    add_number(parser, "--max-bytes", "bytes of a request at most", least=1, default=10_000_000, metavar="N")
+    add_number(parser, "--max-pixels", "pixels of an image at most", least=16, default=4_000_000, metavar="N")
+    add_number(parser, "--queue", "images that wait for a reader at most", least=1, default=256, metavar="N")
+    limit = "seconds in which a request arrives, and then is predicted"
+    add_number(parser, "--timeout", limit, "float", least=0.1, most=3600, default=10.0, metavar="SECONDS")
+    args = parser.parse_args(argv)
+    token = None if args.token_file is None else read_token(args.token_file)
+    import_tensorflow()
+    from seqclr.serve import server
+
+    names = ("host", "port", "certificate", "key", "max_bytes", "max_pixels", "queue", "timeout")
+    options = server.Options(token=token, **{name: getattr(args, name) for name in names})
+    return server.serve(args.models, options)
+
+
+def read_token(file: str) -> str:
+    """The token in a file, without white space around it. Raises UserError where there is none."""
+    try:
+        token = Path(file).read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8"
+        raise UserError(f"--token-file {file} cannot be read ({reason}): give a text file") from None
+    if not token or not token.isprintable():
+        raise UserError(f"--token-file {file} holds no token: give one line of text")
+    return token

@@ -1,0 +1,83 @@
+"""createTask and getTaskResult, as anti-captcha.com, capsolver.com and 2captcha.com (version 2) have them.
+
+The token is the `clientKey`. A task names its reader as `model`, or as `module`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.responses import Response
+
+from seqclr.serve.call import Call, as_json, from_base64
+from seqclr.serve.endpoint import Endpoint
+from seqclr.serve.protocols.predict import described
+from seqclr.serve.refusal import Refusal
+
+BALANCE = 1000.0  # nothing is charged, but scripts stop where it is 0
+ERRORS = {  # errorId and errorCode by status
+    400: (22, "ERROR_TASK_ABSENT"),
+    401: (1, "ERROR_KEY_DOES_NOT_EXIST"),
+    404: (16, "ERROR_NO_SUCH_CAPCHA_ID"),
+    408: (2, "ERROR_NO_SLOT_AVAILABLE"),
+    413: (4, "ERROR_TOO_BIG_CAPTCHA_FILESIZE"),
+    422: (15, "ERROR_IMAGE_TYPE_NOT_SUPPORTED"),
+    500: (12, "ERROR_CAPTCHA_UNSOLVABLE"),
+    501: (23, "ERROR_TASK_NOT_SUPPORTED"),
+    503: (2, "ERROR_NO_SLOT_AVAILABLE"),
+    504: (2, "ERROR_NO_SLOT_AVAILABLE"),
+}
+
+
+def refuse(call: Call, refusal: Refusal) -> Response:
+    number, code = ERRORS[refusal.status]
+    return as_json({"errorId": number, "errorCode": code, "errorDescription": str(refusal)}, refusal.status)
+
+
+async def opened(call: Call) -> dict[str, Any]:
+    """The request's object. Raises Refusal, 401, for a wrong `clientKey`."""
+    fields = await call.json()
+    if not call.service.knows(fields.get("clientKey")) and not call.service.knows(call.bearer):
+        raise Refusal(401, "wrong clientKey: give the token of the server")
+    return fields
+
+
+async def create_task(call: Call) -> Response:
+    """Predicts the image of an `ImageToTextTask`; `solution` is in this response, and in those to getTaskResult."""
+    task = (await opened(call)).get("task")
+    if not isinstance(task, dict):
+        raise Refusal(400, "the field 'task' is missing")
+    if task.get("type") not in ("ImageToTextTask", "ImageToTextTaskM1"):
+        raise Refusal(501, "only tasks of the type ImageToTextTask are predicted")
+    model = task.get("model")
+    if model is None and task.get("module") in call.service.readers:
+        model = task["module"]
+    image = from_base64(task.get("body"), "body")
+    solution = described(*await call.predict(image, "the image", model))
+    number = call.service.results.add(solution)
+    return as_json({"errorId": 0, "taskId": number, "status": "ready", "solution": solution})
+
+
+async def task_result(call: Call) -> Response:
+    solution = call.service.results.get((await opened(call)).get("taskId"))
+    return as_json({"errorId": 0, "status": "ready", "solution": solution, "cost": "0", "solveCount": 0})
+
+
+async def balance(call: Call) -> Response:
+    await opened(call)
+    return as_json({"errorId": 0, "balance": BALANCE, "packages": []})
+
+
+async def report(call: Call) -> Response:
+    """Counts a prediction that the client reports as wrong."""
+    call.service.results.get((await opened(call)).get("taskId"))
+    call.service.metrics.reported.inc()
+    return as_json({"errorId": 0, "status": "success"})
+
+
+ENDPOINTS = [
+    Endpoint("/createTask", create_task, refuse, bearer=False),
+    Endpoint("/getTaskResult", task_result, refuse, bearer=False),
+    Endpoint("/getBalance", balance, refuse, bearer=False),
+    Endpoint("/reportIncorrectImageCaptcha", report, refuse, bearer=False),
+]

@@ -1,0 +1,79 @@
+"""The readers of a server, each of which is replaced when its folder changes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from seqclr import readers
+from seqclr.errors import UserError
+from seqclr.messages import say, warn
+from seqclr.serve.batcher import Batcher, Reader
+from seqclr.serve.metrics import Metrics
+
+INTERVAL = 1.0  # seconds between two looks at a folder
+BLANK = np.full((32, 128, 3), 255, np.uint8)
+
+
+class ServedReader:
+    """A reader with its name and folder.
+
+    load: a function from a folder to a reader; it raises UserError for a folder that it cannot load.
+    limit, timeout: as in `Batcher`.
+    """
+
+    def __init__(
+        self, name: str, folder: str, load: Callable[[str], Reader], limit: int, timeout: float, metrics: Metrics
+    ):
+        self.name, self.folder = name, folder
+        self._load, self._metrics = load, metrics
+        self._loaded = state_of(folder)
+        self.batcher = Batcher(name, self._load_and_try(), limit, timeout, metrics)
+
+    def _load_and_try(self) -> Reader:
+        reader = self._load(self.folder)
+        reader.predict([BLANK])  # the first prediction is slow, and shows whether the model runs
+        return reader
+
+    async def watch(self) -> None:
+        """Replaces the reader when its folder has changed and can be loaded; otherwise the present one goes on.
+
+        A folder that changes between two looks is still being copied, and is not loaded yet.
+        """
+        before = self._loaded
+        while True:
+            await asyncio.sleep(INTERVAL)
+            now = await asyncio.to_thread(state_of, self.folder)
+            if now == before and now != self._loaded:
+                self._loaded = now  # one attempt for each change
+                await asyncio.to_thread(self._reload)
+            before = now
+
+    def _reload(self) -> None:
+        try:
+            self.batcher.reader = self._load_and_try()
+        except Exception as error:
+            reason = error if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+            self._metrics.reloads.labels(self.name, "failed").inc()
+            warn(f"{self.name}: {self.folder} has changed and cannot be loaded, the reader stays as it was ({reason})")
+        else:
+            self._metrics.reloads.labels(self.name, "loaded").inc()
+            say(f"{self.name}: loaded again, as {self.folder} has changed")
+
+
+def state_of(folder: str) -> frozenset[tuple]:
+    """Path, size, time and inode of each file in a folder; empty where there is none."""
+    found = set()
+    for above, _, files in os.walk(readers.folder_of(folder)):
+        for file in files:
+            path = Path(above, file)
+            try:
+                status = path.stat()
+            except OSError:  # removed since
+                continue
+            found.add((str(path), status.st_size, status.st_mtime_ns, status.st_ino))
+    return frozenset(found)

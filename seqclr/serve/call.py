@@ -5,17 +5,16 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-import contextlib
 import dataclasses
 import hmac
 import json
 import logging
+import urllib.parse
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import anyio
-from python_multipart.exceptions import FormParserError
-from python_multipart.multipart import FormParser, parse_options_header
+from python_multipart.multipart import Field, File, FormParser, parse_options_header
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
@@ -110,6 +109,11 @@ class Call:
         The rest of a body that is too long is read and discarded, so that the client reads the response.
         """
         chunks, size, more = [], 0, True
+        too_long = Refusal(413, f"the request has more than {limit} bytes: send a smaller image, or fewer")
+        length = self.request.headers.get("content-length", "")
+        if "expect" in self.request.headers and length.isdecimal() and int(length) > limit:
+            self.close = True  # the client waits with the body for a response
+            raise too_long
         try:
             with anyio.fail_after(self.service.timeout):
                 while more and size <= DISCARDED * self.service.max_bytes:
@@ -120,14 +124,12 @@ class Call:
                     more = message.get("more_body", False)
                     if size <= limit:
                         chunks.append(message.get("body", b""))
-                    elif self.request.headers.get("expect", "").lower() == "100-continue":
-                        break
         except TimeoutError:
             self.close = True
             raise Refusal(408, f"the request was not received within {self.service.timeout:g} s") from None
         if size > limit:
             self.close = more
-            raise Refusal(413, f"the request has more than {limit} bytes: send a smaller image, or fewer")
+            raise too_long
         self.body = b"".join(chunks)
 
     async def json(self) -> dict[str, Any]:
@@ -161,36 +163,41 @@ class Call:
 
 def parse_form(body: bytes, content_type: str, boundary: bytes | None) -> list[Part]:
     """The parts of a form. Raises Refusal, 400."""
+    try:
+        if content_type == "multipart/form-data":
+            return parse_multipart(body, boundary)
+        pairs = urllib.parse.parse_qsl(body, keep_blank_values=True, max_num_fields=MAX_PARTS)
+    except (ValueError, AssertionError) as error:  # FormParserError is a ValueError
+        raise Refusal(400, f"the body is not a form that can be read ({error})") from None
+    return [Part(name.decode("utf-8", "replace"), None, value) for name, value in pairs]
+
+
+def parse_multipart(body: bytes, boundary: bytes | None) -> list[Part]:
     parts: list[Part] = []
 
     def add(name: bytes | None, file: bytes | None, data: bytes) -> None:
         if len(parts) == MAX_PARTS:
             raise Refusal(400, f"the form has more than {MAX_PARTS} parts: send several requests")
-        texts = (None if text is None else text.decode("utf-8", "replace") for text in (name or b"", file))
-        parts.append(Part(*texts, data))
+        file_name = None if file is None else file.decode("utf-8", "replace")
+        parts.append(Part((name or b"").decode("utf-8", "replace"), file_name, data))
 
-    def add_file(file) -> None:
+    def add_file(file: File) -> None:
         file.file_object.seek(0)
         add(file.field_name, file.file_name, file.file_object.read())
         file.close()
 
-    def add_field(field) -> None:
+    def add_field(field: Field) -> None:
         add(field.field_name, None, field.value or b"")
 
-    with contextlib.ExitStack() as stack:
-        try:
-            keep = {"MAX_MEMORY_FILE_SIZE": len(body) + 1}  # the body is within its limit: no temporary files
-            parser = FormParser(content_type, add_field, add_file, boundary=boundary, config=keep)
-            stack.callback(parser.close)
-            parser.write(body)
-            parser.finalize()
-        except (FormParserError, ValueError, AssertionError) as error:
-            raise Refusal(400, f"the body is not a form that can be read ({error})") from None
+    keep = {"MAX_MEMORY_FILE_SIZE": len(body) + 1}  # the body is within its limit: no temporary files
+    parser = FormParser("multipart/form-data", add_field, add_file, boundary=boundary, config=keep)
+    parser.write(body)
+    parser.finalize()
     return parts
 
 
 def from_base64(text: object, what: str) -> bytes:
-    """The bytes that base64 stands for, also as a data URL. Raises Refusal: 400 without text, 422 if it is malformed."""
+    """The bytes that base64 stands for, also as a data URL. Raises Refusal: 400 without text, 422 if malformed."""
     if not isinstance(text, str | bytes):
         raise Refusal(400, f"{what} is missing: give the image file as base64")
     data = text.encode("utf-8", "replace") if isinstance(text, str) else text

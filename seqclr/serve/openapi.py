@@ -112,7 +112,7 @@ def description(models: Sequence[str]) -> dict:
         "info": {
             "title": "seqclr serve",
             "version": __version__,
-            "description": "Predicts the text in images. Use it only for pages where you may log in.",
+            "description": "Predicts the text in images. Use it only for web pages where you may log in.",
         },
         "components": {"securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
         "security": [{"token": []}, {}],
@@ -120,7 +120,7 @@ def description(models: Sequence[str]) -> dict:
     }
 
 
-def page(described: dict) -> str:
+def as_html(described: dict) -> str:
     """The description as HTML."""
     rows = []
     for path, methods in described["paths"].items():

@@ -61,11 +61,12 @@ def serve(models: Sequence[str], options: Options, load: Callable[[str], Reader]
     Raises UserError where the readers, the files of TLS, the address or the port cannot be used.
     """
     folders = named(models)
-    encryption = context(options)
+    check_tls(options)
     listener = bound(options.host, options.port)
     try:
         service = load_service(folders, options, load or seqclr.load)
-        run(service, options, listener, encryption)
+        raise_file_limit()
+        Server(service, options).run(sockets=[listener])
     except Stopped as stopped:
         say("stopped, all requests in progress were answered")
         return 0 if stopped.number == signal.SIGTERM else 128 + stopped.number
@@ -82,37 +83,39 @@ def load_service(folders: dict[str, str], options: Options, load: Callable[[str]
     return Service(served, metrics, options.max_bytes, options.timeout, options.token)
 
 
-def run(service: Service, options: Options, listener: socket.socket, encryption: ssl.SSLContext | None) -> None:
+class Server(uvicorn.Server):
     """Serves until a signal, which is raised again after the last response."""
-    raise_file_limit()
-    config = uvicorn.Config(
-        application(service),
-        http=PatientProtocol,
-        ws="none",
-        lifespan="on",
-        log_config=None,
-        log_level="error",  # malformed requests are answered, not logged
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        limit_concurrency=CONNECTIONS,
-        timeout_keep_alive=IDLE_SECONDS,
-        timeout_graceful_shutdown=int(2 * options.timeout) + 1,
-        ssl_certfile=options.certificate,
-        ssl_keyfile=options.key,
-    )
-    scheme, (host, port) = "https" if encryption else "http", listener.getsockname()[:2]
-    address = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
 
-    class Server(uvicorn.Server):
-        async def startup(self, sockets=None) -> None:
-            await super().startup(sockets)
-            say(f"{', '.join(service.readers)} at {address}/v1/predict; all endpoints: {address}/docs")
-            say("use it only for pages where you may log in")
-            if not options.token and not ipaddress.ip_address(host).is_loopback:
-                warn(f"everyone who reaches {host}:{port} can use it: give a token with --token-file")
+    def __init__(self, service: Service, options: Options):
+        self._service, self._options = service, options
+        super().__init__(
+            uvicorn.Config(
+                application(service),
+                http=PatientProtocol,
+                ws="none",
+                lifespan="on",
+                log_config=None,
+                log_level="error",  # malformed requests are answered, not logged
+                access_log=False,
+                proxy_headers=False,
+                server_header=False,
+                limit_concurrency=CONNECTIONS,
+                timeout_keep_alive=IDLE_SECONDS,
+                timeout_graceful_shutdown=int(2 * options.timeout) + 1,
+                ssl_certfile=options.certificate,
+                ssl_keyfile=options.key,
+            )
+        )
 
-    Server(config).run(sockets=[listener])
+    async def startup(self, sockets: list[socket.socket]) -> None:
+        await super().startup(sockets)
+        host, port = sockets[0].getsockname()[:2]
+        scheme = "https" if self._options.certificate else "http"
+        address = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+        say(f"{', '.join(self._service.readers)} at {address}/v1/predict; all endpoints: {address}/docs")
+        say("use it only for web pages where you may log in")
+        if not self._options.token and not ipaddress.ip_address(host).is_loopback:
+            warn(f"everyone who reaches {host}:{port} can use it: give a token with --token-file")
 
 
 class PatientProtocol(HttpToolsProtocol):
@@ -170,23 +173,21 @@ def named(models: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def context(options: Options) -> ssl.SSLContext | None:
-    """The TLS context, None without a certificate. Raises UserError for files that cannot be used."""
+def check_tls(options: Options) -> None:
+    """Raises UserError for a certificate or key that cannot be used."""
     if options.certificate is None:
         if options.key is not None:
             raise UserError("--key is given without --certificate: give both files, or none")
-        return None
+        return
 
     def ask() -> str:
         raise UserError(f"the key of {options.certificate} is encrypted: give one without a password")
 
-    found = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
-        found.load_cert_chain(options.certificate, options.key, ask)
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(options.certificate, options.key, ask)
     except OSError as error:  # SSLError is one
         files = " and ".join(filter(None, (options.certificate, options.key)))
         raise UserError(f"{files} cannot be used for TLS ({error.strerror or error}): give PEM files") from None
-    return found
 
 
 def bound(host: str, port: int) -> socket.socket:

@@ -7,7 +7,7 @@ from starlette.responses import HTMLResponse, Response
 
 from seqclr.serve.call import Call, as_json
 from seqclr.serve.endpoint import Endpoint
-from seqclr.serve.openapi import description, page
+from seqclr.serve.openapi import as_html, description
 
 
 async def health(call: Call) -> Response:
@@ -27,7 +27,7 @@ async def openapi(call: Call) -> Response:
 
 
 async def docs(call: Call) -> Response:
-    return HTMLResponse(page(description(list(call.service.readers))))
+    return HTMLResponse(as_html(description(list(call.service.readers))))
 
 
 ENDPOINTS = [

@@ -5,8 +5,8 @@
 Pretraining with configs/reader.yaml (further `key=value` words are passed on) on images of random appearance, drawn
 with the fonts of a folder, .ttf and .otf at any depth. An interrupted training continues with the same command. The
 last checkpoint is measured on generated images that were not trained on, and written to OUTPUT/captcha in half
-precision: config.yaml, charset.json, checkpoints/best.npz and README.md. To release it, copy that folder to
-seqclr/readers/.
+precision: config.yaml, charset.json, decision.json, checkpoints/best.npz and README.md. To release it, copy that
+folder to seqclr/readers/.
 """
 
 import argparse
@@ -20,11 +20,15 @@ from commands import circumstances, seqclr
 
 from seqclr import files
 from seqclr.data.charset import Charset
+from seqclr.data.discovery import find
+from seqclr.decision import Decision, choose_threshold
 from seqclr.engine import checkpoints
 from seqclr.engine.run import Run
+from seqclr.recognition.recognizer import Recognizer
 from seqclr.synthesis.styles import load_style, style_names
 
 TEST_IMAGES = 500  # of each preset style
+VALIDATION_IMAGES = 200  # of each preset style, others than those of the test
 OF_THE_MACHINE = ("data", "fonts", "processes", "workers", "worker", "checkpoint_every")  # keys that are not released
 
 CARD = """# captcha: a reader of short texts in images
@@ -66,6 +70,7 @@ def main() -> None:
              *keys, *resume)  # fmt: skip
     sources = args.checkpoints or checkpoints.steps(Run.open(run).checkpoints)[-1:]
     pack(run, output / "captcha", sources)
+    decide(output)
     rows = measure(output)
     (output / "captcha" / "README.md").write_text(card(run, sources, rows), encoding="utf-8")
     print(output / "captcha")
@@ -87,6 +92,20 @@ def pack(run: Path, folder: Path, sources: list[Path]) -> None:
         values = {key: value for key, value in vars(source.config()).items() if key not in OF_THE_MACHINE}
         yaml.safe_dump(values, stream, sort_keys=False)
     Charset.load(source.charset_file).save(folder / "charset.json")
+
+
+def decide(output: Path) -> None:
+    """Chooses the threshold of confidence on generated images that are neither trained on nor tested on."""
+    reader, samples = Recognizer.load(output / "captcha"), []
+    for style in style_names():
+        folder = output / "validation" / style
+        if not (folder / "labels.csv").is_file():
+            seqclr("synth", "--output", folder, "--count", VALIDATION_IMAGES, "--style", style, "--seed", 2)
+        samples += find([folder])
+    texts, confidences = zip(*reader.predict_samples(samples))
+    correct = [reader.charset.normalize(sample.text) == text for sample, text in zip(samples, texts)]
+    decision = Decision(choose_threshold(confidences, correct), images=len(samples), labelled=len(samples))
+    decision.save(output / "captcha" / "decision.json")
 
 
 def measure(output: Path) -> list[tuple[str, dict]]:

@@ -9,6 +9,7 @@ import pytest
 import seqclr
 from seqclr import cli, readers
 from seqclr.config import absolute
+from seqclr.decision import Decision
 from seqclr.engine import setup
 from seqclr.engine.run import Run
 from seqclr.errors import UserError
@@ -59,3 +60,9 @@ def test_it_reads_the_samples():
     right = [read.text == row["text"] for read, row in zip(reader.predict(images, **known), rows)]
     assert np.mean(right) > 0.85
     assert np.mean([read.text == row["text"] for read, row in zip(reader.predict(images), rows)]) <= np.mean(right)
+
+
+def test_each_has_a_threshold_of_its_own():
+    for name in readers.names():
+        decision = Decision.load(readers.FOLDER / name / "decision.json")
+        assert 0 < decision.threshold < 1 and decision.lengths is None and decision.labelled >= 1000

@@ -1,6 +1,7 @@
 """The readers that come with the package: runs that are found by name, such as `captcha`.
 
-Each is a folder with the configuration, charset and best checkpoint of a run, in half precision, and a card, README.md.
+Each is a folder with the configuration, charset, threshold and best checkpoint of a run, in half precision, and a card,
+README.md.
 benchmarks/release.py trains and writes them.
 """
 

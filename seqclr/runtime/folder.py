@@ -1,0 +1,114 @@
+"""The folder of an export: reader.json says what it holds, with a digest of every file."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from seqclr import __version__
+from seqclr.data.charset import Charset
+from seqclr.data.knowledge import Known
+from seqclr.errors import UserError
+from seqclr.files import atomic_write, exists
+
+VERSION = 1  # of reader.json and the inputs and outputs of the graphs
+NAME = "reader.json"
+FORMATS = {"savedmodel": "saved_model.pb", "onnx": "model.onnx", "litert": "model.tflite"}  # with the main file of each
+
+
+@dataclasses.dataclass(frozen=True)
+class Facts:
+    """What reader.json says of an export.
+
+    charset, length: the known characters and lengths that it was exported with. lengths: those of the labels that it
+    was trained on. threshold: the confidence from which its predictions are accepted. None where nothing is known.
+    files: SHA-256 of every file of the graph, by its path in the folder.
+    """
+
+    format: str
+    height: int
+    width: int
+    resize: str
+    int8: bool = False
+    charset: str | None = None
+    length: tuple[int, ...] | None = None
+    lengths: tuple[int, ...] | None = None
+    threshold: float | None = None
+    files: dict[str, str] = dataclasses.field(default_factory=dict)
+
+    @property
+    def known(self) -> Known:
+        return Known(self.charset, self.length)
+
+    @property
+    def digest(self) -> str:
+        """One digest of all files."""
+        return hashlib.sha256("".join(sorted(self.files.values())).encode()).hexdigest()
+
+    def save(self, folder: Path, names: list[str]) -> None:
+        """Writes reader.json with the digests of files of the folder."""
+        digests = {name: digest(folder / name) for name in names}
+        values = {"seqclr": __version__, "version": VERSION, **dataclasses.asdict(self), "files": digests}
+        with atomic_write(folder / NAME) as stream:
+            stream.write(json.dumps(values, ensure_ascii=False, indent=1) + "\n")
+
+
+def digest(file: Path) -> str:
+    with open(file, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def is_export(folder: Path) -> bool:
+    """Whether a folder holds an export, perhaps an incomplete one."""
+    return any(exists(folder / name) for name in (NAME, *FORMATS.values()))
+
+
+def load(folder: Path) -> tuple[Facts, Charset]:
+    """The facts and the charset of an export.
+
+    Raises UserError for an export of another version, for a missing file, and for one with another digest.
+    """
+    if not exists(folder / NAME):
+        raise UserError(f"{folder} has no {NAME}: it is half copied, or an export of an older version: export it again")
+    values = _values(folder / NAME)
+    if values.pop("version", None) != VERSION:
+        made = f"made by seqclr {values.get('seqclr', '?')}"
+        raise UserError(f"{folder} is an export of another version, {made}: export it again with {__version__}")
+    values.pop("seqclr", None)
+    try:
+        facts = Facts(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+        _check(facts)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"{folder / NAME} is damaged ({error}): export it again") from None
+    for name, wanted in facts.files.items():
+        if not exists(folder / name):
+            raise UserError(f"{folder} has no {name}: it is half copied, so copy it again")
+        if digest(folder / name) != wanted:
+            raise UserError(f"{folder / name} has another content than when it was exported: copy the export again")
+    if not exists(folder / "charset.json"):
+        raise UserError(f"{folder} has no charset.json: it is half copied, so copy it again")
+    return facts, Charset.load(folder / "charset.json")
+
+
+def _values(file: Path) -> dict[str, Any]:
+    try:
+        values = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(f"{file} cannot be read ({error}): copy the export again") from None
+    if not isinstance(values, dict):
+        raise UserError(f"{file} is damaged (no JSON object): copy the export again")
+    return values
+
+
+def _check(facts: Facts) -> None:
+    """Raises ValueError for a value of a wrong type or range."""
+    if facts.format not in FORMATS or FORMATS[facts.format] not in facts.files:
+        raise ValueError(f"format {facts.format}")
+    for name in ("height", "width"):
+        if not isinstance(getattr(facts, name), int) or getattr(facts, name) < 1:
+            raise ValueError(f"{name} {getattr(facts, name)}")
+    if facts.resize not in ("stretch", "pad"):
+        raise ValueError(f"resize {facts.resize}")

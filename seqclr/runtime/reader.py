@@ -1,0 +1,91 @@
+"""Reads with an ONNX or LiteRT export."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from seqclr.data import images
+from seqclr.data.charset import Charset
+from seqclr.data.knowledge import NOTHING, Known, Possible
+from seqclr.data.samples import Sample
+from seqclr.errors import UserError
+from seqclr.runtime import constrained
+from seqclr.runtime.folder import FORMATS, load
+from seqclr.runtime.sessions import SESSIONS
+
+
+class Reader(Protocol):
+    """The interface of readers: of runs (`Recognizer`), of exports (`ExportedReader`, `Exported`), of sums (`Answers`).
+
+    threshold: the confidence from which predictions are accepted; lengths: those that the reader was trained on; None
+    where they are not known.
+    """
+
+    charset: Charset
+    threshold: float | None
+    lengths: Sequence[int] | None
+
+    def knowing(self, known: Known) -> Reader: ...
+
+    def predict_samples(
+        self, samples: Sequence[Sample], beam: int = 1, batch_size: int = 64
+    ) -> Iterator[tuple[str, float]]: ...
+
+    def predict_images(
+        self, arrays: Iterable[np.ndarray], beam: int = 1, batch_size: int = 64
+    ) -> Iterator[tuple[str, float]]: ...
+
+
+class ExportedReader:
+    """A loaded export of format ONNX or LiteRT. Raises UserError where the folder is not complete and unchanged."""
+
+    def __init__(self, folder: Path):
+        self.folder = Path(folder)
+        self.facts, self.charset = load(self.folder)
+        self.threshold, self.lengths, self.digest = self.facts.threshold, self.facts.lengths, self.facts.digest
+        self.possible = Possible()
+        self._session = SESSIONS[self.facts.format](self.folder / FORMATS[self.facts.format])
+
+    def knowing(self, known: Known) -> ExportedReader:
+        """This export for known characters and lengths. Raises UserError where it cannot predict such texts."""
+        if known == NOTHING:
+            return self
+        if self.facts.known != NOTHING:
+            raise UserError(
+                f"{known}: {self.folder} was exported with {self.facts.known}: export the run again with it, or use the "
+                "run"
+            )
+        other = copy.copy(self)
+        other.possible = known.possible(self.charset, self.facts.width)
+        return other
+
+    def predict_samples(
+        self, samples: Sequence[Sample], beam: int = 1, batch_size: int = 64
+    ) -> Iterator[tuple[str, float]]:
+        """Text and confidence of each sample, in order. Raises UserError for an image that cannot be read."""
+        arrays = (images.decode(sample.read_bytes(), sample.name) for sample in samples)
+        return self.predict_images(arrays, beam, batch_size)
+
+    def predict_images(
+        self, arrays: Iterable[np.ndarray], beam: int = 1, batch_size: int = 64
+    ) -> Iterator[tuple[str, float]]:
+        """Text and confidence of each image `uint8 [H, W, 3]`, of any size."""
+        if beam != 1:
+            raise UserError(f"beam {beam}: {self.folder} is an export and has no beam search: use the run")
+        facts, blank = self.facts, self.charset.blank
+        resized = (images.fit(array, facts.height, facts.width, facts.resize) for array in arrays)
+        while chunk := list(itertools.islice(resized, batch_size)):
+            pixels, widths = zip(*chunk)
+            outputs = self._session.predict(np.stack(pixels), np.array(widths, np.int32))
+            if self.possible == Possible():
+                ids, confidence = outputs["ids"], outputs["confidence"]
+            else:
+                ids, confidence = constrained.predict(outputs["log_probabilities"], self.possible)
+            for row, certainty in zip(ids, confidence):
+                yield self.charset.decode(row[row != blank]), float(certainty)

@@ -1,0 +1,87 @@
+"""Runs the graph of an export: resized pixels in, the outputs by name out.
+
+Both runtimes use one thread: for one small image, sharing the work takes longer than the work.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from seqclr.errors import UserError, printable
+from seqclr.extras import required
+
+
+class Session(Protocol):
+    def predict(self, pixels: np.ndarray, widths: np.ndarray | None = None) -> dict[str, np.ndarray]: ...
+
+
+class OnnxSession:
+    """A model.onnx, by onnxruntime. Raises UserError where it cannot be loaded."""
+
+    def __init__(self, file: Path):
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.enable_cpu_mem_arena = False  # it keeps the memory of the largest batch
+        options.log_severity_level = 4  # failures are exceptions
+        try:
+            self._session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # of many types
+            raise _not_loaded(file, "onnxruntime", error) from None
+        self._inputs = {each.name for each in self._session.get_inputs()}
+        self._outputs = [each.name for each in self._session.get_outputs()]
+
+    def predict(self, pixels: np.ndarray, widths: np.ndarray | None = None) -> dict[str, np.ndarray]:
+        """The outputs of the graph by name.
+
+        pixels: `uint8 [B, height, width, 3]`. widths: `int32 [B]`, image columns, for a graph that takes them.
+        """
+        _check_batch(pixels)
+        given = {"pixels": pixels, "widths": widths}
+        rows = self._session.run(self._outputs, {name: given[name] for name in self._inputs})
+        return dict(zip(self._outputs, rows))
+
+
+class LiteRTSession:
+    """A model.tflite, by ai-edge-litert. Raises UserError where it cannot be loaded."""
+
+    def __init__(self, file: Path):
+        with required(f"{file}"):
+            from ai_edge_litert.interpreter import Interpreter
+        try:
+            self._interpreter = Interpreter(model_content=Path(file).read_bytes(), num_threads=1)
+            self._run = self._interpreter.get_signature_runner()
+        except Exception as error:  # of many types
+            raise _not_loaded(file, "ai-edge-litert", error) from None
+        details = self._run.get_input_details()
+        self._inputs = set(details)
+        self._batch = int(details["pixels"]["shape_signature"][0])  # -1: any
+
+    def predict(self, pixels: np.ndarray, widths: np.ndarray | None = None) -> dict[str, np.ndarray]:
+        """As of `OnnxSession`. A graph for one image runs once for each."""
+        _check_batch(pixels)
+        given = {"pixels": pixels, "widths": widths}
+        given = {name: given[name] for name in self._inputs}
+        size = len(pixels) if self._batch < 1 else self._batch
+        parts = [
+            self._run(**{name: values[start : start + size] for name, values in given.items()})
+            for start in range(0, len(pixels), size)
+        ]
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+SESSIONS = {"onnx": ("model.onnx", OnnxSession), "litert": ("model.tflite", LiteRTSession)}
+
+
+def _check_batch(pixels: np.ndarray) -> None:
+    if not len(pixels):
+        raise UserError("the batch is empty: give at least one image")
+
+
+def _not_loaded(file: Path, runtime: str, error: Exception) -> UserError:
+    reason = printable(next(iter(str(error).splitlines()), "") or type(error).__name__)
+    return UserError(f"{file} cannot be loaded by {runtime} ({reason:.200}): export it again")

@@ -10,9 +10,10 @@ import contextlib
 import logging
 import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any, TextIO
 
-from tqdm import tqdm
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 LOGGER = logging.getLogger("seqclr")
 FIGURES = LOGGER.getChild("figures")
@@ -21,6 +22,8 @@ say, warn = LOGGER.info, LOGGER.warning
 
 def bar(*args: Any, disable: bool = False, **kwargs: Any) -> tqdm:
     """A progress bar, as tqdm takes it."""
+    from tqdm import tqdm
+
     return tqdm(*args, disable=disable or LOGGER.level > logging.INFO, **kwargs)
 
 
@@ -30,10 +33,17 @@ class Console(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         try:
             stream = sys.stdout if record.name == FIGURES.name else sys.stderr
-            tqdm.write(self.format(record), file=stream)
+            _write(self.format(record), stream)
             stream.flush()
         except Exception:
             self.handleError(record)
+
+
+def _write(line: str, stream: TextIO) -> None:
+    if "tqdm" in sys.modules:  # there may be a bar
+        sys.modules["tqdm"].tqdm.write(line, file=stream)
+    else:
+        print(line, file=stream)
 
 
 @contextlib.contextmanager

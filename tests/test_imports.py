@@ -9,9 +9,10 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "seqclr"
 LAYERS = """
 errors
-messages
+messages extras
 files memory readers
 data decision
+runtime
 config
 curation synthesis
 transforms

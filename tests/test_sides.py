@@ -9,9 +9,12 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "seqclr"
 HOST = ("data", "curation", "synthesis", "transforms")
+LIGHT = ("runtime",)
 DEVICE = ("nn", "losses", "methods", "engine")
 # Modules that importing the host side must not load, and that no file of the device side may import
 NOT_ON_HOST = {"tensorflow", "keras", "torch"}
+# Modules of the extras, which the light installation lacks
+NOT_LIGHT = NOT_ON_HOST | {"cv2", "albumentations", "grain", "matplotlib", "lmdb", "sklearn", "editdistance", "tqdm"}
 NOT_ON_DEVICE = {"cv2", "albumentations", "torch"}
 
 
@@ -21,12 +24,13 @@ def modules(*sides: str) -> list[str]:
     return [name.removesuffix(".__init__") for name in names]
 
 
-def test_the_host_side_imports_no_tensorflow():
+@pytest.mark.parametrize("sides, forbidden", [(HOST, NOT_ON_HOST), (LIGHT, NOT_LIGHT)], ids=["host", "light"])
+def test_a_side_imports_none_of_the_packages_it_must_do_without(sides, forbidden):
     code = f"""
 import importlib, sys
-for module in {modules(*HOST)}:
+for module in {modules(*sides)}:
     importlib.import_module(module)
-    found = {NOT_ON_HOST} & set(sys.modules)
+    found = {forbidden} & set(sys.modules)
     if found:
         sys.exit(f"{{module}} imports {{', '.join(found)}}")
 """

@@ -7,14 +7,9 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Protocol
-
-import numpy as np
 
 from seqclr import readers
-from seqclr.data.charset import Charset
 from seqclr.data.discovery import exclude, find, find_images
-from seqclr.data.knowledge import Known
 from seqclr.data.samples import Sample, count_splits, evaluation_samples
 from seqclr.decision import ANSWERS, DEFAULT, accepts, one_retry
 from seqclr.engine.run import Run
@@ -23,27 +18,10 @@ from seqclr.files import atomic_folder, check_can_make, exists
 from seqclr.messages import bar, say, warn
 from seqclr.recognition import metrics
 from seqclr.recognition.splits import split_off_labelled, split_off_validation
+from seqclr.runtime.reader import Reader
 from seqclr.visualization.predictions import draw_confusions, draw_refusals, draw_reliability, draw_sheet
 
 USES = ("trained_on", "validated_on")  # how a run uses the two parts of its labels
-
-
-class Reader(Protocol):
-    """The interface of recognizers: `Recognizer` and `Exported`."""
-
-    charset: Charset
-    threshold: float | None  # what it accepts, as in `Decision`
-    lengths: Sequence[int] | None
-
-    def knowing(self, known: Known) -> Reader: ...
-
-    def predict_samples(
-        self, samples: Sequence[Sample], beam: int = 1, batch_size: int = 64
-    ) -> Iterator[tuple[str, float]]: ...
-
-    def predict_images(
-        self, arrays: Iterable[np.ndarray], beam: int = 1, batch_size: int = 64
-    ) -> Iterator[tuple[str, float]]: ...
 
 
 def evaluate(

@@ -10,7 +10,7 @@ from typing import Any
 from seqclr.data.charset import OPERATORS
 from seqclr.data.knowledge import Known
 from seqclr.errors import UserError
-from seqclr.recognition.evaluate import Reader
+from seqclr.runtime.reader import Reader
 
 ANSWERS = ("text", "sum")
 SUM = re.compile(rf"((?:[0-9]+|\?)(?:[{re.escape(OPERATORS)}](?:[0-9]+|\?))+)(?:=([0-9]*|\?))?")

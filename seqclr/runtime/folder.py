@@ -57,8 +57,7 @@ class Facts:
 
 
 def digest(file: Path) -> str:
-    with open(file, "rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def is_export(folder: Path) -> bool:

@@ -21,15 +21,14 @@ from seqclr.runtime.sessions import SESSIONS
 
 
 class Reader(Protocol):
-    """The interface of readers: of runs (`Recognizer`), of exports (`ExportedReader`, `Exported`), of sums (`Answers`).
+    """The interface of readers: `Recognizer` of a run, `ExportedReader` and `Exported`.
 
-    threshold: the confidence from which predictions are accepted; lengths: those that the reader was trained on; None
-    where they are not known.
+    threshold, lengths: what is accepted, as in `Decision`.
     """
 
     charset: Charset
     threshold: float | None
-    lengths: Sequence[int] | None
+    lengths: tuple[int, ...] | None
 
     def knowing(self, known: Known) -> Reader: ...
 
@@ -57,12 +56,11 @@ class ExportedReader:
         if known == NOTHING:
             return self
         if self.facts.known != NOTHING:
-            raise UserError(
-                f"{known}: {self.folder} was exported with {self.facts.known}: export the run again with it, or use the "
-                "run"
-            )
+            problem = f"{known}: {self.folder} was exported with {self.facts.known}"
+            raise UserError(f"{problem}: export the run again with it, or use the run")
         other = copy.copy(self)
         other.possible = known.possible(self.charset, self.facts.width)
+        other.lengths = self.lengths if known.lengths is None else known.lengths
         return other
 
     def predict_samples(

@@ -74,7 +74,7 @@ class LiteRTSession:
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-SESSIONS = {"onnx": ("model.onnx", OnnxSession), "litert": ("model.tflite", LiteRTSession)}
+SESSIONS = {"onnx": OnnxSession, "litert": LiteRTSession}
 
 
 def _check_batch(pixels: np.ndarray) -> None:

@@ -8,6 +8,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from seqclr import readers
 from seqclr.data.discovery import exclude, find, find_images
 from seqclr.data.samples import Sample, count_splits, evaluation_samples

@@ -117,9 +117,13 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def labelled(folder: Path) -> list[tuple[Path, str]]:
-    """The files and texts of a folder with labels.csv and images/."""
+    """The files and texts of a folder with labels.csv and images/. Raises ValueError if there are none."""
     with (folder / "labels.csv").open(encoding="utf-8", newline="") as table:
-        return [(folder / "images" / row["file"], row["text"]) for row in csv.DictReader(table)]
+        rows = csv.DictReader(table)
+        found = [(folder / "images" / row["file"], row["text"]) for row in rows if {"file", "text"} <= row.keys()]
+    if not found or not found[0][0].is_file():
+        raise ValueError(f"{folder} holds no images as `seqclr synth` writes them: images/ and labels.csv (file,text)")
+    return found
 
 
 if __name__ == "__main__":
@@ -131,7 +135,7 @@ if __name__ == "__main__":
     given = parser.parse_args()
     try:
         page = LoginPage(labelled(given.images), {given.user: given.password}, given.port)
-    except (OSError, KeyError, OverflowError) as error:
+    except (OSError, ValueError, OverflowError) as error:
         parser.error(str(error))
     print(f"{page.url}: user {given.user}, password {given.password}. Ctrl-C ends it.", flush=True)
     try:

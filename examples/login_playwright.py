@@ -31,7 +31,10 @@ class Form:
 
     def image(self) -> bytes:
         """The body of the response that the browser shows, byte for byte."""
-        address = self.page.locator(login.IMAGE).evaluate("image => image.currentSrc")
+        image = self.page.locator(login.IMAGE)
+        if not image.count():
+            raise Error(f"{self.page.url} has no {login.IMAGE}")
+        address = image.evaluate("image => image.currentSrc")
         if address.startswith("data:"):  # the image is part of the document
             return urllib.request.urlopen(address).read()
         if address not in self.received:

@@ -81,3 +81,10 @@ def test_a_login_forgets_wrong_tries(visitor):
         for _ in range(LOCKED - 1):
             visitor.submit("no")
         assert "Signed in" in visitor.submit(visitor.code())
+
+
+@pytest.mark.parametrize("table", ["file,text\n", "a,b\n1,2\n", "file,text\nnone.png,1\n"])
+def test_a_folder_without_labelled_images_is_refused(tmp_path, table):
+    (tmp_path / "labels.csv").write_text(table)
+    with pytest.raises(ValueError, match="holds no images"):
+        labelled(tmp_path)

@@ -8,6 +8,7 @@ import re
 import socket
 import subprocess
 import sys
+import textwrap
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -120,10 +121,15 @@ def test_files_and_screenshots(page, images):
         assert pixels(form.image()) == pixels(page.shown[-1].read_bytes())
 
 
+def documented(language):
+    """The first code of a language in the documentation."""
+    text = (EXAMPLES.parent / "docs/howto/login.md").read_text(encoding="utf-8")
+    return textwrap.dedent(re.search(rf"( *)```{language}\n(.+?)```", text, re.DOTALL)[2])
+
+
 @needs_chromium
 def test_the_script_of_the_documentation_reads_the_image(page):
-    text = (EXAMPLES.parent / "docs/howto/login.md").read_text(encoding="utf-8")
-    script = re.search(r"```javascript\n(.+?)```", text, re.DOTALL)[1]
+    script = documented("javascript")
     with FORMS["selenium"]() as open_form:
         form = open_form(page.url)
         drawn = form.driver.execute_script(f"return ({script})(document.querySelector('#captcha'))")
@@ -150,6 +156,14 @@ def server(images):
     with serving(HTTPServer(("127.0.0.1", 0), Answers)) as server:
         server.texts = texts_of(images)
         yield f"http://127.0.0.1:{server.server_port}"
+
+
+def test_the_function_of_the_documentation_asks_the_server(server, images, monkeypatch):
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    names = {}
+    exec(documented("python").replace("http://127.0.0.1:8000", server), names)
+    file, text = images[0]
+    assert names["predict"](base64.b64encode(file.read_bytes()).decode())["text"] == text
 
 
 @pytest.fixture(scope="module")

@@ -3,9 +3,9 @@
     python benchmarks/kills.py --data DATA [--kills 20] [--method simclr] [--steps 200] [key=value ...]
 
 One deterministic run is not interrupted. Others are killed with SIGKILL at a random moment within the training time of
-the first one, and resumed, again and again until they are done. Then metrics.csv and all arrays of the checkpoints must
-be equal to those of the first run, and the next run starts. `--method ctc` is fine-tuning. Prints a line per kill and
-the number of equal runs; exits with 1 if any differs.
+the first one, and resumed, again and again until they are done. Then metrics.csv, decision.json and all arrays of the
+checkpoints must be equal to those of the first run, and the next run starts. `--method ctc` is fine-tuning. Prints a
+line per kill and the number of equal runs; exits with 1 if any differs.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def written(file: Path) -> int | None:
 
 def contents(run: Path) -> dict[str, bytes]:
     """Everything that must be equal, by name."""
-    found = {"metrics.csv": (run / "metrics.csv").read_bytes()}
+    found = {name: (run / name).read_bytes() for name in ("metrics.csv", "decision.json") if (run / name).is_file()}
     for file in sorted((run / "checkpoints").iterdir()):
         with np.load(file) as archive:
             found |= {f"{file.name}: {name}": archive[name].tobytes() for name in archive.files}

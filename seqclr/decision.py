@@ -53,6 +53,8 @@ class Decision:
             lengths = values["lengths"]
             lengths = None if lengths is None else tuple(int(length) for length in lengths)
             threshold = None if values["threshold"] is None else float(values["threshold"])
+            if threshold is not None and not 0 <= threshold <= 1:
+                raise ValueError(f"threshold {threshold}")
             return cls(threshold, lengths, int(values["images"]), int(values["labelled"]))
         except (ValueError, KeyError, TypeError) as error:
             raise UserError(f"{file} is damaged ({error!r}): delete it for a threshold of {DEFAULT}") from None

@@ -105,7 +105,13 @@ def test_a_decision_is_kept_in_its_file(tmp_path):
     assert json.loads(file.read_text()) == {"threshold": 0.5, "lengths": None, "images": 7, "labelled": 0}
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"threshold": "high"}', '{"threshold": 0.8}', '{"lengths": 4}'])
+OUTSIDE = '{"threshold": 1.5, "lengths": null, "images": 1, "labelled": 0}'
+
+
+@pytest.mark.parametrize(
+    "content",
+    [OUTSIDE, OUTSIDE.replace("1.5", "NaN"), "", "[]", '{"threshold": "high"}', '{"threshold": 0.8}', '{"lengths": 4}'],
+)
 def test_a_damaged_decision_is_named(tmp_path, content):
     (tmp_path / "decision.json").write_text(content)
     with pytest.raises(UserError, match=r"decision.json is damaged .*delete it"):

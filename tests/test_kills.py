@@ -58,7 +58,8 @@ def test_killed_is_not_killed(pages, tmp_path):
             assert sorted(path.name for path in (parts / "checkpoints").iterdir()) == left
         for ended in (train(parts), undisturbed.result()):
             assert ended.returncode == 0, ended.stderr
-    assert (parts / "metrics.csv").read_bytes() == (whole / "metrics.csv").read_bytes()
+    for name in ("metrics.csv", "decision.json"):
+        assert (parts / name).read_bytes() == (whole / name).read_bytes()
     names = sorted(path.name for path in (whole / "checkpoints").iterdir())
     assert names == sorted(path.name for path in (parts / "checkpoints").iterdir())
     for name in names:

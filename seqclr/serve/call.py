@@ -95,8 +95,9 @@ class Call:
 
     @property
     def bearer(self) -> str | None:
-        """The token of the header `Authorization`."""
-        scheme, _, token = self.request.headers.get("authorization", "").partition(" ")
+        """The token of the header `Authorization`, in UTF-8."""
+        header = self.request.headers.get("authorization", "").encode("latin-1").decode("utf-8", "replace")
+        scheme, _, token = header.partition(" ")
         return token.strip() if scheme.lower() == "bearer" else None
 
     @property

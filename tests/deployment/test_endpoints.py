@@ -265,13 +265,12 @@ def test_a_full_queue_and_a_slow_reader(client, stub):
 # token
 
 
-BEARER = {"Authorization": "Bearer Sesam öffne dich".encode()}
-
-
 def test_a_token(locked):
     for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic Sesam"}):
         response = locked.post("/v1/predict", content=IMAGE, headers=headers)
         assert response.status_code == 401 and "text" not in response.json()
+    right = {"Authorization": "Bearer Sesam öffne dich".encode()}
+    assert locked.post("/v1/predict", content=IMAGE, headers=right).json() == FIRST
     assert locked.get("/metrics").status_code == 401
     assert locked.get("/healthz").status_code == 200
 

@@ -2,7 +2,10 @@
 #     seqclr /models/export
 FROM python:3.13-slim AS build
 COPY . /source
-RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir "/source[serve]" && /venv/bin/pip uninstall -y pip
+RUN python -m venv /venv \
+    && /venv/bin/pip install --no-cache-dir "/source[serve]" \
+    && /venv/bin/pip uninstall -y pip \
+    && find /venv -type d -name tests -prune -exec rm -rf {} +
 
 FROM python:3.13-slim
 COPY --from=build /venv /venv

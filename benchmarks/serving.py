@@ -133,8 +133,7 @@ def serve_ddddocr() -> None:
     import ddddocr
     from PIL import Image
 
-    from seqclr import messages
-    from seqclr.api import Prediction
+    from seqclr import Prediction, messages
     from seqclr.engine import signals
     from seqclr.serve.server import Options, serve
 

@@ -49,7 +49,7 @@ def configure(values: Sequence[dict]):
 def adapt(
     config, output: str, resume: bool = False, watching: Sequence[keras.callbacks.Callback] = ()
 ) -> dict[str, float]:
-    """Adapts a reader; returns the figures of the last round, and on the chief `estimated_exact_match`.
+    """Adapts a reader; returns the figures of the last round, and on the chief those of AccuracyEstimate.
 
     config: a resolved AdaptConfig; charset and length are set to estimates where they are None. Rows of split `test`
     and `validation` are excluded; labelled ones of `validation` choose the threshold of confidence. An image that
@@ -112,7 +112,7 @@ def adapt(
         transform.close()
         if dataset.skipped:
             warn(f"{len(dataset.skipped)} image(s) that cannot be read were skipped")
-    return {**logs, "estimated_exact_match": estimate.value} if rank.chief else logs
+    return {**logs, **estimate.figures} if rank.chief else logs
 
 
 def balanced(dataset: ImageDataset, labelled: set[int]) -> Repeated:

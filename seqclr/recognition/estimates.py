@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections import Counter, defaultdict
 from collections.abc import Sequence, Set
@@ -20,6 +21,7 @@ from seqclr.recognition.recognizer import Recognizer
 MOST = 1000  # images that are predicted for an estimate
 SUREST = 0.3  # share of the predictions, those of the highest confidence, that texts are estimated from
 RARE = 0.1  # lengths and characters below this share of the most frequent one are taken for errors
+CALIBRATION = (-1.03, 1.16)  # logit of the exact match = a + b logit(mean confidence): benchmarks/estimates.py
 DOUBTFUL, ASKED = 0.7, 20  # an estimated exact match below which labels are asked for, and how many
 
 
@@ -67,8 +69,15 @@ def frequent(counts: Counter) -> set:
     return {key for key, count in counts.items() if count >= RARE * max(counts.values())}
 
 
+def exact_match_of(confidence: float) -> float:
+    """The exact match to expect of an adapted reader by its mean confidence, which self-training makes too high."""
+    clipped = min(max(confidence, 0.01), 0.995)
+    score = CALIBRATION[0] + CALIBRATION[1] * math.log(clipped / (1 - clipped))
+    return 1 / (1 + math.exp(-score))
+
+
 class AccuracyEstimate(keras.callbacks.Callback):
-    """At the end of a training, estimates the exact match by the mean confidence on images without labels: `value`.
+    """At the end of a training, estimates the exact match by the mean confidence on images without labels.
 
     It also chooses the threshold of confidence and writes it to `decision_file`: on the validation images and their
     labels, or without them on the images without labels. Images that are trained on with their labels say nothing
@@ -76,6 +85,8 @@ class AccuracyEstimate(keras.callbacks.Callback):
 
     labelled: indices of records that are left out, as they are trained on. result: averaged weights that predict.
     validation: images, and their labels.
+
+    figures: `estimated_exact_match` and `mean_confidence`.
     """
 
     def __init__(
@@ -90,7 +101,7 @@ class AccuracyEstimate(keras.callbacks.Callback):
         super().__init__()
         self.reader, self.dataset, self.result, self.labelled = reader, dataset, result, labelled
         self.decision_file, self.validation = decision_file, validation
-        self.value = float("nan")
+        self.figures: dict[str, float] = {}
 
     def on_train_end(self, logs=None):
         everything = range(len(self.dataset))
@@ -102,9 +113,11 @@ class AccuracyEstimate(keras.callbacks.Callback):
                 dataset, texts = self.validation
                 rows = some_of(range(len(dataset)))
                 checked = list(zip(predict_records(self.reader, dataset, rows), (texts[row] for row in rows)))
-        self.value = float(np.mean([confidence for _, confidence in predictions]))
-        say(f"estimated exact match on images without labels: {self.value:.2f}")
-        if self.value < DOUBTFUL and len(self.labelled) < ASKED:
+        mean = float(np.mean([confidence for _, confidence in predictions]))
+        estimate = exact_match_of(mean)
+        self.figures = {"estimated_exact_match": estimate, "mean_confidence": mean}
+        say(f"estimated exact match on images without labels: {estimate:.2f}")
+        if estimate < DOUBTFUL and len(self.labelled) < ASKED:
             warn(f"the predictions are uncertain: label {ASKED} images, and adapt with these labels")
         if checked or free:
             self._decide(predictions, checked)

@@ -131,20 +131,22 @@ def estimated(monkeypatch, tmp_path):
         reader, file = SimpleNamespace(possible=Possible(None, (4, 5))), tmp_path / "decision.json"
         callback = estimates.AccuracyEstimate(reader, records(5), labelled, None, file, validation)
         callback.on_train_end()
-        return callback.value, seen, Decision.load(file)
+        return callback.figures, seen, Decision.load(file)
 
     return estimate
 
 
 def test_the_accuracy_is_estimated_on_images_whose_labels_were_not_used(estimated):
-    value, seen, decision = estimated({0, 3})
-    assert seen == [1, 2, 4] and value == pytest.approx(0.7 / 3)
+    figures, seen, decision = estimated({0, 3})
+    mean = figures["mean_confidence"]
+    assert seen == [1, 2, 4] and mean == pytest.approx(0.7 / 3)
+    assert figures["estimated_exact_match"] == estimates.exact_match_of(mean)
     assert decision == Decision(choose_threshold([0.1, 0.2, 0.4]), (4, 5), images=3, labelled=0)
 
 
 def test_the_threshold_is_chosen_on_validation_rows_where_there_are_any(estimated):
-    value, _, decision = estimated({0, 3}, (records(4), ["a", "b", "b", "a"]))
-    assert value == pytest.approx(0.7 / 3)  # of the others, as without
+    figures, _, decision = estimated({0, 3}, (records(4), ["a", "b", "b", "a"]))
+    assert figures["mean_confidence"] == pytest.approx(0.7 / 3)  # of the others, as without
     threshold = choose_threshold([0, 0.1, 0.2, 0.3], [True, False, False, True])
     assert decision == Decision(threshold, (4, 5), images=4, labelled=4)
 
@@ -162,3 +164,10 @@ def test_validation_rows_are_those_with_a_label_that_are_not_trained_on(pages, t
     samples = find_unlabelled([tmp_path / "data"], "validation")
     config = SimpleNamespace(data=[tmp_path / "data"], label_pattern=None)
     assert find_validation(config, []) == samples[1:] and find_validation(config, samples[:2]) == samples[2:]
+
+
+def test_an_estimate_is_below_the_confidence_that_it_rises_with():
+    shares = np.linspace(0, 1, 11)
+    expected = [estimates.exact_match_of(share) for share in shares]
+    assert (np.diff(expected) > 0).all() and 0 < expected[0] < 0.01 and expected[-1] > 0.98
+    assert (expected[2:-1] < shares[2:-1]).all()

@@ -1,0 +1,63 @@
+"""The estimate of accuracy without labels: how close it is on real sites, and the constants that it is computed with.
+
+    python benchmarks/new_sites.py --data DATA --output runs/new_sites --arms adapted
+    python benchmarks/estimates.py --data DATA --runs runs/new_sites
+
+Takes the adapted readers of benchmarks/new_sites.py, evaluates them on the train rows, whose labels they did not see
+(but for the few that a run was given), and fits `seqclr.recognition.estimates.CALIBRATION`, a line through the logits.
+The table compares the exact match of each with its estimate by a line that was fitted without the runs of its site.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+from commands import circumstances, seqclr
+
+CLOSE = 0.05
+
+
+def logit(share: np.ndarray) -> np.ndarray:
+    share = np.clip(share, 0.01, 0.995)
+    return np.log(share / (1 - share))
+
+
+def estimated(known: tuple[np.ndarray, np.ndarray], confidence: float) -> float:
+    """The exact match by a line through known logits of confidence and exact match."""
+    slope, constant = np.polyfit(*map(logit, known), 1)
+    return 1 / (1 + np.exp(-(constant + slope * logit(confidence))))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--runs", type=Path, required=True, help="output of benchmarks/new_sites.py")
+    args = parser.parse_args()
+    folders = sorted(file.parent for file in args.runs.glob("adapted_*/*/adapt.json"))
+    if not folders:
+        sys.exit(f"{args.runs} holds no adapted_*/*/adapt.json: run benchmarks/new_sites.py first")
+    for folder in folders:
+        if not (folder / "train.json").is_file():
+            seqclr("evaluate", "--model", folder / "run", "--data", args.data / folder.name, "--split", "train",
+                   "--json", folder / "train.json")  # fmt: skip
+    adapted = [json.loads((folder / "adapt.json").read_text()) for folder in folders]
+    confidence = np.array([row["mean_confidence"] for row in adapted])
+    exact = np.array([json.loads((folder / "train.json").read_text())["exact_match"] for folder in folders])
+    estimates = []
+    print("| site | run | exact match | mean confidence | estimate |", "|---|---|---|---|---|", sep="\n")
+    for i, folder in enumerate(folders):
+        others = [k for k, other in enumerate(folders) if other.name != folder.name]
+        estimates.append(estimated((confidence[others], exact[others]), confidence[i]))
+        cells = (f"{value:.3f}" for value in (exact[i], confidence[i], estimates[i]))
+        print(f"| {folder.name} | {folder.parent.name} | {' | '.join(cells)} |")
+    for name, values in (("estimate", np.array(estimates)), ("mean confidence", confidence)):
+        distances = abs(values - exact)
+        print(f"{name}: within {CLOSE} {sum(distances <= CLOSE)} of {len(exact)}, mean distance {distances.mean():.3f}")
+    slope, constant = np.polyfit(logit(confidence), logit(exact), 1)
+    print(f"CALIBRATION = ({constant:.2f}, {slope:.2f})  # of all", circumstances(), sep="\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -26,7 +26,7 @@ from seqclr.engine.run import Run as RunFolder
 from seqclr.engine.trainer import Interrupted as Interrupted
 from seqclr.engine.trainer import TrainingFailed as TrainingFailed
 from seqclr.errors import UserError as UserError
-from seqclr.export import savedmodel
+from seqclr.export import folder as exporting
 from seqclr.export.reader import load_reader
 from seqclr.files import check_can_make
 from seqclr.methods import register as register
@@ -164,15 +164,35 @@ class Reader(Run):
         reader = self._reading(charset, length, answer)
         return evaluation.evaluate(reader, self.folder, paths, split, label_pattern, _count("beam", beam), folder)
 
-    def export(self, folder: AnyPath, *, charset: str | None = None, length: Length | None = None) -> Path:
-        """Writes a SavedModel, which runs with TensorFlow alone, into a new folder; returns the folder.
+    def export(
+        self,
+        folder: AnyPath,
+        format: str = "savedmodel",
+        *,
+        int8: bool = False,
+        charset: str | None = None,
+        length: Length | None = None,
+        data: Paths = (),
+    ) -> Path:
+        """Writes this reader for use without training into a new folder; returns the folder.
 
-        Its signature `serving_default` takes `image_bytes`, string `[B]`, and returns `text` and `confidence`, `[B]`.
-        With charset or length, as in `predict`, it predicts only such texts. Raises UserError if the folder exists,
-        this reader is an export itself, or it cannot predict such texts.
+        Args:
+            folder: with the model, charset.json, reader.json and model_card.md, which describes inputs and outputs.
+            format: `savedmodel`, which takes bytes of image files and runs with TensorFlow alone; `onnx`, for
+                onnxruntime; `litert`, for LiteRT. `seqclr.load` loads each of them.
+            int8: whether weights have 8 bits, of `onnx` (matrix products) and `litert` (all).
+            charset, length: as in `predict`; with them it predicts only such texts.
+            data: images on which the export is compared with this reader: it must predict the same texts, with int8 at
+                least 99 % of them. By default the images that the reader was validated on, else generated ones.
+
+        Raises:
+            UserError: the folder exists, this reader is an export itself, it cannot predict such texts, or the export
+                predicts others.
         """
         target = _path("folder", folder)
-        savedmodel.export(str(self.folder), str(target), _known(charset, length))
+        form, int8 = configuration.typed("format", "str", format), configuration.typed("int8", "bool", int8)
+        paths = [os.fspath(path) for path in _list(data)]
+        exporting.export(self.folder, target, form, int8, _known(charset, length), paths)
         return target
 
     def _reading(self, charset: str | None, length: Length | None, answer: str) -> evaluation.Reader:

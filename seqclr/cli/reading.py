@@ -73,19 +73,35 @@ def predict(parser: Parser, argv: list[str]) -> int:
 
 
 def export(parser: Parser, argv: list[str]) -> int:
-    """export a recognizer as a SavedModel: image bytes in, text and confidence out"""
+    """export a recognizer for use without training, as a SavedModel, ONNX or LiteRT"""
     parser.add_argument(
         "--model",
         required=True,
         help="captcha, or a run that predicts text (of adapt, finetune, or pretrained with generated images)",
     )
     parser.add_argument("--output", required=True, help="new folder for the export")
-    parser.add_argument("--format", choices=["savedmodel"], default="savedmodel", help="format of the export")
+    parser.add_argument(
+        "--format",
+        choices=["savedmodel", "onnx", "litert"],
+        default="savedmodel",
+        help="savedmodel: bytes of image files in, runs with TensorFlow alone; onnx: for onnxruntime; litert: for "
+        "LiteRT (default: savedmodel)",
+    )
+    parser.add_argument("--int8", action="store_true", help="weights of 8 bits, of onnx and litert")
     add_known(parser)
-    args = parser.parse_args(argv)
+    parser.add_argument(
+        "--data",
+        nargs="+",
+        metavar="PATH",
+        default=[],
+        help="images on which the export must predict the same texts as the run, with --int8 99%% of them; by default "
+        "those that the run was validated on, else generated ones",
+    )
+    args = parse_with_limits(parser, argv)
     import_tensorflow()
     from seqclr import api
 
-    api.Reader(args.model).export(args.output, charset=args.charset, length=args.length)
+    known = {"charset": args.charset, "length": args.length}
+    api.Reader(args.model).export(args.output, args.format, int8=args.int8, data=args.data, **known)
     print(args.output)
     return 0

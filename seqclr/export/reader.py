@@ -8,9 +8,13 @@ from seqclr.export.savedmodel import Exported
 from seqclr.files import exists
 from seqclr.recognition.evaluate import Reader
 from seqclr.recognition.recognizer import Recognizer
+from seqclr.runtime.folder import is_export
+from seqclr.runtime.reader import ExportedReader
 
 
 def load_reader(model: str | Path) -> Reader:
     """Loads the recognizer of a run, or an export. Raises UserError for anything else."""
     folder = Path(model)
-    return Exported(folder) if exists(folder / "saved_model.pb") else Recognizer.load(model)
+    if exists(folder / "saved_model.pb"):
+        return Exported(folder)
+    return ExportedReader(folder) if is_export(folder) else Recognizer.load(model)

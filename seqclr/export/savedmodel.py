@@ -6,33 +6,29 @@ import io
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
-import yaml
 from PIL import Image
 
-from seqclr import __version__, files
-from seqclr import config as configuration
+from seqclr import files
 from seqclr.data import images
 from seqclr.data.charset import Charset
 from seqclr.data.knowledge import NOTHING, Known
 from seqclr.data.samples import Sample
-from seqclr.engine.run import Run
 from seqclr.errors import UserError
-from seqclr.files import atomic_folder, check_new
-from seqclr.nn import constrained, decode
-from seqclr.recognition.recognizer import Recognizer
+from seqclr.export.graph import ReaderGraph
+from seqclr.nn import decode
 
 
 class Service(tf.Module):
     """The exported module; its two functions are the signatures."""
 
-    def __init__(self, recognizer: Recognizer):
+    def __init__(self, graph: ReaderGraph):
         super().__init__(name="seqclr")
-        self.encoder, self.head = recognizer.encoder, recognizer.head  # tracked, so that their variables are saved
-        self._recognizer, self._size = recognizer, (recognizer.height, recognizer.width, 3)
+        self.graph = graph  # tracked, so that its variables are saved
+        self._height, self._width = graph.encoder.height, graph.encoder.width
+        self._size = (self._height, self._width, 3)
         self.serve = tf.function(self._serve, input_signature=[tf.TensorSpec([None], tf.string, "image_bytes")])
         self.predict_image = tf.function(
             self._predict_image, input_signature=[tf.TensorSpec([None, None, None, 3], tf.uint8, "image")]
@@ -56,7 +52,7 @@ class Service(tf.Module):
         Uses tf.data, the only part of a graph that can ignore a failed operation.
         """
         white = tf.fill(self._size, tf.constant(255, tf.uint8))
-        nothing = tf.data.Dataset.from_tensors((white, self._recognizer.width, False))
+        nothing = tf.data.Dataset.from_tensors((white, self._width, False))
 
         def dataset(data):
             one = tf.data.Dataset.from_tensors(data).map(lambda data: (*self._fit(decode_image(data)), True))
@@ -67,9 +63,9 @@ class Service(tf.Module):
 
     def _fit(self, image):
         """`seqclr.data.images.fit` in the graph."""
-        to_height, to_width = self._recognizer.height, self._recognizer.width
+        to_height, to_width = self._height, self._width
         filled = tf.constant(to_width)
-        if self._recognizer.resize == "pad":
+        if self.graph.resize == "pad":
             height, width = tf.unstack(tf.cast(tf.shape(image)[:2], tf.float64))
             filled = tf.clip_by_value(tf.cast(width * to_height / height + 0.5, tf.int32), 1, to_width)
         scaled = tf.image.resize(image, tf.stack([to_height, filled]), antialias=True)
@@ -78,9 +74,8 @@ class Service(tf.Module):
         return tf.ensure_shape(padded, self._size), filled
 
     def _predict(self, pixels, widths):
-        logits, valid = self._recognizer.logits(pixels, widths)
-        ids, confidence = constrained.predict(logits, valid, self._recognizer.possible)
-        return {"text": decode.join(ids, self._recognizer.charset.characters), "confidence": confidence}
+        found = self.graph(pixels, widths if self.graph.resize == "pad" else None)
+        return {"text": decode.join(found["ids"], self.graph.charset.characters), "confidence": found["confidence"]}
 
 
 def decode_image(data: tf.Tensor) -> tf.Tensor:
@@ -132,78 +127,15 @@ def decode_image(data: tf.Tensor) -> tf.Tensor:
     )
 
 
-def export(model: str, output: str, known: Known = NOTHING) -> None:
-    """Writes the recognizer of a run as a SavedModel with charset.json and a model card.
-
-    The export is loaded once as a check before it gets its name. known: it predicts no other texts. Raises UserError if
-    `output` exists, `model` predicts no text, or it cannot predict such texts.
-    """
-    target = Path(output)
-    check_name(target)
-    check_new(target)
-    recognizer = Recognizer.load(model).knowing(known)
-    known = Known(known.charset, recognizer.possible.lengths)  # those of an adapted reader too
-    service = Service(recognizer)
+def write(graph: ReaderGraph, folder: Path) -> None:
+    """Writes the SavedModel into a folder."""
+    service = Service(graph)
     signatures = {"serving_default": service.serve, "predict_image": service.predict_image}
-    with atomic_folder(target) as beside:
-        try:
-            tf.saved_model.save(service, str(beside), signatures=signatures)
-        except tf.errors.OpError as error:
-            reason = "No space left on device" if isinstance(error, tf.errors.ResourceExhaustedError) else error.message
-            raise files.NotWritten(f"{target} cannot be written ({' '.join(reason.split())})") from None
-        known.within(recognizer.charset).save(beside / "charset.json")
-        (beside / "model_card.md").write_text(card(model, recognizer, known), encoding="utf-8")
-        blank = io.BytesIO()
-        Image.new("RGB", (recognizer.width, recognizer.height), "white").save(blank, "PNG")
-        tf.saved_model.load(str(beside)).signatures["serving_default"](image_bytes=tf.constant([blank.getvalue()]))
-
-
-def card(model: str, recognizer: Recognizer, known: Known = NOTHING) -> str:
-    """The model card: inputs, outputs, characters, usage and training configuration."""
-    values = configuration.load_yaml(Run.open(model).config_file)
-    config = yaml.safe_dump(
-        {name: _without_folder(name, value) for name, value in values.items()}, allow_unicode=True, sort_keys=False
-    )
-    charset, given = known.within(recognizer.charset), ""
-    if known != NOTHING:
-        given = f"""\
-- Known: {known}. Only such texts are predicted, and the confidence is the
-  probability among them. An image too narrow for them gives an empty text.
-"""
-    return f"""# Text recognizer, made with seqclr {__version__}
-
-Predicts the text in an image of one line. Use it only where you are authorised to.
-
-- Input of `serving_default`: `image_bytes`, string `[B]`: PNG, JPEG, GIF (first frame) or BMP (8 bits or more) files of
-  any size. Transparency is composited on white, except in GIF. EXIF orientation is not applied.
-- Input of `predict_image`: `image`, uint8 `[B, H, W, 3]`, RGB.
-- Output of both: `text`, string `[B]`; `confidence`, float32 `[B]`, 0 to 1, the probability of the text over all CTC
-  paths; 0 for an empty text.
-- A file of `image_bytes` that cannot be decoded (damaged, empty, another format) gives an empty text and
-  confidence 0; the other images of the batch are not affected.
-- Characters ({len(charset)}, case `{charset.case}`): `{charset.characters}`
-{given}- Images are resized to {recognizer.height}x{recognizer.width} (`{recognizer.resize}`), antialiased.
-
-```python
-import tensorflow as tf
-
-model = tf.saved_model.load("FOLDER")
-result = model.signatures["serving_default"](image_bytes=tf.constant([open("image.png", "rb").read()]))
-print(result["text"].numpy()[0].decode(), float(result["confidence"][0]))
-```
-
-Training configuration:
-
-```yaml
-{config}```
-"""
-
-
-def _without_folder(name: str, value: Any) -> Any:
-    """The value of a key; of a path only the last part, because folders may name users and machines."""
-    if isinstance(value, list):
-        return [_without_folder(name, item) for item in value]
-    return Path(value).name if configuration.is_path(name, value) else value
+    try:
+        tf.saved_model.save(service, str(folder), signatures=signatures)
+    except tf.errors.OpError as error:
+        reason = "No space left on device" if isinstance(error, tf.errors.ResourceExhaustedError) else error.message
+        raise files.NotWritten(f"{folder} cannot be written ({' '.join(reason.split())})") from None
 
 
 def check_name(folder: Path) -> None:

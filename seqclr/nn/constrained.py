@@ -55,7 +55,7 @@ def best_path(logits: tf.Tensor, lengths: Collection[int], valid: tf.Tensor | No
     logits: `[B, T, classes]`, T known, the blank last. lengths: each at least 1. valid: `bool [B, T]`, frames that show
     image.
     """
-    blanks, characters = _log_probabilities(logits, valid)
+    blanks, characters = _split(logits, valid)
     most, classes = max(lengths), characters.shape[-1]
     in_character, in_blank = _start(characters, most)
 
@@ -63,13 +63,13 @@ def best_path(logits: tf.Tensor, lengths: Collection[int], valid: tf.Tensor | No
         # a new character comes after a blank, or after another character: the best one, or for that one itself the next
         top, who = tf.math.top_k(in_character, 2 if classes > 1 else 1)
         second = top[..., 1] if classes > 1 else tf.fill(tf.shape(in_blank), NEVER)
-        same = tf.one_hot(who[..., 0], classes, on_value=True, off_value=False)
+        same = who[..., :1] == tf.range(classes)  # ONNX has no one_hot of booleans
         other = tf.where(same, second[..., None], top[..., :1])
         from_blank = in_blank[..., None] >= other
         new = _after_one_more(tf.where(from_blank, in_blank[..., None], other))
         stays = in_character >= new
         leaves = top[..., 0] > in_blank
-        made = stays, _after_one_more(from_blank, fill=True), who, leaves
+        made = stays, from_blank, who, leaves
         decisions = [array.write(frame, decision) for array, decision in zip(decisions, made)]
         in_blank = tf.maximum(in_blank, top[..., 0]) + blanks[frame, :, None]
         in_character = tf.where(stays, in_character, new) + characters[frame, :, None]
@@ -86,7 +86,7 @@ def log_mass(logits: tf.Tensor, lengths: Collection[int], valid: tf.Tensor | Non
 
     The forward algorithm of Graves et al. 2006 summed over all texts. Arguments as of `best_path`.
     """
-    blanks, characters = _log_probabilities(logits, valid)
+    blanks, characters = _split(logits, valid)
 
     def step(frame, in_character, in_blank):
         ended = tf.reduce_logsumexp(tf.concat([in_character, in_blank[..., None]], axis=-1), axis=-1)
@@ -104,7 +104,7 @@ def log_probability(logits: tf.Tensor, ids: tf.Tensor, valid: tf.Tensor | None =
     The forward algorithm of Graves et al. 2006, section 4.1. ids: `int32 [B, N, L]`, N texts of each image, after
     whose last character come blanks. logits and valid as of `best_path`.
     """
-    blanks, characters = _log_probabilities(logits, valid)
+    blanks, characters = _split(logits, valid)
     real = ids < characters.shape[-1]
     chosen = tf.gather(tf.transpose(characters, (1, 2, 0)), tf.where(real, ids, 0), axis=1, batch_dims=1)
     chosen = tf.transpose(tf.where(real[..., None], chosen, NEVER), (3, 0, 1, 2))  # [T, B, N, L]
@@ -134,9 +134,9 @@ def _shifted(states: tf.Tensor) -> tf.Tensor:
     return tf.pad(states, [[0, 0], [0, 0], [1, 0]], constant_values=NEVER)
 
 
-def _log_probabilities(logits: tf.Tensor, valid: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor]:
+def _split(logits: tf.Tensor, valid: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor]:
     """Of the blank `[T, B]` and of the characters `[T, B, C]`."""
-    frames = tf.transpose(_frames(logits, valid), (1, 0, 2))
+    frames = tf.transpose(log_probabilities(logits, valid), (1, 0, 2))
     return frames[..., -1], frames[..., :-1]
 
 
@@ -148,7 +148,7 @@ def _loop(step: Callable, frames: int, states: tuple) -> tuple:
     return tuple(states)
 
 
-def _frames(logits: tf.Tensor, valid: tf.Tensor | None) -> tf.Tensor:
+def log_probabilities(logits: tf.Tensor, valid: tf.Tensor | None) -> tf.Tensor:
     """Log probabilities `[B, T, classes]`; a frame without image is blank for certain."""
     frames = tf.maximum(tf.nn.log_softmax(tf.cast(logits, tf.float32)), NEVER)
     if valid is None:
@@ -159,7 +159,7 @@ def _frames(logits: tf.Tensor, valid: tf.Tensor | None) -> tf.Tensor:
 
 def _beam(logits: tf.Tensor, valid: tf.Tensor | None, lengths: Collection[int], width: int) -> tf.Tensor:
     """The texts of a beam search, `int32 [B, N, max(lengths)]`; those of other lengths are left empty."""
-    frames, blank = _frames(logits, valid), logits.shape[-1] - 1
+    frames, blank = log_probabilities(logits, valid), logits.shape[-1] - 1
     shortest = sum(blank**length for length in range((frames.shape[1] + 1) // 2 + 1))  # texts that the frames can spell
     decoded, _ = tf.nn.ctc_beam_search_decoder(
         tf.transpose(frames, (1, 0, 2)),
@@ -190,9 +190,9 @@ def _start(characters: tf.Tensor, most: int) -> tuple[tf.Tensor, tf.Tensor]:
     return in_character, tf.zeros((batch, 1)) + tf.one_hot(0, most + 1, on_value=0.0, off_value=NEVER)
 
 
-def _after_one_more(states: tf.Tensor, fill=NEVER) -> tf.Tensor:
+def _after_one_more(states: tf.Tensor) -> tf.Tensor:
     """States `[B, K + 1, C]` moved to one character more."""
-    return tf.pad(states[:, :-1], [[0, 0], [1, 0], [0, 0]], constant_values=fill)
+    return tf.pad(states[:, :-1], [[0, 0], [1, 0], [0, 0]], constant_values=NEVER)
 
 
 def _trace(in_character, in_blank, decisions, lengths: list[int], classes: int) -> tf.Tensor:
@@ -212,11 +212,12 @@ def _trace(in_character, in_blank, decisions, lengths: list[int], classes: int) 
         # in a blank: it was one before, or the best character was left
         left = tf.gather(leaves, count, axis=1, batch_dims=1)
         stayed = _of(stays, count, last)
-        after_blank = _of(from_blank, count, last)
-        before = tf.gather(who, tf.maximum(count - 1, 0), axis=1, batch_dims=1)
+        one_less = tf.maximum(count - 1, 0)
+        after_blank = _of(from_blank, one_less, last)
+        before = tf.gather(who, one_less, axis=1, batch_dims=1)
         previous = tf.where((before[:, 0] == last) & (before.shape[1] > 1), before[:, -1], before[:, 0])
         starts = ~blank & ~stayed
-        written = tf.one_hot(count - 1, most, on_value=True, off_value=False) & starts[:, None]
+        written = (count[:, None] - 1 == tf.range(most)) & starts[:, None]
         ids = tf.where(written, last[:, None], ids)
         last, blank = (
             tf.where(blank, tf.where(left, top, last), tf.where(starts & ~after_blank, previous, last)),

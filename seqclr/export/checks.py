@@ -1,0 +1,92 @@
+"""Checks of an export before it gets its name: it must read images as its run does."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from seqclr.data import images
+from seqclr.data.discovery import survey
+from seqclr.data.samples import Sample
+from seqclr.engine.run import Run
+from seqclr.errors import UserError
+from seqclr.messages import warn
+from seqclr.recognition.evaluate import Reader
+from seqclr.recognition.recognizer import Recognizer
+from seqclr.recognition.splits import split_off_labelled, split_off_validation
+from seqclr.synthesis import variety
+
+MOST = 1000  # images that are compared
+GENERATED = 200
+LEAST = {False: 1.0, True: 0.99}  # share of equal texts, by int8
+
+
+class Images(NamedTuple):
+    """Images to compare on, resized, `uint8 [height, up to width, 3]`; which: a description of them."""
+
+    arrays: list[np.ndarray]
+    which: str
+
+
+def check_texts(exported: Reader, recognizer: Recognizer, compared: Images, name: str, int8: bool) -> str:
+    """Compares an export with its recognizer; returns a sentence on the result.
+
+    name: of the export in messages. Raises UserError where a smaller share of the texts than LEAST is equal.
+    """
+    wanted = [text for text, _ in recognizer.predict_images(compared.arrays)]
+    found = [text for text, _ in exported.predict_images(compared.arrays)]
+    if not any(wanted):
+        warn(f"the run predicts no text in {compared.which}, which shows little: give images of the site with --data")
+    equal = sum(a == b for a, b in zip(wanted, found))
+    told = f"{equal} of {len(wanted)} texts ({equal / len(wanted):.2%}) equal those of the run, in {compared.which}"
+    if equal < LEAST[int8] * len(wanted):
+        first = next(f"'{b}' for '{a}'" for a, b in zip(wanted, found) if a != b)
+        instead = "export without int8, or give more images of the site with --data" if int8 else "report this"
+        raise UserError(f"{name}: {told} (such as {first}), and {LEAST[int8]:.0%} are needed: {instead}")
+    return told
+
+
+def find_images(model: str | Path, recognizer: Recognizer, data: Sequence[str] = ()) -> Images:
+    """Those of `data`; by default those that the run was validated on, or where they no longer exist generated ones."""
+    samples, which = (survey(data)[0], f"images of {data[0]}") if data else (_validated_on(model), "validation images")
+    samples = samples[:: max(1, -(-len(samples) // MOST))]
+    arrays = list(_readable(samples))
+    if not arrays:
+        if data:
+            raise UserError(f"{data[0]} holds no image that can be read: give images, or leave --data out")
+        arrays, which = list(_generated(recognizer)), "generated images"
+    size = recognizer.height, recognizer.width, recognizer.resize
+    resized = (images.fit(array, *size) for array in arrays)  # by all formats alike
+    return Images([pixels[:, :width] for pixels, width in resized], which)
+
+
+def _validated_on(model: str | Path) -> list[Sample]:
+    """The images that a run was validated on, or adapted to; none where they no longer exist."""
+    config = Run.open(model).config()
+    try:
+        if not hasattr(config, "labels"):
+            return []
+        return split_off_validation(config)[1] if hasattr(config, "validation") else split_off_labelled(config)[0]
+    except UserError:
+        return []
+
+
+def _readable(samples: Sequence[Sample]) -> Iterator[np.ndarray]:
+    for sample in samples:
+        try:
+            yield images.decode(sample.read_bytes(), sample.name)
+        except UserError:  # an image that was skipped by the run too, or has gone
+            continue
+
+
+def _generated(recognizer: Recognizer) -> Iterator[np.ndarray]:
+    plain = string.ascii_letters + string.digits
+    characters = "".join(c for c in plain if c in recognizer.charset.characters) or plain
+    texts = variety.Texts(characters)
+    for index in range(GENERATED):
+        image, _ = variety.draw(texts, np.random.default_rng(index))
+        yield np.asarray(image.convert("RGB"))

@@ -1,0 +1,44 @@
+"""Writes a graph as ONNX."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import tensorflow as tf
+
+from seqclr.export.graph import Graph
+from seqclr.extras import required
+
+OPSET = 18
+
+
+def write(graph: Graph, file: Path, int8: bool = False) -> None:
+    """Writes a graph for any number of images.
+
+    int8: the weights of matrix products are of 8 bits, and their inputs are quantized at each call. Convolutions stay
+    in float32: on a CPU they would be slower.
+    """
+    with required("ONNX export"):
+        import tf2onnx
+        from onnxruntime import quantization
+
+    spec = graph.signature()
+    with _quiet():
+        model, _ = tf2onnx.convert.from_function(tf.function(graph, input_signature=spec), spec, opset=OPSET)
+        if int8:
+            quantization.quantize_dynamic(model, file, op_types_to_quantize=["MatMul"])
+        else:
+            file.write_bytes(model.SerializeToString())
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Turns log lines off: both packages write some that users cannot act on, and the export is checked in any case."""
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)

@@ -68,6 +68,17 @@ class Run:
         """The trained encoder, as `load_encoder` returns it."""
         return load_encoder(self.folder)
 
+    def export_encoder(self, folder: AnyPath, *, data: Paths = ()) -> Path:
+        """Writes the trained encoder as ONNX into a new folder, with a card; returns the folder.
+
+        The input `pixels` is `uint8 [B, height, width, 3]`, with resize=pad `widths` is `int32 [B]`; the output
+        `features` is `float32 [B, T, D]`. data: images on which the features are compared with those of the run, by
+        default generated ones. Raises UserError if the folder exists or the features differ.
+        """
+        target = _path("folder", folder)
+        exporting.export_encoder(self.folder, target, [os.fspath(path) for path in _list(data)])
+        return target
+
     def __fspath__(self) -> str:
         return str(self.folder)
 

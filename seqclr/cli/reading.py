@@ -73,35 +73,45 @@ def predict(parser: Parser, argv: list[str]) -> int:
 
 
 def export(parser: Parser, argv: list[str]) -> int:
-    """export a recognizer for use without training, as a SavedModel, ONNX or LiteRT"""
+    """export a recognizer, or an encoder, for use without training: SavedModel, ONNX or LiteRT"""
     parser.add_argument(
         "--model",
         required=True,
-        help="captcha, or a run that predicts text (of adapt, finetune, or pretrained with generated images)",
+        help="captcha, or a run that predicts text (of adapt, finetune, or pretrained with generated images); with "
+        "--encoder any run",
     )
     parser.add_argument("--output", required=True, help="new folder for the export")
     parser.add_argument(
         "--format",
         choices=["savedmodel", "onnx", "litert"],
-        default="savedmodel",
         help="savedmodel: bytes of image files in, runs with TensorFlow alone; onnx: for onnxruntime; litert: for "
-        "LiteRT (default: savedmodel)",
+        "LiteRT (default: savedmodel, with --encoder onnx)",
     )
-    parser.add_argument("--int8", action="store_true", help="weights of 8 bits, of onnx and litert")
+    parser.add_argument("--int8", action="store_true", help="weights of 8 bits, in onnx and litert")
+    parser.add_argument("--encoder", action="store_true", help="export the encoder alone, as ONNX: images to features")
     add_known(parser)
     parser.add_argument(
         "--data",
         nargs="+",
         metavar="PATH",
         default=[],
-        help="images on which the export must predict the same texts as the run, with --int8 99%% of them; by default "
-        "those that the run was validated on, else generated ones",
+        help="images on which the export is compared with the run: the same texts are needed, with --int8 99%% of them "
+        "(default: those that the run was validated on, else generated ones)",
     )
     args = parse_with_limits(parser, argv)
+    if args.encoder:
+        given = {"--format": args.format not in (None, "onnx"), "--int8": args.int8}
+        given |= {"--charset": args.charset, "--length": args.length}
+        for option in (name for name, value in given.items() if value):
+            raise UserError(f"{option} is for readers: with --encoder, the encoder is exported as ONNX in float32")
     import_tensorflow()
     from seqclr import api
 
-    known = {"charset": args.charset, "length": args.length}
-    api.Reader(args.model).export(args.output, args.format, int8=args.int8, data=args.data, **known)
+    if args.encoder:
+        api.Run(args.model).export_encoder(args.output, data=args.data)
+    else:
+        known = {"charset": args.charset, "length": args.length}
+        form = args.format or "savedmodel"
+        api.Reader(args.model).export(args.output, form, int8=args.int8, data=args.data, **known)
     print(args.output)
     return 0

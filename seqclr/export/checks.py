@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import string
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import keras
 import numpy as np
+import tensorflow as tf
 
 from seqclr.data import images
 from seqclr.data.discovery import survey
@@ -23,13 +25,18 @@ from seqclr.synthesis import variety
 MOST = 1000  # images that are compared
 GENERATED = 200
 LEAST = {False: 1.0, True: 0.99}  # share of equal texts, by int8
+DIFFERENCE = 1e-3  # of features, as a share of the largest
 
 
 class Images(NamedTuple):
-    """Images to compare on, resized, `uint8 [height, up to width, 3]`; which: a description of them."""
+    """Images to compare on, resized, `uint8 [height, up to width, 3]`.
+
+    which: a description of them. padded: whether the columns up to the width are padding.
+    """
 
     arrays: list[np.ndarray]
     which: str
+    padded: bool
 
 
 def check_texts(exported: Reader, recognizer: Recognizer, compared: Images, name: str, int8: bool) -> str:
@@ -50,21 +57,46 @@ def check_texts(exported: Reader, recognizer: Recognizer, compared: Images, name
     return told
 
 
-def find_images(model: str | Path, recognizer: Recognizer, data: Sequence[str] = ()) -> Images:
-    """Those of `data`; by default those that the run was validated on, or where they no longer exist generated ones."""
-    samples, which = (survey(data)[0], f"images of {data[0]}") if data else (_validated_on(model), "validation images")
+def check_features(
+    exported: Callable[[np.ndarray, np.ndarray], np.ndarray], encoder: keras.Model, compared: Images
+) -> str:
+    """Compares an exported encoder, a function of pixels and widths to features, with the encoder of the run.
+
+    Returns a sentence on the result. Raises UserError where they differ by more than DIFFERENCE of the largest feature.
+    """
+    most, largest = 0.0, 0.0
+    for array in compared.arrays:
+        pixels, width = np.full((1, encoder.height, encoder.width, 3), 255, np.uint8), array.shape[1]
+        pixels[0, :, :width] = array
+        widths = np.array([width], np.int32)
+        wanted = encoder(pixels, tf.constant(widths) if compared.padded else None)[0].numpy()
+        most = max(most, np.abs(exported(pixels, widths) - wanted).max(initial=0))
+        largest = max(largest, np.abs(wanted).max(initial=0))
+    told = f"features of {len(compared.arrays)} {compared.which} differ by at most {most / largest:.1e} of the largest"
+    if not most <= DIFFERENCE * largest:
+        raise UserError(f"format onnx: {told}, and at most {DIFFERENCE} is allowed: report this")
+    return told
+
+
+def find_images(
+    size: tuple[int, int, str], data: Sequence[str], validated_on: Sequence[Sample] = (), characters: str = ""
+) -> Images:
+    """Those of `data`, else `validated_on`, or where these no longer exist generated ones, of some characters.
+
+    size: height, width and resize.
+    """
+    samples, which = (survey(data)[0], f"images of {data[0]}") if data else (validated_on, "validation images")
     samples = samples[:: max(1, -(-len(samples) // MOST))]
     arrays = list(_readable(samples))
     if not arrays:
         if data:
             raise UserError(f"{data[0]} holds no image that can be read: give images, or leave --data out")
-        arrays, which = list(_generated(recognizer)), "generated images"
-    size = recognizer.height, recognizer.width, recognizer.resize
+        arrays, which = list(_generated(characters)), "generated images"
     resized = (images.fit(array, *size) for array in arrays)  # by all formats alike
-    return Images([pixels[:, :width] for pixels, width in resized], which)
+    return Images([pixels[:, :width] for pixels, width in resized], which, size[2] == "pad")
 
 
-def _validated_on(model: str | Path) -> list[Sample]:
+def validated_on(model: str | Path) -> list[Sample]:
     """The images that a run was validated on, or adapted to; none where they no longer exist."""
     config = Run.open(model).config()
     try:
@@ -83,10 +115,9 @@ def _readable(samples: Sequence[Sample]) -> Iterator[np.ndarray]:
             continue
 
 
-def _generated(recognizer: Recognizer) -> Iterator[np.ndarray]:
+def _generated(characters: str) -> Iterator[np.ndarray]:
     plain = string.ascii_letters + string.digits
-    characters = "".join(c for c in plain if c in recognizer.charset.characters) or plain
-    texts = variety.Texts(characters)
+    texts = variety.Texts("".join(c for c in plain if c in characters) or plain)
     for index in range(GENERATED):
         image, _ = variety.draw(texts, np.random.default_rng(index))
         yield np.asarray(image.convert("RGB"))

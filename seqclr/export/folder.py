@@ -6,14 +6,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from seqclr.data.knowledge import NOTHING, Known
+from seqclr.engine.run import Run
+from seqclr.engine.setup import load_encoder
 from seqclr.errors import UserError
 from seqclr.export import checks, litert, onnx, savedmodel
-from seqclr.export.cards import reader_card
-from seqclr.export.graph import ReaderGraph
+from seqclr.export.cards import encoder_card, reader_card
+from seqclr.export.graph import EncoderGraph, ReaderGraph
 from seqclr.export.reader import load_reader
 from seqclr.files import atomic_folder, check_new
 from seqclr.recognition.recognizer import Recognizer
 from seqclr.runtime.folder import FORMATS, Facts
+from seqclr.runtime.sessions import OnnxSession
+
+ENCODER = "encoder.onnx"
 
 
 def export(
@@ -31,18 +36,15 @@ def export(
     exist generated ones. Raises UserError if `output` exists, `model` predicts no text or cannot predict such texts,
     and where the export predicts other texts than the run.
     """
-    target = Path(output)
     if form not in FORMATS:
         raise UserError(f"format {form}: give {', '.join(FORMATS)}")
     if int8 and form == "savedmodel":
         raise UserError("int8: a savedmodel has float32 weights: choose the format onnx or litert, or leave int8 out")
-    savedmodel.check_name(target)
-    check_new(target)
+    target = _new(output)
     recognizer = Recognizer.load(model).knowing(known)
     known = Known(known.charset, recognizer.possible.lengths)  # those of an adapted reader too
-    compared = checks.find_images(model, recognizer, data)
-    graph = ReaderGraph(recognizer, known)
-    size = recognizer.height, recognizer.width, recognizer.resize
+    graph, size = ReaderGraph(recognizer, known), (recognizer.height, recognizer.width, recognizer.resize)
+    compared = checks.find_images(size, data, checks.validated_on(model), recognizer.charset.characters)
     with atomic_folder(target) as beside:
         if form == "savedmodel":
             savedmodel.write(graph, beside)
@@ -56,3 +58,31 @@ def export(
         checked = checks.check_texts(load_reader(beside), recognizer, compared, name, int8)
         card = reader_card(model, graph.charset, size, known, form, int8, checked)
         (beside / "model_card.md").write_text(card, encoding="utf-8")
+
+
+def export_encoder(model: str | Path, output: str | Path, data: Sequence[str] = ()) -> None:
+    """Writes the encoder of any run as ONNX, with a card.
+
+    It is loaded and compared with the run before it gets its name, on `data`, by default on generated images. Raises
+    UserError if `output` exists, and where the features differ.
+    """
+    target, run = _new(output), Run.open(model)
+    encoder, config = load_encoder(model), run.config()
+    graph, size = EncoderGraph(encoder, config.resize), (config.height, config.width, config.resize)
+    compared = checks.find_images(size, data)
+    with atomic_folder(target) as beside:
+        onnx.write(graph, beside / ENCODER)
+        session = OnnxSession(beside / ENCODER)
+        checked = checks.check_features(
+            lambda pixels, widths: session.predict(pixels, widths)["features"], encoder, compared
+        )
+        card = encoder_card(model, size, encoder.grid[1] if encoder.lines else 1, encoder.dim, checked)
+        (beside / "model_card.md").write_text(card, encoding="utf-8")
+
+
+def _new(output: str | Path) -> Path:
+    """The folder to write. Raises UserError where it exists or cannot be made."""
+    target = Path(output)
+    savedmodel.check_name(target)
+    check_new(target)
+    return target

@@ -13,6 +13,7 @@ import tensorflow as tf
 from seqclr.data.knowledge import Possible
 from seqclr.nn import decode
 
+TINY = 1e-37  # a probability of no text
 NEVER = -1e9  # the logarithm of no probability: finite, so that differences of two of them are numbers
 
 
@@ -27,15 +28,31 @@ def predict(
     """
     if possible.classes is not None:
         logits = mask_classes(logits, possible.classes)
-    if possible.lengths is None:
+    lengths = None if possible.lengths is None else sorted(set(possible.lengths))
+    if lengths is None:
         ids = decode.greedy(logits, valid) if beam == 1 else decode.beam_search(logits, valid, beam)
         return ids, decode.confidence(logits, ids, valid)
-    texts = best_path(logits, possible.lengths, valid)[:, None]
     if beam > 1:
-        texts = tf.concat([texts, _beam(logits, valid, possible.lengths, beam)], axis=1)
+        return _among(logits, lengths, valid, beam)
+    # where the text of the best path of all has one of the lengths, it is that of the best possible path
+    greedy, blank = decode.greedy(logits, valid), logits.shape[-1] - 1
+    count = tf.reduce_sum(tf.cast(greedy < blank, tf.int32), axis=1, keepdims=True)
+    share = decode.confidence(logits, greedy, valid) / tf.maximum(mass(logits, lengths, valid), TINY)
+    found = decode.pack(greedy, blank)[:, : lengths[-1]], tf.minimum(share, 1.0)
+    possible = tf.reduce_all(tf.reduce_any(count == lengths, axis=1))
+    return tf.cond(possible, lambda: found, lambda: _among(logits, lengths, valid))
+
+
+def _among(
+    logits: tf.Tensor, lengths: list[int], valid: tf.Tensor | None, beam: int = 1
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """The text of the best path of some lengths, or the likeliest of it and those of a beam, and its confidence."""
+    texts = best_path(logits, lengths, valid)[:, None]
+    if beam > 1:
+        texts = tf.concat([texts, _beam(logits, valid, lengths, beam)], axis=1)
     certainty = log_probability(logits, texts, valid)
     ids = tf.gather(texts, tf.argmax(certainty, axis=1), axis=1, batch_dims=1)
-    share = tf.exp(tf.reduce_max(certainty, axis=1) - log_mass(logits, possible.lengths, valid))
+    share = tf.exp(tf.reduce_max(certainty, axis=1) - log_mass(logits, lengths, valid))
     return ids, tf.where(ids[:, 0] < logits.shape[-1] - 1, tf.minimum(share, 1.0), 0.0)
 
 
@@ -76,7 +93,9 @@ def best_path(logits: tf.Tensor, lengths: Collection[int], valid: tf.Tensor | No
         return in_character, in_blank, *decisions
 
     frames = blanks.shape[0]
-    decisions = [tf.TensorArray(kind, frames) for kind in (tf.bool, tf.bool, tf.int32, tf.bool)]
+    shapes = [(*in_blank.shape, last) for last in (classes, classes, min(classes, 2))] + [in_blank.shape]
+    kinds = (tf.bool, tf.bool, tf.int32, tf.bool)
+    decisions = [tf.TensorArray(kind, frames, element_shape=shape) for kind, shape in zip(kinds, shapes)]
     in_character, in_blank, *decisions = _loop(step, frames, (in_character, in_blank, *decisions))
     return _trace(in_character, in_blank, [array.stack() for array in decisions], sorted(set(lengths)), classes)
 
@@ -96,6 +115,24 @@ def log_mass(logits: tf.Tensor, lengths: Collection[int], valid: tf.Tensor | Non
     in_character, in_blank = _loop(step, blanks.shape[0], _start(characters, max(lengths)))
     ends = tf.reduce_logsumexp(tf.stack([in_blank, tf.reduce_logsumexp(in_character, axis=-1)]), axis=0)
     return tf.maximum(tf.reduce_logsumexp(tf.gather(ends, sorted(set(lengths)), axis=1), axis=1), NEVER)
+
+
+def mass(logits: tf.Tensor, lengths: Collection[int], valid: tf.Tensor | None = None) -> tf.Tensor:
+    """The probability of `log_mass`, `float32 [B]`, where it is not too small for float32.
+
+    In a fifth of the time, as it sums probabilities rather than logarithms. Rounding may add 1e-7 of the probability of
+    texts that are no longer than the lengths.
+    """
+    frames = tf.exp(log_probabilities(logits, valid))
+    in_character, in_blank = tf.zeros_like(frames[:, :1, :-1]), tf.ones_like(frames[:, :1, -1:])
+    rows = [[0, 0], [0, max(lengths)], [0, 0]]
+    in_character, in_blank = tf.pad(in_character, rows), tf.pad(in_blank, rows)  # [B, K + 1, C] and [B, K + 1, 1]
+    for frame in tf.unstack(frames[:, :, None], axis=1):
+        ended = tf.reduce_sum(in_character, axis=-1, keepdims=True) + in_blank
+        new = tf.pad((ended - in_character)[:, :-1], [[0, 0], [1, 0], [0, 0]])
+        in_character, in_blank = (in_character + new) * frame[..., :-1], ended * frame[..., -1:]
+    ends = tf.reduce_sum(in_character, axis=-1) + in_blank[..., 0]
+    return tf.reduce_sum(tf.gather(ends, sorted(set(lengths)), axis=1), axis=1)
 
 
 def log_probability(logits: tf.Tensor, ids: tf.Tensor, valid: tf.Tensor | None = None) -> tf.Tensor:

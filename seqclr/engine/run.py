@@ -15,6 +15,7 @@ from seqclr import files, readers
 from seqclr.data.charset import Charset
 from seqclr.engine import checkpoints
 from seqclr.errors import UserError
+from seqclr.runtime.folder import is_export
 
 # folders and files of a run
 FOLDERS = ("checkpoints", "plots", "profile", "tensorboard")
@@ -79,7 +80,7 @@ class Run:
 
     def _instead(self) -> str:
         """Why the folder is not a run, and what to give instead."""
-        if (self.folder / "saved_model.pb").exists():
+        if is_export(self.folder):
             return "it is an export, so give the fine-tuning run that was exported"
         inside = next((above for above in self.folder.parents[:2] if (above / "config.yaml").is_file()), None)
         if inside and self.folder.exists():

@@ -17,9 +17,9 @@ from seqclr.data.samples import Sample
 from seqclr.engine.run import Run
 from seqclr.errors import UserError
 from seqclr.messages import warn
-from seqclr.recognition.evaluate import Reader
 from seqclr.recognition.recognizer import Recognizer
 from seqclr.recognition.splits import split_off_labelled, split_off_validation
+from seqclr.runtime.reader import Reader
 from seqclr.synthesis import variety
 
 MOST = 1000  # images that are compared

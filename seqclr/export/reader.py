@@ -6,10 +6,9 @@ from pathlib import Path
 
 from seqclr.export.savedmodel import Exported
 from seqclr.files import exists
-from seqclr.recognition.evaluate import Reader
 from seqclr.recognition.recognizer import Recognizer
 from seqclr.runtime.folder import is_export
-from seqclr.runtime.reader import ExportedReader
+from seqclr.runtime.reader import ExportedReader, Reader
 
 
 def load_reader(model: str | Path) -> Reader:

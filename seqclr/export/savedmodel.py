@@ -13,12 +13,12 @@ from PIL import Image
 
 from seqclr import files
 from seqclr.data import images
-from seqclr.data.charset import Charset
 from seqclr.data.knowledge import NOTHING, Known
 from seqclr.data.samples import Sample
 from seqclr.errors import UserError
 from seqclr.export.graph import ReaderGraph
 from seqclr.nn import decode
+from seqclr.runtime.folder import load
 
 
 class Service(tf.Module):
@@ -145,15 +145,16 @@ def check_name(folder: Path) -> None:
 
 
 class Exported:
-    """A loaded export, with the interface of a Recognizer."""
+    """A loaded SavedModel, with the interface of a Recognizer.
+
+    Raises UserError where the folder is not complete and unchanged.
+    """
 
     def __init__(self, folder: Path):
-        if not (folder / "charset.json").is_file():
-            raise UserError(f"{folder} has no charset.json: it is not an export of seqclr")
         check_name(folder)
         self.folder = folder
-        self.charset = Charset.load(folder / "charset.json")
-        self.threshold, self.lengths = None, None
+        facts, self.charset = load(folder)
+        self.threshold, self.lengths, self.digest = facts.threshold, facts.lengths, facts.digest
         try:
             self._model = tf.saved_model.load(str(folder))  # kept: the signature holds no reference to its variables
         except (OSError, ValueError, KeyError, tf.errors.OpError) as error:

@@ -29,8 +29,8 @@ def quickstart(steps: int) -> None:
     reader = seqclr.finetune(SAMPLES, pretrained=run, steps=steps)
     file = sorted((SAMPLES / "images").iterdir())[0]
     image = Image.open(file)
-    for text, confidence in reader.predict([file, file.read_bytes(), image, np.asarray(image)]):
-        print(f"predicted: '{text}', confidence {confidence:.3f}")
+    for text, confidence, accept in reader.predict([file, file.read_bytes(), image, np.asarray(image)]):
+        print(f"predicted: '{text}', confidence {confidence:.3f}, {'accepted' if accept else 'refused'}")
 
     figures = reader.evaluate(SAMPLES, split="test")
     print(f"test: edit-distance accuracy {figures['edit_distance_accuracy']:.3f} on {figures['samples']} images")

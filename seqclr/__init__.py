@@ -7,7 +7,8 @@
     run = seqclr.pretrain("images/", method="simclr")   # or from the start
     reader = seqclr.finetune("labelled/", pretrained=run)
 
-Importing this package is fast: TensorFlow is imported when one of these names is first used.
+Importing this package is fast. `load` and what it returns need no TensorFlow for exports and the readers of the
+package; the rest imports it when it is first used.
 """
 
 # ruff: noqa: F403, F405
@@ -34,14 +35,20 @@ __all__ = [
 ]
 
 
+_READING = ("Prediction", "Reader", "Run", "UserError", "load")  # the names that need no TensorFlow
+
 if not TYPE_CHECKING:  # a type checker must not see other names
 
     def __getattr__(name):
         if name not in __all__:
             raise AttributeError(f"module 'seqclr' has no attribute '{name}'")
-        from seqclr import api
+        import importlib
 
-        return getattr(api, name)
+        from seqclr.extras import required
+
+        with required(f"seqclr.{name}"):
+            module = importlib.import_module("seqclr.reading" if name in _READING else "seqclr.api")
+        return getattr(module, name)
 
 
 def __dir__() -> list[str]:

@@ -1,4 +1,5 @@
-"""The Python interface; `seqclr.NAME` is `seqclr.api.NAME`. The command line is built on these functions.
+"""The training side of the Python interface; `seqclr.NAME` is `seqclr.api.NAME`. The command line is built on these
+functions. What predicts, without TensorFlow, is in reading.py.
 
 Messages and figures go to the logger "seqclr" (INFO; what needs attention, WARNING), progress bars to stderr:
 `logging.getLogger("seqclr").setLevel("ERROR")` silences all, "WARNING" leaves the warnings.
@@ -7,209 +8,31 @@ Messages and figures go to the logger "seqclr" (INFO; what needs attention, WARN
 from __future__ import annotations
 
 import contextlib
-import functools
 import itertools
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
-import numpy as np
-import PIL.Image
 
 from seqclr import config as configuration
-from seqclr.data.images import as_pixels
-from seqclr.data.knowledge import Known, read_lengths
+from seqclr.data.knowledge import read_lengths
 from seqclr.engine import setup
 from seqclr.engine.run import Run as RunFolder
 from seqclr.engine.trainer import Interrupted as Interrupted
 from seqclr.engine.trainer import TrainingFailed as TrainingFailed
 from seqclr.errors import UserError as UserError
-from seqclr.export import folder as exporting
-from seqclr.export.reader import load_reader
 from seqclr.files import check_can_make
 from seqclr.methods import register as register
 from seqclr.pretraining import pretrain as pretraining
+from seqclr.reading import AnyPath, Length, Paths, path_of
+from seqclr.reading import Prediction as Prediction
+from seqclr.reading import Reader as Reader
+from seqclr.reading import Run as Run
+from seqclr.reading import load as load
 from seqclr.recognition import adapt as adaptation
-from seqclr.recognition import evaluate as evaluation
 from seqclr.recognition import finetune as finetuning
-from seqclr.recognition.sums import answering
-
-AnyPath = str | os.PathLike[str]
-Paths = AnyPath | Sequence[AnyPath]
-Image = AnyPath | bytes | PIL.Image.Image | np.ndarray
-Length = int | str | Iterable[int | str]
-
-
-class Prediction(NamedTuple):
-    """A reader's prediction for one image.
-
-    text: the characters, without blanks. confidence: 0 to 1, the probability of the text over all CTC paths (Graves et
-    al. 2006, connectionist temporal classification), relative to all texts of the given charset and length; 0 for an
-    empty text.
-    """
-
-    text: str
-    confidence: float
-
-
-class Run:
-    """A training run: its folder and last metrics. It can be used as a path.
-
-    folder: holds config.yaml, metrics.csv, checkpoints/ and plots/. figures: metrics of the last round, by name, as in
-    metrics.csv; empty for a run that was not trained in this process.
-    """
-
-    def __init__(self, folder: AnyPath, figures: dict[str, float] | None = None):
-        self.folder, self.figures = _path("folder", folder), figures or {}
-
-    def encoder(self) -> keras.Model:
-        """The trained encoder, as `load_encoder` returns it."""
-        return load_encoder(self.folder)
-
-    def export_encoder(self, folder: AnyPath, *, data: Paths = ()) -> Path:
-        """Writes the trained encoder as ONNX into a new folder, with a card; returns the folder.
-
-        The input `pixels` is `uint8 [B, height, width, 3]`, with resize=pad `widths` is `int32 [B]`; the output
-        `features` is `float32 [B, T, D]`. data: images on which the features are compared with those of the run, by
-        default generated ones. Raises UserError if the folder exists or the features differ.
-        """
-        target = _path("folder", folder)
-        exporting.export_encoder(self.folder, target, [os.fspath(path) for path in _list(data)])
-        return target
-
-    def __fspath__(self) -> str:
-        return str(self.folder)
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}('{self.folder}')"
-
-
-class Reader(Run):
-    """A text recognizer: a run that predicts text (of `adapt`, `finetune`, or pretrained with generated images), an
-    export, or a reader of the package. It is loaded when it is first used."""
-
-    @functools.cached_property
-    def _model(self) -> evaluation.Reader:
-        return load_reader(self.folder)
-
-    @property
-    def characters(self) -> str:
-        """The characters that the reader can predict."""
-        return self._model.charset.characters
-
-    def predict(
-        self,
-        images: Iterable[Image],
-        beam: int = 1,
-        batch_size: int = 64,
-        *,
-        charset: str | None = None,
-        length: Length | None = None,
-        answer: str = "text",
-    ) -> list[Prediction]:
-        """The text in each image, in order.
-
-        Args:
-            images: paths, bytes of image files, PIL images, and arrays `uint8 [H, W]` or `[H, W, C]` of 1 (gray),
-                3 (RGB) or 4 (RGBA) channels, mixed as you like. Each is resized to the reader's height and width.
-            beam: width of the beam search; 1 decodes greedily, or with a length takes the best path among texts of
-                these lengths. With a length, the most probable text of these lengths, of the beam or of the best path,
-                is predicted. Exports support only 1.
-            batch_size: number of images per batch.
-            charset: all characters that occur, if they are known. Exports take none.
-            length: all lengths that texts have, if they are known: 4, "4:6" (4 to 6), "4,6" or a list. Exports take
-                none. An image that is too narrow for all of them gives an empty text.
-            answer: `text`, or `sum`: the integer answer to a sum such as `3+16=?`, and an empty text of confidence 0
-                where the text has none.
-
-        Raises:
-            UserError: an image cannot be read; it is named by its path, or its index from 0. Also for a character that
-                the reader does not know, and a length that its frames cannot spell.
-        """
-        if isinstance(images, np.ndarray):
-            single = images.ndim < 4 and images.shape[2:] in ((), (1,), (3,), (4,))
-        else:
-            single = isinstance(images, str | bytes | os.PathLike | PIL.Image.Image) or not isinstance(images, Iterable)
-        if single:
-            raise UserError("predict takes a list of images: write [image] for a single one")
-        beam, batch_size = (_count(name, value) for name, value in (("beam", beam), ("batch_size", batch_size)))
-        reader = self._reading(charset, length, answer)
-        pixels = (as_pixels(image, f"image {index}") for index, image in enumerate(images))
-        return [Prediction(*row) for row in reader.predict_images(pixels, beam, batch_size)]
-
-    def evaluate(
-        self,
-        data: Paths,
-        split: str | None = None,
-        label_pattern: str | None = None,
-        beam: int = 1,
-        plots: AnyPath | None = None,
-        *,
-        charset: str | None = None,
-        length: Length | None = None,
-        answer: str = "text",
-    ) -> dict[str, Any]:
-        """Metrics of the predictions on labelled images.
-
-        Args:
-            data: folders, tables, LMDBs or packs.
-            split: use only rows of this split; by default, for each source, the test rows, else the validation rows,
-                else all.
-            label_pattern: take labels from file names by this pattern, such as `{text}_{any}.png`.
-            plots: a new folder for tables and figures of predictions and errors.
-            beam, charset, length, answer: as in `predict`. With answer `sum`, the labels are the answers.
-
-        Returns:
-            `samples`, `edit_distance_accuracy` (mean of `max(0, 1 - distance / length)`), `exact_match`, `cer` (edits
-            / characters) and others; `images_per_second`; `sources`, the metrics of each source; `confusions`.
-
-        Raises:
-            UserError: the data are wrong, or `plots` exists.
-        """
-        paths = [os.fspath(path) for path in _list(data)]
-        folder = None if plots is None else str(_path("plots", plots))
-        texts = (("split", split), ("label_pattern", label_pattern))
-        split, label_pattern = (configuration.typed(name, "str | None", value) for name, value in texts)
-        reader = self._reading(charset, length, answer)
-        return evaluation.evaluate(reader, self.folder, paths, split, label_pattern, _count("beam", beam), folder)
-
-    def export(
-        self,
-        folder: AnyPath,
-        format: str = "savedmodel",
-        *,
-        int8: bool = False,
-        charset: str | None = None,
-        length: Length | None = None,
-        data: Paths = (),
-    ) -> Path:
-        """Writes this reader for use without training into a new folder; returns the folder.
-
-        Args:
-            folder: with the model, charset.json, reader.json and model_card.md, which describes inputs and outputs.
-            format: `savedmodel`, which takes bytes of image files and runs with TensorFlow alone; `onnx`, for
-                onnxruntime; `litert`, for LiteRT. `seqclr.load` loads each of them.
-            int8: whether weights have 8 bits, of `onnx` (matrix products) and `litert` (all).
-            charset, length: as in `predict`; with them it predicts only such texts.
-            data: images on which the export is compared with this reader: it must predict the same texts, with int8 at
-                least 99 % of them. By default the images that the reader was validated on, else generated ones.
-
-        Raises:
-            UserError: the folder exists, this reader is an export itself, it cannot predict such texts, or the export
-                predicts others.
-        """
-        target = _path("folder", folder)
-        form, int8 = configuration.typed("format", "str", format), configuration.typed("int8", "bool", int8)
-        paths = [os.fspath(path) for path in _list(data)]
-        exporting.export(self.folder, target, form, int8, _known(charset, length), paths)
-        return target
-
-    def _reading(self, charset: str | None, length: Length | None, answer: str) -> evaluation.Reader:
-        """The model for known characters and lengths, and for texts or answers."""
-        known = _known(charset, length)
-        return answering(self._model.knowing(known), answer)
 
 
 def pretrain(
@@ -320,17 +143,6 @@ def adapt(
         return Reader(folder, adaptation.adapt(chosen, str(folder), resume, watching))
 
 
-def load(path: AnyPath) -> Reader:
-    """Loads a reader: the best checkpoint of a run that predicts text, in float32, an export, or `captcha`, the reader
-    of the package.
-
-    Raises UserError for anything else.
-    """
-    reader = Reader(path)
-    _ = reader._model
-    return reader
-
-
 def load_encoder(path: AnyPath) -> keras.Model:
     """Loads the encoder of any run: its best checkpoint, in float32. Raises UserError if the path is not a run.
 
@@ -342,18 +154,7 @@ def load_encoder(path: AnyPath) -> keras.Model:
     `encoder.save("encoder.keras")` writes a file that `keras.saving.load_model` loads after `import
     seqclr.nn.encoders`, which registers the classes; `import seqclr` alone registers nothing.
     """
-    return setup.load_encoder(_path("path", path))
-
-
-def _known(charset: str | None, length: Length | None) -> Known:
-    return Known.of(configuration.typed("charset", "str | None", charset), length)
-
-
-def _path(name: str, value: AnyPath) -> Path:
-    """The path given as an argument. Raises UserError for a value that is not a path."""
-    if not isinstance(value, str | os.PathLike):
-        raise UserError(f"{name} {configuration.shown(value)}: give a path, not {type(value).__name__}")
-    return Path(configuration.typed(name, "str", value))
+    return setup.load_encoder(path_of("path", path))
 
 
 def _callbacks(callbacks: Sequence[keras.callbacks.Callback]) -> list[keras.callbacks.Callback]:
@@ -364,32 +165,17 @@ def _callbacks(callbacks: Sequence[keras.callbacks.Callback]) -> list[keras.call
     return list(callbacks)
 
 
-def _list(paths: Paths) -> list[AnyPath]:
-    if isinstance(paths, str | os.PathLike):
-        return [paths]
-    if not isinstance(paths, Iterable):
-        raise UserError(f"data {configuration.shown(paths)}: give a path or a list of paths")
-    return list(paths)
-
-
-def _count(name: str, value: int) -> int:
-    """The value of an integer argument. Raises UserError below 1."""
-    value = configuration.typed(name, "int", value)
-    configuration.check_range(name, value, least=1)
-    return value
-
-
 def _settings(
     output: AnyPath | None, resume: bool, config: AnyPath | None, given: dict[str, Any], keys: dict[str, Any]
 ) -> list[dict[str, Any]]:
     """Dictionaries of values by key; later ones override earlier ones. given: named arguments, None if not given."""
-    run = None if output is None else _path("output", output)
+    run = None if output is None else path_of("output", output)
     if configuration.typed("resume", "bool", resume):
         if run is None:
             raise UserError("resume: give the run to resume as output")
         RunFolder.open_own(run)
     given = {name: value for name, value in given.items() if value is not None}
-    file = None if config is None else _path("config", config)
+    file = None if config is None else path_of("config", config)
     return configuration.settings(run if resume else None, file, {**given, **keys})
 
 

@@ -162,7 +162,7 @@ class RunConfig:
     max_pixels: int = key(
         Limits.max_pixels, "largest image, in pixels; of an animation, all frames together", least=1, most=2**40
     )
-    max_frames: int = key(Limits.max_frames, "longest animation, in frames, where its frames are used", least=1)
+    max_frames: int = key(Limits.max_frames, "longest animation, in frames", least=1)
     profile: bool = key(False, "write a profile of steps 11 to 20 into the run, for TensorBoard's profile plugin")
     tensorboard: bool = key(False, "write TensorBoard logs into the run (needs the extra [tensorboard])")
 

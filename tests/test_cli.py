@@ -486,11 +486,12 @@ def test_predictions_of_known_length_are_those_of_python(reader, pages, capsys, 
     file = sorted((pages / "images").iterdir())[0]
     words = ["--charset", "13579", "--length", "6", "--beam", "3"]
     assert cli.main(["predict", "--model", str(reader), str(file), *words]) == 0
-    _, text, confidence = capsys.readouterr().out.split()
+    _, text, confidence, decision = capsys.readouterr().out.split()
     [wanted] = seqclr.load(reader).predict([file], beam=3, charset="13579", length=6)
     assert len(text) == 6 and (text, float(confidence)) == (wanted.text, pytest.approx(wanted.confidence, abs=1e-4))
+    assert decision == ("accept" if wanted.accept else "refuse")
     assert cli.main(["predict", "--model", str(reader), str(file), "--answer", "sum"]) == 0
-    assert capsys.readouterr().out == f"{file}\t\t0.0000\n"
+    assert capsys.readouterr().out == f"{file}\t\t0.0000\trefuse\n"
 
 
 def test_an_export_overwrites_nothing(refused, reader, tmp_path):
@@ -670,7 +671,8 @@ def test_predict_reads_the_good_ones_and_names_the_bad_one(reader, pages, tmp_pa
     out, err = capsys.readouterr()
     rows = [line.split("\t") for line in out.splitlines()]
     assert [row[0] for row in rows] == list(map(str, good))
-    assert all(text and 0 <= float(confidence) <= 1 for _, text, confidence in rows)
+    assert all(text and 0 <= float(confidence) <= 1 for _, text, confidence, _ in rows)
+    assert {row[3] for row in rows} <= {"accept", "refuse"}
     assert err.startswith(f"seqclr predict: {bad} is damaged") and err.count("\n") == 1
     report = json.loads((tmp_path / "read.json").read_text())
     assert [[row["file"], row["text"]] for row in report["predictions"]] == [row[:2] for row in rows]

@@ -25,6 +25,7 @@ recognition
 probes
 pretraining
 export
+reading
 api
 serve
 cli

@@ -9,7 +9,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "seqclr"
 HOST = ("data", "curation", "synthesis", "transforms")
-LIGHT = ("runtime",)
+LIGHT = ("runtime", "reading")
 DEVICE = ("nn", "losses", "methods", "engine")
 # Modules that importing the host side must not load, and that no file of the device side may import
 NOT_ON_HOST = {"tensorflow", "keras", "torch"}
@@ -19,7 +19,8 @@ NOT_ON_DEVICE = {"cv2", "albumentations", "torch"}
 
 
 def modules(*sides: str) -> list[str]:
-    paths = sorted(path for side in sides for path in (PACKAGE / side).rglob("*.py"))
+    folders = sorted(path for side in sides for path in (PACKAGE / side).rglob("*.py"))
+    paths = [PACKAGE / f"{side}.py" for side in sides if (PACKAGE / f"{side}.py").is_file()] + folders
     names = [".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts) for path in paths]
     return [name.removesuffix(".__init__") for name in names]
 
@@ -36,6 +37,43 @@ for module in {modules(*sides)}:
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
+
+
+def test_readers_predict_without_the_packages_of_the_extras():
+    code = f"""
+import sys
+for name in {NOT_LIGHT}:
+    sys.modules[name] = None  # cannot be imported
+import seqclr
+from seqclr import cli
+[prediction] = seqclr.load("captcha").predict([sys.argv[1]], length="4:5")
+print(prediction.text)
+assert cli.main(["predict", "--model", "captcha", "--length", "4:5", sys.argv[1]]) == 0
+assert cli.main(["predict", "--model", "captcha", "--beam", "2", sys.argv[1]]) == 2
+assert cli.main(["predict", "--model", "nowhere", sys.argv[1]]) == 2
+assert cli.main(["evaluate", "--model", "captcha", "--data", sys.argv[1]]) == 2
+assert cli.main(["pretrain", "--data", sys.argv[1], "--output", "none"]) == 2
+assert cli.main(["--help"]) == 0
+for name in seqclr.__all__:
+    try:
+        getattr(seqclr, name)
+    except ImportError as error:
+        assert isinstance(error, seqclr.UserError)
+        print(error, file=sys.stderr)
+"""
+    file = PACKAGE.parent / "data_samples" / "images" / "000000.jpg"
+    done = subprocess.run([sys.executable, "-c", code, str(file)], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    text, row, *_ = done.stdout.splitlines()
+    assert len(text) in (4, 5) and row.split("\t")[:2] == [str(file), text]
+    beam, nowhere, evaluated, trained, *names = done.stderr.splitlines()
+    assert beam.startswith("seqclr predict: a beam search needs ") and '(in a clone: pip install ".[train]")' in beam
+    assert nowhere.startswith("seqclr predict: nowhere is not an export, and a run needs ")
+    assert evaluated.startswith("seqclr evaluate: evaluate needs ") and trained.startswith("seqclr pretrain: ")
+    assert sorted(line.split()[0] for line in names) == [
+        f"seqclr.{name}"
+        for name in ("Interrupted", "TrainingFailed", "adapt", "finetune", "load_encoder", "pretrain", "register")
+    ]
 
 
 @pytest.mark.parametrize("module", modules(*DEVICE))

@@ -17,6 +17,7 @@ from seqclr.cli.serving import serve
 from seqclr.cli.training import adapt, finetune, launch, pretrain
 from seqclr.engine import signals
 from seqclr.errors import UserError
+from seqclr.extras import required
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -37,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     set_up()
     try:
-        with signals.raising(), messages.on_console():
+        with signals.raising(), messages.on_console(), required(verb):
             return VERBS[verb](Parser(prog=f"seqclr {verb}", description=VERBS[verb].__doc__), argv[1:]) or 0
     except UserError as error:
         print(f"seqclr {verb}: {error}", file=sys.stderr)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 
@@ -18,11 +19,14 @@ def set_up() -> None:
 
 
 def import_tensorflow() -> None:
-    """Imports TensorFlow with stderr closed: without a GPU it writes many lines of its C++ log."""
+    """Imports TensorFlow with stderr closed: without a GPU it writes many lines of its C++ log.
+
+    Where it is not installed, nothing happens: the next import of it says what needs it.
+    """
     kept, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(null, 2)
-        with signals.leaving(kept):
+        with signals.leaving(kept), contextlib.suppress(ModuleNotFoundError):
             import tensorflow
 
             tensorflow.config.list_physical_devices()

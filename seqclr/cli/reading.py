@@ -46,26 +46,30 @@ def evaluate(parser: Parser, argv: list[str]) -> int:
 
 
 def predict(parser: Parser, argv: list[str]) -> int:
-    """predict the text in images; prints file, text and confidence, separated by tabs"""
+    """predict the text in images; prints file, text, confidence, and accept or refuse, separated by tabs"""
     parser.add_argument("--model", required=True, help=READER)
     add_reading(parser)
     parser.add_argument("--json", type=figures_file, help="write the predictions to this JSON file")
     parser.add_argument("images", nargs="+", metavar="IMAGE", help="image files or folders of images")
     args = parse_with_limits(parser, argv)
-    import_tensorflow()
     from seqclr.data.knowledge import Known
-    from seqclr.export.reader import load_reader
-    from seqclr.recognition.evaluate import predict
+    from seqclr.decision import ANSWERS
+    from seqclr.export.reader import load_reader, needs_tensorflow
+    from seqclr.recognition.predict import predict
     from seqclr.recognition.sums import answering
 
-    reader = answering(load_reader(args.model).knowing(Known(args.charset, args.length)), args.answer)
+    search = args.beam > 1
+    if needs_tensorflow(args.model, search):
+        import_tensorflow()
+    reader = answering(load_reader(args.model, search).knowing(Known(args.charset, args.length)), args.answer)
     rows, unread = [], []
     for found in predict(reader, args.images, args.beam):
         if isinstance(found, UserError):
             unread.append(str(found))
             continue
         rows.append(found)
-        print(f"{printable(found['file'])}\t{printable(found['text'])}\t{found['confidence']:.4f}", flush=True)
+        columns = (printable(found["file"]), printable(found["text"]), f"{found['confidence']:.4f}")
+        print(*columns, ANSWERS[found["accept"]], sep="\t", flush=True)
     write_figures({"predictions": rows, "unread": unread}, args.json)
     for message in unread:
         print(f"seqclr predict: {message}", file=sys.stderr)

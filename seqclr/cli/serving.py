@@ -35,8 +35,11 @@ def serve(parser: Parser, argv: list[str]) -> int:
     add_number(parser, "--timeout", limit, "float", least=0.1, most=3600, default=10.0, metavar="SECONDS")
     args = parser.parse_args(argv)
     token = None if args.token_file is None else read_token(args.token_file)
-    import_tensorflow()
+    from seqclr.export.reader import needs_tensorflow
     from seqclr.serve import server
+
+    if any(map(needs_tensorflow, server.named(args.models).values())):
+        import_tensorflow()
 
     names = ("host", "port", "certificate", "key", "max_bytes", "max_pixels", "queue", "timeout")
     options = server.Options(token=token, **{name: getattr(args, name) for name in names})

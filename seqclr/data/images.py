@@ -119,11 +119,14 @@ def _decoding(name: str) -> Iterator[None]:
 def decode(data: bytes, name: str = "image") -> np.ndarray:
     """An encoded image as `uint8 [H, W, 3]`.
 
-    Animations give their first frame. The EXIF orientation is applied, transparency is composited on white, and 16-bit
-    values are reduced to 8 bits. Raises UserError, naming `name`, for damaged, empty and other files and for sides out
-    of range.
+    Animations of at most `max_frames` give their first frame. The EXIF orientation is applied, transparency is
+    composited on white, and 16-bit values are reduced to 8 bits. Raises UserError, naming `name`, for damaged, empty
+    and other files, for longer animations, and for sides out of range.
     """
-    return _decoded(open_image(data, name), name)
+    image = open_image(data, name)
+    if image.format in ANIMATED and _frames_in(image, data) > _limits.max_frames:
+        raise UserError(_too_many(name))
+    return _decoded(image, name)
 
 
 def _decoded(image: Image.Image, name: str) -> np.ndarray:
@@ -216,6 +219,40 @@ def _count(image: Image.Image, name: str) -> int:
         raise UserError(_too_many(name))
     if count > 1 and count * width * height > _limits.max_pixels:
         raise UserError(_too_large(f"{name}, with {count} frames of {width}x{height},"))
+    return count
+
+
+def _frames_in(image: Image.Image, data: bytes) -> int:
+    """The frames of an animation, counted up to one above the limit; 1 where that part of the file is damaged."""
+    if image.format == "GIF":
+        return _count_gif(data)
+    with contextlib.suppress(Exception):  # whether the first frame can be decoded is another question
+        count = _count_pages(image) if image.format == "TIFF" else getattr(image, "n_frames", 1)
+        image.seek(0)
+        return count
+    return 1
+
+
+def _count_gif(data: bytes) -> int:
+    """The frames of a GIF, counted up to one above the limit: Pillow's own count has no limit."""
+
+    def after_table(place: int, flags: int) -> int:
+        return place + (3 << (flags & 7) + 1 if flags & 128 else 0)
+
+    def after_blocks(place: int) -> int:
+        while data[place]:
+            place += data[place] + 1
+        return place + 1
+
+    count = 0
+    with contextlib.suppress(IndexError):  # it is cut off
+        place = after_table(13, data[10])
+        while data[place] != ord(";") and count <= _limits.max_frames:
+            if data[place] == ord(","):
+                count += 1
+                place = after_blocks(after_table(place + 10, data[place + 9]) + 1)
+            else:
+                place = after_blocks(place + 2) if data[place] == ord("!") else place + 1
     return count
 
 

@@ -1,19 +1,35 @@
-"""Loads the recognizer of a run, or an export."""
+"""Loads the recognizer of a run, or an export. Imports TensorFlow only for those that need it."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from seqclr.export.savedmodel import Exported
+from seqclr import readers
+from seqclr.extras import required
 from seqclr.files import exists
-from seqclr.recognition.recognizer import Recognizer
-from seqclr.runtime.folder import is_export
+from seqclr.runtime.folder import FORMATS, is_export
 from seqclr.runtime.reader import ExportedReader, Reader
 
 
-def load_reader(model: str | Path) -> Reader:
-    """Loads the recognizer of a run, or an export. Raises UserError for anything else."""
-    folder = Path(model)
-    if exists(folder / "saved_model.pb"):
+def needs_tensorflow(model: str | Path, search: bool = False) -> bool:
+    """Whether a reader is a run or a SavedModel. search: for a beam search, of which exports are incapable."""
+    folder = readers.folder_of(model)
+    searched = search and exists(folder / "config.yaml")  # a reader of the package is a run and an export
+    return searched or not is_export(folder) or exists(folder / FORMATS["savedmodel"])
+
+
+def load_reader(model: str | Path, search: bool = False) -> Reader:
+    """Loads the recognizer of a run, or an export. Raises UserError for anything else.
+
+    search: load a reader of the package as a run, for a beam search.
+    """
+    folder = readers.folder_of(model)
+    if not needs_tensorflow(model, search):
+        return ExportedReader(folder)
+    if exists(folder / FORMATS["savedmodel"]):
+        with required(f"{model}, a SavedModel,"):
+            from seqclr.export.savedmodel import Exported
         return Exported(folder)
-    return ExportedReader(folder) if is_export(folder) else Recognizer.load(model)
+    with required("a beam search" if is_export(folder) else f"{model} is not an export, and a run"):
+        from seqclr.recognition.recognizer import Recognizer
+    return Recognizer.load(model)

@@ -18,7 +18,7 @@ def names() -> list[str]:
 
 def is_released(path: str | Path) -> bool:
     """Whether a path is the name of a released reader, and not a run or an export in the working directory."""
-    own = any((Path(path) / name).is_file() for name in ("config.yaml", "saved_model.pb"))
+    own = any((Path(path) / name).is_file() for name in ("config.yaml", "reader.json", "saved_model.pb"))
     return str(path) in names() and not own
 
 

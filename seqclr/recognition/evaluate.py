@@ -1,17 +1,17 @@
-"""Evaluation and prediction with a fine-tuning run or an export."""
+"""Evaluation of a fine-tuning run or an export."""
 
 from __future__ import annotations
 
 import csv
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from seqclr import readers
-from seqclr.data.discovery import exclude, find, find_images
+from seqclr.data.discovery import exclude, find
 from seqclr.data.samples import Sample, count_splits, evaluation_samples
 from seqclr.decision import ANSWERS, DEFAULT, accepts, one_retry
 from seqclr.engine.run import Run
@@ -213,21 +213,3 @@ def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence]) ->
         writer = csv.writer(stream)
         writer.writerow(columns)
         writer.writerows(rows)
-
-
-def predict(reader: Reader, images: Sequence[str], beam: int = 1) -> Iterator[dict | UserError]:
-    """File, text and confidence of each image, one by one, or the error for an image that cannot be read."""
-    samples = []
-    for path in images:
-        found, messages = find_images([path])
-        samples += found
-        yield from map(UserError, messages)
-        if not found and not messages:
-            yield UserError(f"{path} holds no image: give images or a folder of them")
-    for sample in samples:
-        try:
-            text, confidence = next(iter(reader.predict_samples([sample], beam)))
-        except UserError as error:
-            yield error
-        else:
-            yield {"file": sample.file, "text": text, "confidence": round(confidence, 4)}

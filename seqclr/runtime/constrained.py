@@ -21,10 +21,14 @@ def predict(log_probabilities: np.ndarray, possible: Possible) -> tuple[np.ndarr
     if possible.classes is not None:
         frames = mask_classes(frames, possible.classes)
     blank = frames.shape[-1] - 1
-    ids = greedy(frames) if possible.lengths is None else best_path(frames, possible.lengths)
-    certainty = log_probability(frames, ids)
+    ids, total = greedy(frames), np.float32(0)
     if possible.lengths is not None:
-        certainty = certainty - log_mass(frames, possible.lengths)
+        others = ~np.isin((ids < blank).sum(axis=1), possible.lengths)
+        ids = ids[:, : max(possible.lengths)].copy()
+        if others.any():  # elsewhere the best path of all texts is that of the possible ones
+            ids[others] = best_path(frames[others], possible.lengths)
+        total = log_mass(frames, possible.lengths)
+    certainty = log_probability(frames, ids) - total
     return ids, np.where(ids[:, 0] < blank, np.exp(np.minimum(certainty, 0)), 0)
 
 
@@ -139,22 +143,26 @@ def _start(characters: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
 def _of_others(in_character: np.ndarray, in_blank: np.ndarray) -> np.ndarray:
     """Of every character, the logarithm of the sum over the blank and the other characters, `[B, K + 1, C]`."""
     largest = np.maximum(in_character.max(axis=-1), in_blank)[..., None]
-    parts = np.pad(np.exp(in_character - largest), ((0, 0), (0, 0), (1, 1)))
-    before = np.cumsum(parts, axis=-1)[..., :-2]
-    behind = np.cumsum(parts[..., ::-1], axis=-1)[..., -3::-1]
-    sums = before + behind + np.exp(in_blank[..., None] - largest)
+    parts = np.exp(in_character - largest)
+    sums = np.broadcast_to(np.exp(in_blank[..., None] - largest), parts.shape).copy()
+    sums[..., 1:] += np.cumsum(parts[..., :-1], axis=-1)  # the characters before, and those behind
+    sums[..., :-1] += np.cumsum(parts[..., :0:-1], axis=-1)[..., ::-1]
     with np.errstate(divide="ignore"):
         return np.maximum(np.log(sums) + largest, NEVER)
 
 
 def _after_one_more(states: np.ndarray, fill: float = NEVER) -> np.ndarray:
     """States `[B, K + 1, C]` moved to one character more."""
-    return np.pad(states[:, :-1], ((0, 0), (1, 0), (0, 0)), constant_values=fill)
+    moved = np.full_like(states, fill)
+    moved[:, 1:] = states[:, :-1]
+    return moved
 
 
 def _shifted(states: np.ndarray) -> np.ndarray:
     """States `[B, L]` of texts without their first part, `[B, L + 1]` with the empty one."""
-    return np.pad(states, ((0, 0), (1, 0)), constant_values=NEVER)
+    moved = np.full((len(states), states.shape[1] + 1), NEVER)
+    moved[:, 1:] = states
+    return moved
 
 
 def _log_sum(values: np.ndarray, axis: int) -> np.ndarray:

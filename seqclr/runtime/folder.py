@@ -103,7 +103,9 @@ def _values(file: Path) -> dict[str, Any]:
 
 
 def _check(facts: Facts) -> None:
-    """Raises ValueError for a value of a wrong type or range."""
+    """Raises ValueError for a value of a wrong type or range, and a file outside of the folder."""
+    if not isinstance(facts.files, dict):
+        raise ValueError(f"files {facts.files}")
     if facts.format not in FORMATS or FORMATS[facts.format] not in facts.files:
         raise ValueError(f"format {facts.format}")
     for name in ("height", "width"):
@@ -111,3 +113,12 @@ def _check(facts: Facts) -> None:
             raise ValueError(f"{name} {getattr(facts, name)}")
     if facts.resize not in ("stretch", "pad"):
         raise ValueError(f"resize {facts.resize}")
+    if not isinstance(facts.threshold, float | int | None):
+        raise ValueError(f"threshold {facts.threshold}")
+    for name in ("length", "lengths"):
+        lengths = getattr(facts, name)
+        if lengths is not None and not (isinstance(lengths, tuple) and all(isinstance(n, int) for n in lengths)):
+            raise ValueError(f"{name} {lengths}")
+    for name in facts.files:
+        if Path(name).is_absolute() or ".." in Path(name).parts:
+            raise ValueError(f"the file {name}")

@@ -20,7 +20,7 @@ from seqclr.serve.metrics import Metrics
 from seqclr.serve.refusal import Refusal
 
 if TYPE_CHECKING:
-    from seqclr.api import Prediction
+    from seqclr.reading import Prediction
 
 BATCH = 16  # images
 WAIT = 0.002  # seconds that a batch waits for further images

@@ -24,7 +24,7 @@ from seqclr.serve.reload import ServedReader
 from seqclr.serve.results import Results
 
 if TYPE_CHECKING:
-    from seqclr.api import Prediction
+    from seqclr.reading import Prediction
 
 MAX_PARTS = 64  # files and fields of a form
 SMALL = 65_536  # bytes; larger bodies are parsed in a thread

@@ -230,6 +230,17 @@ def test_an_animation_of_too_many_frames_is_refused(tmp_path):
         images.count_frames(tmp_path / "many.gif")
 
 
+@pytest.mark.parametrize("kind", images.ANIMATED)
+def test_the_first_frame_of_too_many_is_refused_too(kind):
+    frames = [Image.new("RGB", (8, 6), (40 * i, 0, 0)) for i in range(6)]
+    data = encoded(frames[0], kind, save_all=True, append_images=frames[1:])
+    images.set_limits(images.Limits(max_frames=6))
+    assert images.decode(data).shape == (6, 8, 3)
+    images.set_limits(images.Limits(max_frames=5))
+    with pytest.raises(UserError, match="^a has more frames than max_frames 5: shorten it or raise the limit$"):
+        images.decode(data, "a")
+
+
 @pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP", "TIFF"])
 def test_frames_and_their_pixels_have_limits(tmp_path, kind):
     path = tmp_path / "x.img"

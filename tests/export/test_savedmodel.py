@@ -169,7 +169,7 @@ def test_what_tensorflow_does_not_decode_goes_through_predict(exported, reader, 
     for model in (reader, exported):
         assert cli.main(["predict", "--model", str(model), str(file)]) == 0
         rows.append(capsys.readouterr().out.strip().split("\t"))
-    (_, text, confidence), (_, wanted, sure) = rows
+    (_, text, confidence, _), (_, wanted, sure, _) = rows
     assert text and text == wanted and float(confidence) == pytest.approx(float(sure), abs=2e-4)
 
 

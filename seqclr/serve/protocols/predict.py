@@ -12,7 +12,7 @@ from seqclr.serve.endpoint import Endpoint
 from seqclr.serve.refusal import Refusal
 
 if TYPE_CHECKING:
-    from seqclr.api import Prediction
+    from seqclr.reading import Prediction
 
 
 async def predict(call: Call) -> Response:

@@ -1,0 +1,101 @@
+"""An export that is incomplete, changed or of another version is refused with one sentence, in every format alike."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+import seqclr
+from seqclr import readers
+from seqclr.export.reader import load_reader
+from seqclr.runtime.folder import FORMATS, NAME, Facts, load
+
+CAPTCHA = readers.FOLDER / "captcha"
+
+
+@pytest.fixture(params=FORMATS)
+def export(request, tmp_path):
+    """An export whose graph is never loaded, because something else is wrong before."""
+    folder = tmp_path / "export"
+    (folder / "variables").mkdir(parents=True)
+    shutil.copy(CAPTCHA / "charset.json", folder)
+    names = [FORMATS[request.param], "variables/variables.index"]
+    for name in names:
+        (folder / name).write_bytes(name.encode())
+    Facts(request.param, 32, 128, "stretch", lengths=(4, 5), threshold=0.7).save(folder, names)
+    facts, _ = load(folder)
+    assert (facts.format, facts.lengths, facts.threshold) == (request.param, (4, 5), 0.7)
+    return folder
+
+
+def change(folder, **values):
+    given = json.loads((folder / NAME).read_text())
+    (folder / NAME).write_text(json.dumps({**given, **values}))
+
+
+FAULTS = {
+    "version": (lambda f: change(f, version=2, seqclr="9.1"), "is an export of another version, made by seqclr 9.1"),
+    "no_facts": (lambda f: (f / NAME).unlink(), "has no reader.json: it is half copied, or an export of an older"),
+    "no_weights": (
+        lambda f: (f / "variables/variables.index").unlink(),
+        "has no variables/variables.index: it is",
+    ),
+    "no_charset": (lambda f: (f / "charset.json").unlink(), "has no charset.json: it is half copied"),
+    "cut": (lambda f: (f / "variables/variables.index").write_bytes(b"v"), "variables.index has another content"),
+    "half_facts": (lambda f: (f / NAME).write_text('{"seqclr": "0.'), "reader.json cannot be read"),
+    "a_list": (lambda f: (f / NAME).write_text("[]"), "reader.json is damaged"),
+    "no_size": (lambda f: change(f, height=None), r"reader.json is damaged \(height None\)"),
+    "outside": (lambda f: change(f, files={"../x": ""}), "reader.json is damaged"),
+    "more": (lambda f: change(f, colour=1), "reader.json is damaged"),
+    "words": (lambda f: change(f, threshold="high"), r"reader.json is damaged \(threshold high\)"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_each_fault_is_one_sentence(export, fault):
+    damage, why = FAULTS[fault]
+    damage(export)
+    with pytest.raises(seqclr.UserError, match=why) as raised:
+        load_reader(export)
+    assert str(export) in str(raised.value) and "\n" not in str(raised.value)
+
+
+def test_a_graph_that_the_runtime_refuses_is_one_sentence(export):
+    with pytest.raises(seqclr.UserError, match="(cannot be loaded|is damaged or not an export).*: export it again$"):
+        load_reader(export)
+
+
+@pytest.fixture
+def onnx(tmp_path):
+    """The released reader without its run."""
+    folder = tmp_path / "onnx"
+    folder.mkdir()
+    for name in ("model.onnx", "charset.json", NAME):
+        shutil.copy(CAPTCHA / name, folder)
+    return seqclr.load(folder)
+
+
+def test_known_texts_are_taken_by_an_export_made_without_and_by_no_other(onnx):
+    image = np.zeros((32, 128), np.uint8)
+    [prediction] = onnx.predict([image], charset="abc", length=2)
+    assert len(prediction.text) == 2 and set(prediction.text) <= set("abc")
+    change(onnx.folder, charset="abc")
+    with pytest.raises(seqclr.UserError, match="length 2: .* was exported with charset abc: export the run again"):
+        seqclr.load(onnx.folder).predict([image], length=2)
+    with pytest.raises(seqclr.UserError, match="has no beam search"):
+        onnx.predict([image], beam=2)
+
+
+def test_accept_follows_the_threshold_and_the_lengths_of_the_export(onnx):
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 255, (32, 128), np.uint8)
+    [sure] = onnx.predict([image], length=3)
+    for values, accept in (
+        ({"threshold": 0.0}, True),
+        ({"threshold": 1.0}, False),
+        ({"threshold": 0.0, "lengths": [4]}, True),  # a known length counts
+    ):
+        change(onnx.folder, **values)
+        [prediction] = seqclr.load(onnx.folder).predict([image], length=3)
+        assert prediction == (sure.text, sure.confidence, accept)

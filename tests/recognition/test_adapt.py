@@ -46,7 +46,8 @@ def test_a_reader_is_adapted_and_keeps_what_is_known(start, pages, tmp_path, eag
     estimated = json.loads(figures.read_text())["estimated_exact_match"]
     assert 0 <= estimated <= 1 and f"without labels: {estimated:.2f}" in told
     decision = Decision.load(folder / "decision.json")
-    assert decision.threshold == pytest.approx(max(0, estimated - COST), abs=1e-4)
+    mean = json.loads(figures.read_text())["mean_confidence"]
+    assert decision.threshold == pytest.approx(max(0, mean - COST), abs=1e-4)
     assert (decision.lengths, decision.images, decision.labelled) == ((4, 5, 6), 17, 0)
     assert f"below {decision.threshold:.2f} are refused (chosen on 17 images without labels)" in told
     assert all(len(text) == 4 for text, _ in seqclr.load(folder).predict([np.zeros((20, 50, 3), np.uint8)], length=4))

@@ -12,7 +12,7 @@ import numpy as np
 from seqclr import readers
 from seqclr.errors import UserError
 from seqclr.messages import say, warn
-from seqclr.serve.batcher import Batcher, Reader
+from seqclr.serve.batcher import BATCH, Batcher, Reader
 from seqclr.serve.metrics import Metrics
 
 INTERVAL = 1.0  # seconds between two looks at a folder
@@ -36,7 +36,7 @@ class ServedReader:
 
     def _load_and_try(self) -> Reader:
         reader = self._load(self.folder)
-        reader.predict([BLANK])  # the first prediction is slow, and shows whether the model runs
+        reader.predict([BLANK] * BATCH)  # slow and in need of memory the first time; shows whether the model runs
         return reader
 
     async def watch(self) -> None:

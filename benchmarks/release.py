@@ -5,13 +5,15 @@
 Pretraining with configs/reader.yaml (further `key=value` words are passed on) on images of random appearance, drawn
 with the fonts of a folder, .ttf and .otf at any depth. An interrupted training continues with the same command. The
 last checkpoint is measured on generated images that were not trained on, and written to OUTPUT/captcha in half
-precision: config.yaml, charset.json, decision.json, checkpoints/best.npz and README.md. To release it, copy that
-folder to seqclr/readers/.
+precision: config.yaml, charset.json, decision.json, checkpoints/best.npz, README.md and, as ONNX, model.onnx and
+reader.json. To release it, copy that folder to seqclr/readers/.
 """
 
 import argparse
 import json
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -71,6 +73,7 @@ def main() -> None:
     sources = args.checkpoints or checkpoints.steps(Run.open(run).checkpoints)[-1:]
     pack(run, output / "captcha", sources)
     decide(output)
+    add_onnx(output)
     rows = measure(output)
     (output / "captcha" / "README.md").write_text(card(run, sources, rows), encoding="utf-8")
     print(output / "captcha")
@@ -106,6 +109,15 @@ def decide(output: Path) -> None:
     correct = [reader.charset.normalize(sample.text) == text for sample, text in zip(samples, texts)]
     decision = Decision(choose_threshold(confidences, correct), images=len(samples), labelled=len(samples))
     decision.save(output / "captcha" / "decision.json")
+
+
+def add_onnx(output: Path) -> None:
+    """Adds the reader as ONNX, which predicts without TensorFlow."""
+    with tempfile.TemporaryDirectory() as folder:
+        export = Path(folder, "export")
+        seqclr("export", "--model", output / "captcha", "--format", "onnx", "--output", export)
+        for name in ("model.onnx", "reader.json"):
+            shutil.copyfile(export / name, output / "captcha" / name)
 
 
 def measure(output: Path) -> list[tuple[str, dict]]:

@@ -9,10 +9,13 @@ import pytest
 import seqclr
 from seqclr import cli, readers
 from seqclr.config import absolute
+from seqclr.data.images import as_pixels
 from seqclr.decision import Decision
 from seqclr.engine import setup
 from seqclr.engine.run import Run
 from seqclr.errors import UserError
+from seqclr.recognition.recognizer import Recognizer
+from seqclr.runtime.reader import ExportedReader
 
 SAMPLES = Path(__file__).parents[1] / "data_samples"
 
@@ -66,3 +69,14 @@ def test_each_has_a_threshold_of_its_own():
     for name in readers.names():
         decision = Decision.load(readers.FOLDER / name / "decision.json")
         assert 0 < decision.threshold < 1 and decision.lengths is None and decision.labelled >= 1000
+
+
+def test_the_onnx_of_each_is_that_of_its_checkpoint():
+    images = [as_pixels(path, "") for path in sorted((SAMPLES / "images").iterdir())[:40]]
+    for name in readers.names():
+        folder = readers.FOLDER / name
+        exported, run = ExportedReader(folder), Recognizer.load(name)
+        assert exported.threshold == Decision.load(folder / "decision.json").threshold
+        pairs = list(zip(exported.predict_images(images), run.predict_images(images)))
+        assert [a[0] for a, _ in pairs] == [b[0] for _, b in pairs]
+        np.testing.assert_allclose([a[1] for a, _ in pairs], [b[1] for _, b in pairs], atol=1e-3)

@@ -134,7 +134,8 @@ def serve_ddddocr() -> None:
 
     from seqclr import Prediction, messages
     from seqclr.engine import signals
-    from seqclr.serve.server import Options, serve
+    from seqclr.serve.options import Options
+    from seqclr.serve.server import serve
 
     class Reader:
         def __init__(self):

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 from seqclr.errors import UserError
 
-EXTRAS = {"ai_edge_litert": "litert", "starlette": "serve", "uvicorn": "serve"}  # all other packages: train
+SERVE = ("starlette", "uvicorn", "httptools", "uvloop", "anyio", "python_multipart", "prometheus_client")
+EXTRAS = {"ai_edge_litert": "litert", **dict.fromkeys(SERVE, "serve")}  # all other packages: train
 
 
 class MissingExtra(UserError, ImportError):

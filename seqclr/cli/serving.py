@@ -7,6 +7,9 @@ from pathlib import Path
 from seqclr.cli.arguments import Parser, add_number
 from seqclr.cli.process import import_tensorflow
 from seqclr.errors import UserError
+from seqclr.serve.options import Options
+
+DEFAULTS = Options()
 
 
 def serve(parser: Parser, argv: list[str]) -> int:
@@ -18,9 +21,9 @@ def serve(parser: Parser, argv: list[str]) -> int:
         help="an export, a run or captcha, also as NAME=FOLDER; the first is the default",
     )
     parser.add_argument(
-        "--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1, this machine alone)"
+        "--host", default=DEFAULTS.host, help=f"address to listen on (default: {DEFAULTS.host}, this machine alone)"
     )
-    add_number(parser, "--port", "port to listen on; 0 takes any that is free", most=65_535, default=8000)
+    add_number(parser, "--port", "port to listen on; 0 takes any that is free", most=65_535, default=DEFAULTS.port)
     parser.add_argument(
         "--token-file", metavar="FILE", help="a file with the token that every request must have (default: no token)"
     )
@@ -28,11 +31,11 @@ def serve(parser: Parser, argv: list[str]) -> int:
     parser.add_argument(
         "--key", metavar="FILE", help="PEM file of the certificate's key, if it is not in the same file"
     )
-    add_number(parser, "--max-bytes", "bytes of a request at most", least=1, default=10_000_000, metavar="N")
-    add_number(parser, "--max-pixels", "pixels of an image at most", least=16, default=4_000_000, metavar="N")
-    add_number(parser, "--queue", "images that wait for a reader at most", least=1, default=256, metavar="N")
+    add_number(parser, "--max-bytes", "bytes of a request at most", least=1, default=DEFAULTS.max_bytes, metavar="N")
+    add_number(parser, "--max-pixels", "pixels of an image at most", least=16, default=DEFAULTS.max_pixels, metavar="N")
+    add_number(parser, "--queue", "images that wait for a reader at most", least=1, default=DEFAULTS.queue, metavar="N")
     limit = "seconds in which a request arrives, and then is predicted"
-    add_number(parser, "--timeout", limit, "float", least=0.1, most=3600, default=10.0, metavar="SECONDS")
+    add_number(parser, "--timeout", limit, "float", least=0.1, most=3600, default=DEFAULTS.timeout, metavar="SECONDS")
     args = parser.parse_args(argv)
     token = None if args.token_file is None else read_token(args.token_file)
     from seqclr.export.reader import needs_tensorflow
@@ -40,9 +43,8 @@ def serve(parser: Parser, argv: list[str]) -> int:
 
     if any(map(needs_tensorflow, server.named(args.models).values())):
         import_tensorflow()
-
     names = ("host", "port", "certificate", "key", "max_bytes", "max_pixels", "queue", "timeout")
-    options = server.Options(token=token, **{name: getattr(args, name) for name in names})
+    options = Options(token=token, **{name: getattr(args, name) for name in names})
     return server.serve(args.models, options)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import ipaddress
 import re
 import signal
@@ -25,32 +24,13 @@ from seqclr.serve.app import application
 from seqclr.serve.batcher import Reader
 from seqclr.serve.call import Service
 from seqclr.serve.metrics import Metrics
+from seqclr.serve.options import Options
 from seqclr.serve.reload import ServedReader
 
 CONNECTIONS = 1000  # open at once; further ones get status 503
 HEAD_SECONDS, HEAD_BYTES = 10.0, 65_536  # in which the headers of a request arrive, and that they have at most
 IDLE_SECONDS = 30  # that a connection stays open between two requests
 NAME = re.compile(r"[\w.-]+")
-
-
-@dataclasses.dataclass(frozen=True)
-class Options:
-    """Where the server listens, and its limits.
-
-    port: 0 takes any that is free. token: required of every request, if given. certificate, key: PEM files of TLS;
-    without a certificate, it is HTTP. max_bytes: of a request. max_pixels: of an image. queue: images that wait for a
-    reader. timeout: seconds for receiving a request, and then for predicting its images.
-    """
-
-    host: str = "127.0.0.1"
-    port: int = 8000
-    token: str | None = None
-    certificate: str | None = None
-    key: str | None = None
-    max_bytes: int = 10_000_000
-    max_pixels: int = 4_000_000
-    queue: int = 256
-    timeout: float = 10.0
 
 
 def serve(models: Sequence[str], options: Options, load: Callable[[str], Reader] | None = None) -> int:

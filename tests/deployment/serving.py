@@ -11,7 +11,8 @@ import numpy as np
 from PIL import Image
 
 from seqclr.errors import UserError
-from seqclr.serve.server import Options, Server, bound, load_service
+from seqclr.serve.options import Options
+from seqclr.serve.server import Server, bound, load_service
 
 
 class Prediction(NamedTuple):

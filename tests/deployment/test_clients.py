@@ -6,7 +6,7 @@ import capsolver
 import pytest
 from python_anticaptcha import AnticaptchaClient, AnticaptchaException, ImageToTextTask
 
-from seqclr.serve.server import Options
+from seqclr.serve.options import Options
 from tests.deployment.serving import Stub, png, running, service_of
 
 KEY = "the token of the server"

@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from seqclr.data.images import Limits, set_limits
 from seqclr.serve.app import ENDPOINTS, application
 from seqclr.serve.openapi import REFUSALS
-from seqclr.serve.server import Options
+from seqclr.serve.options import Options
 from tests.deployment.serving import Stub, png, service_of
 
 OPTIONS = Options(max_bytes=20_000, max_pixels=10_000, queue=4, timeout=0.5)

@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 
 from seqclr.data.images import Limits, set_limits
 from seqclr.serve.app import ENDPOINTS, application
-from seqclr.serve.server import Options
+from seqclr.serve.options import Options
 from tests.deployment.serving import Stub, png, running, service_of
 
 OPTIONS = Options(port=0, max_bytes=3_000, max_pixels=10_000, timeout=5)

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -14,11 +15,13 @@ from pathlib import Path
 import pytest
 import requests
 
+import seqclr
+from seqclr import readers
 from seqclr.cli import main
 from seqclr.errors import UserError
 from seqclr.serve import reload
 from seqclr.serve import server as serving
-from seqclr.serve.server import Options
+from seqclr.serve.options import Options
 from tests.deployment.serving import Stub, exchange, png, running, service_of
 
 OPTIONS = Options(port=0, timeout=1.0, max_bytes=100_000)
@@ -168,6 +171,28 @@ def test_a_folder_that_vanishes_leaves_the_reader(replaced, caplog):
     assert ask(port, 51) == "a051"
 
 
+def test_an_export_that_is_half_copied_is_not_loaded(tmp_path, monkeypatch, caplog):
+    """The reader of the package, replaced by a copy of which the model is cut off, then by a whole one."""
+    monkeypatch.setattr(reload, "INTERVAL", 0.05)
+    folder = tmp_path / "site"
+    shutil.copytree(readers.folder_of("captcha"), folder, ignore=shutil.ignore_patterns("checkpoints"))
+    image = next(Path(__file__).parents[2].glob("data_samples/images/*.jpg")).read_bytes()
+    text = seqclr.load("captcha").predict([image])[0].text
+    service = serving.load_service({"site": str(folder)}, OPTIONS, seqclr.load)
+    whole = (folder / "model.onnx").read_bytes()
+    with running(service, OPTIONS) as port, caplog.at_level("INFO", "seqclr"):
+
+        def predicted() -> str:
+            return requests.post(f"http://127.0.0.1:{port}/v1/predict", data=image, timeout=20).json()["text"]
+
+        (folder / "model.onnx").write_bytes(whole[: len(whole) // 2])
+        until(lambda: "stays as it was" in caplog.text)
+        assert predicted() == text
+        (folder / "model.onnx").write_bytes(whole)
+        until(lambda: "loaded again" in caplog.text)
+        assert predicted() == text
+
+
 # TLS, and arguments
 
 
@@ -217,7 +242,8 @@ def test_a_port_that_is_taken(port, capsys):
 PROGRAM = """
 import sys
 from seqclr import messages
-from seqclr.serve.server import Options, serve
+from seqclr.serve.options import Options
+from seqclr.serve.server import serve
 from tests.deployment.serving import Stub
 from seqclr.engine import signals
 

@@ -16,6 +16,9 @@ def names() -> list[str]:
     return sorted(path.parent.name for path in FOLDER.glob("*/config.yaml"))
 
 
+NONE = f"there is no such folder; the package has the reader {', '.join(names())}"
+
+
 def is_released(path: str | Path) -> bool:
     """Whether a path is the name of a released reader, and not a run or an export in the working directory."""
     own = any((Path(path) / name).is_file() for name in ("config.yaml", "reader.json", "saved_model.pb"))

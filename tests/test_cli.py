@@ -334,9 +334,9 @@ def test_a_checkpoint_of_other_facts_than_its_folder(refused, reader, pages, tmp
 def test_a_damaged_export(refused, exported, pages, tmp_path):
     shutil.copytree(exported, tmp_path / "export")
     (tmp_path / "export" / "saved_model.pb").write_bytes(b"\xff no model")
-    refused("predict", "--model", tmp_path / "export", pages, told=f"{tmp_path / 'export'} is damaged")
-    (tmp_path / "export" / "charset.json").unlink()
-    refused("predict", "--model", tmp_path / "export", pages, told="has no charset.json")
+    refused("predict", "--model", tmp_path / "export", pages, told="saved_model.pb has another content than when")
+    (tmp_path / "export" / "reader.json").unlink()
+    refused("predict", "--model", tmp_path / "export", pages, told="has no reader.json")
     refused("evaluate", "--model", exported, "--data", pages, "--beam", 4, told="has no beam search")
 
 
@@ -503,6 +503,11 @@ def test_an_export_overwrites_nothing(refused, reader, tmp_path):
         "export", "--model", reader, "--output", tmp_path / "x\udcff", told="not UTF-8, which TensorFlow cannot open"
     )
     refused("export", "--model", reader, "--output", tmp_path / "x", "--format", "zip", told="--format")
+    refused("export", "--model", reader, "--output", tmp_path / "x", "--int8", told="int8: a savedmodel has float32")
+    refused(
+        "export", "--model", reader, "--output", tmp_path / "x", "--encoder", "--int8", told="--int8 is for readers"
+    )
+    refused("export", "--model", reader, "--output", tmp_path / "x", "--data", tmp_path / "none", told="does not exist")
 
 
 # figures

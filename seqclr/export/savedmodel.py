@@ -128,14 +128,14 @@ def decode_image(data: tf.Tensor) -> tf.Tensor:
 
 
 def write(graph: ReaderGraph, folder: Path) -> None:
-    """Writes the SavedModel into a folder."""
+    """Writes the SavedModel into a folder. Raises OSError where the disk is full."""
     service = Service(graph)
     signatures = {"serving_default": service.serve, "predict_image": service.predict_image}
     try:
         tf.saved_model.save(service, str(folder), signatures=signatures)
     except tf.errors.OpError as error:
         reason = "No space left on device" if isinstance(error, tf.errors.ResourceExhaustedError) else error.message
-        raise files.NotWritten(f"{folder} cannot be written ({' '.join(reason.split())})") from None
+        raise OSError(" ".join(reason.split())) from None
 
 
 def check_name(folder: Path) -> None:

@@ -16,10 +16,12 @@ from PIL import Image
 
 from seqclr import cli
 from seqclr.data import images
-from seqclr.data.knowledge import Known
+from seqclr.data.knowledge import NOTHING, Known
 from seqclr.data.samples import Sample
 from seqclr.engine import checkpoints
-from seqclr.export import savedmodel
+from seqclr.export import folder, savedmodel
+from seqclr.export.cards import reader_card
+from seqclr.export.graph import ReaderGraph
 from seqclr.export.reader import load_reader
 from seqclr.recognition.evaluate import USES
 from seqclr.recognition.recognizer import Recognizer
@@ -82,7 +84,7 @@ def padded(reader, tmp_path_factory) -> tuple[Path, Path]:
     for path in (run / "checkpoints").iterdir():
         arrays, state = checkpoints.load(path)
         checkpoints.save(path, arrays, {**state, "facts": {**state["facts"], "resize": "pad"}})
-    savedmodel.export(str(run), str(run.with_name("export")))
+    folder.export(run, run.with_name("export"))
     return run, run.with_name("export")
 
 
@@ -129,12 +131,14 @@ def test_known_texts_are_constants_of_the_graph(reader, pages, eagerly):
     told = recognizer.knowing(known)
     files = sorted((pages / "images").iterdir())[:6]
     pixels = tf.constant(np.stack([images.fit(images.read(file), 16, 64, "stretch")[0] for file in files]))
-    found = results(savedmodel.Service(told)._predict(pixels, None))
+    graph = ReaderGraph(told, known)
+    found = results(savedmodel.Service(graph)._predict(pixels, None))
     assert_same(found, list(told.predict_samples(samples(files))), files, 1e-6)
     assert {len(text) for text, _ in found} <= {2, 4} and not {"0", "9"} & set("".join(text for text, _ in found))
-    card = savedmodel.card(str(reader), told, known)
+    size, checked = (16, 64, "stretch"), "6 of 6 texts equal"
+    card = reader_card(reader, graph.charset, size, known, "savedmodel", False, checked)
     assert "(8, case `keep`): `12345678`\n- Known: charset 12345678 and length 2,4. Only such" in card
-    assert "Given" not in savedmodel.card(str(reader), recognizer)
+    assert "Known" not in reader_card(reader, recognizer.charset, size, NOTHING, "savedmodel", False, checked)
 
 
 def test_padding_reads_as_the_padded_run_does(padded, reader, files, read):
@@ -233,7 +237,7 @@ def test_evaluate_gives_the_run_and_its_export_the_same_figures(exported, reader
 def test_pixels_differ_by_one_level_at_most(reader, resize):
     recognizer = Recognizer.load(reader)
     recognizer.resize = resize
-    service = savedmodel.Service(recognizer)
+    service = savedmodel.Service(ReaderGraph(recognizer))
     rng = np.random.default_rng(0)
     for height, width in [*rng.integers((4, 4), (90, 300), (40, 2)).tolist(), (16, 64), (4, 4), (4, 500), (300, 8)]:
         image = rng.integers(0, 256, (height, width, 3), np.uint8)
@@ -297,7 +301,7 @@ def test_charset_and_model_card_are_beside_it(exported, reader):
     assert load_reader(str(exported)).charset == Recognizer.load(reader).charset
 
 
-@pytest.mark.parametrize("broken", ["export.savedmodel.card", "files.os.replace"])
+@pytest.mark.parametrize("broken", ["export.folder.reader_card", "files.os.replace"])
 def test_an_export_that_fails_says_so_and_leaves_nothing(reader, tmp_path, monkeypatch, capsys, broken):
     def fail(*_):
         raise OSError("no space left")

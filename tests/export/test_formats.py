@@ -1,0 +1,144 @@
+"""ONNX and LiteRT predict as the recognizer does, and an export that does not is refused."""
+
+import re
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from seqclr import cli
+from seqclr.data.charset import Charset
+from seqclr.data.knowledge import NOTHING, Known
+from seqclr.errors import UserError
+from seqclr.export import checks, folder, litert, onnx
+from seqclr.export.graph import EncoderGraph, ReaderGraph
+from seqclr.methods.text.ctc import ctc_head
+from seqclr.nn.encoders import build_encoder
+from seqclr.recognition.recognizer import Recognizer
+from seqclr.runtime.sessions import SESSIONS, OnnxSession
+from tests import networks
+
+FREE = (NOTHING, "stretch")
+KNOWN = (Known.of("abd", "2,5"), "pad")  # with loops for images whose best path has another length
+FORMS = {
+    "onnx known": ("onnx", *KNOWN, False),
+    "onnx int8": ("onnx", *FREE, True),
+    "litert known": ("litert", *KNOWN, False),
+    "litert int8": ("litert", *FREE, True),
+}
+SLOW = ("onnx int8", "litert known")
+
+
+@pytest.fixture(scope="module")
+def network() -> tuple:
+    """An encoder and a head with random weights."""
+    with networks.offered():
+        encoder = build_encoder("least", 16, 32, "convolutional")
+    head = ctc_head(encoder.dim, 5, 0.0, [])
+    kernel, bias = head.weights[-2:]
+    kernel.assign(6 * np.random.default_rng(0).standard_normal(kernel.shape) / np.sqrt(kernel.shape[0]))
+    bias.assign(np.zeros(5))
+    return encoder, head
+
+
+@pytest.fixture(scope="module")
+def images() -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(1)
+    pixels = rng.integers(0, 256, (24, 4, 8, 3), np.uint8).repeat(4, axis=1).repeat(4, axis=2)
+    widths = rng.integers(4, 33, 24).astype(np.int32)
+    pixels[np.arange(32) >= widths[:, None, None].repeat(16, axis=1)] = 255
+    return pixels, widths
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in FORMS]
+)
+def test_a_graph_has_the_outputs_of_the_recognizer(network, images, tmp_path, name):
+    form, known, resize, int8 = FORMS[name]
+    recognizer = Recognizer(*network, Charset("abcd"), 16, 32, resize)
+    reader = recognizer.knowing(known)
+    graph, file = ReaderGraph(reader, known), tmp_path / f"model.{form}"
+    {"onnx": onnx, "litert": litert}[form].write(graph, file.with_suffix(".tflite" if form == "litert" else ""), int8)
+    [file] = tmp_path.iterdir()
+    pixels, widths = images
+    outputs = SESSIONS[form](file).predict(pixels, widths)
+    assert (set(outputs) == {"ids", "confidence", "log_probabilities"}) == (known == NOTHING)
+    texts = [graph.charset.decode(row[row < len(graph.charset)]) for row in outputs["ids"]]
+    wanted, confidence = zip(*reader.predict_batch(pixels, widths if resize == "pad" else None))
+    assert len(set(wanted)) > 4
+    if int8:
+        logits, valid = reader.logits(tf.constant(pixels), None)
+        difference = np.abs(outputs["log_probabilities"] - tf.nn.log_softmax(logits).numpy())
+        assert 0 < difference.mean() < 0.3
+        return
+    assert texts == list(wanted)
+    np.testing.assert_allclose(outputs["confidence"], confidence, atol=1e-4)
+    if known != NOTHING:
+        assert {len(text) for text in texts} <= {0, 2, 5} and "c" not in "".join(texts)
+        best = recognizer.knowing(Known.of("abd")).predict_batch(pixels, widths)
+        assert {len(text) for text, _ in best} - {2, 5}  # the loops have run
+
+
+def test_the_encoder_of_lines_and_of_images(images, tmp_path):
+    pixels, widths = images
+    with networks.offered():
+        for name, resize in (("least", "pad"), ("least_picture", "stretch")):
+            encoder = build_encoder(name, 16, 32, "none")
+            onnx.write(EncoderGraph(encoder, resize), tmp_path / name)
+            outputs = OnnxSession(tmp_path / name).predict(pixels, widths)
+            features, mask = encoder(pixels, tf.constant(widths) if resize == "pad" else None)
+            np.testing.assert_allclose(outputs["features"], features, atol=1e-4)
+            assert ("mask" in outputs) == (mask is not None)
+
+
+class Texts:
+    """A reader that predicts the given texts."""
+
+    def __init__(self, *texts):
+        self.texts = texts
+
+    def predict_images(self, arrays):
+        return [(text, 0.5) for text in self.texts]
+
+
+@pytest.mark.parametrize(
+    "int8, wrong, refused", [(False, 1, True), (False, 0, False), (True, 2, True), (True, 1, False)]
+)
+def test_an_export_that_predicts_other_texts_is_refused(int8, wrong, refused):
+    compared, run = (
+        checks.Images([np.zeros((8, 8, 3), np.uint8)] * 100, "validation images", False),
+        Texts(*["12"] * 100),
+    )
+    exported = Texts(*["12"] * (100 - wrong), *["7"] * wrong)
+    told = f"{100 - wrong} of 100 texts ({100 - wrong}.00%) equal those of the run, in validation images"
+    if not refused:
+        assert checks.check_texts(exported, run, compared, "format onnx", int8) == told
+        return
+    with pytest.raises(
+        UserError, match=re.escape(f"format onnx: {told} (such as '7' for '12'), and {99 if int8 else 100}%")
+    ):
+        checks.check_texts(exported, run, compared, "format onnx", int8)
+
+
+def test_nothing_is_left_of_a_refused_export(reader, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(onnx, "write", lambda graph, file, int8: file.write_bytes(b"a model"))
+    monkeypatch.setattr(folder, "load_reader", lambda _: Texts("1", "2", "3", "4"))
+    assert cli.main(["export", "--model", str(reader), "--format", "onnx", "--output", str(tmp_path / "out")]) == 2
+    assert "equal those of the run, in validation images" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_export_folder_predicts_as_its_run(reader, pages, tmp_path, capsys):
+    output = tmp_path / "onnx"
+    assert cli.main(["export", "--model", str(reader), "--format", "onnx", "--output", str(output)]) == 0
+    assert {path.name for path in output.iterdir()} == {"model.onnx", "charset.json", "reader.json", "model_card.md"}
+    card = (output / "model_card.md").read_text(encoding="utf-8")
+    assert "texts (100.00%) equal those of the run, in validation images" in card
+    capsys.readouterr()
+    rows = []
+    for model in (reader, output):
+        assert cli.main(["predict", "--model", str(model), "--length", "3:9", str(pages / "images")]) == 0
+        rows.append([line.split("\t") for line in capsys.readouterr().out.splitlines()])
+    assert [row[:2] for row in rows[0]] == [row[:2] for row in rows[1]]
+    assert cli.main(["export", "--model", str(output), "--output", str(tmp_path / "again")]) == 2
+    assert "is an export" in capsys.readouterr().err

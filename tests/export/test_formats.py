@@ -50,9 +50,7 @@ def images() -> tuple[np.ndarray, np.ndarray]:
     return pixels, widths
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in FORMS]
-)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in FORMS])
 def test_a_graph_has_the_outputs_of_the_recognizer(network, images, tmp_path, name):
     form, known, resize, int8 = FORMS[name]
     recognizer = Recognizer(*network, Charset("abcd"), 16, 32, resize)

@@ -7,7 +7,7 @@ Each form reads the test images of SITE (or other rows, --split) in a process of
 on one core. The processes take turns of 20 images, so that they meet the same load of the machine. A SavedModel is
 read by TensorFlow alone, the other exports by the light installation of seqclr. Columns:
 
-    ms an image      median, from the bytes of the file to the text
+    CPU ms an image  median, from the bytes of the file to the text
     MB of the model  files of the export's graph
     MB installed     packages that the form needs, with their dependencies
     s to the first   from the start of the process to its first text
@@ -15,8 +15,7 @@ read by TensorFlow alone, the other exports by the light installation of seqclr.
     exact match      without regard to case
     speed            times as fast as ddddocr
 
-Writes table.md and results.json. ddddocr brings opencv-python, which overwrites opencv-python-headless: install it into
-an environment of its own that has the light installation too, and leave SavedModels out there.
+With --output writes table.md and results.json.
 """
 
 import argparse
@@ -43,7 +42,7 @@ PACKAGES = {
     "ddddocr": ["ddddocr"],
 }
 COLUMNS = {
-    "ms": ("ms an image", ".2f"),
+    "ms": ("CPU ms an image", ".2f"),
     "model": ("MB of the model", ".2f"),
     "installed": ("MB installed", ".0f"),
     "first": ("s to the first", ".2f"),
@@ -83,8 +82,8 @@ def work(connection, form: Form) -> None:
     while images := connection.recv():
         rows = []
         for data in images:
-            start = time.perf_counter()
-            rows.append((read(data), 1e3 * (time.perf_counter() - start)))
+            start = time.process_time()
+            rows.append((read(data), 1e3 * (time.process_time() - start)))
         connection.send(rows)
     scale = 1e6 if sys.platform == "darwin" else 1e3  # bytes there, KiB elsewhere
     connection.send(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / scale)
@@ -193,6 +192,7 @@ def main() -> None:
     if importlib.util.find_spec("ddddocr"):
         forms.append(Form("ddddocr", "ddddocr", None))
     os.environ |= {name: "1" for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")}
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})  # inherited by the processes
     results = measure(forms, images, args.rounds)

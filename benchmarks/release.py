@@ -11,12 +11,11 @@ reader.json. To release it, copy that folder to seqclr/readers/.
 
 import argparse
 import json
-import shutil
 import sys
-import tempfile
 from pathlib import Path
 
 import numpy as np
+import released_onnx
 import yaml
 from commands import circumstances, seqclr
 
@@ -73,7 +72,7 @@ def main() -> None:
     sources = args.checkpoints or checkpoints.steps(Run.open(run).checkpoints)[-1:]
     pack(run, output / "captcha", sources)
     decide(output)
-    add_onnx(output)
+    released_onnx.write(output / "captcha")
     rows = measure(output)
     (output / "captcha" / "README.md").write_text(card(run, sources, rows), encoding="utf-8")
     print(output / "captcha")
@@ -109,15 +108,6 @@ def decide(output: Path) -> None:
     correct = [reader.charset.normalize(sample.text) == text for sample, text in zip(samples, texts)]
     decision = Decision(choose_threshold(confidences, correct), images=len(samples), labelled=len(samples))
     decision.save(output / "captcha" / "decision.json")
-
-
-def add_onnx(output: Path) -> None:
-    """Adds the reader as ONNX, which predicts without TensorFlow."""
-    with tempfile.TemporaryDirectory() as folder:
-        export = Path(folder, "export")
-        seqclr("export", "--model", output / "captcha", "--format", "onnx", "--output", export)
-        for name in ("model.onnx", "reader.json"):
-            shutil.copyfile(export / name, output / "captcha" / name)
 
 
 def measure(output: Path) -> list[tuple[str, dict]]:

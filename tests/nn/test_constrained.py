@@ -38,6 +38,9 @@ def test_the_best_path_and_the_mass_are_those_of_all_paths(lengths, classes):
     valid = np.arange(6) < filled[:, None]
     ids = constrained.best_path(tf.constant(logits), lengths, tf.constant(valid)).numpy()
     mass = constrained.log_mass(tf.constant(logits), lengths, tf.constant(valid)).numpy()
+    np.testing.assert_allclose(
+        constrained.mass(tf.constant(logits), lengths, tf.constant(valid)), np.exp(mass), atol=1e-6
+    )
     for row, frames in enumerate(filled):
         text, texts = enumerated(logits[row, :frames].astype(np.float64), lengths, frames)
         assert tuple(i for i in ids[row] if i != classes - 1) == text

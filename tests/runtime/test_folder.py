@@ -1,10 +1,13 @@
 """An export that is incomplete, changed or of another version is refused with one sentence, in every format alike."""
 
+import io
 import json
 import shutil
+import zlib
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import seqclr
 from seqclr import readers
@@ -99,3 +102,36 @@ def test_accept_follows_the_threshold_and_the_lengths_of_the_export(onnx):
         change(onnx.folder, **values)
         [prediction] = seqclr.load(onnx.folder).predict([image], length=3)
         assert prediction == (sure.text, sure.confidence, accept)
+
+
+def png_that_claims(side: int) -> bytes:
+    stream = io.BytesIO()
+    Image.new("L", (8, 8)).save(stream, "PNG")
+    data = bytearray(stream.getvalue())
+    data[16:24] = side.to_bytes(4, "big") * 2
+    data[29:33] = zlib.crc32(data[12:29]).to_bytes(4, "big")
+    return bytes(data)
+
+
+def animation(frames: int) -> bytes:
+    """A GIF whose first frame is repeated."""
+    stream = io.BytesIO()
+    Image.new("P", (8, 8)).save(stream, "GIF")
+    data = stream.getvalue()
+    start = data.index(b",", 13 + 3 * (2 << (data[10] & 7)))
+    return data[:start] + data[start:-1] * frames + b";"
+
+
+@pytest.mark.parametrize(
+    "images, why",
+    [
+        ([], "predict got an empty list: give at least one image"),
+        ([png_that_claims(50_000)], "image 0 has more pixels than max_pixels 50000000: shrink it or raise the limit"),
+        ([animation(10_000)], "image 0 has more frames than max_frames 1000: shorten it or raise the limit"),
+    ],
+    ids=["empty", "bomb", "animation"],
+)
+def test_what_no_reader_takes_is_one_sentence_before_any_graph_runs(onnx, images, why, monkeypatch):
+    monkeypatch.setattr(type(onnx._model._session), "predict", None)
+    with pytest.raises(seqclr.UserError, match=f"^{why}$"):
+        onnx.predict(images)

@@ -2,6 +2,7 @@
 
 import re
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -32,6 +33,7 @@ SLOW = ("onnx int8", "litert known")
 @pytest.fixture(scope="module")
 def network() -> tuple:
     """An encoder and a head with random weights."""
+    keras.utils.set_random_seed(0)
     with networks.offered():
         encoder = build_encoder("least", 16, 32, "convolutional")
     head = ctc_head(encoder.dim, 5, 0.0, [])

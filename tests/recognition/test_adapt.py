@@ -50,7 +50,7 @@ def test_a_reader_is_adapted_and_keeps_what_is_known(start, pages, tmp_path, eag
     assert decision.threshold == pytest.approx(max(0, mean - COST), abs=1e-4)
     assert (decision.lengths, decision.images, decision.labelled) == ((4, 5, 6), 17, 0)
     assert f"below {decision.threshold:.2f} are refused (chosen on 17 images without labels)" in told
-    assert all(len(text) == 4 for text, _ in seqclr.load(folder).predict([np.zeros((20, 50, 3), np.uint8)], length=4))
+    assert all(len(text) == 4 for text, *_ in seqclr.load(folder).predict([np.zeros((20, 50, 3), np.uint8)], length=4))
     assert seqclr.load(folder).evaluate(pages, split="train")["trained_on"] == 3
     run("adapt", "--resume", "--output", folder, "--steps", 3)  # with its data, model, charset and length
     assert load_yaml(folder / "config.yaml")["length"] == "4,5,6"

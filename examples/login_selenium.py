@@ -16,10 +16,10 @@ import sys
 from collections.abc import Iterator
 
 import login
+from selenium.common.exceptions import WebDriverException
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
-from selenium.webdriver.support.expected_conditions import staleness_of
 from selenium.webdriver.support.wait import WebDriverWait
 
 # the loaded image on a canvas of its own size; null where the browser forbids to read an image of another site
@@ -33,6 +33,9 @@ image.decode().then(() => {
   return canvas.toDataURL("image/png").split(",")[1];
 }).catch(() => null).then(done);
 """
+# a variable of the page with the form, which the page with the answer does not have
+MARK = "window.submitted = true"
+ANSWERED = "return !window.submitted && document.readyState === 'complete'"
 
 
 class Form:
@@ -55,9 +58,10 @@ class Form:
     def submit(self, code: str) -> str:
         for selector, text in ((login.USER, self.user), (login.PASSWORD, self.password), (login.CODE, code)):
             self.find(selector).send_keys(text)
-        button = self.find(login.SUBMIT)
-        button.click()
-        WebDriverWait(self.driver, 30).until(staleness_of(button))
+        self.driver.execute_script(MARK)
+        self.find(login.SUBMIT).click()
+        wait = WebDriverWait(self.driver, 30, ignored_exceptions=[WebDriverException])  # while the page changes
+        wait.until(lambda driver: driver.execute_script(ANSWERED))
         return self.find(login.MESSAGE).text
 
 

@@ -118,9 +118,10 @@ class Reader(Run):
                 these lengths. With a length, the most probable text of these lengths, of the beam or of the best path,
                 is predicted. Exports support only 1.
             batch_size: number of images per batch.
-            charset: all characters that occur, if they are known. Exports take none.
-            length: all lengths that texts have, if they are known: 4, "4:6" (4 to 6), "4,6" or a list. Exports take
-                none. An image that is too narrow for all of them gives an empty text.
+            charset: all characters that occur, if they are known.
+            length: all lengths that texts have, if they are known: 4, "4:6" (4 to 6), "4,6" or a list. An image that is
+                too narrow for all of them gives an empty text. SavedModels, and other exports that were written with
+                charset or length, take neither.
             answer: `text`, or `sum`: the integer answer to a sum such as `3+16=?`, and an empty text of confidence 0
                 where the text has none.
 

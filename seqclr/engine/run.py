@@ -86,7 +86,7 @@ class Run:
         if inside and self.folder.exists():
             return f"it is inside a run, so give {inside}"
         if not self.folder.exists():
-            return readers.NONE
+            return readers.NOT_FOUND
         return "it has no config.yaml" if self.folder.is_dir() else "it is a file"
 
     def check_unclaimed(self) -> Run:

@@ -28,7 +28,7 @@ def load_reader(model: str | Path, search: bool = False) -> Reader:
     """
     folder = readers.folder_of(model)
     if not exists(folder):
-        raise UserError(f"{model} is not a run: {readers.NONE}")
+        raise UserError(f"{model} is not a run: {readers.NOT_FOUND}")
     if not needs_tensorflow(model, search):
         return ExportedReader(folder)
     if exists(folder / FORMATS["savedmodel"]):

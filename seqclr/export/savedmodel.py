@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +12,12 @@ import tensorflow as tf
 from PIL import Image
 
 from seqclr import files
-from seqclr.data import images
 from seqclr.data.knowledge import NOTHING, Known
-from seqclr.data.samples import Sample
 from seqclr.errors import UserError
 from seqclr.export.graph import ReaderGraph
 from seqclr.nn import decode
 from seqclr.runtime.folder import load
+from seqclr.runtime.reader import BatchReader
 
 
 class Service(tf.Module):
@@ -144,7 +143,7 @@ def check_name(folder: Path) -> None:
         raise UserError(f"{folder} has a name that is not UTF-8, which TensorFlow cannot open: choose another name")
 
 
-class Exported:
+class Exported(BatchReader):
     """A loaded SavedModel, with the interface of a Recognizer.
 
     Raises UserError where the folder is not complete and unchanged.
@@ -154,7 +153,7 @@ class Exported:
         check_name(folder)
         self.folder = folder
         facts, self.charset = load(folder)
-        self.threshold, self.lengths, self.digest = facts.threshold, facts.lengths, facts.digest
+        self.threshold, self.lengths = facts.threshold, facts.lengths
         try:
             self._model = tf.saved_model.load(str(folder))  # kept: the signature holds no reference to its variables
         except (OSError, ValueError, KeyError, tf.errors.OpError) as error:
@@ -168,14 +167,6 @@ class Exported:
         if known != NOTHING:
             raise UserError(f"{known}: {self.folder} is an export: export the run again with it, or use the run")
         return self
-
-    def predict_samples(
-        self, samples: Sequence[Sample], beam: int = 1, batch_size: int = 64
-    ) -> Iterator[tuple[str, float]]:
-        """Text and confidence of each sample, in order. Raises UserError for an image that cannot be read."""
-        return self.predict_images(
-            (images.decode(sample.read_bytes(), sample.name) for sample in samples), beam, batch_size
-        )
 
     def predict_images(
         self, arrays: Iterable[np.ndarray], beam: int = 1, batch_size: int = 64

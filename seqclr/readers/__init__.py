@@ -1,8 +1,7 @@
 """The readers that come with the package: runs that are found by name, such as `captcha`.
 
-Each is a folder with the configuration, charset, threshold and best checkpoint of a run, in half precision, and a card,
-README.md.
-benchmarks/release.py trains and writes them.
+Each is a folder with the configuration, charset, threshold and best checkpoint of a run, in half precision, the same
+reader as ONNX, and a card, README.md. benchmarks/release.py trains and writes them.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ def names() -> list[str]:
     return sorted(path.parent.name for path in FOLDER.glob("*/config.yaml"))
 
 
-NONE = f"there is no such folder; the package has the reader {', '.join(names())}"
+NOT_FOUND = f"there is no such folder; the package has the reader {', '.join(names())}"
 
 
 def is_released(path: str | Path) -> bool:

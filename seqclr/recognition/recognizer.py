@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-import itertools
-from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import keras
@@ -12,10 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from seqclr.config import check_range
-from seqclr.data import images
 from seqclr.data.charset import Charset
 from seqclr.data.knowledge import Known, Possible
-from seqclr.data.samples import Sample
 from seqclr.decision import Decision
 from seqclr.engine import checkpoints
 from seqclr.engine.run import Run
@@ -26,9 +22,10 @@ from seqclr.nn.encoders import build_encoder
 from seqclr.nn.heads import hidden_weights
 from seqclr.nn.image_encoders import IMAGE_ENCODERS
 from seqclr.nn.policy import kept_policy
+from seqclr.runtime.reader import BatchReader
 
 
-class Recognizer:
+class Recognizer(BatchReader):
     """Predicts texts from images resized to `height` x `width`. Once loaded, it computes in float32.
 
     threshold, lengths: what it accepts, as in `Decision`.
@@ -88,32 +85,18 @@ class Recognizer:
     def _decode_batch(self, pixels, widths, possible: Possible, beam: int):
         return constrained.predict(*self.logits(pixels, widths), possible, beam)
 
-    def predict_batch(self, pixels: np.ndarray, widths: np.ndarray | None, beam: int = 1) -> list[tuple[str, float]]:
+    def predict_batch(
+        self, pixels: np.ndarray, widths: np.ndarray | None = None, beam: int = 1
+    ) -> list[tuple[str, float]]:
         """Text and confidence of each image, `uint8 [B, height, width, 3]`. widths: image columns, with resize=pad.
 
         The confidence is the probability of the text over all CTC paths, relative to all possible texts; 0 for an empty
         text.
         """
+        check_range("beam", beam, least=1)
         widths = None if widths is None else tf.constant(widths)
         ids, confidence = self._decode(tf.constant(pixels), widths, self.possible, beam)
         blank = self.charset.blank
         return [
             (self.charset.decode([i for i in row if i != blank]), float(c)) for row, c in zip(ids.numpy(), confidence)
         ]
-
-    def predict_samples(
-        self, samples: Sequence[Sample], beam: int = 1, batch_size: int = 64
-    ) -> Iterator[tuple[str, float]]:
-        """Text and confidence of each sample, in order. Raises UserError for an image that cannot be read."""
-        arrays = (images.decode(sample.read_bytes(), sample.name) for sample in samples)
-        return self.predict_images(arrays, beam, batch_size)
-
-    def predict_images(
-        self, arrays: Iterable[np.ndarray], beam: int = 1, batch_size: int = 64
-    ) -> Iterator[tuple[str, float]]:
-        """Text and confidence of each image `uint8 [H, W, 3]`, of any size."""
-        check_range("beam", beam, least=1)
-        resized = (images.fit(array, self.height, self.width, self.resize) for array in arrays)
-        while chunk := list(itertools.islice(resized, batch_size)):
-            pixels, widths = zip(*chunk)
-            yield from self.predict_batch(np.stack(pixels), np.array(widths, np.int32), beam)

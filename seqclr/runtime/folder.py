@@ -43,11 +43,6 @@ class Facts:
     def known(self) -> Known:
         return Known(self.charset, self.length)
 
-    @property
-    def digest(self) -> str:
-        """One digest of all files."""
-        return hashlib.sha256("".join(sorted(self.files.values())).encode()).hexdigest()
-
     def save(self, folder: Path, names: list[str]) -> None:
         """Writes reader.json with the digests of files of the folder."""
         digests = {name: digest(folder / name) for name in names}

@@ -1,4 +1,4 @@
-"""Reads with an ONNX or LiteRT export."""
+"""Predicts with an ONNX or LiteRT export; what readers have in common."""
 
 from __future__ import annotations
 
@@ -41,27 +41,21 @@ class Reader(Protocol):
     ) -> Iterator[tuple[str, float]]: ...
 
 
-class ExportedReader:
-    """A loaded export of format ONNX or LiteRT. Raises UserError where the folder is not complete and unchanged."""
+class BatchReader:
+    """Predicts images of any size in batches of resized ones.
 
-    def __init__(self, folder: Path):
-        self.folder = Path(folder)
-        self.facts, self.charset = load(self.folder)
-        self.threshold, self.lengths, self.digest = self.facts.threshold, self.facts.lengths, self.facts.digest
-        self.possible = Possible()
-        self._session = SESSIONS[self.facts.format](self.folder / FORMATS[self.facts.format])
+    A subclass has `height`, `width` and `resize`, the size that images are resized to, and `predict_batch`.
+    """
 
-    def knowing(self, known: Known) -> ExportedReader:
-        """This export for known characters and lengths. Raises UserError where it cannot predict such texts."""
-        if known == NOTHING:
-            return self
-        if self.facts.known != NOTHING:
-            problem = f"{known}: {self.folder} was exported with {self.facts.known}"
-            raise UserError(f"{problem}: export the run again with it, or use the run")
-        other = copy.copy(self)
-        other.possible = known.possible(self.charset, self.facts.width)
-        other.lengths = self.lengths if known.lengths is None else known.lengths
-        return other
+    height: int
+    width: int
+    resize: str
+
+    def predict_batch(
+        self, pixels: np.ndarray, widths: np.ndarray | None = None, beam: int = 1
+    ) -> Iterable[tuple[str, float]]:
+        """Text and confidence of each image, `uint8 [B, height, width, 3]`. widths: image columns, with resize=pad."""
+        raise NotImplementedError
 
     def predict_samples(
         self, samples: Sequence[Sample], beam: int = 1, batch_size: int = 64
@@ -74,16 +68,44 @@ class ExportedReader:
         self, arrays: Iterable[np.ndarray], beam: int = 1, batch_size: int = 64
     ) -> Iterator[tuple[str, float]]:
         """Text and confidence of each image `uint8 [H, W, 3]`, of any size."""
-        if beam != 1:
-            raise UserError(f"beam {beam}: {self.folder} is an export and has no beam search: use the run")
-        facts, blank = self.facts, self.charset.blank
-        resized = (images.fit(array, facts.height, facts.width, facts.resize) for array in arrays)
+        resized = (images.fit(array, self.height, self.width, self.resize) for array in arrays)
         while chunk := list(itertools.islice(resized, batch_size)):
             pixels, widths = zip(*chunk)
-            outputs = self._session.predict(np.stack(pixels), np.array(widths, np.int32))
-            if self.possible == Possible():
-                ids, confidence = outputs["ids"], outputs["confidence"]
-            else:
-                ids, confidence = constrained.predict(outputs["log_probabilities"], self.possible)
-            for row, certainty in zip(ids, confidence):
-                yield self.charset.decode(row[row != blank]), float(certainty)
+            yield from self.predict_batch(np.stack(pixels), np.array(widths, np.int32), beam)
+
+
+class ExportedReader(BatchReader):
+    """A loaded export of format ONNX or LiteRT. Raises UserError where the folder is not complete and unchanged."""
+
+    def __init__(self, folder: Path):
+        self.folder = Path(folder)
+        self.facts, self.charset = load(self.folder)
+        self.height, self.width, self.resize = self.facts.height, self.facts.width, self.facts.resize
+        self.threshold, self.lengths = self.facts.threshold, self.facts.lengths
+        self.possible = Possible()
+        self._session = SESSIONS[self.facts.format](self.folder / FORMATS[self.facts.format])
+
+    def knowing(self, known: Known) -> ExportedReader:
+        """This export for known characters and lengths. Raises UserError where it cannot predict such texts."""
+        if known == NOTHING:
+            return self
+        if self.facts.known != NOTHING:
+            problem = f"{known}: {self.folder} was exported with {self.facts.known}"
+            raise UserError(f"{problem}: export the run again with it, or use the run")
+        other = copy.copy(self)
+        other.possible = known.possible(self.charset, self.width)
+        other.lengths = self.lengths if known.lengths is None else known.lengths
+        return other
+
+    def predict_batch(
+        self, pixels: np.ndarray, widths: np.ndarray | None = None, beam: int = 1
+    ) -> Iterator[tuple[str, float]]:
+        if beam != 1:
+            raise UserError(f"beam {beam}: {self.folder} is an export and has no beam search: use the run")
+        outputs, blank = self._session.predict(pixels, widths), self.charset.blank
+        if self.possible == Possible():
+            ids, confidence = outputs["ids"], outputs["confidence"]
+        else:
+            ids, confidence = constrained.predict(outputs["log_probabilities"], self.possible)
+        for row, certainty in zip(ids, confidence):
+            yield self.charset.decode(row[row != blank]), float(certainty)

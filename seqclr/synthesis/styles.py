@@ -60,7 +60,7 @@ class Style:
     # the image
     width: list[int] = span(120, 120, 16, 4096)
     height: list[int] = span(40, 40, 16, 1024)
-    # least distance of the text from the edges, the text is reduced if it must be; negative: as much may be cut off
+    # least distance of the text from the edges, a text that does not fit is reduced; negative: so much may be cut off
     margin: int = number(3, -200, 512)
     background: str = "plain"  # plain, gradient, clouds or grid
     background_colours: list[str] = names("white")  # all but `plain` mix two of them

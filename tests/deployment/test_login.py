@@ -14,12 +14,11 @@ from pathlib import Path
 
 import login
 import pytest
-from login_page import LOCKED, labelled
+from login_page import LOCKED
 
 from tests.deployment.logins import (
     ACCOUNT,
     FORMS,
-    WatchedPage,
     needs_chromium,
     pixels,
     scripted,
@@ -69,17 +68,6 @@ def test_it_refreshes_submits_and_stops(script, message, images, codes, told, ca
 
 def test_the_last_submit_is_one_before_the_lock_out():
     assert login.SUBMITS == LOCKED - 1
-
-
-@pytest.fixture(scope="module")
-def images(pages):
-    return labelled(pages)
-
-
-@pytest.fixture
-def page(images):
-    with serving(WatchedPage(images)) as page:
-        yield page
 
 
 @pytest.fixture(scope="module", params=FORMS)

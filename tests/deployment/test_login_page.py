@@ -8,18 +8,7 @@ from urllib.error import HTTPError
 import pytest
 from login_page import LOCKED, labelled
 
-from tests.deployment.logins import ACCOUNT, WatchedPage, pixels, serving, texts_of
-
-
-@pytest.fixture(scope="module")
-def images(pages):
-    return labelled(pages)
-
-
-@pytest.fixture
-def page(images):
-    with serving(WatchedPage(images)) as page:
-        yield page
+from tests.deployment.logins import ACCOUNT, pixels, texts_of
 
 
 class Visitor:

@@ -1,6 +1,6 @@
 """Runs the graph of an export: resized pixels in, the outputs by name out.
 
-Both runtimes use one thread: for one small image, sharing the work takes longer than the work.
+Both runtimes use one thread: a second one saves a seventh of the time of an image, and takes another core.
 """
 
 from __future__ import annotations

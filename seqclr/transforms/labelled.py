@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from seqclr.errors import UserError
-from seqclr.transforms.apply import augment
+from seqclr.transforms.apply import augment, augment_with_geometry
 from seqclr.transforms.readable import check_readable
 from seqclr.transforms.views import Views, single
 
@@ -39,16 +39,25 @@ class Unlabelled:
 
     labels: of each record, empty where there is none; with them, the example has its `text: int32 [L]`, filled with -1.
 
+    geometry: adds that of the two views, `geometry: float32 [2, 4]`, as of `TwoViews`.
+
     The `width` of padded lines is called `unlabelled_width`, as the batch has labelled lines too.
     Raises UserError for views that may cut off a part of the text.
     """
 
-    def __init__(self, weak: str | None, strong: str, labels: Sequence[Sequence[int]] | None = None):
+    def __init__(
+        self, weak: str | None, strong: str, labels: Sequence[Sequence[int]] | None = None, geometry: bool = False
+    ):
+        self.geometry = geometry
         self.views = {name: label_preserving(views) for name, views in (("weak", weak), ("strong", strong)) if views}
         self.labels = None if labels is None else filled(labels)
 
     def __call__(self, record: dict, rng: np.random.Generator) -> dict:
-        seen = {name: augment(views, record, rng) for name, views in self.views.items()}
+        if self.geometry:
+            images, _, geometry = zip(*(augment_with_geometry(views, record, rng) for views in self.views.values()))
+            seen = {**dict(zip(self.views, images)), "geometry": np.stack(geometry)}
+        else:
+            seen = {name: augment(views, record, rng) for name, views in self.views.items()}
         if self.labels is not None:
             seen["text"] = self.labels[record["index"]]
         return {**seen, "unlabelled_width": record["width"]} if "width" in record else seen

@@ -12,13 +12,17 @@ from seqclr.data.charset import OPERATORS, SUM_SIGNS
 from seqclr.data.knowledge import Possible
 from seqclr.methods.base import Method, stacked
 from seqclr.methods.facts import Facts
+from seqclr.methods.text.characters import character_contrast
+from seqclr.methods.text.consistency import frame_consistency
 from seqclr.methods.text.ctc import IMPOSSIBLE, ReaderInfo, ctc_head, ctc_loss
-from seqclr.methods.text.self_training import nonempty, teacher_texts
+from seqclr.methods.text.self_training import nonempty, teacher_logits, teacher_texts
+from seqclr.nn.heads import mlp
 from seqclr.nn.momentum import Momentum
 from seqclr.synthesis.variety import Texts
 from seqclr.transforms.generated import GeneratedImages
 from seqclr.transforms.labelled import Unlabelled
 
+PROJECTED = 128  # dimensions of the characters that are contrasted
 SUMS = 0.5  # share of sums among generated images, where the characters are digits and signs of sums
 
 
@@ -31,7 +35,12 @@ class Adaptation(Method):
     arXiv:2001.07685); the share rises during the run (curriculum labeling, arXiv:2001.06001). Labels of the user
     replace predictions. Generated images, whose texts are known, keep the reader from drifting.
 
-    Logs the losses of `site` and `generated` images, the `accepted` fraction of the site's, and the mean `confidence`.
+    With `contrast`, equal characters of the accepted and the generated images attract each other, each the mean of its
+    frames at the CTC alignment. With `consistency`, the frames of the strong view predict what the teacher predicts at
+    the same strip of the weak one, of every image.
+
+    Logs the losses of `site` and `generated` images, the `accepted` fraction of the site's, the mean `confidence`, and
+    the two further losses where their weight is above 0.
     """
 
     facts = Facts(paper="Sohn et al. 2020, arXiv:2001.07685", needs_lines="CTC spells a text over the frames of a line")
@@ -50,6 +59,12 @@ class Adaptation(Method):
         "fonts of the generated images: a .ttf or .otf file, a folder of them or a bundled font; default: all bundled",
         free=True,
     )
+    contrast: float = key(
+        0.0, "weight of the supervised contrast of the characters of site and generated images", least=0
+    )
+    consistency: float = key(
+        0.0, "weight of the cross-entropy of the student's frames with the teacher's at the same position", least=0
+    )
 
     def make_site_transform(self, views: str, charset, lengths, labels) -> GeneratedImages:
         """The transform of a site's images, with generated ones beside.
@@ -64,7 +79,7 @@ class Adaptation(Method):
         sums = set(signs) & set(OPERATORS) and set(string.digits) <= set(cases)
         characters = "".join(c for c in dict.fromkeys(cases) if not (sums and c in signs))
         texts = Texts(characters, (lengths[0], lengths[-1]), self.fonts, SUMS if sums else 0.0, signs)
-        site = Unlabelled(self.weak_views, views, labels)
+        site = Unlabelled(self.weak_views, views, labels, geometry=self.consistency > 0)
         return GeneratedImages(views, texts, charset, self.generated_images, self.distinct_images, site)
 
     def build(self, encoder, run: ReaderInfo | None = None):
@@ -72,13 +87,16 @@ class Adaptation(Method):
         self.head = ctc_head(encoder.dim, self.run.classes, self.run.dropout)
         self.head.set_weights([*self.run.head_weights])
         self.possible = Possible(None, self.run.lengths)
+        if self.contrast:
+            self.projector = mlp((encoder.dim, PROJECTED), "projector", input_dim=encoder.dim)
         self.averaged = Momentum(encoder, self.head, name="averaged")
 
     def result(self):
         return self.averaged
 
     def loss(self, batch, training):
-        texts, confidence = self.predict(batch["weak"], batch.get("unlabelled_width"))
+        teacher, teacher_mask = teacher_logits(self, batch["weak"], batch.get("unlabelled_width"))
+        texts, confidence = teacher_texts(self, teacher, teacher_mask)
         given = batch["text"]
         known = given[:, 0] >= 0
         texts, given = _alike(texts, given)
@@ -97,17 +115,23 @@ class Adaptation(Method):
         losses = tf.where(accepted, ctc_loss(nonempty(texts), logits[:rows], site_mask), 0.0)
         site = tf.reduce_mean(losses)
         generated = tf.reduce_mean(ctc_loss(stacked(batch["label"]), logits[rows:], generated_mask))
-        return {
+        figures = {
             "loss": site + generated,
             "site": site,
             "generated": generated,
             "accepted": tf.reduce_mean(tf.cast(accepted, tf.float32)),
             "confidence": tf.reduce_mean(confidence),
         }
-
-    def predict(self, images: tf.Tensor, widths: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor]:
-        """The teacher's texts, `int32 [B, L]` filled with -1, and their confidence `float32 [B]`."""
-        return teacher_texts(self, images, widths)
+        if self.contrast:
+            every = tf.concat(_alike(texts, stacked(batch["label"])), axis=0)
+            used = tf.concat([accepted, tf.ones(tf.shape(logits)[0] - rows, tf.bool)], axis=0)
+            projected = self.projector(features, mask, training=training)
+            figures["contrast"] = character_contrast(projected, logits, every, used, mask)
+            figures["loss"] += self.contrast * figures["contrast"]
+        if self.consistency:
+            figures["consistency"] = frame_consistency(teacher, logits[:rows], batch["geometry"], site_mask)
+            figures["loss"] += self.consistency * figures["consistency"]
+        return figures
 
     def threshold(self, confidence: tf.Tensor) -> tf.Tensor:
         """The least confidence of the share of the images without labels that the teacher labels at this step."""

@@ -107,19 +107,23 @@ class SelfTraining(Semisupervised):
 
     def predict(self, images: tf.Tensor, widths: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor]:
         """The teacher's texts, `int32 [U, T]` filled with -1, and their confidence `float32 [U]`."""
-        return teacher_texts(self, images, widths)
+        return teacher_texts(self, *teacher_logits(self, images, widths))
 
     def _ramp(self) -> tf.Tensor:
         steps = tf.cast(self.averaged.updates.value, tf.float32) - self.start + 1
         return tf.clip_by_value(steps / max(1, int(RAMP * self.run.total_steps)), 0.0, 1.0)
 
 
-def teacher_texts(method, images: tf.Tensor, widths: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor]:
-    """The texts that a method's averaged weights predict among its possible texts, `int32 [U, L]` filled with -1, and
-    their confidence `float32 [U]`."""
+def teacher_logits(method, images: tf.Tensor, widths: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor | None]:
+    """The logits `[U, T, classes]` of a method's averaged weights, and the mask of the frames."""
     with method.averaged.weights_in_use():
         features, mask = method.encoder(images, widths, training=False)
-        logits = method.head(features, training=False)
+        return method.head(features, training=False), mask
+
+
+def teacher_texts(method, logits: tf.Tensor, mask: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor]:
+    """The texts of logits among a method's possible texts, `int32 [U, L]` filled with -1, and their confidence
+    `float32 [U]`."""
     ids, confidence = constrained.predict(logits, mask, method.possible)
     blank = method.run.classes - 1
     texts = decode.pack(ids, blank)

@@ -7,7 +7,10 @@ import tensorflow as tf
 from seqclr.data.charset import Charset
 from seqclr.methods.base import stacked
 from seqclr.methods.text.adaptation import Adaptation
+from seqclr.methods.text.characters import character_contrast
+from seqclr.methods.text.consistency import frame_consistency
 from seqclr.methods.text.ctc import ReaderInfo, ctc_head, ctc_loss
+from seqclr.methods.text.self_training import teacher_logits, teacher_texts
 from seqclr.nn.encoders import build_encoder
 from tests.engine import tiny
 
@@ -33,7 +36,7 @@ def made(resize="stretch", labels=((), (1, 2), (), ()), **keys) -> tuple[Adaptat
 def test_the_loss_is_that_of_the_surest_texts_of_given_labels_and_of_generated_images(resize):
     method, batch = made(resize)
     site_width, generated_width = batch.get("unlabelled_width"), batch.get("generated_width")
-    texts, confidence = method.predict(batch["weak"], site_width)
+    texts, confidence = teacher_texts(method, *teacher_logits(method, batch["weak"], site_width))
     assert all((row >= 0).sum() in LENGTHS for row in texts.numpy())
     surest = sorted((0, 2, 3), key=lambda row: -confidence[row])[:2]  # of three without a label, half
     labels = {row: texts[row].numpy() for row in surest} | {1: np.array([1, 2])}
@@ -52,6 +55,32 @@ def test_the_loss_is_that_of_the_surest_texts_of_given_labels_and_of_generated_i
     assert float(logs["site"]) == pytest.approx(site, rel=1e-4)
     assert float(logs["generated"]) == pytest.approx(generated, rel=1e-4)
     assert float(logs["loss"]) == pytest.approx(site + generated, rel=1e-4)
+
+
+@pytest.mark.parametrize("resize", ["stretch", "pad"])
+def test_characters_and_frames_of_the_site_have_losses_of_their_own(resize):
+    method, batch = made(resize, contrast=0.5, consistency=0.25)
+    logs = method.loss(batch, training=False)
+    expected = logs["site"] + logs["generated"] + 0.5 * logs["contrast"] + 0.25 * logs["consistency"]
+    assert float(logs["loss"]) == pytest.approx(float(expected), rel=1e-5)
+
+    site_width, generated_width = batch.get("unlabelled_width"), batch.get("generated_width")
+    teacher, mask = teacher_logits(method, batch["weak"], site_width)
+    features, _ = method.encoder(batch["strong"], site_width, training=False)
+    student = method.head(features, training=False)
+    consistency = frame_consistency(teacher, student, batch["geometry"], mask)
+    assert float(logs["consistency"]) == pytest.approx(float(consistency), rel=1e-4)
+
+    images, labels = (stacked(batch[name]) for name in ("generated", "label"))
+    features, mask = method.encoder(
+        images, None if generated_width is None else stacked(generated_width), training=False
+    )
+    rows = method.projector(features, mask, training=False), method.head(features, training=False)
+    generated = character_contrast(*rows, labels, tf.ones(4, tf.bool), mask)
+    assert float(logs["contrast"]) != pytest.approx(float(generated), rel=1e-2)  # the site's are among them
+    nothing = {**batch, "text": tf.fill(batch["text"].shape, -1)}
+    method.first_share = method.last_share = 0.0
+    assert float(method.loss(nothing, training=False)["contrast"]) == pytest.approx(float(generated), rel=1e-4)
 
 
 def test_the_share_of_accepted_texts_rises_with_the_steps():

@@ -26,8 +26,9 @@ probes
 pretraining
 export
 reading
-api
 serve
+labelling
+api
 cli
 __main__
 """.split("\n")[1:-1]

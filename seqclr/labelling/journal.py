@@ -1,0 +1,179 @@
+"""Labels on disk: every change is in a journal before it is confirmed, and then in a CSV file that other verbs read.
+
+    labels.csv            file,text,split,source,time: a row for each labelled image
+    labels.csv.journal    a line of JSON for each change, with the same keys
+
+In the journal, the text of an image without a label is null; its source is `unreadable` or `removed`. The line
+`{"written": true}` says that the CSV file holds all lines before it: at the next start only those after it are applied,
+so that rows that were edited by hand since then stay as they are.
+"""
+
+from __future__ import annotations
+
+import csv
+import errno
+import json
+import os
+import threading
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import NamedTuple
+
+from seqclr.data import tables
+from seqclr.data.samples import Fault
+from seqclr.errors import UserError
+from seqclr.files import Lock, atomic_write, check_can_make, exists, writing
+
+SOURCES = ("typed", "accepted", "corrected", "login", "given")
+NO_TEXT = ("unreadable", "removed")
+
+
+class Label(NamedTuple):
+    """What is known of an image: a row of the CSV file, or a line of the journal.
+
+    file: relative to the folder of the CSV file if the image lies below it. text: None without a label. split: `train`,
+    `test`, or what it was. source: one of SOURCES, or without a text one of NO_TEXT. time: ISO 8601 in UTC, in seconds.
+    """
+
+    file: str
+    text: str | None
+    split: str = ""
+    source: str = "given"
+    time: str = ""
+
+
+COLUMNS = Label._fields
+
+
+def now() -> str:
+    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class Journal:
+    """The labels of one CSV file, `labels` by file, which one process changes at a time.
+
+    Raises UserError where another process holds the file, and where it or the journal cannot be read. A method may be
+    called in any thread.
+    """
+
+    def __init__(self, path: Path):
+        check_path(path)
+        self.path, self.file = path, path.with_name(path.name + ".journal")
+        self.labels: dict[str, Label] = {}
+        self._changed, self._mutex = False, threading.Lock()
+        self._held = Lock(path.with_name(f".{path.name}.lock"), path)
+        try:
+            if exists(path):
+                self.labels = {label.file: label for label in read(path)}
+            end = self._replay()
+            with writing(self.file):
+                self._stream = open(self.file, "ab", buffering=0)
+                self._stream.truncate(end)  # a line that a crash has cut off was never confirmed
+        except BaseException:
+            self._held.close()
+            raise
+
+    def record(self, labels: Sequence[Label]) -> None:
+        """Puts labels on the disk. Raises files.NotWritten, as on a full disk; then none of them is recorded."""
+        with self._mutex:
+            self._append([label._asdict() for label in labels])
+            self.labels |= {label.file: label for label in labels}
+            self._changed = True
+
+    def write(self) -> None:
+        """Writes the CSV file, if labels have changed. Raises files.NotWritten."""
+        with self._mutex:
+            if not self._changed:
+                return
+            with atomic_write(self.path) as stream:
+                writer = csv.writer(stream)
+                writer.writerow(COLUMNS)
+                writer.writerows(label for label in self.labels.values() if label.text is not None)
+            self._append([{"written": True}])
+            self._changed = False
+
+    def close(self) -> None:
+        """Writes the CSV file and lets other processes open it."""
+        try:
+            self.write()
+        finally:
+            self._stream.close()
+            self._held.close()
+
+    def _append(self, lines: list[dict]) -> None:
+        data, end = "".join(json.dumps(line) + "\n" for line in lines).encode(), os.fstat(self._stream.fileno()).st_size
+        with writing(self.file):
+            try:
+                if self._stream.write(data) < len(data):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                os.fsync(self._stream.fileno())
+            except OSError:
+                self._stream.truncate(end)
+                raise
+
+    def _replay(self) -> int:
+        """Applies the journal; returns the number of bytes of its complete lines."""
+        if not exists(self.file):
+            return 0
+        data = self.file.read_bytes()
+        complete = data[: data.rfind(b"\n") + 1]
+        rows, entries = dict(self.labels), [self._entry(*line) for line in enumerate(complete.splitlines(), 1)]
+        for label in entries:
+            if label is None:  # the CSV file holds what comes before; images without a text are not in it
+                without = {file: old for file, old in self.labels.items() if old.text is None and file not in rows}
+                self.labels = rows | without
+                self._changed = False
+            else:
+                self.labels[label.file] = label
+                self._changed = True
+        return len(complete)
+
+    def _entry(self, number: int, line: bytes) -> Label | None:
+        """The label of a line of the journal; None for a line that says that the CSV file was written."""
+        try:
+            values = json.loads(line)
+            if values == {"written": True}:
+                return None
+            label = Label(**values)
+            if not (isinstance(label.text, str | None) and all(isinstance(v, str) for v in label._replace(text=""))):
+                raise ValueError("a value that is no text")
+            return label
+        except (ValueError, TypeError, RecursionError) as error:
+            problem = f"{self.file}, line {number} is damaged ({error})"
+            raise UserError(f"{problem}: delete this line, or the file if {self.path} is right") from None
+
+
+def check_path(path: Path) -> None:
+    """Raises UserError where a CSV file of labels cannot be written at the path."""
+    if path.suffix.lower() != ".csv":
+        raise UserError(f"{path} does not end in .csv: labels are written to a CSV file")
+    if path.is_dir():
+        raise UserError(f"{path} is a folder: name the CSV file for the labels")
+    if not path.absolute().parent.is_dir():
+        raise UserError(f"{path} cannot be written: its folder does not exist")
+    if not exists(path):
+        check_can_make(path)
+    elif not os.access(path, os.W_OK):
+        raise UserError(f"{path} is not writable: choose another --labels")
+
+
+def read(path: Path) -> list[Label]:
+    """The rows of a CSV file of labels.
+
+    Raises UserError for a row that names no image, and for columns that would not be written again.
+    """
+    with tables.open_lines(path) as lines:
+        reader = csv.DictReader(lines, strict=True)
+        others = [name for name in reader.fieldnames or () if name not in COLUMNS]
+        if others:
+            problem = (
+                f"{path} has the column '{others[0]}', which would be lost: its columns may be {','.join(COLUMNS)}"
+            )
+            raise UserError(f"{problem}; choose another --labels")
+        labels = []
+        for found, row in zip(tables.rows(path), reader):
+            if isinstance(found, Fault):
+                raise UserError(found.reason)
+            labels.append(Label(**{name: row[name] for name in COLUMNS if row.get(name)} | {"text": row["text"]}))
+    return labels

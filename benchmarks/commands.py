@@ -18,14 +18,16 @@ class Measured(NamedTuple):
     code: int
     seconds: float
     mib: int  # peak resident memory of the largest process
+    cpu_seconds: float  # of all processes
 
 
 def measured(*words: object) -> Measured:
-    """Runs a verb and returns its exit code, time and memory."""
+    """Runs a verb and returns its exit code, time, memory and CPU time."""
     start = time.perf_counter()
     process = subprocess.Popen([sys.executable, "-m", "seqclr", *map(str, words)])
     _, status, usage = os.wait4(process.pid, 0)
-    return Measured(os.waitstatus_to_exitcode(status), time.perf_counter() - start, usage.ru_maxrss // 1024)
+    return Measured(os.waitstatus_to_exitcode(status), time.perf_counter() - start, usage.ru_maxrss // 1024,
+                    usage.ru_utime + usage.ru_stime)  # fmt: skip
 
 
 def sites_and_pool(data: Path) -> tuple[list[Path], list[Path]]:

@@ -48,9 +48,18 @@ def known(site: Path) -> list[str]:
     return [f"--charset={''.join(sorted(set(''.join(texts))))}", f"--length={lengths}"]
 
 
+def training(arm: str, labels: int, seed: int, site: Path, keys: list[str]) -> list[object]:
+    """The verb that trains an arm, and its arguments but for the output; `keys` are further ones."""
+    words = ["--data", site, "--labels", labels, f"seed={seed}"]
+    if arm == "adapted":
+        return ["adapt", *words, *known(site), *keys]
+    start_from = ["--pretrained", "captcha"] if arm == "finetuned" else []
+    return ["finetune", *words, "--split", "train", "case=lower", "views=strong", *start_from, *keys]
+
+
 def measure(arm: str, labels: int, seed: int, site: Path, folder: Path, keys: list[str]) -> dict:
     """Trains what the arm trains and returns the metrics on the test rows, with the minutes of training."""
-    run, start, told = folder / "run", time.perf_counter(), []
+    run, start, told, file = folder / "run", time.perf_counter(), [], folder / "test.json"
     if arm == "ddddocr":
         return {**(untrained(site) or sys.exit("ddddocr is not installed")), "minutes": 0.0}
     if arm == "keras":
@@ -59,22 +68,17 @@ def measure(arm: str, labels: int, seed: int, site: Path, folder: Path, keys: li
         words = ["--data", site, "--labels", labels, "--seed", seed, "--json", file]
         subprocess.run([sys.executable, script, *map(str, words)], check=True)
         return json.loads(file.read_text())
-    resume = ["--resume"] if (run / "config.yaml").is_file() else []
-    if arm == "adapted":
-        seqclr("adapt", "--data", site, "--output", run, "--labels", labels, "--json", folder / "adapt.json",
-             f"seed={seed}", *known(site), *keys, *resume)  # fmt: skip
-    elif arm != "reader":
-        start_from = ["--pretrained", "captcha", "views=strong"] if arm == "finetuned" else ["views=strong"]
-        seqclr("finetune", "--data", site, "--split", "train", "--output", run, "--labels", labels, f"seed={seed}",
-             "case=lower", *start_from, *resume)  # fmt: skip
-    minutes = (time.perf_counter() - start) / 60
     if arm == "reader":
         run, told = "captcha", known(site)
-    file = folder / "test.json"
+    else:
+        resume = ["--resume"] if (run / "config.yaml").is_file() else []
+        words = training(arm, labels, seed, site, keys)
+        seqclr(*words, "--output", run, "--json", folder / "train.json", *resume)
+    minutes = (time.perf_counter() - start) / 60
     seqclr("evaluate", "--model", run, "--data", site, "--split", "test", "--json", file, *told)
     figures = {**json.loads(file.read_text()), "minutes": minutes}
     if arm == "adapted":
-        figures["estimated"] = json.loads((folder / "adapt.json").read_text())["estimated_exact_match"]
+        figures["estimated"] = json.loads((folder / "train.json").read_text())["estimated_exact_match"]
     return figures
 
 
@@ -119,6 +123,7 @@ def main() -> None:
         sys.exit(f"{args.data} holds no folder cap_* or gen_*: give the folder that holds one folder per site")
     results: dict[str, dict] = {}
     for arm in args.arms:
+        more = keys if arm == "adapted" else []
         for labels in [0] if arm in WITHOUT_LABELS else [n for n in args.labels if n or arm == "adapted"]:
             for seed in [0] if arm in WITHOUT_LABELS else range(args.seeds):
                 for site in sites:
@@ -126,7 +131,7 @@ def main() -> None:
                     done = folder / "result.json"
                     if not done.is_file():
                         folder.mkdir(parents=True, exist_ok=True)
-                        done.write_text(json.dumps(measure(arm, labels, seed, site, folder, keys), indent=1))
+                        done.write_text(json.dumps(measure(arm, labels, seed, site, folder, more), indent=1))
                     cells = results.setdefault(f"{arm} {labels}", {}).setdefault(site.name, {})
                     cells[seed] = json.loads(done.read_text())
                     foot = f"Means of {' / '.join(METRICS.values())}; * something was chosen on it."

@@ -177,7 +177,12 @@ class PretrainConfig(RunConfig):
         choices=names_in("seqclr.methods.METHODS"),
     )
     epochs: int | None = key(20, "passes over the data", least=1, most=10**6)
-    init: str | None = key(None, "a run whose encoder weights to start from", free=True)
+    init: str | None = key(
+        None,
+        "a run, or a reader of the package (captcha), to start from: its architecture and encoder, and its head where "
+        "the method predicts text too",
+        free=True,
+    )
     probe: str | None = key(
         None,
         "labelled data: a probe of the frozen features chooses the best checkpoint; test rows are excluded",

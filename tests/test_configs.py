@@ -52,7 +52,7 @@ def test_an_image_encoder_has_the_defaults_of_images(name):
 
 
 def test_methods_that_match_no_frames_keep_defaults_of_their_own():
-    assert len(MATCHING) == 21
+    assert len(MATCHING) == 22
     assert {
         name: of(name)["views"] for name in ("cpc", "rotation", "masked", "pix_pro", "classifier")
     } == dict.fromkeys(("cpc", "rotation", "masked", "pix_pro", "classifier"), "article")

@@ -3,7 +3,7 @@
 from seqclr.losses.clustering import sinkhorn, swav
 from seqclr.losses.contrastive import clip, cpc, info_nce, n_pair, nt_xent, sup_con
 from seqclr.losses.distillation import dino
-from seqclr.losses.keys import curl, info_nce_queue, moco_v3, patch_nce
+from seqclr.losses.keys import curl, info_nce_queue, moco_v3, nnclr, patch_nce
 from seqclr.losses.memory import nce
 from seqclr.losses.metric import align, margin_contrastive, triplet, uniform
 from seqclr.losses.pixels import pix_contrast, pix_pro
@@ -32,6 +32,7 @@ __all__ = [
     "n_pair",
     "nce",
     "negative_cosine",
+    "nnclr",
     "nt_xent",
     "patch_nce",
     "pix_contrast",

@@ -29,6 +29,19 @@ def moco_v3(q1, k2, q2, k1, temperature: float = 0.2) -> tf.Tensor:
     return 2 * temperature * (patch_nce(q1, k2, temperature) + patch_nce(q2, k1, temperature))
 
 
+def nnclr(neighbour1, p2, neighbour2, p1, temperature: float = 0.1) -> tf.Tensor:
+    """NNCLR's loss: the cross-entropy of the prediction of the other view, among those of all rows, by a row's nearest
+    neighbour; both directions averaged.
+
+    `[N, D]` each, normalised here; row i of all belongs to one instance. Dwibedi et al. 2021, arXiv:2104.14548.
+    """
+    both = [
+        diagonal_cross_entropy(products(tf.stop_gradient(normalize(neighbour)), normalize(p)) / temperature)
+        for neighbour, p in ((neighbour1, p2), (neighbour2, p1))
+    ]
+    return tf.add_n(both) / 2
+
+
 def curl(query, key, weight) -> tf.Tensor:
     """CURL's loss: the cross-entropy of a query's key among all keys, with bilinear logits `query weight key^T`.
 

@@ -55,6 +55,7 @@ class RunInfo:
     batch_size: images in a batch, over all devices; 0: unknown, without checks against it.
     total_steps, steps_per_epoch: of the training, and of one pass over its records.
     dropout: rate in a CTC head. views: the name of the augmentation.
+    head_weights: initial values of the first arrays of a CTC head's `get_weights()`; the others are new.
     load_encoder: given the folder of a run, its frozen encoder: a function of images `float32 [B, H, W, 3]`, 0 to 255,
     and widths to features `[B, T, D]` and a mask.
     """
@@ -64,6 +65,7 @@ class RunInfo:
     steps_per_epoch: int = 1
     dropout: float = 0.1
     views: str = "none"
+    head_weights: Sequence[np.ndarray] = ()
     load_encoder: Callable[[str], Callable] | None = None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 import keras
@@ -19,6 +20,7 @@ from seqclr.methods import find_method
 from seqclr.methods.base import Method
 from seqclr.nn.policy import kept_policy
 from seqclr.probes.probing import Probing, make_probe
+from seqclr.recognition.inheritance import inherited_head
 
 
 def method_of(values: dict) -> type[Method]:
@@ -27,8 +29,14 @@ def method_of(values: dict) -> type[Method]:
 
 
 def configure(values: Sequence[dict]):
-    """The resolved PretrainConfig of mappings of keys to values; later ones override."""
-    return configuration.resolve(PretrainConfig, method_of(configuration.merged(values)), values)
+    """The resolved PretrainConfig of mappings of keys to values; later ones override.
+
+    The architecture of the encoder to start from comes first.
+    """
+    method = method_of(configuration.merged(values))
+    init = configuration.resolve(PretrainConfig, method, values).init
+    built = [setup.architecture_of(init)] if init else []
+    return configuration.resolve(PretrainConfig, method, [*built, *values])
 
 
 @kept_policy()
@@ -58,7 +66,11 @@ def pretrain(
     )
     with setup.building(config, strategy):
         encoder = setup.make_encoder(config, config.init)
-        method.build(encoder, setup.run_info(config, loader.steps_per_epoch))
+        info = setup.run_info(config, loader.steps_per_epoch)
+        if config.init and method.charset is not None:
+            head = inherited_head(config.init, encoder.dim, method.charset)
+            info = dataclasses.replace(info, head_weights=head or ())
+        method.build(encoder, info)
     probing = [Probing(probe, method, config.probe_every)] if probe and rank.chief else []
     first = [
         Monitors(method, dataset, config.views, config.seed),

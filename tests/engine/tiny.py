@@ -37,6 +37,7 @@ SMALL = {
     "dino": {"prototypes": 8},
     "moco": {"queue_size": 64},
     "moco_v2": {"queue_size": 64},
+    "nnclr": {"queue_size": 64},
     "sela": {"clusters": 4, "relabellings": 2},
     "swav": {"prototypes": 8},
     "w_mse": {"projection_dim": 4, "whitening_size": 8},

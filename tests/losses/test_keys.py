@@ -30,6 +30,14 @@ def test_moco_v3(keys):
     check(partial(losses.moco_v3, **keys), partial(moco_v3, **keys), Q1, K2, Q2, K1, stopped=(1, 3))
 
 
+@pytest.mark.parametrize("keys", [{}, {"temperature": 0.5}])
+def test_nnclr(keys):
+    def nnclr(near1, p2, near2, p1, temperature=0.1):
+        return np.mean([diagonal(unit(near) @ unit(p).T / temperature) for near, p in ((near1, p2), (near2, p1))])
+
+    check(partial(losses.nnclr, **keys), partial(nnclr, **keys), Q1, K2, Q2, K1, stopped=(0, 2))
+
+
 def test_curl_learns_its_weight():
     def curl(query, key, weight):
         logits = query @ weight @ key.T

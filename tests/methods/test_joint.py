@@ -1,4 +1,4 @@
-"""BYOL, MoCo, Barlow Twins, VICReg and W-MSE: what is compared with what, and where gradients stop."""
+"""BYOL, MoCo, NNCLR, Barlow Twins, VICReg and W-MSE: what is compared with what, and where gradients stop."""
 
 import keras
 import numpy as np
@@ -17,6 +17,7 @@ SMALL = {
     "moco": {"queue_size": 40, "projection_dim": 16},
     "moco_v2": {"queue_size": 40, "projection_dim": 16, "hidden_dim": 32},
     "moco_v3": {"hidden_dim": 32, "projection_dim": 16},
+    "nnclr": {"queue_size": 40, "projection_dim": 16, "hidden_dim": 32},
     "barlow_twins": {"projection_dim": 16},
     "vicreg": {"projection_dim": 16},
     "w_mse": {"projection_dim": 8, "hidden_dim": 32, "whitening_size": 16},
@@ -94,6 +95,22 @@ def test_moco_v3_compares_queries_with_the_keys_of_the_other_view():
         logits = unit(query) @ unit(key).T / 0.2
         expected += 2 * 0.2 * np.mean(np.log(np.exp(logits).sum(1)) - np.diag(logits))
     assert float(method.loss(batch(), training=True)["loss"]) == pytest.approx(expected, rel=1e-4)
+
+
+def test_nnclr_compares_the_nearest_instances_of_other_images_with_the_other_view():
+    method = made("nnclr")
+    for _ in range(2):  # what the first call leaves in the queue is of the same images as the second call's
+        queue, images = method.queue.keys.numpy(), method.queue.images.numpy()
+        (z1, z2), (p1, p2) = projections(method), projections(method, method.predictor)
+        own, expected = np.repeat(batch()["index"], 4), 0
+        for z, p in ((z1, p2), (z2, p1)):
+            near = queue[np.where(images != own[:, None], unit(z) @ queue.T, -2).argmax(1)]
+            logits = near @ unit(p).T / 0.1
+            expected += np.mean(np.log(np.exp(logits).sum(1)) - np.diag(logits)) / 2
+        assert float(method.loss(batch(), training=True)["loss"]) == pytest.approx(expected, rel=1e-4)
+    np.testing.assert_allclose(method.queue.keys.numpy()[32:], unit(z1)[:8], atol=1e-5)
+    np.testing.assert_array_equal(method.queue.images.numpy()[32:], own[:8])
+    assert len(set(images[:32])) == 8 and (images[32:] == -1).all()
 
 
 @pytest.mark.parametrize("name", FOLLOWED)

@@ -39,6 +39,7 @@ def agreement(z1, z2):
         pytest.param("moco", matched, {"queue_size": 64}, marks=pytest.mark.slow),
         pytest.param("moco_v2", matched, {"queue_size": 64}, marks=pytest.mark.slow),
         pytest.param("moco_v3", matched, {}, marks=pytest.mark.slow),
+        pytest.param("nnclr", agreement, {"queue_size": 64}, marks=pytest.mark.slow),
         ("barlow_twins", matched, {"projection_dim": 64}),
         pytest.param("vicreg", matched, {"projection_dim": 64}, marks=pytest.mark.slow),
         pytest.param("inva_spread", matched, {}, marks=pytest.mark.slow),

@@ -11,6 +11,7 @@ from seqclr.methods.contrastive import (  # noqa: F401
     inva_spread,
     moco,
     moco_v3,
+    nnclr,
     pix_contrast,
     simclr,
     simclr_v2,

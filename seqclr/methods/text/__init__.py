@@ -8,4 +8,5 @@ from seqclr.methods.text import (  # noqa: F401
     generated,
     generated_simclr,
     masked_simclr,
+    pseudo_characters,
 )

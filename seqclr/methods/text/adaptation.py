@@ -12,7 +12,7 @@ from seqclr.data.charset import OPERATORS, SUM_SIGNS
 from seqclr.data.knowledge import Possible
 from seqclr.methods.base import Method, stacked
 from seqclr.methods.facts import Facts
-from seqclr.methods.text.characters import character_contrast
+from seqclr.methods.text.characters import alike, character_contrast
 from seqclr.methods.text.consistency import frame_consistency
 from seqclr.methods.text.ctc import IMPOSSIBLE, ReaderInfo, ctc_head, ctc_loss
 from seqclr.methods.text.self_training import nonempty, teacher_logits, teacher_texts
@@ -99,7 +99,7 @@ class Adaptation(Method):
         texts, confidence = teacher_texts(self, teacher, teacher_mask)
         given = batch["text"]
         known = given[:, 0] >= 0
-        texts, given = _alike(texts, given)
+        texts, given = alike(texts, given)
         texts = tf.where(known[:, None], given, texts)
         sure = confidence >= self.threshold(tf.boolean_mask(confidence, ~known))
         accepted = known | (sure & (texts[:, 0] >= 0))
@@ -123,7 +123,7 @@ class Adaptation(Method):
             "confidence": tf.reduce_mean(confidence),
         }
         if self.contrast:
-            every = tf.concat(_alike(texts, stacked(batch["label"])), axis=0)
+            every = tf.concat(alike(texts, stacked(batch["label"])), axis=0)
             used = tf.concat([accepted, tf.ones(tf.shape(logits)[0] - rows, tf.bool)], axis=0)
             projected = self.projector(features, mask, training=training)
             figures["contrast"] = character_contrast(projected, logits, every, used, mask)
@@ -144,9 +144,3 @@ class Adaptation(Method):
 
     def after_step(self):
         self.averaged.update(self.average)
-
-
-def _alike(a: tf.Tensor, b: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Ids `[B, L]` of two lengths, filled with -1 to the longer one."""
-    longest = tf.maximum(tf.shape(a)[1], tf.shape(b)[1])
-    return tuple(tf.pad(x, [[0, 0], [0, longest - tf.shape(x)[1]]], constant_values=-1) for x in (a, b))

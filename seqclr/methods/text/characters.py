@@ -52,3 +52,9 @@ def character_contrast(
     taken = (texts >= 0) & used[:, None]
     characters, labels = (gather(tf.boolean_mask(x, taken)) for x in (pooled, texts))
     return losses.sup_con(characters, labels, temperature)
+
+
+def alike(a: tf.Tensor, b: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Ids `[B, L]` of two lengths, filled with -1 to the longer one."""
+    longest = tf.maximum(tf.shape(a)[1], tf.shape(b)[1])
+    return tuple(tf.pad(x, [[0, 0], [0, longest - tf.shape(x)[1]]], constant_values=-1) for x in (a, b))

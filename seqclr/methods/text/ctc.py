@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from seqclr.config import DEEPEST, key
@@ -28,7 +27,6 @@ class ReaderInfo(RunInfo):
     classes: number of characters plus 1 for the blank, the last. charset: those characters. pretrained: whether the
     encoder was pretrained.
     kept: sizes of the hidden layers of a pretrained projector that are kept below the head.
-    head_weights: initial values of the first arrays of the head's `get_weights()`; the others are new.
     lengths: those that texts have; None: any.
     teacher: a recognizer's function of images and widths to logits and mask, for distillation; not in checkpoints.
     """
@@ -37,7 +35,6 @@ class ReaderInfo(RunInfo):
     charset: Charset | None = None
     pretrained: bool = False
     kept: Sequence[int] = ()
-    head_weights: Sequence[np.ndarray] = ()
     lengths: Sequence[int] | None = None
     teacher: Callable | None = None
 

@@ -30,7 +30,7 @@ class Generated(Method):
 
     The run's images give only the size, unless `domain` is above 0: then the encoder learns mean frames that do not
     separate generated images from them (Ganin et al. 2016). The head is kept: the run can be evaluated and exported,
-    and fine-tuning starts from the head.
+    and fine-tuning starts from the head. With `init`, a run that predicts text gives its head too.
     """
 
     transform = GeneratedImages
@@ -98,6 +98,8 @@ class Generated(Method):
             )
         super().build(encoder, run)
         self.head = ctc_head(encoder.dim, len(self.charset) + 1, self.run.dropout)
+        given = self.run.head_weights
+        self.head.set_weights([*given, *self.head.get_weights()[len(given) :]])
         if any(self.weights().values()):
             self.more = GeneratorHeads(self.weights(), (len(self.texts.font_names()), len(BACKGROUNDS)), encoder)
 

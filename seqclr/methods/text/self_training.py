@@ -125,7 +125,7 @@ def teacher_texts(method, logits: tf.Tensor, mask: tf.Tensor | None) -> tuple[tf
     """The texts of logits among a method's possible texts, `int32 [U, L]` filled with -1, and their confidence
     `float32 [U]`."""
     ids, confidence = constrained.predict(logits, mask, method.possible)
-    blank = method.run.classes - 1
+    blank = logits.shape[-1] - 1
     texts = decode.pack(ids, blank)
     return tf.stop_gradient(tf.where(texts == blank, -1, texts)), tf.stop_gradient(confidence)
 

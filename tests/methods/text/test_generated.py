@@ -123,6 +123,18 @@ def test_the_run_reads_and_its_head_comes_along(reading, pages, tmp_path, capsys
     assert "with 1 of 10 characters" in capsys.readouterr().err
 
 
+def test_pretraining_starts_from_the_architecture_encoder_and_head_of_a_reader(reading, pages, tmp_path, eagerly):
+    words = ["--processes", 0, "--precision", "float32", "--batch-size", 4, "--steps", 1, "views=none"]
+    run("pretrain", "--method", "pseudo_characters", "--init", reading, "--data", pages, "--output", tmp_path / "run",
+        "characters=b1x", "learning_rate=0", "distinct_images=4", *words)  # fmt: skip
+    first, second = Recognizer.load(reading), Recognizer.load(tmp_path / "run")
+    assert second.charset.characters == "b1x" and second.encoder.width == first.encoder.width == 64
+    for a, b in zip(first.encoder.trainable_variables, second.encoder.trainable_variables, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+    kernels = [reader.head.layers[-1].kernel.numpy() for reader in (first, second)]
+    np.testing.assert_allclose(kernels[1][:, [0, 1, 3]], kernels[0][:, [1, 2, 3]], atol=1e-6)
+
+
 def test_views_that_cut_are_refused_for_generated_images(pages, tmp_path, capsys):
     words = ["pretrain", "--method", "generated", "--data", str(pages), "--output", str(tmp_path / "run")]
     assert cli.main([*words, "views=roaming"]) == 2

@@ -1,0 +1,187 @@
+"""Self-supervision: what each part adds to a reader of a site, at equal time.
+
+    pip install ".[bench]"
+    python benchmarks/self_supervision.py --data DATA --output runs/self_supervision --minutes 6 --seeds 3
+
+DATA holds a folder per site, as of benchmarks/new_sites.py; the characters and lengths of its texts are known. Arms are
+a start and a part:
+
+    reader            the released reader, adapted to the site
+    reader PART       with a loss of `adapt` (contrast, consistency), or after pretraining on the site's images
+    new               new weights, fine-tuned on the labels
+    new PART          after pretraining on the site's images; where that predicts text, it is adapted
+
+Every arm trains for `--minutes`: pretraining takes half of it. The time is that of the CPU, of all processes of a
+training, so that other work on the machine does not count; a step is timed before the first training, and its seconds
+are kept in steps.json. Finished cells are kept: the same command continues. An arm is compared with the same start
+without the part, and called better or worse only where the difference of the mean errors is above the spread, the
+standard deviation over the seeds of both. Writes table.md and results.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+from commands import circumstances, measured, seqclr, write
+from new_sites import METRICS, measure, training
+
+TIMED = (10, 40)  # steps of the two trainings whose difference is the time of a step
+SHARE = 0.5  # of the time, for pretraining
+NEW = {"encoder": "fast", "width": 128}  # the architecture of the released reader
+
+
+class Arm(NamedTuple):
+    """against: the arm without the part. keys: of `adapt` or, where it is not adapted, of `finetune`. pretrain: keys of
+    pretraining before it."""
+
+    against: str | None
+    adapted: bool
+    keys: dict = {}
+    pretrain: dict | None = None
+
+
+READER, GENERATED = {"init": "captcha"}, {**NEW, "method": "generated"}
+ARMS = {
+    "reader": Arm(None, True),
+    "reader contrast": Arm("reader", True, {"contrast": 0.3}),
+    "reader consistency": Arm("reader", True, {"consistency": 0.3}),
+    **{
+        f"reader {method}": Arm("reader", True, {}, {**READER, "method": method})
+        for method in ("generated", "generated_simclr", "pseudo_characters")
+    },
+    "new": Arm(None, False, NEW),
+    **{
+        f"new {method}": Arm("new", False, {}, {**NEW, "method": method})
+        for method in ("simclr", "simsiam", "nnclr", "masked_simclr")
+    },
+    "new generated": Arm("new", True, {}, GENERATED),
+    **{
+        f"new {method}": Arm("new generated", True, {}, {**NEW, "method": method})
+        for method in ("generated_simclr", "pseudo_characters")
+    },
+}
+
+
+class Benchmark:
+    def __init__(self, output: Path, minutes: float):
+        self.output, self.minutes = output, minutes
+
+    def cell(self, name: str, labels: int, seed: int, site: Path) -> dict:
+        """The metrics of an arm on the test rows of a site."""
+        arm, folder = ARMS[name], self.folder(name, f"{labels}_{seed}", site)
+        done = folder / "result.json"
+        if not done.is_file():
+            kind, keys, share = "adapted" if arm.adapted else "scratch", words(arm.keys), 1.0
+            if arm.pretrain:
+                keys.append(f"{'model' if arm.adapted else 'pretrained'}={self.pretrained(name, seed, site)}")
+                share -= SHARE
+            steps = self.steps(name if arm.keys else kind, training(kind, labels, seed, site, keys), share)
+            folder.mkdir(parents=True, exist_ok=True)
+            figures = measure(kind, labels, seed, site, folder, [*keys, f"steps={steps}"])
+            done.write_text(json.dumps({**figures, "steps": steps}, indent=1))
+        return json.loads(done.read_text())
+
+    def pretrained(self, name: str, seed: int, site: Path) -> Path:
+        """The arm's pretraining on the images of a site, for all numbers of labels."""
+        folder = self.folder(name, f"pretrain_{seed}", site)
+        run, done = folder / "run", folder / "done"
+        if not done.is_file():
+            arguments = ["pretrain", "--data", site, f"seed={seed}", *words(ARMS[name].pretrain)]
+            steps = self.steps(f"{name} pretrain", arguments, SHARE)
+            resume = ["--resume"] if (run / "config.yaml").is_file() else []
+            seqclr(*arguments, "--output", run, f"steps={steps}", *resume)
+            done.touch()
+        return run
+
+    def folder(self, name: str, part: str, site: Path) -> Path:
+        return self.output / f"{self.minutes:g}_minutes" / name.replace(" ", "_") / part / site.name
+
+    def steps(self, name: str, arguments: list, share: float) -> int:
+        """How many steps of a training take a share of the time."""
+        file = self.output / "steps.json"
+        seconds = json.loads(file.read_text()) if file.is_file() else {}
+        if name not in seconds:
+            taken = []
+            for steps in TIMED:
+                with tempfile.TemporaryDirectory() as folder:
+                    run = measured(*arguments, "--output", f"{folder}/run", f"steps={steps}")
+                if run.code:
+                    sys.exit(f"{' '.join(map(str, arguments))} ended with {run.code}")
+                taken.append(run.cpu_seconds)
+            seconds[name] = (taken[1] - taken[0]) / (TIMED[1] - TIMED[0])
+            file.write_text(json.dumps(seconds, indent=1))
+        return max(1, round(60 * self.minutes * share / seconds[name]))
+
+
+def words(keys: dict) -> list[str]:
+    return [f"{name}={value}" for name, value in keys.items()]
+
+
+def table(results: dict[str, dict]) -> str:
+    """Markdown: a row per arm and number of labels, with its error relative to the arm without the part."""
+    heads = ["arm", "labels", "steps", *METRICS.values(), "error relative to", "", "spread of both", ""]
+    lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
+    for row in results.values():
+        means = [statistics.mean(seed[metric] for seed in row["seeds"].values()) for metric in METRICS]
+        steps = round(statistics.mean(seed["steps"] for seed in row["seeds"].values()))
+        base = results.get(f"{ARMS[row['arm']].against} {row['labels']}")
+        compared = compare(row["seeds"], base["seeds"]) if base else ["", "", ""]
+        cells = [row["arm"], row["labels"], steps, *(f"{mean:.4f}" for mean in means),
+                 base["arm"] if base else "", *compared]  # fmt: skip
+        lines.append("| " + " | ".join(map(str, cells)) + " |")
+    return "\n".join(lines)
+
+
+def compare(own: dict, base: dict) -> list[str]:
+    """The ratio of the errors of two arms over the seeds that both have, the spread, and a verdict."""
+    seeds = [seed for seed in own if seed in base]
+    errors, others = ([1 - rows[seed]["edit_distance_accuracy"] for seed in seeds] for rows in (own, base))
+    if not seeds:
+        return ["", "", ""]
+    difference, mean = statistics.mean(errors) - statistics.mean(others), statistics.mean(others)
+    ratio = f"{1 + difference / mean:.2f}" if mean else "-"
+    if len(seeds) == 1:
+        return [ratio, "-", "one seed"]
+    spread = math.hypot(statistics.stdev(errors), statistics.stdev(others))
+    verdict = "within the spread" if abs(difference) <= spread else "better" if difference < 0 else "worse"
+    return [ratio, f"{spread / mean:.2f}" if mean else "-", verdict]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--sites", nargs="+", help="by default all")
+    parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS))
+    parser.add_argument("--labels", nargs="+", type=int, default=[0, 20, 100])
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--minutes", type=float, default=6.0, help="of training, of every arm")
+    args = parser.parse_args()
+    sites = [args.data / site for site in args.sites or sorted(folder.name for folder in args.data.glob("cap_*"))]
+    missing = next((site for site in sites if not (site / "labels.csv").is_file()), None)
+    if missing or not sites:
+        sys.exit(f"{missing or args.data / 'cap_*'} has no labels.csv: give the folder that holds one folder per site")
+    args.output.mkdir(parents=True, exist_ok=True)
+    benchmark, results = Benchmark(args.output, args.minutes), {}
+    for seed in range(args.seeds):
+        for labels in args.labels:
+            for name in args.arms:
+                if not labels and not ARMS[name].adapted:
+                    continue
+                cells = [benchmark.cell(name, labels, seed, site) for site in sites]
+                row = results.setdefault(f"{name} {labels}", {"arm": name, "labels": labels, "seeds": {}})
+                row["seeds"][seed] = {key: statistics.mean(cell[key] for cell in cells) for key in (*METRICS, "steps")}
+                foot = f"Means over {', '.join(site.name for site in sites)}; errors are of edit-distance accuracy."
+                write(args.output, table(results), foot, results)
+    print(table(results), circumstances(), sep="\n\n")
+
+
+if __name__ == "__main__":
+    main()

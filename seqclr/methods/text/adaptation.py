@@ -12,6 +12,7 @@ from seqclr.data.charset import OPERATORS, SUM_SIGNS
 from seqclr.data.knowledge import Possible
 from seqclr.methods.base import Method, stacked
 from seqclr.methods.facts import Facts
+from seqclr.methods.text.balance import CharacterBalance
 from seqclr.methods.text.characters import alike, character_contrast
 from seqclr.methods.text.consistency import frame_consistency
 from seqclr.methods.text.ctc import IMPOSSIBLE, ReaderInfo, ctc_head, ctc_loss
@@ -33,7 +34,8 @@ class Adaptation(Method):
     The teacher, the averaged weights (Mean Teacher, arXiv:1703.01780), predicts the text of a weak view among the
     possible texts. Of a batch, a share with the highest confidence gives labels for strong views (FixMatch,
     arXiv:2001.07685); the share rises during the run (curriculum labeling, arXiv:2001.06001). Labels of the user
-    replace predictions. Generated images, whose texts are known, keep the reader from drifting.
+    replace predictions. Generated images, whose texts are known, keep the reader from drifting. Characters that the
+    teacher predicts too seldom are made likelier to it (CharacterBalance).
 
     With `contrast`, equal characters of the accepted and the generated images attract each other, each the mean of its
     frames at the CTC alignment. With `consistency`, the frames of the strong view predict what the teacher predicts at
@@ -49,6 +51,13 @@ class Adaptation(Method):
     average: float = key(0.995, "EMA decay of the weights of the teacher, which are the result", least=0, most=1)
     first_share: float = key(0.3, "share of a batch that the teacher labels at the start of the run", least=0, most=1)
     last_share: float = key(0.9, "share of a batch that the teacher labels at the end of the run", least=0, most=1)
+    least_frequency: float = key(
+        0.5,
+        "least frequency of a character in the teacher's texts, relative to equal frequencies of all; 0 for texts of a "
+        "language",
+        least=0,
+        most=1,
+    )
     weak_views: str = key("none", "augmentation of the teacher's images; the student's is views", free=True)
     generated_images: int = key(1, "generated images per image of a batch", least=1, most=100)
     distinct_images: int = key(
@@ -89,6 +98,7 @@ class Adaptation(Method):
         self.possible = Possible(None, self.run.lengths)
         if self.contrast:
             self.projector = mlp((encoder.dim, PROJECTED), "projector", input_dim=encoder.dim)
+        self.balance = CharacterBalance(self.run.classes - 1, self.least_frequency)
         self.averaged = Momentum(encoder, self.head, name="averaged")
 
     def result(self):
@@ -96,7 +106,10 @@ class Adaptation(Method):
 
     def loss(self, batch, training):
         teacher, teacher_mask = teacher_logits(self, batch["weak"], batch.get("unlabelled_width"))
+        teacher = self.balance(teacher)
         texts, confidence = teacher_texts(self, teacher, teacher_mask)
+        if training:
+            self.balance.count(texts)
         given = batch["text"]
         known = given[:, 0] >= 0
         texts, given = alike(texts, given)

@@ -7,6 +7,7 @@ import tensorflow as tf
 from seqclr.data.charset import Charset
 from seqclr.methods.base import stacked
 from seqclr.methods.text.adaptation import Adaptation
+from seqclr.methods.text.balance import CharacterBalance
 from seqclr.methods.text.characters import character_contrast
 from seqclr.methods.text.consistency import frame_consistency
 from seqclr.methods.text.ctc import ReaderInfo, ctc_head, ctc_loss
@@ -81,6 +82,37 @@ def test_characters_and_frames_of_the_site_have_losses_of_their_own(resize):
     nothing = {**batch, "text": tf.fill(batch["text"].shape, -1)}
     method.first_share = method.last_share = 0.0
     assert float(method.loss(nothing, training=False)["contrast"]) == pytest.approx(float(generated), rel=1e-4)
+
+
+def test_a_character_that_is_predicted_too_seldom_gets_a_bonus_until_it_is_frequent_enough():
+    balance = CharacterBalance(3, least=0.5)
+    rng = np.random.default_rng(0)
+    scores = rng.normal(size=(2000, 3)) + [0, -1, -9]  # the last one is never the best, the second seldom
+    logits = tf.constant(np.pad(scores, [[0, 0], [0, 1]])[:, None], tf.float32)
+    without = np.bincount(scores.argmax(1), minlength=3) / 2000
+    assert without[2] == 0 and 0.5 / 3 < without[1] < 1 / 3
+    for _ in range(1000):
+        texts = tf.argmax(balance(logits)[:, 0, :3], axis=1, output_type=tf.int32)
+        balance.count(tf.pad(texts[:, None], [[0, 0], [0, 2]], constant_values=-1))
+    frequencies = np.bincount(texts.numpy(), minlength=3) / 2000
+    assert frequencies[2] == pytest.approx(0.5 / 3, abs=0.02)
+    np.testing.assert_allclose(balance.frequency.numpy(), frequencies, atol=0.02)
+    assert (balance.bonus.numpy()[:2] == 0).all() and balance.bonus[2] > 5
+
+
+def test_the_teacher_predicts_with_the_bonus_and_only_training_counts():
+    method, batch = made(labels=((), (), (), ()))
+    bonus = np.zeros(10, np.float32)
+    bonus[7] = 50
+    method.balance.bonus.assign(bonus)
+    site = float(method.loss(batch, training=False)["site"])
+    teacher, mask = teacher_logits(method, batch["weak"], None)
+    assert (teacher_texts(method, method.balance(teacher), mask)[0].numpy()[:, 0] == 7).all()
+    np.testing.assert_array_equal(method.balance.bonus.numpy(), bonus)
+    method.balance.bonus.assign(np.zeros(10))
+    assert float(method.loss(batch, training=False)["site"]) < site  # of texts that the teacher itself finds likely
+    method.loss(batch, training=True)
+    assert method.balance.frequency.numpy().std() > 0
 
 
 def test_the_share_of_accepted_texts_rises_with_the_steps():

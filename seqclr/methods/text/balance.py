@@ -8,7 +8,7 @@ import tensorflow as tf
 from seqclr.nn.replicas import gather
 
 MEMORY = 0.98  # decay of the average of the frequencies, for each batch
-RATE = 0.1  # step of the bonus, in logits, for a character that is missing altogether and should be as frequent as others
+RATE = 0.1  # step of the bonus, in logits, for a missing character that should be as frequent as others
 
 
 class CharacterBalance(keras.layers.Layer):

@@ -11,7 +11,8 @@ retry, and the share refused. Rules:
     fixed        0.8
     precision    the least threshold at which 98 % of the accepted are right
     empirical    the highest accuracy with one retry - COST * refused
-    unlabelled   `seqclr.decision.choose_threshold`, without labels, on all validation rows
+    confident    `seqclr.decision.choose_threshold`, without labels, on all validation rows: accuracy is mean confidence
+    unlabelled   the same, with the accuracy that `adapt` estimates from the mean confidence
     chosen       the same, with labels
     bound        as empirical, but of the test rows themselves: no rule can be better
 
@@ -35,6 +36,7 @@ from new_sites import known
 from seqclr.data.discovery import exclude, find
 from seqclr.decision import COST, choose_threshold, one_retry
 from seqclr.engine.run import Run
+from seqclr.recognition.estimates import exact_match_of
 from seqclr.recognition.recognizer import Recognizer
 from seqclr.recognition.splits import split_off_labelled, split_off_validation
 
@@ -96,7 +98,8 @@ def thresholds(rows: dict[str, Rows], counts: list[int], draws: int) -> dict[str
     found = {
         "none": [0.0],
         "fixed": [0.8],
-        "unlabelled": [choose_threshold(free[1])],
+        "confident": [choose_threshold(free[1], float(free[1].mean()))],
+        "unlabelled": [choose_threshold(free[1], exact_match_of(float(free[1].mean())))],
         "bound": [empirical(rows["test"])],
     }
     rules = {"precision": precise, "empirical": empirical, "chosen": lambda rows: choose_threshold(rows[1], rows[0])}
@@ -104,7 +107,7 @@ def thresholds(rows: dict[str, Rows], counts: list[int], draws: int) -> dict[str
         picks = [rng.permutation(len(free[0]))[:count] for _ in range(draws)]
         for name, rule in rules.items():
             found[f"{name} {count}"] = [rule((free[0][pick], free[1][pick])) for pick in picks]
-    order = ["none", "fixed", "precision", "empirical", "unlabelled", "chosen", "bound"]
+    order = ["none", "fixed", "precision", "empirical", "confident", "unlabelled", "chosen", "bound"]
     return dict(sorted(found.items(), key=lambda item: order.index(item[0].split()[0])))
 
 

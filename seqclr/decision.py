@@ -14,7 +14,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -70,27 +70,23 @@ def accepts(text: str, confidence: float, threshold: float | None, lengths: Sequ
     return bool(text) and confidence >= least and (lengths is None or len(text) in lengths)
 
 
-def choose_threshold(confidences: Sequence[float], correct: Sequence[bool] | None = None) -> float:
+def choose_threshold(confidences: Sequence[float], correct: Sequence[bool] | float) -> float:
     """The least confidence at which typing is better than a new image, on N predictions.
 
     The probability of a right text is that of its confidence, with an offset b in log-odds: p = sigmoid(logit(c) + b).
-    b is the maximum a posteriori of the predictions' correctness under a normal prior of mean 0, so that few labels
-    move it little and none leave it 0. The estimated mean accuracy is the mean of p.
+    With labels, b is the maximum a posteriori of the predictions' correctness under a normal prior of mean 0, so that
+    few labels move it little. Without, b makes the mean of p the estimated accuracy.
 
-    correct: whether each prediction is right; None without labels. 0 for a reader for which no refusal pays,
-    DEFAULT without predictions.
+    correct: whether each prediction is right, or their accuracy as it is estimated without labels. 0 for a reader for
+    which no refusal pays, DEFAULT without predictions.
     """
     if not len(confidences):
         return DEFAULT
-    odds, offset = _logit(confidences), 0.0
-    if correct is not None:
-        low, high = -30.0, 30.0
-        for _ in range(60):  # the derivative of the log-posterior falls with the offset
-            offset = (low + high) / 2
-            if np.sum(np.asarray(correct) - _sigmoid(odds + offset)) > offset / PRIOR**2:
-                low = offset
-            else:
-                high = offset
+    odds = _logit(confidences)
+    if isinstance(correct, float):
+        offset = _root(lambda b: correct - _sigmoid(odds + b).mean())
+    else:  # where the derivative of the log-posterior is 0
+        offset = _root(lambda b: np.sum(np.asarray(correct) - _sigmoid(odds + b)) - b / PRIOR**2)
     least = float(_sigmoid(odds + offset).mean()) - COST
     return round(float(_sigmoid(_logit(least) - offset)), 4) if least > 0 else 0.0
 
@@ -111,6 +107,15 @@ def one_retry(correct: Sequence[bool], accepted: Sequence[bool]) -> tuple[float,
     right, refused = np.asarray(correct, float), ~np.asarray(accepted, bool)
     others = (right.sum() - right) / (len(right) - 1) if len(right) > 1 else right
     return float(np.where(refused, others, right).mean()), float(refused.mean())
+
+
+def _root(falling: Callable[[float], float]) -> float:
+    """Where a falling function of an offset in log-odds is 0, by bisection."""
+    low, high = -30.0, 30.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if falling(middle) > 0 else (low, middle)
+    return middle
 
 
 def _logit(probabilities) -> np.ndarray:

@@ -13,10 +13,15 @@ def logit(p):
     return np.log(p / (1 - p))
 
 
-def test_without_labels_it_is_the_mean_confidence_less_the_cost():
-    assert choose_threshold([0.9, 0.7, 0.8]) == pytest.approx(0.8 - COST)
-    assert choose_threshold([0.02, 0.03]) == 0.0  # no refusal pays
-    assert choose_threshold([]) == DEFAULT
+def test_without_labels_it_is_of_the_estimated_accuracy():
+    confidences = [0.9, 0.7, 0.8]
+    assert choose_threshold(confidences, 0.8) == pytest.approx(0.8 - COST)  # the confidence is right
+    assert choose_threshold([0.9] * 3, 0.6) == pytest.approx(
+        1 / (1 + np.exp(logit(0.6) - logit(0.55) - logit(0.9))), abs=1e-4
+    )
+    assert choose_threshold(confidences, 0.7) > 0.8 - COST > choose_threshold(confidences, 0.9)
+    assert choose_threshold([0.02, 0.03], 0.025) == 0.0  # no refusal pays
+    assert choose_threshold([], 0.5) == choose_threshold([], []) == DEFAULT
 
 
 def test_labels_move_it_by_the_offset_of_the_highest_posterior():
@@ -33,10 +38,10 @@ def test_labels_move_it_by_the_offset_of_the_highest_posterior():
 def test_labels_do_nothing_where_the_confidence_is_right_and_much_where_it_is_wrong():
     confidences = [0.9] * 10 + [0.5] * 10
     right = [True] * 9 + [False] + [True] * 5 + [False] * 5
-    assert choose_threshold(confidences, right) == pytest.approx(choose_threshold(confidences), abs=1e-4)
+    assert choose_threshold(confidences, right) == pytest.approx(choose_threshold(confidences, 0.7), abs=1e-4)
     halved = [True, False] * 5 + [True] + [False] * 9  # the reader is too sure
     few, many = (choose_threshold(confidences * n, halved * n) for n in (1, 50))
-    assert choose_threshold(confidences) < few < many
+    assert choose_threshold(confidences, 0.7) < few < many
     assert choose_threshold(confidences * 50, [False] * 1000) == 0.0  # never right: another image is not better
 
 

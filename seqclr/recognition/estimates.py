@@ -80,8 +80,8 @@ class AccuracyEstimate(keras.callbacks.Callback):
     """At the end of a training, estimates the exact match by the mean confidence on images without labels.
 
     It also chooses the threshold of confidence and writes it to `decision_file`: on the validation images and their
-    labels, or without them on the images without labels. Images that are trained on with their labels say nothing
-    about it.
+    labels, or without them on the images without labels and the estimate. Images that are trained on with their labels
+    say nothing about it.
 
     labelled: indices of records that are left out, as they are trained on. result: averaged weights that predict.
     validation: images, and their labels.
@@ -120,14 +120,17 @@ class AccuracyEstimate(keras.callbacks.Callback):
         if estimate < DOUBTFUL and len(self.labelled) < ASKED:
             warn(f"the predictions are uncertain: label {ASKED} images, and adapt with these labels")
         if checked or free:
-            self._decide(predictions, checked)
+            self._decide(predictions, checked, estimate)
 
-    def _decide(self, predictions: list[tuple[str, float]], checked: list[tuple[tuple[str, float], str]]) -> None:
+    def _decide(
+        self, predictions: list[tuple[str, float]], checked: list[tuple[tuple[str, float], str]], estimate: float
+    ) -> None:
         """Writes the decision. checked: predictions of validation images with their labels."""
+        correct: list[bool] | float = estimate
         if checked:
             predictions, texts = zip(*checked)
             correct = [text == read for text, (read, _) in zip(texts, predictions)]
-        threshold = choose_threshold([confidence for _, confidence in predictions], correct if checked else None)
+        threshold = choose_threshold([confidence for _, confidence in predictions], correct)
         count, lengths = len(predictions), self.reader.possible.lengths
         Decision(threshold, lengths, images=count, labelled=len(checked)).save(self.decision_file)
         of = f"{count} validation images" if checked else f"{count} images without labels"

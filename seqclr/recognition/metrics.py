@@ -7,7 +7,6 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 
-import editdistance
 import numpy as np
 from rapidfuzz.distance import Levenshtein
 
@@ -17,7 +16,7 @@ COVERAGES = (90, 80, 70)  # percent
 
 def edit_distance_accuracy(text: str, prediction: str) -> float:
     """`max(0, 1 - distance / len(text))`; for an empty text, 1 where the prediction is empty, else 0."""
-    return max(0.0, 1 - editdistance.eval(text, prediction) / len(text)) if text else float(not prediction)
+    return max(0.0, 1 - Levenshtein.distance(text, prediction) / len(text)) if text else float(not prediction)
 
 
 def scores(texts: Sequence[str], predictions: Sequence[str]) -> dict[str, float]:
@@ -29,7 +28,7 @@ def scores(texts: Sequence[str], predictions: Sequence[str]) -> dict[str, float]
     """
     count = len(texts)
     pairs = list(zip(texts, predictions))
-    edits = [editdistance.eval(text, prediction) for text, prediction in pairs]
+    edits = [Levenshtein.distance(text, prediction) for text, prediction in pairs]
     return {
         "samples": count,
         "edit_distance_accuracy": sum(map(edit_distance_accuracy, texts, predictions)) / count,

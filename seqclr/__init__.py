@@ -28,6 +28,7 @@ __all__ = [
     "UserError",
     "adapt",
     "finetune",
+    "label",
     "load",
     "load_encoder",
     "pretrain",
@@ -35,7 +36,10 @@ __all__ = [
 ]
 
 
-_READING = ("Prediction", "Reader", "Run", "UserError", "load")  # the names that need no TensorFlow
+_LIGHT = {  # the names that need no TensorFlow, with the modules that have them
+    **dict.fromkeys(("Prediction", "Reader", "Run", "UserError", "load"), "seqclr.reading"),
+    "label": "seqclr.labelling.label",
+}
 
 if not TYPE_CHECKING:  # a type checker must not see other names
 
@@ -47,7 +51,7 @@ if not TYPE_CHECKING:  # a type checker must not see other names
         from seqclr.extras import required
 
         with required(f"seqclr.{name}"):
-            module = importlib.import_module("seqclr.reading" if name in _READING else "seqclr.api")
+            module = importlib.import_module(_LIGHT.get(name, "seqclr.api"))
         return getattr(module, name)
 
 

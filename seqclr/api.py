@@ -24,6 +24,7 @@ from seqclr.engine.trainer import Interrupted as Interrupted
 from seqclr.engine.trainer import TrainingFailed as TrainingFailed
 from seqclr.errors import UserError as UserError
 from seqclr.files import check_can_make
+from seqclr.labelling.label import label as label
 from seqclr.methods import register as register
 from seqclr.pretraining import pretrain as pretraining
 from seqclr.reading import AnyPath, Length, Paths, path_of

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "seqclr"
-HOST = ("data", "curation", "synthesis", "transforms")
+HOST = ("data", "curation", "synthesis", "transforms", "labelling")
 LIGHT = ("runtime", "reading")
 DEVICE = ("nn", "losses", "methods", "engine")
 # Modules that importing the host side must not load, and that no file of the device side may import

@@ -28,7 +28,8 @@ FORMER_NAMES = {"shows", "answers", "whole", "noted", "few", "seen", "reads"}  #
 ALLOWED = re.compile(
     r"""
     pages\ of\ a\ TIFF | \bin[ _]place\b | \bone\ entry | \bAn\ entry\ in |
-    \b(web|this|one|its|these|method's|hand-written)\ pages? | \bthe\ page\ of\ (each|every|the) |  # documentation
+    \b(web|labelling)\ pages? |  # served over HTTP
+    \b(this|one|its|these|method's|hand-written)\ pages? | \bthe\ page\ of\ (each|every|the) |  # documentation
     \bpictures/  # a folder of the documentation
     """,
     re.VERBOSE | re.IGNORECASE,

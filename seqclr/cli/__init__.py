@@ -13,7 +13,7 @@ from seqclr.cli.datasets import check, pack, synth
 from seqclr.cli.inspection import configs, embed, methods, probe, pseudo_labels, show_task, show_views
 from seqclr.cli.process import set_up
 from seqclr.cli.reading import evaluate, export, predict
-from seqclr.cli.serving import serve
+from seqclr.cli.serving import label, serve
 from seqclr.cli.training import adapt, finetune, launch, pretrain
 from seqclr.engine import signals
 from seqclr.errors import UserError
@@ -81,6 +81,7 @@ VERBS = {
         predict,
         export,
         serve,
+        label,
         check,
         pack,
         synth,

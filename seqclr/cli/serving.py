@@ -1,10 +1,10 @@
-"""The verb of the server: serve."""
+"""The verbs that answer over HTTP: serve, label."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from seqclr.cli.arguments import Parser, add_number
+from seqclr.cli.arguments import READER, Parser, add_known, add_number, parse_with_limits
 from seqclr.cli.process import import_tensorflow
 from seqclr.errors import UserError
 from seqclr.serve.options import Options
@@ -46,6 +46,25 @@ def serve(parser: Parser, argv: list[str]) -> int:
     names = ("host", "port", "certificate", "key", "max_bytes", "max_pixels", "queue", "timeout")
     options = Options(token=token, **{name: getattr(args, name) for name in names})
     return server.serve(args.models, options)
+
+
+def label(parser: Parser, argv: list[str]) -> int:
+    """label images in a web page on this machine, with predictions to confirm or correct"""
+    parser.add_argument("images", nargs="+", metavar="IMAGES", help="folders, tables, LMDBs or packs")
+    parser.add_argument(
+        "--labels", required=True, metavar="FILE.csv", help="CSV file for the labels; labels that it has are continued"
+    )
+    parser.add_argument("--model", default="captcha", help=f"{READER} (default: captcha)")
+    add_known(parser)
+    add_number(parser, "--port", "port of the web page; 0 takes any that is free", most=65_535, default=0)
+    args = parse_with_limits(parser, argv)
+    from seqclr.data.knowledge import Known
+    from seqclr.export.reader import needs_tensorflow
+    from seqclr.labelling import server
+
+    if needs_tensorflow(args.model):
+        import_tensorflow()
+    return server.serve(args.images, Path(args.labels), args.model, Known(args.charset, args.length), args.port)
 
 
 def read_token(file: str) -> str:

@@ -116,20 +116,27 @@ def check(
     samples, faults = survey(paths, label_pattern)
     if fix is not None:
         tables.check_can_write(Path(fix), samples)
-    looks = _look_at_all(samples)
+    looks = look_at_all(samples)
     findings = [
         Finding("missing" if fault.missing else "unusable", (_printable(fault.file),), _printable(fault.reason))
         for fault in faults
     ]
-    findings += _changed(paths)
-    findings += _unreadable(looks)
+    findings += [*_changed(paths), *examine(looks, allowed, case, (height, width, resize))]
     looks = [look for look in looks if look.error is None]
-    findings += _labels(looks, allowed, case, (height, width, resize))
-    findings += _character_variants([look.sample for look in looks if look.sample.text is not None])
-    findings += _equal_images(looks, case)
     if fix is not None:
         tables.write(Path(fix), _clean([look.sample for look in looks], findings, Path(fix)))
     return Report(_summary(samples, looks, case), findings)
+
+
+def examine(looks: list[Look], allowed: Charset | None, case: str, fit: tuple[int, int, str]) -> list[Finding]:
+    """The findings of some images and their labels. fit: height, width and resize of a run."""
+    read = [look for look in looks if look.error is None]
+    return [
+        *_unreadable(looks),
+        *_labels(read, allowed, case, fit),
+        *_character_variants([look.sample for look in read if look.sample.text is not None]),
+        *_equal_images(read, case),
+    ]
 
 
 def _printable(text: str) -> str:
@@ -146,7 +153,8 @@ def _changed(paths: Sequence[str | Path]) -> Iterator[Finding]:
 # images
 
 
-def _look_at_all(samples: list[Sample]) -> list[Look]:
+def look_at_all(samples: list[Sample]) -> list[Look]:
+    """Decodes every image."""
     with warnings.catch_warnings(), ThreadPoolExecutor(os.cpu_count()) as pool:
         warnings.simplefilter("ignore")  # of Pillow, such as on odd EXIF tags
         looks = pool.map(_look_at, samples)

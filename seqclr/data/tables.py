@@ -111,7 +111,7 @@ def _sample(table: Path, where: str, row: dict | str) -> tuple[Sample, str] | Fa
         return Fault(where, f"{where} {problem}: the columns are file,text and perhaps split")
     if any(row.get(None, ())):
         return Fault(where, f"{where} has more fields than columns: put a text with a delimiter in double quotes")
-    file = _find_file(table, row["file"])
+    file = find_file(table, row["file"])
     if file is None:
         named = row["file"] if row["file"] and row["file"].isprintable() else repr(row["file"])
         reason = f"{where} names {named}, which is not in {table.parent} nor in its images folder"
@@ -119,7 +119,7 @@ def _sample(table: Path, where: str, row: dict | str) -> tuple[Sample, str] | Fa
     return Sample("", file, row["text"], row.get("split")), where
 
 
-def _find_file(table: Path, file: str) -> str | None:
+def find_file(table: Path, file: str) -> str | None:
     """The file that a row names, also where the row has backslashes or another Unicode normal form."""
     for name in _spellings(file):
         for folder in (table.parent, table.parent / "images"):
@@ -163,10 +163,10 @@ def write(path: Path, samples: Sequence[Sample]) -> None:
 
 
 def _fields(path: Path, sample: Sample) -> list[str]:
-    return [_path_for(path, sample), sample.text or "", sample.split or ""]
+    return [path_for(path, sample), sample.text or "", sample.split or ""]
 
 
-def _path_for(path: Path, sample: Sample) -> str:
+def path_for(path: Path, sample: Sample) -> str:
     """Relative to the table where the image is below its folder, so that both can be moved together."""
     file, folder = Path(sample.file).absolute(), path.absolute().parent
     return str(file.relative_to(folder) if file.is_relative_to(folder) else file)

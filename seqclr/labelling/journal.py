@@ -86,10 +86,13 @@ class Journal:
         with self._mutex:
             if not self._changed:
                 return
-            with atomic_write(self.path) as stream:
-                writer = csv.writer(stream)
-                writer.writerow(COLUMNS)
-                writer.writerows(label for label in self.labels.values() if label.text is not None)
+            rows = [label for label in self.labels.values() if label.text is not None]
+            if rows:
+                with atomic_write(self.path) as stream:
+                    csv.writer(stream).writerows([COLUMNS, *rows])
+            else:  # a table without rows is refused by the other verbs
+                with writing(self.path):
+                    self.path.unlink(missing_ok=True)
             self._append([{"written": True}])
             self._changed = False
 

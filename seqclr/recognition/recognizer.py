@@ -100,3 +100,8 @@ class Recognizer(BatchReader):
         return [
             (self.charset.decode([i for i in row if i != blank]), float(c)) for row, c in zip(ids.numpy(), confidence)
         ]
+
+    def log_probabilities(self, pixels: np.ndarray, widths: np.ndarray | None = None) -> np.ndarray:
+        """`float32 [B, T, classes]`, the blank last; a frame of padding is blank for certain."""
+        widths = None if widths is None else tf.constant(widths)
+        return constrained.log_probabilities(*self.logits(tf.constant(pixels), widths)).numpy()

@@ -12,6 +12,8 @@ import numpy as np
 
 from seqclr.data.knowledge import Possible
 
+IMPROBABLE = 1e-4  # a probability, see `character_confidences`
+LONGEST = 20  # characters of a text whose characters have confidences
 NEVER = np.float32(-1e9)  # the logarithm of no probability: finite, so that differences of two of them are numbers
 
 
@@ -30,6 +32,37 @@ def predict(log_probabilities: np.ndarray, possible: Possible) -> tuple[np.ndarr
         total = log_mass(frames, possible.lengths)
     certainty = log_probability(frames, ids) - total
     return ids, np.where(ids[:, 0] < blank, np.exp(np.minimum(certainty, 0)), 0)
+
+
+def character_confidences(
+    log_probabilities: np.ndarray, possible: Possible, ids: np.ndarray
+) -> list[tuple[float, ...]]:
+    """The confidence of each character of the texts, ids `[B, L]` as of `predict`.
+
+    It is the probability of the text among all texts that differ from it in this character alone. Characters that no
+    frame predicts with a probability of IMPROBABLE are left out. Texts of more than LONGEST characters have none.
+    """
+    frames = np.maximum(log_probabilities.astype(np.float32), NEVER)
+    if possible.classes is not None:
+        frames = mask_classes(frames, possible.classes)
+    blank = frames.shape[-1] - 1
+    return [_confidences(image, text[text < blank]) for image, text in zip(frames, ids)]
+
+
+def _confidences(frames: np.ndarray, text: np.ndarray) -> tuple[float, ...]:
+    if not 0 < len(text) <= LONGEST:
+        return ()
+    probable = np.flatnonzero(frames[:, :-1].max(axis=0) > np.log(IMPROBABLE))
+    others = np.union1d(probable, text)
+    texts = np.tile(text, (len(text), len(others), 1))  # [L, others, L]
+    for index in range(len(text)):
+        texts[index, :, index] = others
+    logarithms = log_probability(
+        np.broadcast_to(frames, (texts[..., 0].size, *frames.shape)), texts.reshape(-1, len(text))
+    )
+    logarithms = logarithms.reshape(texts.shape[:2])
+    own = logarithms[np.arange(len(text)), np.searchsorted(others, text)]
+    return tuple(np.exp(np.minimum(own - _log_sum(logarithms, axis=1), 0)).tolist())
 
 
 def mask_classes(frames: np.ndarray, allowed: Collection[int]) -> np.ndarray:

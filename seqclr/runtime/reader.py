@@ -109,3 +109,7 @@ class ExportedReader(BatchReader):
             ids, confidence = constrained.predict(outputs["log_probabilities"], self.possible)
         for row, certainty in zip(ids, confidence):
             yield self.charset.decode(row[row != blank]), float(certainty)
+
+    def log_probabilities(self, pixels: np.ndarray, widths: np.ndarray | None = None) -> np.ndarray | None:
+        """`float32 [B, T, classes]`, the blank last; None where the export knows characters or lengths."""
+        return self._session.predict(pixels, widths).get("log_probabilities")

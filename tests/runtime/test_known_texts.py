@@ -27,3 +27,22 @@ def test_texts_and_confidence_are_those_of_the_graph(characters, classes, length
     wanted, share = (each.numpy() for each in reference.predict(logits, valid, possible))
     assert [row[row < characters].tolist() for row in ids] == [row[row < characters].tolist() for row in wanted]
     np.testing.assert_allclose(confidence, share, atol=1e-4)
+
+
+@pytest.mark.parametrize("classes", [None, (0, 2, 3)])
+def test_the_confidence_of_a_character_is_among_texts_that_differ_there(classes):
+    rng = np.random.default_rng(1)
+    logits = tf.constant(rng.normal(0, 3, (20, FRAMES, 5)), tf.float32)
+    possible = Possible(classes)
+    frames = reference.log_probabilities(logits, None).numpy()
+    ids, _ = constrained.predict(frames, possible)
+    allowed = range(4) if classes is None else classes
+    masked = logits if classes is None else reference.mask_classes(logits, classes)
+    for image, (text, found) in enumerate(zip(ids, constrained.character_confidences(frames, possible, ids))):
+        text = text[text < 4]
+        for index, confidence in enumerate(found):
+            others = np.tile(text, (len(allowed), 1))
+            others[:, index] = allowed
+            mass = np.exp(reference.log_probability(tf.repeat(masked[image : image + 1], len(allowed), 0), others))
+            assert confidence == pytest.approx(mass[list(allowed).index(text[index])] / mass.sum(), abs=2e-3)
+        assert len(found) == len(text)

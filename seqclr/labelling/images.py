@@ -1,0 +1,97 @@
+"""The images to label: found once, then addressed by index alone, so that no request names a path."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from seqclr import files
+from seqclr.data import images, tables
+from seqclr.data.annotations import AnnotationReader
+from seqclr.data.discovery import survey
+from seqclr.data.samples import Sample
+from seqclr.errors import UserError
+from seqclr.messages import warn
+
+THUMBNAIL = 64  # pixels of the height at most
+
+
+class Images:
+    """The images of some paths, and the name of each in a table of labels.
+
+    table: the CSV file of the labels. listed: the files that it has rows for already, which keep their names. An image
+    of an LMDB or a pack has no file: it is copied to a folder beside the table when it is labelled.
+    Raises UserError for a path without images.
+    """
+
+    def __init__(self, paths: Sequence[str | Path], table: Path, listed: Iterable[str]):
+        self.table = table
+        samples, faults = survey(paths)
+        if faults:
+            others = f" and {len(faults) - 1} more" if len(faults) > 1 else ""
+            warn(f"left out: {faults[0].reason}{others} (`seqclr check` lists all)")
+        named = [sample for sample in samples if files.is_utf8(sample.file)]
+        if len(named) < len(samples):
+            warn(
+                f"left out: {len(samples) - len(named)} images whose names are not UTF-8, which a CSV file cannot list"
+            )
+        if not named:
+            raise UserError(f"{paths[0]} holds no image that can be labelled: see `seqclr check {paths[0]}`")
+        self.samples, reader = named, AnnotationReader()
+        known: dict = {}
+        for file in listed:
+            path = tables.find_file(table, file)
+            if path is not None:
+                known.setdefault(reader.image_id(Sample("", path)), file)
+        self.files = [known.get(reader.image_id(sample)) or self._name(sample) for sample in named]
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def pixels(self, index: int) -> np.ndarray:
+        """`uint8 [H, W, 3]`. Raises UserError where the image cannot be read."""
+        sample = self.samples[index]
+        return images.decode(sample.read_bytes(), sample.name)
+
+    def png(self, index: int, thumbnail: bool = False) -> bytes:
+        """What a reader gets, as a PNG file, whatever the format of the image. Raises UserError as `pixels`."""
+        image = Image.fromarray(self.pixels(index))
+        if thumbnail and image.height > THUMBNAIL:
+            image = image.resize((max(1, image.width * THUMBNAIL // image.height), THUMBNAIL))
+        data = io.BytesIO()
+        image.save(data, "PNG", compress_level=1)
+        return data.getvalue()
+
+    def keep(self, index: int) -> None:
+        """Writes the copy of an image from an LMDB or a pack. Raises UserError, and files.NotWritten."""
+        path = self.table.parent / self.files[index]
+        if self.samples[index].store is None or path.exists():
+            return
+        data = self.png(index)
+        with files.writing(path):
+            path.parent.mkdir(exist_ok=True)
+        with files.atomic_write(path, binary=True) as stream:
+            stream.write(data)
+
+    def _name(self, sample: Sample) -> str:
+        if sample.store is None:
+            return tables.path_for(self.table, sample)
+        record = f"{os.path.basename(sample.store)}/{sample.index}/{sample.file}"
+        return f"{self.table.stem}_images/{hashlib.blake2b(record.encode(), digest_size=10).hexdigest()}.png"
+
+
+def readable(found: Images, indices: Iterable[int]) -> tuple[list[int], list[np.ndarray]]:
+    """The indices of the images that can be read, and their pixels."""
+    kept, arrays = [], []
+    for index in indices:
+        with contextlib.suppress(UserError):
+            arrays.append(found.pixels(index))
+            kept.append(index)
+    return kept, arrays

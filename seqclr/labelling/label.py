@@ -1,0 +1,40 @@
+"""The labelling page for the Python interface; `seqclr.label` is `seqclr.labelling.label.label`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from seqclr.data.knowledge import Known
+from seqclr.extras import required
+from seqclr.reading import AnyPath, Length, Paths, list_of, path_of
+
+
+def label(
+    images: Paths,
+    labels: AnyPath,
+    model: AnyPath = "captcha",
+    *,
+    charset: str | None = None,
+    length: Length | None = None,
+    port: int = 0,
+) -> Path:
+    """Serves a web page for labelling images by hand, until Ctrl-C; returns the path of the labels.
+
+    Args:
+        images: folders, tables, LMDBs or packs.
+        labels: a CSV file `file,text,split,source,time`. Labels that it has are continued.
+        model: the reader whose predictions are confirmed or corrected: `captcha`, a run that predicts text, or an
+            export.
+        charset, length: all characters and all lengths that occur, as in `Reader.predict`, if they are known. Other
+            labels are refused.
+        port: of the web page on this machine; 0 takes any that is free. The address is printed.
+
+    Raises:
+        UserError: an argument or the data are wrong, or another process has the labels open.
+    """
+    path = path_of("labels", labels)
+    with required("seqclr.label"):
+        from seqclr.labelling import server
+    server.serve([os.fspath(each) for each in list_of(images)], path, os.fspath(model), Known.of(charset, length), port)
+    return path

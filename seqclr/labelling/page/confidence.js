@@ -1,0 +1,28 @@
+// Characters coloured by their confidence, and confidences in words.
+
+const LEVELS = [[0.95, "sure"], [0.7, "unsure"], [0, "doubtful"]];
+
+export const percent = (share) => `${(100 * share).toFixed(share > 0.995 && share < 1 ? 1 : 0)} %`;
+
+export function level(confidence) {
+  return LEVELS.find(([least]) => confidence >= least)[1];
+}
+
+// Elements that show a predicted text.
+export function coloured(image) {
+  const characters = [...image.predicted];
+  return characters.map((character, index) => {
+    const span = document.createElement("span");
+    const own = image.characters.length === characters.length ? image.characters[index] : image.confidence;
+    span.textContent = character === " " ? "\u00a0" : character;
+    span.className = level(own);
+    span.title = percent(own);
+    return span;
+  });
+}
+
+// How a label came about: against what was predicted.
+export function sourceOf(image, text) {
+  if (image.predicted === null || image.predicted === "") return "typed";
+  return text === image.predicted ? "accepted" : "corrected";
+}

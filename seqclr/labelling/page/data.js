@@ -1,0 +1,81 @@
+// The images as the server knows them, and the labels on their way to it.
+
+const token = location.pathname.split("/")[1];
+export const data = { images: [], order: [], version: 0, predicting: 0, progress: null, problem: "" };
+export const drafts = new Map(); // texts that could not be saved, by image
+let sending = Promise.resolve();
+let waiting = 0; // labels that the server has not confirmed
+
+addEventListener("beforeunload", (event) => {
+  if (waiting) event.preventDefault();
+});
+
+export async function load(since = data.version) {
+  const found = await get(`state?since=${since}`);
+  for (const image of found.images) {
+    if (!data.images[image.image]?.waiting) data.images[image.image] = { ...image, waiting: 0 };
+  }
+  if (found.order.length) data.order = found.order;
+  const { version, predicting, progress, problem } = found;
+  Object.assign(data, { version, predicting, progress, problem });
+  return found.images.map((image) => image.image);
+}
+
+export const findings = () => get("findings");
+
+async function get(path) {
+  return answer(await fetch(path).catch(lost));
+}
+
+// Sends labels {image, text, source}; they are sent in order, and shown before the server has answered.
+// Resolves when they are on the disk; rejects with an error, and then the images are as they were.
+export function send(labels) {
+  const changes = labels.map(({ image, text, source }) => ({ image, text, source, revision: data.images[image].revision }));
+  const before = changes.map(({ image }) => ({ ...data.images[image] }));
+  for (const { image, text, source } of changes) {
+    const shown = data.images[image];
+    Object.assign(shown, { text, source, revision: shown.revision + 1, waiting: shown.waiting + 1 });
+  }
+  waiting += changes.length;
+  const done = sending.then(() => post(changes));
+  sending = done.catch(() => {});
+  return done.then(
+    () => settle(changes),
+    async (error) => {
+      settle(changes);
+      for (const old of before) {
+        const { text } = data.images[old.image];
+        if (text !== null) drafts.set(old.image, text);
+        Object.assign(data.images[old.image], { text: old.text, source: old.source, revision: old.revision });
+      }
+      await load(0).catch(() => {});
+      throw error;
+    },
+  );
+}
+
+function settle(changes) {
+  waiting -= changes.length;
+  for (const { image } of changes) data.images[image].waiting -= 1;
+}
+
+async function post(changes) {
+  const headers = { "Content-Type": "application/json", "X-Seqclr-Token": token };
+  return answer(await fetch("labels", { method: "POST", headers, body: JSON.stringify({ changes }) }).catch(lost));
+}
+
+function lost() {
+  throw new Error("the program cannot be reached: is `seqclr label` still running?");
+}
+
+async function answer(response) {
+  const text = await response.text();
+  if (response.ok) return JSON.parse(text);
+  let message = text.trim();
+  try {
+    message = JSON.parse(text).error;
+  } catch {
+    // plain text
+  }
+  throw new Error(message || `status ${response.status}`);
+}

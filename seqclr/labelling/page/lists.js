@@ -1,0 +1,60 @@
+// Which images are shown, and in which order.
+
+import { data, findings } from "./data.js";
+
+export const wrong = new Set(); // images whose text was marked as wrong in the grid and not corrected
+const found = new Map(); // kind of finding -> images
+
+const FILTERS = {
+  unlabelled: ["To label", (image) => image.source === "" || image.source === "removed"],
+  all: ["All images", () => true],
+  labelled: ["Labelled", (image) => image.text !== null],
+  unreadable: ["Unreadable", (image) => image.source === "unreadable"],
+  differs: ["Label differs from the prediction",
+    (image) => image.text !== null && image.predicted !== null && image.text !== image.predicted],
+  wrong: ["Marked as wrong in the grid", (image) => wrong.has(image.image)],
+};
+
+const shown = (image) => image.text ?? image.predicted ?? "";
+const confidence = (image) => image.confidence ?? 2;
+const disagrees = (image) => image.second !== null && image.second !== image.predicted;
+const compare = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
+
+const ORDERS = {
+  next: ["Best next", null],
+  text: ["Text", (a, b) => compare(shown(a), shown(b)) || confidence(a) - confidence(b)],
+  confidence: ["Confidence, lowest first", (a, b) => confidence(a) - confidence(b)],
+  disagreement: ["Disagreement of two views", (a, b) => disagrees(b) - disagrees(a) || confidence(a) - confidence(b)],
+  name: ["File name", (a, b) => compare(a.name, b.name)],
+};
+
+export function addOptions() {
+  for (const [value, [title]] of Object.entries(FILTERS)) filter.add(new Option(title, value));
+  for (const [value, [title]] of Object.entries(ORDERS)) order.add(new Option(title, value));
+}
+
+// Asks the server for the findings of `seqclr check`, and offers each kind as a filter.
+export async function addFindings() {
+  found.clear();
+  for (const { kind, title, images } of await findings()) {
+    found.set(kind, new Set(images));
+    const option = [...filter.options].find(({ value }) => value === kind) ?? new Option("", kind);
+    option.textContent = `Check: ${title} (${images.length})`;
+    if (!option.isConnected) filter.add(option);
+  }
+}
+
+export const isFinding = () => !(filter.value in FILTERS);
+export const dependsOnPredictions = () => order.value !== "name";
+
+// The images that the filter shows, in order, without those of a set.
+export function list(without = new Set()) {
+  const belongs = isFinding() ? (image) => found.get(filter.value)?.has(image.image) : FILTERS[filter.value][1];
+  const chosen = data.order.map((index) => data.images[index]).filter((image) => belongs(image) && !without.has(image.image));
+  const by = ORDERS[order.value][1];
+  if (by) chosen.sort(by);
+  return chosen.map((image) => image.image);
+}
+
+const filter = document.querySelector("#filter");
+const order = document.querySelector("#order");

@@ -1,0 +1,248 @@
+"""The requests of the web page: labels and their state, and requests of others, which are refused."""
+
+import csv
+import io
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+from starlette.testclient import TestClient
+
+from seqclr.curation import pack
+from seqclr.data import discovery
+from seqclr.data.charset import Charset
+from seqclr.data.knowledge import NOTHING, Known, Possible
+from seqclr.errors import UserError
+from seqclr.labelling import app
+from seqclr.labelling.images import Images
+from seqclr.labelling.journal import Journal
+from seqclr.labelling.session import Session
+from tests.labelling.pictures import draw
+
+TOKEN = "a-token"
+HOST = "http://127.0.0.1:80"
+
+
+class Stub:
+    """A reader that predicts the first pixel of an image as three digits; with a margin, as four."""
+
+    charset, height, width, resize = Charset("0123456789"), 32, 128, "stretch"
+    threshold = lengths = None
+    possible = Possible()
+
+    def predict_images(self, arrays, beam=1, batch_size=64):
+        for array in arrays:
+            yield f"{array[0, 0, 0]:0{3 if array.shape == (8, 24, 3) else 4}}", 0.9
+
+
+@pytest.fixture
+def folder(tmp_path):
+    draw(tmp_path, 6)
+    return tmp_path
+
+
+def session_of(folder, known=NOTHING, paths=None):
+    journal = Journal(folder / "labels.csv")
+    return Session(Images(paths or [folder], journal.path, journal.labels), journal, Stub(), known)
+
+
+@pytest.fixture
+def session(folder):
+    session = session_of(folder)
+    yield session
+    session.close()
+
+
+@pytest.fixture
+def client(session):
+    return client_of(session)
+
+
+def client_of(session):
+    headers = {"x-seqclr-token": TOKEN, "host": "127.0.0.1:80"}
+    return TestClient(app.application(session, TOKEN, 80), HOST, headers=headers)
+
+
+def post(client, *changes, **headers):
+    keys = ("image", "revision", "text", "source")
+    body = json.dumps({"changes": [dict(zip(keys, change)) for change in changes]})
+    return client.post(f"/{TOKEN}/labels", content=body, headers=headers)
+
+
+def state(client, since=0):
+    return client.get(f"/{TOKEN}/state?since={since}").json()
+
+
+def rows(folder):
+    with open(folder / "labels.csv", encoding="utf-8", newline="") as stream:
+        return [(row["file"], row["text"], row["source"]) for row in csv.DictReader(stream)]
+
+
+def test_labels_are_recorded_shown_and_written(session, client, folder):
+    before = state(client)
+    assert [image["name"] for image in before["images"]] == [f"{n}.png" for n in range(6)]
+    assert post(client, (0, 0, "000", "accepted"), (1, 0, "12", "corrected")).json() == {"recorded": 2}
+    assert post(client, (2, 0, None, "unreadable")).status_code == 200
+    lines = session.journal.file.read_text().splitlines()
+    assert [json.loads(line)["text"] for line in lines] == ["000", "12", None]  # on the disk before the response
+    after = state(client, before["version"])
+    assert [(image["image"], image["text"], image["revision"]) for image in after["images"]] == [
+        (0, "000", 1), (1, "12", 1), (2, None, 1)]  # fmt: skip
+    progress = after["progress"]
+    assert (progress["labelled"], progress["unreadable"], progress["lengths"]) == (2, 1, {"2": 1, "3": 1})
+    assert progress["unseen"] == "3456789"
+    session.close()
+    assert rows(folder) == [("0.png", "000", "accepted"), ("1.png", "12", "corrected")]
+    again = session_of(folder)
+    assert [each.label and each.label.source for each in again._states[:4]] == [
+        "accepted",
+        "corrected",
+        "unreadable",
+        None,
+    ]
+    again.close()
+
+
+def test_a_stale_label_records_nothing(session, client):
+    assert post(client, (3, 0, "1", "typed")).status_code == 200
+    found = post(client, (2, 0, "2", "typed"), (3, 0, "3", "typed"))
+    assert found.status_code == 409 and found.json()["images"] == [3] and "another window" in found.json()["error"]
+    assert [session._states[index].label and session._states[index].label.text for index in (2, 3)] == [None, "1"]
+    assert post(client, (3, 1, None, "removed")).status_code == 200
+    session.close()
+    assert not session.journal.path.exists()  # no label is left
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ((0, 0, "12a", "typed"), "has 'a', which --charset does not have"),
+        ((0, 0, "12", "typed"), "has 2 characters, and --length is not that"),
+        ((0, 0, " ", "typed"), "the label is empty"),
+        ((0, 0, "1\n2", "typed"), "U+000A"),
+        ((0, 0, None, "typed"), "the source 'typed' is not known"),
+        ((0, 0, "123", "removed"), "the source 'removed' is not known"),
+        ((6, 0, "123", "typed"), "there is no image 6"),
+        ((-1, 0, "123", "typed"), "there is no image -1"),
+    ],
+)
+def test_labels_that_cannot_be_are_refused(folder, change, message):
+    session = session_of(folder, Known("0123456789", (3,)))
+    found = post(client_of(session), (1, 0, "123", "typed"), change)
+    assert found.status_code == 422 and message in found.json()["error"]
+    assert session.journal.file.read_text() == ""
+    session.close()
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"[]", b"{}", b'{"changes": [1]}', b'{"changes": [{"image": 1}]}', b"[" * 10_000]
+)
+def test_malformed_requests_are_refused(client, body):
+    assert client.post(f"/{TOKEN}/labels", content=body).status_code == 400
+    assert post(client, ("1", 0, "a", "typed")).status_code == post(client, (1, 0, 5, "typed")).status_code == 400
+    assert post(client, (1, 0, "1", "typed"), (1, 0, "2", "typed")).status_code == 400
+    assert client.post(f"/{TOKEN}/labels", content=b" " * (app.MAX_BYTES + 1)).status_code == 413
+
+
+def test_other_sites_other_hosts_and_wrong_tokens_are_refused(client, session):
+    change = (0, 0, "000", "accepted")
+    for headers in (
+        {"origin": "http://evil.example"},
+        {"origin": "null"},
+        {"origin": "http://127.0.0.1:81"},
+        {"host": "evil.example:80"},  # DNS rebinding
+        {"host": "127.0.0.1:81"},
+        {"x-seqclr-token": "b-token"},
+        {"x-seqclr-token": ""},
+    ):
+        assert post(client, change, **headers).status_code == 403
+    for path in ("/", "/state", "/a-tokem/", "//", "/b/images/0", f"/{TOKEN[:-1]}/state"):
+        assert client.get(path).status_code == 403
+    assert client.get(f"/{TOKEN}/", headers={"host": "evil.example"}).status_code == 403
+    assert client.options(f"/{TOKEN}/labels", headers={"origin": "http://evil.example"}).status_code == 403
+    assert session.journal.file.read_text() == ""
+    assert post(client, change, origin="http://127.0.0.1:80").status_code == 200
+
+
+def test_only_images_of_the_session_are_sent_and_as_png(client, folder):
+    found = client.get(f"/{TOKEN}/images/3")
+    assert np.asarray(Image.open(io.BytesIO(found.content)))[0, 0].tolist() == [30] * 3
+    assert found.headers["content-type"] == "image/png"
+    for path in ("images/6", "images/-1", "images/..%2f..%2fetc/passwd", "../../etc/passwd", "labels.csv", "images/a"):
+        assert client.get(f"/{TOKEN}/{path}").status_code in (403, 404)
+    (folder / "2.png").write_text("<script>alert(1)</script>")
+    found = client.get(f"/{TOKEN}/images/2")
+    assert found.status_code == 422 and found.headers["content-type"] == "application/json"
+
+
+def test_headers_forbid_scripts_of_others(client):
+    for path in ("", "label.js", "label.css", "state", "images/0"):
+        headers = client.get(f"/{TOKEN}/{path}").headers
+        assert "script-src 'self'" in headers["content-security-policy"]
+        assert "unsafe" not in headers["content-security-policy"]
+        assert headers["x-content-type-options"] == "nosniff" and headers["referrer-policy"] == "no-referrer"
+    page = client.get(f"/{TOKEN}/").text
+    assert (
+        "<script>" not in page and "http" not in page and "style=" not in page and " on" not in page.replace(" one", "")
+    )
+
+
+def test_predictions_come_in_the_background(session, client):
+    session.start()
+    session._predictor._thread.join()
+    found = state(client)
+    first = found["images"][1]
+    assert (first["predicted"], first["confidence"], first["characters"], first["second"]) == ("010", 0.9, [], "0010")
+    assert found["predicting"] == 0
+    post(client, (1, 0, "010", "accepted"), (2, 0, "1", "corrected"))
+    progress = state(client)["progress"]
+    assert (progress["right"], progress["compared"]) == (1, 2)
+
+
+def test_labels_of_the_data_are_given_and_can_be_corrected(folder):
+    (folder / "labels.csv").write_text("file,text,split\n0.png,first,test\n1.png,second,\n")
+    session = session_of(folder)
+    client = client_of(session)
+    assert [image["source"] for image in state(client)["images"]] == ["given"] * 2 + [""] * 4
+    post(client, (0, 0, "better", "corrected"), (3, 0, "new", "typed"))
+    session.close()
+    found = discovery.find([folder / "labels.csv"])
+    assert [(each.text, each.split) for each in found] == [("better", "test"), ("second", None), ("new", "train")]
+
+
+def test_images_of_packs_are_copied_when_they_are_labelled(folder, tmp_path_factory):
+    source, target = folder, tmp_path_factory.mktemp("labels")
+    pack.pack([str(source)], str(target / "pack"))
+    session = session_of(target, paths=[target / "pack"])
+    post(client_of(session), (4, 0, "040", "accepted"))
+    session.close()
+    [sample] = discovery.find([target / "labels.csv"])
+    assert sample.text == "040" and Image.open(sample.file).getpixel((0, 0)) == (40, 40, 40)
+    again = session_of(target, paths=[target / "pack"])
+    assert [each.label.text for each in again._states if each.label] == ["040"]
+    again.close()
+
+
+def test_findings_of_check_are_of_the_present_labels(folder):
+    draw(folder, 1)
+    (folder / "copy.png").write_bytes((folder / "0.png").read_bytes())
+    (folder / "bad.png").write_text("no image")
+    session = session_of(folder, Known("0123456789", (3,)))
+    client = client_of(session)
+    names = [image["name"] for image in state(client)["images"]]
+
+    def found():
+        return {each["kind"]: {names[i] for i in each["images"]} for each in client.get(f"/{TOKEN}/findings").json()}
+
+    assert found() == {"unreadable": {"bad.png"}, "duplicates": {"0.png", "copy.png"}}
+    post(client, (names.index("0.png"), 0, "123", "typed"), (names.index("copy.png"), 0, "124", "typed"))
+    assert found() == {"unreadable": {"bad.png"}, "conflicts": {"0.png", "copy.png"}}
+    session.close()
+
+
+def test_a_folder_without_images_is_refused(tmp_path):
+    journal = Journal(tmp_path / "labels.csv")
+    with pytest.raises(UserError, match="holds no image"):
+        Images([tmp_path], journal.path, journal.labels)
+    journal.close()

@@ -14,7 +14,7 @@ DEVICE = ("nn", "losses", "methods", "engine")
 # Modules that importing the host side must not load, and that no file of the device side may import
 NOT_ON_HOST = {"tensorflow", "keras", "torch"}
 # Modules of the extras, which the light installation lacks
-NOT_LIGHT = NOT_ON_HOST | {"cv2", "albumentations", "grain", "matplotlib", "lmdb", "sklearn", "rapidfuzz", "tqdm"}
+NOT_LIGHT = NOT_ON_HOST | {"cv2", "albumentations", "grain", "matplotlib", "lmdb", "sklearn", "editdistance", "tqdm"}
 NOT_ON_DEVICE = {"cv2", "albumentations", "torch"}
 
 

@@ -10,13 +10,18 @@ from collections.abc import Sequence
 import numpy as np
 from rapidfuzz.distance import Levenshtein
 
+try:
+    from editdistance import eval as edit_distance
+except ImportError:  # it has no wheel for Python 3.13
+    edit_distance = Levenshtein.distance
+
 BINS = 15  # of the calibration error
 COVERAGES = (90, 80, 70)  # percent
 
 
 def edit_distance_accuracy(text: str, prediction: str) -> float:
     """`max(0, 1 - distance / len(text))`; for an empty text, 1 where the prediction is empty, else 0."""
-    return max(0.0, 1 - Levenshtein.distance(text, prediction) / len(text)) if text else float(not prediction)
+    return max(0.0, 1 - edit_distance(text, prediction) / len(text)) if text else float(not prediction)
 
 
 def scores(texts: Sequence[str], predictions: Sequence[str]) -> dict[str, float]:
@@ -28,7 +33,7 @@ def scores(texts: Sequence[str], predictions: Sequence[str]) -> dict[str, float]
     """
     count = len(texts)
     pairs = list(zip(texts, predictions))
-    edits = [Levenshtein.distance(text, prediction) for text, prediction in pairs]
+    edits = [edit_distance(text, prediction) for text, prediction in pairs]
     return {
         "samples": count,
         "edit_distance_accuracy": sum(map(edit_distance_accuracy, texts, predictions)) / count,

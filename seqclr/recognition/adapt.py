@@ -83,7 +83,7 @@ def adapt(
         head = inherited_head(config.model, encoder.dim, charset)
         info = vars(setup.run_info(config, loader.steps_per_epoch))
         more = {"classes": len(charset) + 1, "charset": charset, "head_weights": head, "lengths": lengths}
-        method.build(encoder, ReaderInfo(**info, **more))
+        method.build(encoder, ReaderInfo(**{**info, **more}))
     adapted = Recognizer(encoder, method.head, charset, *size)
     adapted.possible = Possible(None, lengths)
     trained_on, truths = {index for index, text in enumerate(texts) if text}, None

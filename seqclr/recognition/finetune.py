@@ -138,7 +138,8 @@ def build_arguments(config, charset: Charset, steps_per_epoch: int) -> tuple[ker
         weights = inherited_head(config.pretrained, encoder.dim, charset, sizes) or kept
     run = setup.run_info(config, steps_per_epoch)
     more = {"pretrained": config.pretrained is not None, "kept": sizes, "head_weights": weights, "teacher": teacher}
-    return encoder, ReaderInfo(**vars(run), classes=len(charset) + 1, charset=charset, **more)
+    more |= {"classes": len(charset) + 1, "charset": charset}
+    return encoder, ReaderInfo(**{**vars(run), **more})
 
 
 def unlabelled_loader(method, dataset: ImageDataset, config, strategy, rank: Rank) -> data_loader.Loader:

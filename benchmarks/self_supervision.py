@@ -54,7 +54,7 @@ ARMS = {
     "reader consistency": Arm("reader", True, {"consistency": 0.3}),
     **{
         f"reader {method}": Arm("reader", True, {}, {**READER, "method": method})
-        for method in ("generated", "generated_simclr", "pseudo_characters")
+        for method in ("generated", "generated_simclr", "pseudo_characters", "character_clusters")
     },
     "new": Arm(None, False, NEW),
     **{
@@ -64,7 +64,7 @@ ARMS = {
     "new generated": Arm("new", True, {}, GENERATED),
     **{
         f"new {method}": Arm("new generated", True, {}, {**NEW, "method": method})
-        for method in ("generated_simclr", "pseudo_characters")
+        for method in ("generated_simclr", "pseudo_characters", "character_clusters")
     },
 }
 

@@ -11,7 +11,7 @@ from seqclr.methods import METHODS, register, registry, table
 from seqclr.methods.contrastive.simclr import SimCLR
 from seqclr.methods.momentum import MomentumMethod
 from seqclr.methods.reconstruction.masked import StripReconstruction
-from seqclr.methods.text.pseudo_characters import PseudoCharacters
+from seqclr.methods.text.taught import TaughtCharacters
 
 FAMILIES = {path.parent.name for path in (Path(registry.__file__).parent).glob("*/__init__.py")}
 
@@ -38,7 +38,7 @@ def test_the_facts_agree_with_the_classes():
     assert {cls.facts.family for cls in METHODS.values()} == FAMILIES
     for name, cls in METHODS.items():
         assert cls.__module__.split(".")[-1] in files and not hasattr(cls, "repels")
-        assert bool(cls.facts.ema_network) == issubclass(cls, MomentumMethod | PseudoCharacters), name
+        assert bool(cls.facts.ema_network) == issubclass(cls, MomentumMethod | TaughtCharacters), name
         assert " ".join((inspect.getdoc(cls) or "").split()).count(cls.facts.paper), name
 
 

@@ -4,6 +4,7 @@ A new method is a module here, imported below so that it is registered.
 """
 
 from seqclr.methods.text import (  # noqa: F401
+    character_clusters,
     classifier,
     generated,
     generated_simclr,

@@ -31,6 +31,16 @@ def align(logits: tf.Tensor, texts: tf.Tensor, mask: tf.Tensor | None = None) ->
     return tf.stop_gradient(tf.where(shown if mask is None else shown & mask[:, None], shares, 0.0))
 
 
+def pool_characters(rows: tf.Tensor, logits: tf.Tensor, texts: tf.Tensor, mask: tf.Tensor | None = None) -> tf.Tensor:
+    """The mean row of each character of a text, `float32 [B, L, D]`, weighted by `align`.
+
+    rows: `[B, T, D]`, of the frames. The other arguments are those of `align`, but texts may be empty.
+    """
+    weights = align(logits, nonempty(texts), mask)
+    weights = tf.math.divide_no_nan(weights, tf.reduce_sum(weights, axis=2, keepdims=True))
+    return tf.einsum("blt,btd->bld", weights, tf.cast(rows, tf.float32))
+
+
 def character_contrast(
     rows: tf.Tensor,
     logits: tf.Tensor,
@@ -41,14 +51,10 @@ def character_contrast(
 ) -> tf.Tensor:
     """Supervised contrast (SupCon, Khosla et al. 2020, arXiv:2004.11362) of the characters of all images and replicas.
 
-    A character is the mean of its frames, weighted by `align`; equal characters are positives.
-
-    rows: projections of the frames, `[B, T, D]`. used: `bool [B]`, the images whose text is taken. The other arguments
-    are those of `align`, but texts may be empty.
+    Equal characters are positives. rows: projections of the frames, `[B, T, D]`. used: `bool [B]`, the images whose
+    text is taken. The other arguments are those of `pool_characters`.
     """
-    weights = align(logits, nonempty(texts), mask)
-    weights = tf.math.divide_no_nan(weights, tf.reduce_sum(weights, axis=2, keepdims=True))
-    pooled = tf.einsum("blt,btd->bld", weights, tf.cast(rows, tf.float32))
+    pooled = pool_characters(rows, logits, texts, mask)
     taken = (texts >= 0) & used[:, None]
     characters, labels = (gather(tf.boolean_mask(x, taken)) for x in (pooled, texts))
     return losses.sup_con(characters, labels, temperature)

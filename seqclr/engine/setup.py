@@ -8,6 +8,7 @@ import math
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import keras
 import numpy as np
@@ -34,6 +35,7 @@ from seqclr.nn.image_encoders import IMAGE_ENCODERS, NO_PADDING
 from seqclr.nn.policy import kept_policy
 from seqclr.transforms.readable import check_all
 
+Info = TypeVar("Info", bound=RunInfo)
 PIXEL = 200  # bytes per pixel of a batch in the training of `fast`, the smallest encoder of lines: 250 measured
 PROCESS = 2**27  # bytes of a process that makes views
 # keys that may change when a run is resumed: paths, length and rates of the training, and how it is executed
@@ -201,15 +203,17 @@ def check_divides(name: str, size: int, replicas: int, accumulate: int) -> None:
         raise UserError(f"{name} {size} does not divide among {replicas} device(s){parts}: choose a multiple")
 
 
-def run_info(config, steps_per_epoch: int) -> RunInfo:
-    """The facts of a training that a method is built with. steps_per_epoch: batches per pass over the data."""
-    return RunInfo(
+def run_info(config, steps_per_epoch: int, kind: type[Info] = RunInfo, **more) -> Info:
+    """The facts of a training that a method is built with. steps_per_epoch: batches per pass over the data. more: other
+    facts of this kind."""
+    return kind(
         batch_size=config.batch_size,
         total_steps=config.steps or config.epochs * steps_per_epoch,
         steps_per_epoch=steps_per_epoch,
         dropout=config.dropout,
         views=config.views,
         load_encoder=lambda folder: make_perceptual_encoder(folder, config.height, config.width),
+        **more,
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 
 import keras
@@ -66,11 +65,10 @@ def pretrain(
     )
     with setup.building(config, strategy):
         encoder = setup.make_encoder(config, config.init)
-        info = setup.run_info(config, loader.steps_per_epoch)
+        head = None
         if config.init and method.charset is not None:
             head = inherited_head(config.init, encoder.dim, method.charset)
-            info = dataclasses.replace(info, head_weights=head or ())
-        method.build(encoder, info)
+        method.build(encoder, setup.run_info(config, loader.steps_per_epoch, head_weights=head or ()))
     probing = [Probing(probe, method, config.probe_every)] if probe and rank.chief else []
     first = [
         Monitors(method, dataset, config.views, config.seed),

@@ -81,9 +81,8 @@ def adapt(
     with setup.building(config, strategy):
         encoder = setup.make_encoder(config, config.model)
         head = inherited_head(config.model, encoder.dim, charset)
-        info = vars(setup.run_info(config, loader.steps_per_epoch))
         more = {"classes": len(charset) + 1, "charset": charset, "head_weights": head, "lengths": lengths}
-        method.build(encoder, ReaderInfo(**{**info, **more}))
+        method.build(encoder, setup.run_info(config, loader.steps_per_epoch, ReaderInfo, **more))
     adapted = Recognizer(encoder, method.head, charset, *size)
     adapted.possible = Possible(None, lengths)
     trained_on, truths = {index for index, text in enumerate(texts) if text}, None

@@ -136,10 +136,9 @@ def build_arguments(config, charset: Charset, steps_per_epoch: int) -> tuple[ker
         kept = kept_layers(config)
         sizes = [offset.size for offset in kept[1::5]]
         weights = inherited_head(config.pretrained, encoder.dim, charset, sizes) or kept
-    run = setup.run_info(config, steps_per_epoch)
     more = {"pretrained": config.pretrained is not None, "kept": sizes, "head_weights": weights, "teacher": teacher}
     more |= {"classes": len(charset) + 1, "charset": charset}
-    return encoder, ReaderInfo(**{**vars(run), **more})
+    return encoder, setup.run_info(config, steps_per_epoch, ReaderInfo, **more)
 
 
 def unlabelled_loader(method, dataset: ImageDataset, config, strategy, rank: Rank) -> data_loader.Loader:

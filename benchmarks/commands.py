@@ -38,6 +38,15 @@ def sites_and_pool(data: Path) -> tuple[list[Path], list[Path]]:
     return sites, [*sites, *sorted(data.glob("unl_*"))]
 
 
+def keep_settings(output: Path, settings: dict) -> None:
+    """Writes settings.json. Exits where the folder holds results of other settings, which would be mixed with these."""
+    file = output / "settings.json"
+    output.mkdir(parents=True, exist_ok=True)
+    if file.is_file() and json.loads(file.read_text()) != settings:
+        sys.exit(f"{output} holds results of other settings ({file.read_text()}): give another --output")
+    file.write_text(json.dumps(settings))
+
+
 def write(output: Path, table: str, foot: str, results: dict) -> None:
     """Writes table.md, with commit and machine, and results.json."""
     (output / "table.md").write_text(f"{table}\n\n{foot} {circumstances()}\n")

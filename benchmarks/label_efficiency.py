@@ -39,9 +39,15 @@ METRICS = {"edit_distance_accuracy": "edit-distance accuracy", "exact_match": "e
 
 
 class Benchmark:
-    def __init__(self, data: Path, output: Path, arms: dict[str, dict], tune_at: int):
-        self.sites, self.pool = sites_and_pool(data)
+    """sites: folders with labels; pool: what is pretrained on. tune_at: the budget at which keys are tuned."""
+
+    def __init__(self, sites: list[Path], pool: list[Path], output: Path, arms: dict[str, dict], tune_at: int):
+        self.sites, self.pool = sites, pool
         self.output, self.arms, self.tune_at = output, arms, tune_at
+
+    def labelled(self, labels: int, seed: int) -> list[object]:
+        """The arguments that give fine-tuning a budget of labels."""
+        return ["--data", *self.sites, "--split", "train", "--labels", labels]
 
     def pretrained(self, arm: str) -> dict | None:
         """The arm's pretraining run, trained if it is not done, and its seconds; None for an arm from scratch."""
@@ -102,10 +108,7 @@ class Benchmark:
         encoder = self.pretrained(arm)
         more = ["--pretrained", encoder["run"]] if encoder else []
         more += ["--unlabelled", *self.pool] if self.arms[arm].get("self_training") else []
-        return self.train(
-            "finetune", folder, "--data", *self.sites, "--split", "train", "--labels", labels, "--seed", seed, *more,
-            *words(keys),
-        )  # fmt: skip
+        return self.train("finetune", folder, *self.labelled(labels, seed), "--seed", seed, *more, *words(keys))
 
     def folder(self, arm: str, labels: int, seed: int) -> Path:
         return self.output / arm / f"labels-{labels}" / f"seed-{seed}"
@@ -164,10 +167,10 @@ def last_step(folder: Path) -> int:
     return max((int(row["step"]) for row in metrics(folder)), default=0)
 
 
-def summary(cells: dict[tuple[str, int], list[dict]], metric: str) -> str:
+def summary(cells: dict[tuple[str, int], list[dict]], metric: str, unit: str) -> str:
     """Markdown: a row per arm, a column per budget, mean and standard deviation over the seeds."""
     arms, budgets = (list(dict.fromkeys(key[i] for key in cells)) for i in (0, 1))
-    lines = [f"| {METRICS[metric]}, labels per site | " + " | ".join(map(str, budgets)) + " |"]
+    lines = [f"| {METRICS[metric]}, {unit} | " + " | ".join(map(str, budgets)) + " |"]
     lines.append("|" + "---|" * (len(budgets) + 1))
     for arm in arms:
         row = []
@@ -192,7 +195,7 @@ def errors(cells: dict[tuple[str, int], list[dict]], baseline: str) -> str:
     return "\n".join(lines)
 
 
-def draw(cells: dict[tuple[str, int], list[dict]], file: Path) -> None:
+def draw(cells: dict[tuple[str, int], list[dict]], file: Path, unit: str) -> None:
     figure = Figure(figsize=(7, 4.5), layout="constrained")
     axes = figure.subplots()
     for arm in dict.fromkeys(arm for arm, _ in cells):
@@ -201,7 +204,7 @@ def draw(cells: dict[tuple[str, int], list[dict]], file: Path) -> None:
         spread = [statistics.stdev(v) if len(v) > 1 else 0.0 for v in values]
         axes.errorbar([budget for budget, _ in points], list(map(statistics.mean, values)), spread, label=arm,
                       marker="o", capsize=3)  # fmt: skip
-    axes.set(xscale="log", xlabel="labels per site", ylabel="edit-distance accuracy, all sites")
+    axes.set(xscale="log", xlabel=unit, ylabel="edit-distance accuracy, all sites")
     budgets = sorted({budget for _, budget in cells})
     axes.set_xticks(budgets, map(str, budgets))
     axes.minorticks_off()
@@ -225,28 +228,34 @@ def main() -> None:
         parser.error(f"there is no arm '{unknown[0]}': {', '.join(known)}")
     arms = {name: yaml.safe_load((ARMS / f"{name}.yaml").read_text()) for name in known}
     args.output.mkdir(parents=True, exist_ok=True)
-    benchmark = Benchmark(args.data, args.output, arms, args.tune_at)
+    run(Benchmark(*sites_and_pool(args.data), args.output, arms, args.tune_at), args.arms, args.labels, args.seeds)
+
+
+def run(
+    benchmark: Benchmark, arms: list[str], budgets: list[int], seeds: list[int], unit: str = "labels per site"
+) -> None:
+    """Fills all cells and prints the tables; unit: of the budgets. Exits where a command fails or is interrupted."""
     cells: dict[tuple[str, int], list[dict]] = {}
-    for seed, labels, arm in itertools.product(args.seeds, args.labels, args.arms):
+    for seed, labels, arm in itertools.product(seeds, budgets, arms):
         try:
             cells.setdefault((arm, labels), []).append(benchmark.cell(arm, labels, seed))
         except subprocess.CalledProcessError as error:
-            sys.exit(f"label_efficiency: {arm}, {labels} labels, seed {seed}: {error}")
+            sys.exit(f"{arm}, {labels} {unit}, seed {seed}: {error}")
         except KeyboardInterrupt:
-            sys.exit("label_efficiency: interrupted; the same command continues")
-        report(cells, args.output)
-    print((args.output / "table.md").read_text())
+            sys.exit("interrupted; the same command continues")
+        report(cells, benchmark.output, unit)
+    print((benchmark.output / "table.md").read_text())
 
 
-def report(cells: dict[tuple[str, int], list[dict]], output: Path) -> None:
-    tables = [summary(cells, metric) for metric in METRICS]
+def report(cells: dict[tuple[str, int], list[dict]], output: Path, unit: str) -> None:
+    tables = [summary(cells, metric, unit) for metric in METRICS]
     arms = [arm for arm, _ in cells]
     tables.append(errors(cells, "scratch" if "scratch" in arms else arms[0]))
     foot = f"In brackets: number of seeds. {circumstances()}"
     (output / "table.md").write_text("\n\n".join([*tables, foot]) + "\n")
     rows = [{"arm": arm, "labels": labels, "cells": rows} for (arm, labels), rows in cells.items()]
     (output / "results.json").write_text(json.dumps(rows, indent=1))
-    draw(cells, output / "accuracy.png")
+    draw(cells, output / "accuracy.png", unit)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from seqclr.losses.clustering import sinkhorn, swav
 from seqclr.losses.contrastive import clip, cpc, info_nce, n_pair, nt_xent, sup_con
 from seqclr.losses.distillation import dino
-from seqclr.losses.keys import curl, info_nce_queue, moco_v3, nnclr, patch_nce
+from seqclr.losses.keys import curl, info_nce_queue, moco_v3, nnclr, patch_nce, relational
 from seqclr.losses.memory import nce
 from seqclr.losses.metric import align, margin_contrastive, triplet, uniform
 from seqclr.losses.pixels import pix_contrast, pix_pro
@@ -37,6 +37,7 @@ __all__ = [
     "patch_nce",
     "pix_contrast",
     "pix_pro",
+    "relational",
     "sinkhorn",
     "sup_con",
     "swav",

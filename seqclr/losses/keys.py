@@ -20,6 +20,21 @@ def info_nce_queue(query, key, queue, temperature: float = 0.07) -> tf.Tensor:
     return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=first, logits=logits))
 
 
+def relational(query, key, queue, temperature: float = 0.04) -> tf.Tensor:
+    """RCLSTR's consistency: half the sum of both Kullback-Leibler divergences between the relations of a query and of
+    its key, the softmax of their cosines with the keys of the queue; the mean over the queries.
+
+    query, key: `[N, D]`, queue: `[K, D]`, all normalised here. The authors' code also divides by K.
+    Zhang et al. 2023, arXiv:2308.00508.
+    """
+    queue = tf.stop_gradient(normalize(queue))
+    ours, theirs = (
+        tf.nn.log_softmax(products(rows, queue) / temperature)
+        for rows in (normalize(query), tf.stop_gradient(normalize(key)))
+    )
+    return tf.reduce_mean(tf.reduce_sum((tf.exp(ours) - tf.exp(theirs)) * (ours - theirs), axis=-1)) / 2
+
+
 def moco_v3(q1, k2, q2, k1, temperature: float = 0.2) -> tf.Tensor:
     """MoCo v3's loss: the sum of both directions of `2 * temperature * cross-entropy` of a query's key among all keys.
 

@@ -250,10 +250,13 @@ class FrameMethod(Method):
         widths = tf.tile(batch["width"], [views]) if "width" in batch else None  # only where lines are padded
         return self.encoder(stacked(batch["views"]), widths, training=training, layer=self.layer)
 
-    def pool(self, x: tf.Tensor, batch: dict[str, tf.Tensor], mask):
-        """Instances `float32 [VB, N, D]` of frames, and which of them are visible in their view, `[VB, N]` or None."""
+    def pool(self, x: tf.Tensor, batch: dict[str, tf.Tensor], mask, kind: str | None = None):
+        """Instances `float32 [VB, N, D]` of frames, and which of them are visible in their view, `[VB, N]` or None.
+
+        kind: another instance mapping than that of the key `frames`.
+        """
         geometry = stacked(batch["geometry"]) if self.correspondence == "geometry" else None
-        return frames.pool(tf.cast(x, tf.float32), self.frames, mask, geometry)
+        return frames.pool(tf.cast(x, tf.float32), kind or self.frames, mask, geometry)
 
 
 @dataclasses.dataclass
@@ -278,6 +281,11 @@ class TwoViewMethod(FrameMethod):
             visible = tf.reshape(tf.logical_and(*tf.split(valid, 2)), [-1])
             rows = [tf.boolean_mask(row, visible) for row in rows]
         return Instances(*map(gather, rows))
+
+
+def one_view(batch: dict[str, tf.Tensor], index: int) -> dict[str, tf.Tensor]:
+    """The batch with one of its views."""
+    return {**batch, **{name: batch[name][:, index : index + 1] for name in ("views", "geometry")}}
 
 
 def stacked(views: tf.Tensor) -> tf.Tensor:

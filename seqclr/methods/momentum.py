@@ -9,7 +9,7 @@ from typing import ClassVar
 import tensorflow as tf
 
 from seqclr.config import key
-from seqclr.methods.base import Instances, TwoViewMethod
+from seqclr.methods.base import Instances, TwoViewMethod, one_view
 from seqclr.nn.momentum import Momentum
 from seqclr.nn.norm import by_batch
 
@@ -41,9 +41,8 @@ class MomentumMethod(TwoViewMethod):
 
         For losses of one direction: neither view is encoded by a network whose output is not used.
         """
-        first, second = ({**batch, "views": batch["views"][:, i : i + 1]} for i in range(2))
-        _, mask, query = self.embed(first, training)
-        _, other, key = self.embed_target(second, training)
+        _, mask, query = self.embed(one_view(batch, 0), training)
+        _, other, key = self.embed_target(one_view(batch, 1), training)
         mask = None if mask is None else tf.concat([mask, other], axis=0)
         return self.instances(tf.concat([query, tf.stop_gradient(key)], axis=0), batch, mask)
 

@@ -57,6 +57,26 @@ def _built(parts: list[layers.Layer], frames: int, dim: int) -> keras.Sequential
     return decoder
 
 
+class PromptedDecoder(layers.Layer):
+    """Transformer blocks on frames, with a learned vector for what to decode that is added to every frame.
+
+    Call: features `[B, T, dim]`, prompt `int32 [B]` and mask `bool [B, T]` or None, to `[B, T, dim]`.
+    """
+
+    def __init__(self, dim: int, depth: int, heads: int, prompts: int, **kwargs):
+        super().__init__(**kwargs)
+        self.prompts = self.add_weight(shape=(prompts, dim), initializer="normal", name="prompts")
+        self.blocks = [TransformerBlock(heads, 0.0, name=f"block{i}") for i in range(depth)]
+        self.norm = layers.LayerNormalization(epsilon=1e-6, name="norm")
+
+    def call(self, features, prompt, mask=None, training=False):
+        vectors = tf.matmul(tf.one_hot(prompt, self.prompts.shape[0]), tf.cast(self.prompts, tf.float32))
+        x = features + tf.cast(vectors[:, None], features.dtype)
+        for block in self.blocks:
+            x = block(x, mask, training=training)
+        return self.norm(x)
+
+
 class PatchDecoder(layers.Layer):
     """Transformer blocks on the features of the visible patches, with a learned mask token for each hidden one.
 

@@ -62,6 +62,16 @@ def _inside(first, last, position):
     return (position >= first[..., None]) & (position < last[..., None])
 
 
+def parents(kind: str, coarse: str, frames: int, filled):
+    """The window of the mapping `coarse`, `all` or `windows:N`, around the middle of each window of `kind`.
+
+    filled: `int32 [B]`, how many of the `frames` are no padding. Returns `int32 [B, N]`.
+    """
+    first, last = (ops.clip(edge, 0, filled[:, None]) for edge in _edges(kind, filled, count(kind, frames)))
+    number = count(coarse, frames)
+    return ops.clip((first + last) * number // (2 * filled[:, None]), 0, number - 1)
+
+
 def pool(x, kind: str, mask=None, geometry=None, image_frames: int | None = None, filled=None):
     """Pools frames `[B, T, D]` into instances `[B, N, D]`; also which of them are valid, `[B, N]` (None: all).
 
@@ -84,8 +94,23 @@ def pool(x, kind: str, mask=None, geometry=None, image_frames: int | None = None
         shown = ops.sum(weights, axis=2) > 0
     else:
         weights, shown = _strips(x, first, last, mask, geometry, image_frames)
+    return _means(x, weights), shown
+
+
+def pool_spans(x, spans, mask, geometry):
+    """As `pool` by geometry, of strips of the image instead of windows.
+
+    spans: `[B, N, 2]`, the first and the last column of each strip, in widths of the image; an empty strip is invalid.
+    """
+    first, last = (spans[..., i] * x.shape[1] for i in range(2))
+    weights, shown = _strips(x, first, last, mask, geometry, x.shape[1])
+    return _means(x, weights), shown
+
+
+def _means(x, weights):
+    """Weighted means of frames, `[B, N, D]`; 0 where all weights are 0."""
     total = ops.sum(weights, axis=2, keepdims=True)
-    return ops.einsum("bnt,btd->bnd", weights / ops.where(total > 0, total, 1.0), x), shown
+    return ops.einsum("bnt,btd->bnd", weights / ops.where(total > 0, total, 1.0), x)
 
 
 def _strips(x, first, last, mask, geometry, image_frames: int):

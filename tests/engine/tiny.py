@@ -32,13 +32,16 @@ ARTICLE = {
 }  # less work for a test than the defaults
 # settings for few and small images
 SMALL = {
+    "ccd": {"prototypes": 8},
     "clique_cnn": {"cliques": 4, "clique_size": 4},
     "deep_cluster": {"clusters": 4},
     "dino": {"prototypes": 8},
     "moco": {"queue_size": 64},
     "moco_v2": {"queue_size": 64},
     "nnclr": {"queue_size": 64},
+    "rclstr": {"queue_size": 64},
     "sela": {"clusters": 4, "relabellings": 2},
+    "ssm": {"hidden_dim": 32, "decoder_depth": 1},
     "swav": {"prototypes": 8},
     "w_mse": {"projection_dim": 4, "whitening_size": 8},
 }

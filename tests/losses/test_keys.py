@@ -38,6 +38,19 @@ def test_nnclr(keys):
     check(partial(losses.nnclr, **keys), partial(nnclr, **keys), Q1, K2, Q2, K1, stopped=(0, 2))
 
 
+@pytest.mark.parametrize("keys", [{}, {"temperature": 1.0}])
+def test_relational(keys):
+    def relational(query, key, queue, temperature=0.04):
+        divergences = []
+        for both in zip(unit(query), unit(key)):
+            p, q = (np.exp(unit(queue) @ row / temperature) for row in both)
+            p, q = p / p.sum(), q / q.sum()
+            divergences.append(sum(p * np.log(p / q)) / 2 + sum(q * np.log(q / p)) / 2)
+        return np.mean(divergences)
+
+    check(partial(losses.relational, **keys), partial(relational, **keys), Q1, K2, rows(6, 3, seed=4), stopped=(1, 2))
+
+
 def test_curl_learns_its_weight():
     def curl(query, key, weight):
         logits = query @ weight @ key.T

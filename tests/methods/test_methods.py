@@ -50,6 +50,8 @@ def agreement(z1, z2):
         pytest.param("simclr_v2", matched, {}, marks=pytest.mark.slow),
         pytest.param("swav", matched, {"prototypes": 24}, marks=pytest.mark.slow),
         pytest.param("dino", agreement, {"prototypes": 64, "steps": 60}, marks=pytest.mark.slow),
+        pytest.param("ccd", agreement, {"prototypes": 64, "steps": 60}, marks=pytest.mark.slow),
+        pytest.param("rclstr", matched, {"queue_size": 64}, marks=pytest.mark.slow),
         pytest.param("w_mse", matched, {"projection_dim": 8, "whitening_size": 16}, marks=pytest.mark.slow),
     ],
 )

@@ -30,6 +30,7 @@ KEYS = {
     "moco": {"queue_size": 12},
     "moco_v2": {"queue_size": 12},
     "nnclr": {"queue_size": 12},
+    "rclstr": {"queue_size": 12},
     "inst_disc": {"noise": 16},
     "inpainting": {"adversarial": 0.5},
     "super_resolution": {"adversarial": 0.5},
@@ -38,6 +39,8 @@ FOLLOWED = {"views": "roaming", "correspondence": "geometry", "frames": "windows
 CASES = [(name, {}) for name in METHODS if name not in PICTURES] + [
     ("cmc", {**FOLLOWED, "frames": "frames:2"}),
     ("deep_cluster", FOLLOWED),
+    ("rclstr", {**FOLLOWED, "segments": 2}),
+    ("ssm", {name: FOLLOWED[name] for name in ("views", "correspondence", "frames")}),
     ("dino", {**FOLLOWED, "views": "multicrop"}),
     ("inst_disc", {**FOLLOWED, "noise": 0}),
     ("pix_pro", {"views": "roaming"}),

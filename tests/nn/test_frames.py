@@ -79,3 +79,24 @@ def test_a_small_view_has_the_windows_of_the_image_that_it_shows():
     pooled, valid = frames.pool(half, "windows:8", None, tf.constant([[2.0, -1.0, 1.0, 0.0]]), image_frames=32)
     assert valid[0].numpy().tolist() == 4 * [False] + 4 * [True]
     np.testing.assert_allclose(pooled[0, 4:, 0], (np.arange(4, 8) + 0.5) / 8, atol=1e-5)
+
+
+def test_spans_that_are_the_windows_give_their_means():
+    """In a view that scales and shifts; an empty span shows nothing, nor does one outside the view."""
+    geometry = np.tile(np.float32([0.8, 0.1, 1, 0]), (3, 1))
+    edges = np.arange(5) / 4
+    spans = np.tile(np.stack([edges[:-1], edges[1:]], 1), (3, 1, 1)).astype(np.float32)
+    spans = np.concatenate([spans, np.float32(3 * [[[0.5, 0.5], [1.2, 1.4]]])], axis=1)
+    found, visible = frames.pool_spans(tf.constant(x), spans, None, geometry)
+    expected, _ = frames.pool(tf.constant(x), "windows:4", None, geometry)
+    np.testing.assert_allclose(found[:, :4], expected, atol=1e-6)
+    assert visible.numpy().tolist() == 3 * [[True] * 4 + [False] * 2]
+
+
+def test_parents_are_the_windows_around():
+    filled = np.array([8, 4], np.int32)
+    parents = frames.parents("none", "windows:2", 8, filled).numpy()
+    assert parents.tolist() == [[0, 0, 0, 0, 1, 1, 1, 1], [0, 0, 1, 1, 1, 1, 1, 1]]  # the second is padded to 8
+    assert frames.parents("windows:2", "all", 8, filled).numpy().tolist() == [[0, 0], [0, 0]]
+    of_five = frames.parents("frames:5", "windows:4", 26, np.array([26], np.int32))
+    assert of_five.numpy().tolist() == [[0, 0, 1, 2, 3, 3]]  # their middles are at 1.5, 5.5, 10.5, ..., 24.5 of 26

@@ -127,7 +127,7 @@ def test_padding_and_what_needs_lines_are_refused(encoder):
         encoder(noise(1, 32, 48), np.array([20], np.int32))
     with pytest.raises(UserError, match="resize=stretch"):
         setup.check(tiny.config("simclr", encoder="resnet9", resize="pad"), METHODS["simclr"])
-    for name in ("generated", "generated_simclr", "masked", "masked_simclr", "ctc"):
+    for name in ("generated", "masked_simclr", "ccd", "rclstr", "ssm", "ctc"):
         cls = METHODS.get(name, CTC)
         with pytest.raises(UserError, match=f"encoder 'resnet9' is of images: {cls.__name__} takes tiny, small"):
             setup.check(tiny.config(name, encoder="resnet9"), cls)

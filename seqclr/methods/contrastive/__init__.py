@@ -13,6 +13,7 @@ from seqclr.methods.contrastive import (  # noqa: F401
     moco_v3,
     nnclr,
     pix_contrast,
+    rclstr,
     simclr,
     simclr_v2,
 )

@@ -9,5 +9,6 @@ from seqclr.methods.reconstruction import (  # noqa: F401
     inpainting,
     mae,
     masked,
+    ssm,
     super_resolution,
 )

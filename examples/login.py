@@ -21,11 +21,15 @@ IMAGES = 20  # in one run
 
 
 class Prediction(NamedTuple):
-    """What the reader says about an image. accept: whether submitting is better than asking for another image."""
+    """What the reader says about an image. accept: whether submitting is better than asking for another image.
+
+    id: of the answer of a server, for feedback.
+    """
 
     text: str
     confidence: float
     accept: bool
+    id: int | None = None
 
 
 class Form(Protocol):
@@ -41,11 +45,16 @@ class Form(Protocol):
         """Types user, password and code and submits them. Returns the site's message."""
 
 
-def log_in(form: Form, predict: Callable[[bytes], Prediction]) -> bool:
-    """Whether the login succeeded. Stops before wrong codes lock the account, and at any other message."""
+def log_in(
+    form: Form, predict: Callable[[bytes], Prediction], report: Callable[[int, bool], None] | None = None
+) -> bool:
+    """Whether the login succeeded. Stops before wrong codes lock the account, and at any other message.
+
+    report: is given the id of each answer that was submitted, and whether the page accepted its code.
+    """
     wrong = 0
     for _ in range(IMAGES):
-        text, confidence, accept = predict(form.image())
+        text, confidence, accept, number = predict(form.image())
         print(f"'{text}', confidence {confidence:.2f}: ", end="")
         if not accept:
             print("refused, another image")
@@ -53,6 +62,8 @@ def log_in(form: Form, predict: Callable[[bytes], Prediction]) -> bool:
             continue
         message = form.submit(text)
         print(f"submitted. {message}", flush=True)
+        if report and number is not None and (SIGNED_IN in message or WRONG_CODE in message):
+            report(number, SIGNED_IN in message)
         if SIGNED_IN in message:
             return True
         if WRONG_CODE not in message:
@@ -68,14 +79,23 @@ def log_in(form: Form, predict: Callable[[bytes], Prediction]) -> bool:
 
 def ask(server: str, image: bytes) -> Prediction:
     """The prediction of `seqclr serve`."""
-    request = urllib.request.Request(f"{server.rstrip('/')}/v1/predict", image, {"Content-Type": "image/*"})
+    answer = post(f"{server.rstrip('/')}/v1/predict", image, "image/*")
+    return Prediction(answer["text"], answer["confidence"], answer["accept"], answer["id"])
+
+
+def tell(server: str, number: int, accepted: bool) -> None:
+    """Tells `seqclr serve` whether the page accepted the code of an answer: the reader learns from it."""
+    data = json.dumps({"id": number, "accepted": accepted}).encode()
+    post(f"{server.rstrip('/')}/v1/feedback", data, "application/json")
+
+
+def post(url: str, data: bytes, kind: str) -> dict:
     try:
-        with urllib.request.urlopen(request, timeout=30) as response:
-            answer = json.load(response)
+        with urllib.request.urlopen(urllib.request.Request(url, data, {"Content-Type": kind}), timeout=30) as response:
+            return json.load(response)
     except urllib.error.HTTPError as error:
         with error:
-            raise OSError(f"{request.full_url}: {error.code} {error.read(1000).decode(errors='replace')}") from None
-    return Prediction(answer["text"], answer["confidence"], answer["accept"])
+            raise OSError(f"{url}: {error.code} {error.read(1000).decode(errors='replace')}") from None
 
 
 def reader_of(model: str) -> Callable[[bytes], Prediction]:
@@ -99,7 +119,8 @@ def main(description: str, open_form: Callable[[str, str, str], AbstractContextM
     try:
         predict = functools.partial(ask, given.server) if given.server else reader_of(given.model)
         with open_form(given.url, given.user, given.password) as form:
-            return 0 if log_in(form, predict) else 1
+            report = functools.partial(tell, given.server) if given.server else None
+            return 0 if log_in(form, predict, report) else 1
     except Exception as error:  # of the reader, the server or the browser
         first = next(iter(str(error).strip().splitlines()), "")
         parser.error(f"{type(error).__name__}: {first}")

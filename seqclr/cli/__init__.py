@@ -14,7 +14,7 @@ from seqclr.cli.inspection import configs, embed, methods, probe, pseudo_labels,
 from seqclr.cli.process import set_up
 from seqclr.cli.reading import evaluate, export, predict
 from seqclr.cli.serving import label, serve
-from seqclr.cli.training import adapt, finetune, launch, pretrain
+from seqclr.cli.training import adapt, finetune, improve, launch, pretrain
 from seqclr.engine import signals
 from seqclr.errors import UserError
 from seqclr.extras import required
@@ -70,6 +70,7 @@ VERBS = {
         pretrain,
         finetune,
         adapt,
+        improve,
         launch,
         methods,
         configs,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from seqclr.cli.arguments import (
     LABEL_PATTERN,
     PIXELS,
@@ -12,7 +14,12 @@ from seqclr.cli.arguments import (
     add_number,
     parse_with_limits,
 )
-from seqclr.cli.output import figures_file, write_figures
+from seqclr.cli.output import check_apart, figures_file, write_figures
+from seqclr.cli.process import import_tensorflow
+from seqclr.errors import UserError
+
+if TYPE_CHECKING:
+    from seqclr.curation.check import Finding
 
 
 def check(parser: Parser, argv: list[str]) -> int:
@@ -32,15 +39,50 @@ def check(parser: Parser, argv: list[str]) -> int:
         "--fix", metavar="OUT.csv", help="write a list of the samples without errors to this new CSV file"
     )
     parser.add_argument("--json", type=figures_file, help="write the findings to this JSON file")
+    parser.add_argument(
+        "--model",
+        help="also list labels that this reader contradicts: captcha, or a run that predicts text; labels that it was "
+        "trained on are judged by readers that are trained on the others",
+    )
+    parser.add_argument("--output", metavar="DIR", help="new folder for that list, its sheet and these readers")
+    parser.add_argument("--resume", action="store_true", help="continue the training of these readers in --output")
+    folds = "parts of the labels, each judged by a reader that is trained on the others"
+    add_number(parser, "--folds", folds, least=2, most=20, default=2)
+    steps = "training steps of each of these readers (default: those of --model, at most 1000)"
+    add_number(parser, "--steps", steps, least=1, most=10**8)
     args = parse_with_limits(parser, argv)
+    for option in ("output", "resume", "steps"):
+        if getattr(args, option) and args.model is None:
+            raise UserError(f"--{option} is for --model: give a reader, or leave it out")
+    if args.model is not None and args.output is None:
+        raise UserError("--model needs --output: name a new folder for the labels that it contradicts")
+    check_apart(args.json, "output", args.output)
+    if args.model is not None:
+        import_tensorflow()
+        from seqclr.recognition.label_errors import check_arguments
+
+        check_arguments(args.model, args.output, args.resume)
     from seqclr.curation.check import check
 
     report = check(
         args.paths, args.charset, args.case, args.height, args.width, args.resize, args.label_pattern, args.fix
     )
+    if args.model is not None:
+        report.findings.extend(_contradicted(args))
     print(report.text())
     write_figures(report.figures(), args.json)
     return 2 if report.hurts else 0
+
+
+def _contradicted(args) -> list[Finding]:
+    """The labels that the reader contradicts and whose prediction it accepts, the surest contradiction first."""
+    from seqclr.curation.check import Finding
+    from seqclr.recognition.label_errors import find_label_errors
+
+    found = find_label_errors(
+        args.model, args.paths, args.output, args.label_pattern, args.folds, args.steps, args.resume
+    )
+    return [Finding("contradicted", (each.sample.name,), each.message()) for each in found if each.sure]
 
 
 def pack(parser: Parser, argv: list[str]) -> int:

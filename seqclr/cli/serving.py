@@ -36,6 +36,16 @@ def serve(parser: Parser, argv: list[str]) -> int:
     add_number(parser, "--queue", "images that wait for a reader at most", least=1, default=DEFAULTS.queue, metavar="N")
     limit = "seconds in which a request arrives, and then is predicted"
     add_number(parser, "--timeout", limit, "float", least=0.1, most=3600, default=DEFAULTS.timeout, metavar="SECONDS")
+    parser.add_argument(
+        "--keep",
+        metavar="DIR",
+        help="write images that clients send feedback on, with their texts, to DIR/MODEL on this machine, for improve "
+        "and finetune (default: none is written)",
+    )
+    size = "bytes of the kept images of each model at most; the oldest are removed first"
+    add_number(parser, "--keep-bytes", size, least=1, most=10**13, default=DEFAULTS.keep_bytes, metavar="N")
+    age = "days that images are kept at most"
+    add_number(parser, "--keep-days", age, "float", least=0.001, most=36_500, default=DEFAULTS.keep_days, metavar="N")
     args = parser.parse_args(argv)
     token = None if args.token_file is None else read_token(args.token_file)
     from seqclr.export.reader import needs_tensorflow
@@ -43,7 +53,19 @@ def serve(parser: Parser, argv: list[str]) -> int:
 
     if any(map(needs_tensorflow, server.named(args.models).values())):
         import_tensorflow()
-    names = ("host", "port", "certificate", "key", "max_bytes", "max_pixels", "queue", "timeout")
+    names = (
+        "host",
+        "port",
+        "certificate",
+        "key",
+        "max_bytes",
+        "max_pixels",
+        "queue",
+        "timeout",
+        "keep",
+        "keep_bytes",
+        "keep_days",
+    )
     options = Options(token=token, **{name: getattr(args, name) for name in names})
     return server.serve(args.models, options)
 

@@ -6,11 +6,16 @@ import argparse
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
 
 from seqclr.cli.arguments import Parser, add_number, training_arguments
-from seqclr.cli.output import check_apart, write_figures
+from seqclr.cli.output import check_apart, figures_file, write_figures
 from seqclr.cli.process import import_tensorflow
 from seqclr.engine import signals
+
+T = TypeVar("T")
+READER_RUN = "captcha, or a run that predicts text"
 
 
 def pretrain(parser: Parser, argv: list[str]) -> int:
@@ -49,29 +54,72 @@ def adapt(parser: Parser, argv: list[str]) -> int:
     return _train(api.adapt, *training_arguments(parser, argv, AdaptConfig, lambda values: Adaptation))
 
 
+def improve(parser: Parser, argv: list[str]) -> int:
+    """train the next round of a reader on images with feedback, and replace its export if it is better"""
+    parser.add_argument("--model", required=True, help=READER_RUN)
+    parser.add_argument(
+        "--feedback", required=True, metavar="DIR", help="the folder of a model under the --keep of seqclr serve"
+    )
+    parser.add_argument("--output", required=True, metavar="DIR", help="new folder of the round; its run is DIR/run")
+    parser.add_argument(
+        "--data",
+        nargs="+",
+        default=[],
+        metavar="PATH",
+        help="more images and labels to train on; labelled rows of split validation and test are compared on",
+    )
+    parser.add_argument("--export", metavar="EXPORT", help="the export to replace if the new reader is better")
+    add_number(parser, "--steps", "training steps (batches)", least=1, most=10**8, default=1000)
+    parser.add_argument("--resume", action="store_true", help="continue the round in --output")
+    parser.add_argument("--json", type=figures_file, help="write the comparison to this JSON file")
+    args = parser.parse_args(argv)
+    check_apart(args.json, "output", args.output)
+    import_tensorflow()
+    with signals.leaving():
+        from seqclr.export import replace
+        from seqclr.recognition.improve import improve
+
+    export = None if args.export is None else Path(args.export)
+    if export is not None:
+        replace.replaceable(export)
+    names = ("model", "feedback", "output", "data", "steps", "resume")
+    found, status = _trained(lambda: improve(**{name: getattr(args, name) for name in names}))
+    if found is None:
+        return status
+    print(found.table())
+    write_figures(found.figures(), args.json)
+    if export is not None and found.better:
+        print(f"{export}: replaced; the old one is {replace.replace(found.run, export)}")
+    elif export is not None:
+        print(f"{export}: stays as it is")
+    print(found.run)
+    return 0
+
+
 def _train(train: Callable, args, keys: dict) -> int:
     from seqclr.engine.distribution import leave
 
     check_apart(args.json, "output", args.output)
-    status = _trained(lambda: train(output=args.output, resume=args.resume, config=args.config, **keys), args)
+    run, status = _trained(lambda: train(output=args.output, resume=args.resume, config=args.config, **keys))
+    if run is not None:
+        write_figures(run.figures, args.json)
+        print(args.output)
     leave(status)
     return status
 
 
-def _trained(train: Callable, args) -> int:
+def _trained(train: Callable[[], T]) -> tuple[T | None, int]:
+    """What a training returns, or None, and the exit code."""
     from seqclr.engine.trainer import Interrupted, TrainingFailed
 
     try:
-        run = train()
+        return train(), 0
     except Interrupted as stopped:
         print(f"{stopped}; to continue, run the same command with --resume", file=sys.stderr)
-        return 0 if stopped.number == signal.SIGTERM else 130
+        return None, 0 if stopped.number == signal.SIGTERM else 130
     except TrainingFailed as error:
         print(f"seqclr: {error}", file=sys.stderr)
-        return 1
-    write_figures(run.figures, args.json)
-    print(args.output)
-    return 0
+        return None, 1
 
 
 def launch(parser: Parser, argv: list[str]) -> int:

@@ -36,6 +36,7 @@ KINDS = {
     "conflicts": ("equal images with different labels", True),
     "leaks": ("equal images in two splits or two sources", True),
     "duplicates": ("equal images with the same label and split", False),
+    "contradicted": ("labels that the reader surely contradicts, the surest first", False),
 }
 NAMED = 10  # findings of each kind that a text report names
 SHOWN = 200  # characters of a charset that a text report shows

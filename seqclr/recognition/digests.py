@@ -1,15 +1,20 @@
-"""Digests of a run's labelled samples: a resumed run must have the same samples."""
+"""Digests of a run's labelled samples: a resumed run must have the same ones, and label errors are judged by readers
+that have not seen the label."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
 import keras
+import numpy as np
 
+from seqclr import files
 from seqclr.data.samples import Sample
+from seqclr.engine.run import Run
 from seqclr.errors import UserError
 
 BLOCKS = 1024  # most digests per split: with more samples, one digest covers several
@@ -62,3 +67,32 @@ def _difference(samples: Sequence[Sample], past: dict, now: dict) -> str:
     if len(block) == 1:
         return f"the first difference is {block[0].name}, now labelled '{block[0].text}'"
     return f"the first difference is in the {len(block)} samples from {block[0].name} to {block[-1].name}"
+
+
+def content_digest(sample: Sample) -> int:
+    """A digest of 63 bits of an image file."""
+    return int.from_bytes(hashlib.blake2b(sample.read_bytes(), digest_size=8).digest(), "big") >> 1
+
+
+def save_seen_labels(run: Run, samples: Sequence[Sample], starts: Sequence[str | None]) -> None:
+    """Saves the digests of the images whose labels a run is trained or validated on, and those of its starts.
+
+    Nothing is saved where those of a start are not known.
+    """
+    seen = [seen_labels(start) for start in starts if start is not None]
+    if None not in seen:
+        digests = {content_digest(sample) for sample in samples}.union(*seen)
+        with files.atomic_write(run.seen_file, binary=True) as stream:
+            np.save(stream, np.array(sorted(digests), np.int64))
+
+
+def seen_labels(folder: str | Path) -> set[int] | None:
+    """The digests of the images whose labels went into the weights of a run; None where they are not known."""
+    run = Run.open(folder)
+    if run.seen_file.is_file():
+        return set(np.load(run.seen_file).tolist())
+    config = run.config()
+    if hasattr(config, "labels"):  # a run of an older version
+        return None
+    start = getattr(config, "init", None)  # pretraining uses no labels
+    return set() if start is None else seen_labels(start)

@@ -37,12 +37,15 @@ def application(service: Service) -> Starlette:
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette):
-        watches = [asyncio.create_task(reader.watch()) for reader in service.readers.values()]
+        keepers = [reader.keeper for reader in service.readers.values() if reader.keeper is not None]
+        watches = [asyncio.create_task(each.watch()) for each in (*service.readers.values(), *keepers)]
         yield
         for watch in watches:
             watch.cancel()
         for reader in service.readers.values():
             reader.batcher.close()
+        for keeper in keepers:
+            keeper.close()
 
     return Starlette(routes=routes, lifespan=lifespan, exception_handlers={HTTPException: not_found})
 

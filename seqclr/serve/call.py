@@ -30,6 +30,7 @@ MAX_PARTS = 64  # files and fields of a form
 SMALL = 65_536  # bytes; larger bodies are parsed in a thread
 DISCARDED = 10  # times `max_bytes`: so much of a body that is too long is read before the connection is closed
 URL_SAFE = bytes.maketrans(b"-_", b"+/")  # the other alphabet of base64
+OUTCOMES = ("refused", "accepted")  # by whether a page accepted the text
 T = TypeVar("T")
 
 logging.getLogger("python_multipart").setLevel(logging.CRITICAL)  # malformed forms are answered, not logged
@@ -78,10 +79,30 @@ class Service:
             raise Refusal(404, f"there is no model '{name}': choose from {', '.join(self.readers)}")
         return self.readers[name]
 
-    async def predict(self, data: bytes, name: str, model: object = None) -> tuple[str, Prediction]:
-        """The name of the reader, and its prediction for an image file."""
+    async def predict(self, data: bytes, name: str, model: object = None) -> tuple[ServedReader, Prediction]:
+        """The reader, and its prediction for an image file."""
         reader = self.reader(model)
-        return reader.name, await reader.batcher.predict(data, name)
+        prediction = await reader.batcher.predict(data, name)
+        reader.drift.add_confidence(prediction.confidence)
+        return reader, prediction
+
+    async def report(self, number: object, accepted: bool) -> bool:
+        """Takes a client's report on the answer of an id; returns whether the image was kept.
+
+        The same report again changes nothing. Raises Refusal: 404, and 409 for a contradicting report.
+        """
+        answer = self.results.get(number)
+        if answer.accepted is not None:
+            if answer.accepted != accepted:
+                raise Refusal(409, f"{number!s:.40} was reported as {OUTCOMES[answer.accepted]} before")
+            return answer.kept
+        answer.accepted, reader, text = accepted, self.readers[answer.fields["model"]], answer.fields["text"]
+        self.metrics.feedback.labels(reader.name, OUTCOMES[accepted]).inc()
+        reader.drift.add_outcome(accepted)
+        image = self.results.take_image(answer.fields["id"])
+        if reader.keeper is not None and image is not None and text:
+            answer.kept = await reader.keeper.keep(answer.fields["id"], image, text, accepted)
+        return answer.kept
 
 
 class Call:
@@ -158,8 +179,15 @@ class Call:
         """The result of parsing, in a thread where the body is large, so that other requests go on."""
         return parse() if len(self.body) <= SMALL else await asyncio.to_thread(parse)
 
-    async def predict(self, data: bytes, name: str = "image", model: object = None) -> tuple[str, Prediction]:
+    async def predict(self, data: bytes, name: str, model: object = None) -> tuple[ServedReader, Prediction]:
         return await self.service.predict(data, name, self.fields.get("model") if model is None else model)
+
+    async def answer(self, data: bytes, name: str, model: object = None) -> dict:
+        """The prediction for an image file as a JSON object, with the `id` for feedback."""
+        reader, (text, confidence, accept) = await self.predict(data, name, model)
+        confidence, accept = round(float(confidence), 4), bool(accept)
+        fields = {"text": text, "confidence": confidence, "accept": accept, "model": reader.name}
+        return self.service.results.add(fields, data if reader.keeper is not None else None)
 
 
 def parse_form(body: bytes, content_type: str, boundary: bytes | None) -> list[Part]:

@@ -17,6 +17,7 @@ PREDICTION = {
         "confidence": {"type": "number", "minimum": 0, "maximum": 1},
         "accept": {"type": "boolean", "description": "false: ask for another image"},
         "model": TEXT,
+        "id": {"type": "integer", "description": "for feedback, for five minutes"},
     },
 }
 REFUSALS = {
@@ -24,6 +25,7 @@ REFUSALS = {
     401: "Wrong token or none.",
     404: "There is no model or task of this name.",
     408: "The request arrives too slowly.",
+    409: "The answer was reported otherwise before.",
     413: "The request has too many bytes.",
     422: "There is no image that can be read, or it has too many pixels.",
     503: "Too many images are waiting.",
@@ -66,12 +68,24 @@ def description(models: Sequence[str]) -> dict:
             {"oneOf": [PREDICTION, item(predictions={"type": "array", "items": PREDICTION})]},
             parameters=query,
         ),
+        "/v1/feedback": endpoint(
+            "Takes the outcome of an answer: whether the page accepted its text.",
+            {js: item(id={"type": "integer"}, accepted={"type": "boolean"})},
+            item(kept={"type": "boolean", "description": "whether the image was written to the folder of --keep"}),
+        ),
         "/createTask": endpoint(
             "Predicts an image, as services for captchas have it.", {js: item(clientKey=TEXT, task=task)}, result
         ),
         "/getTaskResult": endpoint("The result of a task, for five minutes.", by_id, result),
         "/getBalance": endpoint("A balance; nothing is charged.", {js: item(clientKey=TEXT)}, item(balance=TEXT)),
-        "/reportIncorrectImageCaptcha": endpoint("Counts a wrong prediction.", by_id, item(status=TEXT)),
+        "/reportCorrect": endpoint("Takes the report that a text was accepted.", by_id, item(status=TEXT)),
+        "/reportIncorrect": endpoint("Takes the report that a text was refused.", by_id, item(status=TEXT)),
+        "/reportIncorrectImageCaptcha": endpoint("The same, by its older name.", by_id, item(status=TEXT)),
+        "/feedbackTask": endpoint(
+            "Takes either report, as capsolver.com has it.",
+            {js: item(clientKey=TEXT, taskId={"type": "integer"}, result=item(invalid={"type": "boolean"}))},
+            item(message=TEXT),
+        ),
         "/in.php": endpoint(
             "Predicts an image, as 2captcha.com has it: a file, or `method=base64` and `body`.",
             {file: item(key=TEXT, file=BYTES), form: item(key=TEXT, method=TEXT, body=BASE64, json=TEXT)},

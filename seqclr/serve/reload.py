@@ -13,6 +13,8 @@ from seqclr import readers
 from seqclr.errors import UserError
 from seqclr.messages import say, warn
 from seqclr.serve.batcher import BATCH, Batcher, Reader
+from seqclr.serve.drift import Drift
+from seqclr.serve.keeper import Keeper
 from seqclr.serve.metrics import Metrics
 
 INTERVAL = 1.0  # seconds between two looks at a folder
@@ -23,16 +25,18 @@ class ServedReader:
     """A reader with its name and folder.
 
     load: a function from a folder to a reader; it raises UserError for a folder that it cannot load.
-    limit, timeout: as in `Batcher`.
+    limit, timeout: as in `Batcher`. keeper: writes its images with feedback, if they are kept.
     """
 
     def __init__(
-        self, name: str, folder: str, load: Callable[[str], Reader], limit: int, timeout: float, metrics: Metrics
-    ):
-        self.name, self.folder = name, folder
+        self, name: str, folder: str, load: Callable[[str], Reader], limit: int, timeout: float, metrics: Metrics,
+        keeper: Keeper | None = None,
+    ):  # fmt: skip
+        self.name, self.folder, self.keeper = name, folder, keeper
         self._load, self._metrics = load, metrics
         self._loaded = state_of(folder)
         self.batcher = Batcher(name, self._load_and_try(), limit, timeout, metrics)
+        self.drift = Drift(name, metrics)
 
     def _load_and_try(self) -> Reader:
         reader = self._load(self.folder)
@@ -61,6 +65,7 @@ class ServedReader:
             self._metrics.reloads.labels(self.name, "failed").inc()
             warn(f"{self.name}: {self.folder} has changed and cannot be loaded, the reader stays as it was ({reason})")
         else:
+            self.drift = Drift(self.name, self._metrics)  # of the new reader's confidences
             self._metrics.reloads.labels(self.name, "loaded").inc()
             say(f"{self.name}: loaded again, as {self.folder} has changed")
 

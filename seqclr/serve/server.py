@@ -23,6 +23,7 @@ from seqclr.messages import say, warn
 from seqclr.serve.app import application
 from seqclr.serve.batcher import Reader
 from seqclr.serve.call import Service
+from seqclr.serve.keeper import Keeper
 from seqclr.serve.metrics import Metrics
 from seqclr.serve.options import Options
 from seqclr.serve.reload import ServedReader
@@ -58,8 +59,12 @@ def serve(models: Sequence[str], options: Options, load: Callable[[str], Reader]
 def load_service(folders: dict[str, str], options: Options, load: Callable[[str], Reader]) -> Service:
     """Loads the readers. Sets the limits of images of this process."""
     set_limits(Limits(max_bytes=options.max_bytes, max_pixels=options.max_pixels))
-    metrics, limits = Metrics(), (options.queue, options.timeout)
-    served = {name: ServedReader(name, folder, load, *limits, metrics) for name, folder in folders.items()}
+    metrics, limits, served = Metrics(), (options.queue, options.timeout), {}
+    for name, folder in folders.items():
+        keeper = None
+        if options.keep is not None:
+            keeper = Keeper(Path(options.keep) / name, name, options.keep_bytes, options.keep_days, metrics)
+        served[name] = ServedReader(name, folder, load, *limits, metrics, keeper)
     return Service(served, metrics, options.max_bytes, options.timeout, options.token)
 
 

@@ -4,6 +4,7 @@ import base64
 
 import capsolver
 import pytest
+from capsolver.capsolver import Capsolver
 from python_anticaptcha import AnticaptchaClient, AnticaptchaException, ImageToTextTask
 
 from seqclr.serve.options import Options
@@ -38,6 +39,7 @@ def test_python_anticaptcha(port):
         assert job.get_captcha_text() == "t021"
         assert job.get_solution()["accept"] is True
         assert job.report_incorrect_image() is True
+        assert job.report_incorrect_image() is True  # again: nothing changes
 
 
 def test_python_anticaptcha_gets_its_own_errors(port):
@@ -56,6 +58,8 @@ def test_capsolver(solver):
     assert solver.solve(task_of(22, module="common"))["text"] == "t022"  # a model of the service, not of this server
     assert solver.solve(task_of(22, module="second"))["text"] == "s022"
     assert solver.balance()["balance"] > 0
+    told = {"taskId": solver.solve(task_of(22))["id"], "result": {"invalid": False}}
+    assert Capsolver().request("post", "/feedbackTask", told)["errorId"] == 0  # the client has no name for it
 
 
 def test_capsolver_gets_its_own_errors(solver, monkeypatch):

@@ -9,7 +9,6 @@ from starlette.responses import PlainTextResponse, Response
 
 from seqclr.serve.call import Call, as_json, from_base64
 from seqclr.serve.endpoint import Endpoint
-from seqclr.serve.protocols.predict import described
 from seqclr.serve.protocols.tasks import BALANCE
 from seqclr.serve.refusal import Refusal
 
@@ -18,6 +17,7 @@ ERRORS = {
     401: "ERROR_KEY_DOES_NOT_EXIST",
     404: "ERROR_WRONG_CAPTCHA_ID",
     408: "ERROR_UPLOAD",
+    409: "ERROR_DUPLICATE_REPORT",
     413: "ERROR_TOO_BIG_CAPTCHA_FILESIZE",
     422: "ERROR_IMAGE_TYPE_NOT_SUPPORTED",
     500: "ERROR_CAPTCHA_UNSOLVABLE",
@@ -55,8 +55,7 @@ async def submit(call: Call) -> Response:
             raise Refusal(400, "the field 'file' is missing")
     else:
         raise Refusal(400, "only the methods post and base64 are offered")
-    number = call.service.results.add(described(*await call.predict(image, "the image")))
-    return reply(call, str(number))
+    return reply(call, str((await call.answer(image, "the image"))["id"]))
 
 
 async def fetch(call: Call) -> Response:
@@ -67,11 +66,11 @@ async def fetch(call: Call) -> Response:
     action = call.fields.get("action", "get")
     if action == "getbalance":
         return reply(call, str(BALANCE))
-    result = call.service.results.get(call.fields.get("id"))
+    number = call.fields.get("id")
     if action == "get":
-        return reply(call, result["text"])
+        return reply(call, call.service.results.get(number).fields["text"])
     if action in ("reportbad", "reportgood"):
-        call.service.metrics.reported.inc(action == "reportbad")
+        await call.service.report(number, accepted=action == "reportgood")
         return reply(call, "OK_REPORT_RECORDED", ok=call.fields.get("json") == "1")
     raise Refusal(400, "only the actions get, getbalance, reportbad and reportgood are offered")
 

@@ -11,9 +11,15 @@ from seqclr.serve.openapi import as_html, description
 
 
 async def health(call: Call) -> Response:
-    """Status 200, and 503 where a reader has been predicting one batch for longer than the timeout."""
+    """Status 200, and 503 where a reader has been predicting one batch for longer than the timeout.
+
+    `drift` of a model says in words that its images have changed; null if they have not.
+    """
     stuck = [name for name, reader in call.service.readers.items() if reader.batcher.stuck()]
-    readers = {name: {"waiting": reader.batcher.waiting} for name, reader in call.service.readers.items()}
+    readers = {
+        name: {"waiting": reader.batcher.waiting, "drift": reader.drift.message()}
+        for name, reader in call.service.readers.items()
+    }
     body = {"status": f"stuck: {', '.join(stuck)}" if stuck else "ok", "models": readers}
     return as_json(body, 503 if stuck else 200)
 

@@ -11,7 +11,6 @@ from starlette.responses import Response
 
 from seqclr.serve.call import Call, as_json, from_base64
 from seqclr.serve.endpoint import Endpoint
-from seqclr.serve.protocols.predict import described
 from seqclr.serve.refusal import Refusal
 
 INPUT, SIGNATURE = "image_bytes", "serving_default"
@@ -32,15 +31,14 @@ async def predict(call: Call) -> Response:
         raise Refusal(400, f"give a list of 1 to {MOST} images as 'instances', or as the '{INPUT}' of 'inputs'")
     images = [image_of(row, f"image {number}") for number, row in enumerate(rows)]
     call.service.reader(name)
-    jobs = [call.predict(image, f"image {number}", name) for number, image in enumerate(images)]
+    jobs = [call.answer(image, f"image {number}", name) for number, image in enumerate(images)]
     found = await asyncio.gather(*jobs, return_exceptions=True)  # all of them end before the first error is raised
     for each in found:
         if isinstance(each, BaseException):
             raise each
-    predictions = [described(*each) for each in found]
     if not columns:
-        return as_json({"predictions": predictions})
-    return as_json({"outputs": {name: [each[name] for each in predictions] for name in predictions[0]}})
+        return as_json({"predictions": found})
+    return as_json({"outputs": {name: [each[name] for each in found] for name in found[0]}})
 
 
 def image_of(row: object, what: str) -> bytes:

@@ -1,0 +1,195 @@
+"""The next round of a reader: trained on images with feedback, and compared with the reader before.
+
+The folder of the images is written by `seqclr serve --keep`. Of each table there the rows of split `test` are held out.
+"""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from scipy.stats import binomtest
+
+from seqclr import files
+from seqclr.config import settings
+from seqclr.data.discovery import find, find_images, survey
+from seqclr.data.samples import HELD_OUT, Sample
+from seqclr.engine.run import Run
+from seqclr.errors import UserError
+from seqclr.messages import say
+from seqclr.recognition import adapt
+from seqclr.recognition.recognizer import Recognizer
+
+ACCEPTED, REFUSED = ("labels.csv", "images"), ("refused.csv", "refused")  # table and folder of --keep
+STEPS = 1000
+SURE = 0.9  # confidence from which another text than a refused one is taken for the right one
+LEVEL = 0.05  # significance level
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """Images that two readers are compared on: which of them each predicts right."""
+
+    name: str
+    old: Sequence[bool]
+    new: Sequence[bool]
+
+    @property
+    def only_old(self) -> int:
+        return sum(a and not b for a, b in zip(self.old, self.new))
+
+    @property
+    def only_new(self) -> int:
+        return sum(b and not a for a, b in zip(self.old, self.new))
+
+    @property
+    def p(self) -> float:
+        """The p-value of McNemar's exact test (1947), two-sided."""
+        differing = self.only_old + self.only_new
+        return float(binomtest(self.only_new, differing).pvalue) if differing else 1.0
+
+    def figures(self) -> dict:
+        images = len(self.old)
+        shares = {
+            name: sum(right) / images if images else None for name, right in (("old", self.old), ("new", self.new))
+        }
+        return {"images": images, **shares, "only_old": self.only_old, "only_new": self.only_new, "p": self.p}
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """run: the new reader. parts: images that no reader is trained on."""
+
+    run: Path
+    parts: Sequence[Part]
+
+    @property
+    def together(self) -> Part:
+        return Part("together", *([x for part in self.parts for x in getattr(part, name)] for name in ("old", "new")))
+
+    @property
+    def better(self) -> bool:
+        """Whether the new reader is significantly better on all images, and on no part significantly worse."""
+        worse = any(part.only_new < part.only_old and part.p < LEVEL for part in self.parts)
+        return self.together.only_new > self.together.only_old and self.together.p < LEVEL and not worse
+
+    def table(self) -> str:
+        lines = [f"{'exact match':20}  images     old     new  only old  only new       p (McNemar, exact)"]
+        for part in (*self.parts, self.together):
+            row = part.figures()
+            shares = "  ".join("     -" if row[name] is None else f"{row[name]:6.3f}" for name in ("old", "new"))
+            counts = f"{row['only_old']:8}  {row['only_new']:8}"
+            lines.append(f"{part.name:20}  {row['images']:6}  {shares}  {counts}  {row['p']:6.4f}")
+        return "\n".join([*lines, f"the new reader is {'better' if self.better else 'not significantly better'}"])
+
+    def figures(self) -> dict:
+        return {"better": self.better, **{part.name: part.figures() for part in (*self.parts, self.together)}}
+
+
+def improve(
+    model: str | Path,
+    feedback: str | Path,
+    output: str | Path,
+    data: Sequence[str] = (),
+    steps: int = STEPS,
+    resume: bool = False,
+) -> Comparison:
+    """Adapts a reader to the images with feedback, and compares it with the reader before.
+
+    model: a run that predicts text. feedback: the folder of a model under `serve --keep`. output: a new folder, with a
+    copy of the images as they are now, and `run`. data: more images and labels to train on; their labelled rows of
+    split `validation` and `test` are compared on. steps: of the training. resume: continue in the folder.
+
+    An image with a refused text is trained on without a label. Of held out ones only a wrong text is known: another
+    text of a confidence of at least SURE counts as right.
+
+    Raises UserError before anything is written if an argument or the data are wrong.
+    """
+    target = Path(output)
+    if resume and not (target / "data").is_dir():
+        raise UserError(f"{output} is no round that was begun: leave --resume out")
+    if not resume:
+        files.check_new(target)
+    old = Recognizer.load(model)
+    if not resume:
+        copy(Path(feedback), target)
+    run = target / "run"
+    train(model, old, [*data, str(target / "data")], run, steps)
+    new = Recognizer.load(run)
+    fixed = [sample for sample in survey(data)[0] if sample.text and sample.split in HELD_OUT] if data else []
+    accepted = [sample for sample in find([target / "data"]) if sample.split == "test"]
+    refused = with_texts(target / "held_out")
+    parts = [
+        Part("labelled, held out", right(old, fixed), right(new, fixed)),
+        Part("accepted, held out", right(old, accepted), right(new, accepted)),
+        Part("refused, held out", other(old, refused), other(new, refused)),
+    ]
+    return Comparison(run, parts)
+
+
+def copy(feedback: Path, target: Path) -> None:
+    """Copies the images with feedback: those to train on, and labels, to `data`; held out refused ones to `held_out`.
+
+    The server goes on adding and removing images.
+    """
+    tables = {}
+    for name, _ in (ACCEPTED, REFUSED):
+        if not (feedback / name).is_file():
+            raise UserError(f"{feedback} has no {name}: give the folder of a model under the --keep of seqclr serve")
+        with open(feedback / name, newline="", encoding="utf-8") as stream:
+            tables[name] = [row for row in csv.DictReader(stream) if (feedback / row["file"]).is_file()]
+    accepted, refused = tables.values()
+    if not any(row["split"] == "train" for row in accepted):
+        raise UserError(f"{feedback} has no accepted text to train on yet: serve the reader with --keep for longer")
+    held_out = [row for row in refused if row["split"] == "test"]
+    with files.atomic_folder(target) as beside:
+        for rows, to, table in (
+            (accepted, beside / "data", ACCEPTED[0]),
+            ([row for row in refused if row not in held_out], beside / "data", None),
+            (held_out, beside / "held_out", REFUSED[0]),
+        ):
+            to.mkdir(exist_ok=True)
+            for row in rows:
+                (to / row["file"]).parent.mkdir(exist_ok=True)
+                shutil.copyfile(feedback / row["file"], to / row["file"])
+            if table:
+                with open(to / table, "w", newline="", encoding="utf-8") as stream:
+                    writer = csv.DictWriter(stream, ("file", "text", "split"), extrasaction="ignore")
+                    writer.writeheader()
+                    writer.writerows(rows)
+    say(f"{len(accepted)} accepted and {len(refused)} refused texts, one in five of them held out")
+
+
+def train(model: str | Path, old: Recognizer, data: Sequence[str], run: Path, steps: int) -> None:
+    """Adapts the reader, or continues. A reader of one site goes on to predict the same characters and lengths."""
+    values = {"model": str(model), "data": list(data), "steps": steps}
+    if hasattr(Run.open(model).config(), "labels"):
+        values["charset"] = old.charset.characters
+        if lengths := old.possible.lengths or old.lengths:
+            values["length"] = ",".join(map(str, lengths))
+    resume = Run(run).config_file.is_file()
+    adapt.adapt(adapt.configure(settings(run if resume else None, None, values)), str(run), resume)
+
+
+def with_texts(folder: Path) -> list[tuple[Sample, str]]:
+    """The images with a refused text."""
+    with open(folder / REFUSED[0], newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    return [(find_images([folder / row["file"]])[0][0], row["text"]) for row in rows]
+
+
+def right(reader: Recognizer, samples: Sequence[Sample]) -> list[bool]:
+    """Whether the reader predicts the label of each sample."""
+    texts = [reader.charset.normalize(sample.text) for sample in samples]
+    return [text == read for text, (read, _) in zip(texts, reader.predict_samples(samples))]
+
+
+def other(reader: Recognizer, refused: Sequence[tuple[Sample, str]]) -> list[bool]:
+    """Whether the reader surely predicts another text than the refused one."""
+    samples = [sample for sample, _ in refused]
+    texts = [reader.charset.normalize(text) for _, text in refused]
+    rows = zip(texts, reader.predict_samples(samples))
+    return [bool(read) and read != text and confidence >= SURE for text, (read, confidence) in rows]

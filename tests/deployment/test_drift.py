@@ -1,0 +1,76 @@
+"""Changes of a site are called out in words, and a steady site is not."""
+
+import numpy as np
+import pytest
+from starlette.testclient import TestClient
+
+from seqclr.serve.app import application
+from seqclr.serve.drift import Cusum, Drift
+from seqclr.serve.metrics import Metrics
+from seqclr.serve.options import Options
+from tests.deployment.serving import Stub, png, service_of
+
+
+def confidences(rng, mean: float, count: int) -> np.ndarray:
+    """Confidences of a reader: most near 1, with a tail."""
+    return 1 / (1 + np.exp(-rng.normal(mean, 2.5, count)))
+
+
+def requests_until_called_out(drift: Drift, values, add) -> int | None:
+    for number, value in enumerate(values, 1):
+        add(value)
+        if drift.message():
+            return number
+    return None
+
+
+@pytest.mark.parametrize("mean", [1.0, 3.0, 6.0])
+def test_a_steady_site_is_not_called_out(mean):
+    for seed in range(20):
+        rng, drift = np.random.default_rng(seed), Drift("site", Metrics())
+        assert requests_until_called_out(drift, confidences(rng, mean, 5200), drift.add_confidence) is None
+        assert requests_until_called_out(drift, rng.random(5100) < mean / 7, drift.add_outcome) is None
+
+
+def test_less_sure_predictions_are_called_out_and_taken_back(caplog):
+    for seed in range(20):
+        rng, drift = np.random.default_rng(seed), Drift("site", Metrics())
+        assert requests_until_called_out(drift, confidences(rng, 4.0, 1000), drift.add_confidence) is None
+        assert requests_until_called_out(drift, confidences(rng, 0.0, 50), drift.add_confidence)
+        assert "confidence below 0." in drift.message() and "20% of the first 200" in drift.message()
+        for value in confidences(rng, 4.0, 60):
+            drift.add_confidence(value)
+        assert drift.message() is None
+    assert caplog.text.count("adapt the reader to new images") == 20
+
+
+def test_refused_texts_are_called_out_where_the_reader_stays_sure():
+    for seed in range(20):
+        rng, drift = np.random.default_rng(seed), Drift("site", Metrics())
+        assert requests_until_called_out(drift, rng.random(400) < 0.9, drift.add_outcome) is None
+        assert requests_until_called_out(drift, rng.random(50) < 0.3, drift.add_outcome)
+        assert "texts are refused" in drift.message()
+
+
+def test_constant_confidences_are_steady():
+    drift = Drift("site", Metrics())
+    assert requests_until_called_out(drift, [1.0] * 1000, drift.add_confidence) is None
+    assert requests_until_called_out(drift, [0.5] * 50, drift.add_confidence)
+
+
+def test_a_sum_is_bounded_and_falls_to_zero():
+    each = Cusum(20, 100)
+    assert [each.add(True) for _ in range(1000)].count(True) == 1 and each.sum == 12.0
+    assert [each.add(False) for _ in range(100)].count(True) == 1 and each.sum == 0.0
+
+
+def test_the_server_tells_of_it():
+    with TestClient(application(service_of(Options(), site=Stub()))) as client:
+        service = client.app.routes[0].endpoint.service
+        for value in [0.9] * 160 + [0.8] * 40:
+            service.readers["site"].drift.add_confidence(value)
+        assert client.get("/healthz").json()["models"]["site"]["drift"] is None
+        for _ in range(50):
+            client.post("/v1/predict", content=png(240))  # of confidence 0.3
+        assert "seem to have changed" in client.get("/healthz").json()["models"]["site"]["drift"]
+        assert 'seqclr_drift{model="site",signal="confidence"} 1.0' in client.get("/metrics").text

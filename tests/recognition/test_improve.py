@@ -1,0 +1,115 @@
+"""`improve`: what is trained on and held out, the comparison, and the export that is replaced."""
+
+import csv
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from seqclr import cli
+from seqclr.data.charset import Charset
+from seqclr.data.discovery import find, find_unlabelled
+from seqclr.data.samples import Sample
+from seqclr.errors import UserError
+from seqclr.recognition import improve as improving
+from seqclr.recognition.improve import Comparison, Part, copy, other, right
+from tests.small_runs import run
+
+
+def feedback(folder: Path, accepted: list[tuple], refused: list[tuple], image: bytes = b"image") -> Path:
+    """The folder of `--keep`: rows of (name, text, split)."""
+    for table, images, rows in (("labels.csv", "images", accepted), ("refused.csv", "refused", refused)):
+        (folder / images).mkdir(parents=True)
+        with open(folder / table, "w", newline="") as stream:
+            writer = csv.writer(stream)
+            writer.writerow(["file", "text", "split", "source", "time"])
+            writer.writerows([f"{images}/{row[0]}", *row[1:], "login", "2026-01-01T00:00:00Z"] for row in rows)
+        for row in rows:
+            (folder / images / row[0]).write_bytes(image)
+    return folder
+
+
+ACCEPTED = [("1.png", "12", "train"), ("2.png", "34", "test"), ("3.png", "56", "train")]
+REFUSED = [("4.png", "77", "train"), ("5.png", "88", "test")]
+
+
+def test_held_out_images_are_not_trained_on(tmp_path):
+    kept = feedback(tmp_path / "kept", ACCEPTED, REFUSED)
+    (kept / "images" / "3.png").unlink()  # the server has removed it
+    copy(kept, tmp_path / "round")
+    data = tmp_path / "round" / "data"
+    samples = {Path(sample.file).name: sample.text for sample in find_unlabelled([data])}
+    assert samples == {"1.png": "12", "4.png": None}  # the refused text is no label
+    assert [Path(sample.file).name for sample in find([data], "test")] == ["2.png"]
+    [(sample, text)] = improving.with_texts(tmp_path / "round" / "held_out")
+    assert (Path(sample.file).name, text) == ("5.png", "88")
+
+
+def test_folders_that_are_refused(tmp_path, capsys):
+    with pytest.raises(UserError, match="has no labels.csv: give the folder of a model"):
+        copy(tmp_path, tmp_path / "round")
+    kept = feedback(tmp_path / "kept", [], REFUSED)
+    with pytest.raises(UserError, match="no accepted text to train on yet"):
+        copy(kept, tmp_path / "round")
+    assert not (tmp_path / "round").exists()
+    words = ["improve", "--model", "captcha", "--feedback", str(kept), "--output", str(tmp_path / "round")]
+    assert cli.main([*words, "--export", str(kept)]) == 2
+    assert "is not an export, so there is none to replace" in capsys.readouterr().err
+    assert cli.main([*words, "--resume"]) == 2
+
+
+def part(both: int, only_old: int, only_new: int, name: str = "part") -> Part:
+    return Part(
+        name, [True] * (both + only_old) + [False] * only_new, [True] * both + [False] * only_old + [True] * only_new
+    )
+
+
+@pytest.mark.parametrize(("only_old", "only_new", "p"), [(0, 0, 1.0), (2, 10, 0.03857), (0, 5, 0.0625), (3, 3, 1.0)])
+def test_mcnemars_exact_test(only_old, only_new, p):
+    assert part(7, only_old, only_new).p == pytest.approx(p, abs=1e-4)
+
+
+def test_which_reader_is_better():
+    run = Path("run")
+    assert Comparison(run, [part(5, 2, 10)]).better
+    assert not Comparison(run, [part(5, 0, 5)]).better  # that may be chance
+    assert not Comparison(run, [part(5, 10, 2)]).better
+    worse = Comparison(run, [part(5, 8, 0, "labelled"), part(5, 0, 40, "refused")])
+    assert not worse.better  # worse where the texts are known
+    assert "not significantly better" in worse.table()
+    assert Comparison(run, [part(0, 0, 0, "labelled"), part(5, 2, 12)]).figures()["labelled"]["old"] is None
+
+
+def test_what_counts_as_right():
+    rows = [("12", 0.99), ("34", 0.5), ("", 0.0)]
+    reader = SimpleNamespace(charset=Charset("1234"), predict_samples=lambda samples: iter(rows))
+    samples = [Sample("a", f"{i}.png", text) for i, text in enumerate(("12", "43", "1"))]
+    assert right(reader, samples) == [True, False, False]
+    assert other(reader, [(sample, text) for sample, text in zip(samples, ("21", "21", "21"))]) == [True, False, False]
+    assert other(reader, [(samples[0], "12")]) == [False]
+
+
+@pytest.mark.slow
+def test_a_round_from_the_command_line(reader, exported, pages, tmp_path, eagerly, monkeypatch, capsys):
+    found = find([pages], "train")
+    rows = [(Path(s.file).name, s.text, "test" if i % 5 == 0 else "train") for i, s in enumerate(found)]
+    kept = feedback(tmp_path / "kept", rows[:14], [(name, "0", split) for name, _, split in rows[14:]])
+    for sample in found:
+        for images in ("images", "refused"):
+            if (kept / images / Path(sample.file).name).is_file():
+                (kept / images / Path(sample.file).name).write_bytes(Path(sample.file).read_bytes())
+    words = ["--model", reader, "--feedback", kept, "--output", tmp_path / "round", "--data", pages, "--steps", 1]
+    monkeypatch.setattr(Comparison, "better", True)
+    replaced = []
+    monkeypatch.setattr("seqclr.export.replace.replace", lambda run, target: replaced.append((run, target)))
+    run("improve", *words, "--export", exported, "--json", tmp_path / "figures.json")
+    assert replaced == [(tmp_path / "round" / "run", exported)]
+    figures = json.loads((tmp_path / "figures.json").read_text())
+    assert [figures[name]["images"] for name in ("labelled, held out", "accepted, held out", "refused, held out")] == [
+        4,
+        3,
+        1,
+    ]
+    run("improve", *words, "--resume")
+    assert str(tmp_path / "round" / "run") in capsys.readouterr().out

@@ -1,0 +1,101 @@
+"""`check --model`: wrong labels come first, and no image is judged by a reader that has seen its label."""
+
+import csv
+import functools
+import shutil
+
+import pytest
+
+from seqclr import cli
+from seqclr.data.discovery import find, survey
+from seqclr.recognition import label_errors
+from seqclr.recognition.digests import content_digest, seen_labels
+from seqclr.recognition.label_errors import find_label_errors, unseeing_start
+from tests.small_runs import run
+
+
+@pytest.fixture(scope="module")
+def spoilt(pages, tmp_path_factory):
+    """The pages, with three wrong labels, and one that no reader of digits can spell."""
+    folder = tmp_path_factory.mktemp("spoilt") / "pages"
+    shutil.copytree(pages, folder)
+    with open(folder / "labels.csv", newline="", encoding="utf-8") as stream:
+        head, *rows = csv.reader(stream)
+    rows[3][1] = str(9 - int(rows[3][1][0])) + rows[3][1][1:]
+    rows[8][1] = rows[8][1][:-1] + str((int(rows[8][1][-1]) + 5) % 10)
+    rows[15][1], rows[5][1] = rows[5][1], rows[15][1]
+    rows[20][1] = "東京"
+    with open(folder / "labels.csv", "w", newline="", encoding="utf-8") as stream:
+        csv.writer(stream).writerows([head, *rows])
+    return folder, {rows[row][0] for row in (3, 8, 15, 5)}
+
+
+def test_wrong_labels_come_first(spoilt, tmp_path, eagerly, capsys):
+    folder, wrong = spoilt
+    run("check", folder, "--model", "captcha", "--output", tmp_path / "errors")
+    with open(tmp_path / "errors" / "label_errors.csv", newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    assert {row["file"].rpartition("/")[2] for row in rows[:4]} == {name.rpartition("/")[2] for name in wrong}
+    ratios = [float(row["log_ratio"]) for row in rows]
+    assert ratios == sorted(ratios, reverse=True) and ratios[3] > 3
+    assert (tmp_path / "errors" / "label_errors.png").is_file()
+    assert sorted(path.name for path in (tmp_path / "errors").iterdir()) == ["label_errors.csv", "label_errors.png"]
+    told = capsys.readouterr()
+    assert "does not know are not judged: 京東" in told.err
+    assert "note: " in told.out and "labels that the reader surely contradicts" in told.out
+    assert cli.main(["check", str(folder), "--model", "captcha", "--output", str(tmp_path / "errors")]) == 2
+
+
+def test_a_run_knows_the_labels_that_it_has_seen(reader, pages):
+    assert seen_labels("captcha") == set()
+    digests = {content_digest(sample) for sample in find([pages], "train")}
+    assert seen_labels(reader) >= digests
+    assert unseeing_start(reader, digests) is None  # it was trained from scratch
+    assert unseeing_start(reader, {1}) == str(reader)
+    assert unseeing_start("captcha", digests) == "captcha"
+
+
+def test_no_image_is_judged_by_a_reader_that_has_seen_its_label(reader, pages, tmp_path, monkeypatch):
+    trained, judged = [], []
+
+    def train_fold(model, start, samples, folder, steps):
+        assert (str(model), start, steps) == (str(reader), None, 7)
+        trained.append({content_digest(sample) for sample in samples})
+        return reader
+
+    def judge(_, dataset, rows):
+        judged.append({content_digest(dataset.samples[row]) for row in rows})
+        return []
+
+    monkeypatch.setattr(label_errors, "train_fold", train_fold)
+    monkeypatch.setattr(label_errors, "judge", judge)
+    monkeypatch.setattr(label_errors.Recognizer, "load", functools.cache(label_errors.Recognizer.load))
+    find_label_errors(reader, [str(pages)], tmp_path / "errors", folds=3, steps=7)
+    own, *folds = judged
+    assert not own & seen_labels(reader) and len(folds) == len(trained) == 3
+    assert all(inside and outside and not inside & outside for inside, outside in zip(folds, trained))
+    everything = {content_digest(sample) for sample in survey([pages])[0]}
+    assert own.union(*folds) == everything
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--output", "new"], "--output is for --model"),
+        (["--model", "captcha"], "--model needs --output"),
+        (["--model", "nowhere", "--output", "new"], "nowhere is not a run"),
+        (["--model", "captcha", "--output", "new", "--resume"], "leave --resume out"),
+    ],
+)
+def test_what_is_refused(pages, words, told, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["check", str(pages), *words]) == 2
+    assert told in capsys.readouterr().err and not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_folds_are_trained_and_continued(reader, pages, tmp_path, eagerly):
+    for words in ([], ["--resume"]):
+        run("check", pages, "--model", reader, "--output", tmp_path / "errors", "--steps", 2, *words)
+    assert (tmp_path / "errors" / "fold_2" / "run" / "config.yaml").is_file()
+    assert (tmp_path / "errors" / "label_errors.csv").is_file()

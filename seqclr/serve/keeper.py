@@ -48,7 +48,7 @@ class Keeper:
         for _, images in PARTS.values():
             files.check_can_make(folder / images)
             (folder / images).mkdir(parents=True, exist_ok=True)
-        self._lock = files.Lock(folder / ".lock", folder)
+        self._lock = files.Lock(folder / ".labels.csv.lock", folder)  # the labelling page takes the same one
         try:
             rows = [row for table, _ in PARTS.values() for row in mended(folder / table)]
         except BaseException:
@@ -82,7 +82,7 @@ class Keeper:
         """Removes images that are too old, every hour."""
         while True:
             await asyncio.sleep(HOUR)
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, UserError):
                 await asyncio.get_running_loop().run_in_executor(self._thread, self._remove_old)
 
     def close(self) -> None:
@@ -164,17 +164,24 @@ def mended(table: Path) -> list[dict[str, str]]:
 
     Raises UserError for a table of another program.
     """
-    head = ",".join(TABLE) + "\n"
     if not table.exists():
         with files.atomic_write(table) as stream:
-            stream.write(head)
+            stream.write(",".join(TABLE) + "\n")
     data = table.read_bytes()
-    if not data.startswith(head.encode()):
-        raise UserError(f"{table} was not written by seqclr serve: choose another --keep")
-    if not data.endswith(b"\n"):
-        data = data[: data.rindex(b"\n") + 1]
-        os.truncate(table, len(data))
-    return list(csv.DictReader(io.StringIO(data.decode())))
+    whole = data[: data.rfind(b"\n") + 1]
+    try:
+        rows = csv.DictReader(io.StringIO(whole.decode("utf-8-sig"), newline=""))
+        if tuple(rows.fieldnames or ()) != TABLE:
+            raise ValueError("other columns")
+        found = list(rows)
+        folders = {images for _, images in PARTS.values()}
+        if any(None in row.values() or row["file"].rpartition("/")[0] not in folders for row in found):
+            raise ValueError("other rows")
+    except (ValueError, csv.Error):
+        raise UserError(f"{table} was not written by seqclr serve: choose another --keep") from None
+    if len(whole) < len(data):
+        os.truncate(table, len(whole))
+    return found
 
 
 def size_of(file: Path) -> int:

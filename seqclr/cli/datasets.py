@@ -16,6 +16,7 @@ from seqclr.cli.arguments import (
 )
 from seqclr.cli.output import check_apart, figures_file, write_figures
 from seqclr.cli.process import import_tensorflow
+from seqclr.cli.training import trained
 from seqclr.errors import UserError
 
 if TYPE_CHECKING:
@@ -68,7 +69,10 @@ def check(parser: Parser, argv: list[str]) -> int:
         args.paths, args.charset, args.case, args.height, args.width, args.resize, args.label_pattern, args.fix
     )
     if args.model is not None:
-        report.findings.extend(_contradicted(args))
+        found, status = trained(lambda: _contradicted(args))
+        if found is None:
+            return status
+        report.findings.extend(found)
     print(report.text())
     write_figures(report.figures(), args.json)
     return 2 if report.hurts else 0

@@ -83,7 +83,7 @@ def improve(parser: Parser, argv: list[str]) -> int:
     if export is not None:
         replace.replaceable(export)
     names = ("model", "feedback", "output", "data", "steps", "resume")
-    found, status = _trained(lambda: improve(**{name: getattr(args, name) for name in names}))
+    found, status = trained(lambda: improve(**{name: getattr(args, name) for name in names}))
     if found is None:
         return status
     print(found.table())
@@ -100,7 +100,7 @@ def _train(train: Callable, args, keys: dict) -> int:
     from seqclr.engine.distribution import leave
 
     check_apart(args.json, "output", args.output)
-    run, status = _trained(lambda: train(output=args.output, resume=args.resume, config=args.config, **keys))
+    run, status = trained(lambda: train(output=args.output, resume=args.resume, config=args.config, **keys))
     if run is not None:
         write_figures(run.figures, args.json)
         print(args.output)
@@ -108,7 +108,7 @@ def _train(train: Callable, args, keys: dict) -> int:
     return status
 
 
-def _trained(train: Callable[[], T]) -> tuple[T | None, int]:
+def trained(train: Callable[[], T]) -> tuple[T | None, int]:
     """What a training returns, or None, and the exit code."""
     from seqclr.engine.trainer import Interrupted, TrainingFailed
 

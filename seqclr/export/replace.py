@@ -21,7 +21,7 @@ def replaceable(target: Path) -> Facts:
 
 
 def replace(run: str | Path, target: Path) -> Path:
-    """Exports a run in the format of an export and in its place; returns the folder that the old one has now.
+    """Exports a run in the format of an export, instead of it; returns the folder that the old one has now.
 
     The new one is complete and checked when it gets the name, so that a server loads it as a whole.
     """

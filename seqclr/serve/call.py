@@ -30,7 +30,7 @@ MAX_PARTS = 64  # files and fields of a form
 SMALL = 65_536  # bytes; larger bodies are parsed in a thread
 DISCARDED = 10  # times `max_bytes`: so much of a body that is too long is read before the connection is closed
 URL_SAFE = bytes.maketrans(b"-_", b"+/")  # the other alphabet of base64
-OUTCOMES = ("refused", "accepted")  # by whether a page accepted the text
+OUTCOMES = ("refused", "accepted")  # by whether a site accepted the text
 T = TypeVar("T")
 
 logging.getLogger("python_multipart").setLevel(logging.CRITICAL)  # malformed forms are answered, not logged

@@ -1,9 +1,9 @@
 """Calls out that a site has changed its images: confidences, or the share of accepted texts, fall.
 
-Page's CUSUM (Page 1954, doi:10.1093/biomet/41.1-2.100) of two binary signals of a reader: whether a prediction is less
-sure than four fifths of the first ones, and whether a page refused its text. A signal adds its log-likelihood ratio
-under a changed rate and under that of the first signals; a sum of LIMIT calls the change out, a sum of 0 takes it back.
-A steady site reaches LIMIT once in e^LIMIT signals or less. Constant time and memory per request.
+A CUSUM (doi:10.1093/biomet/41.1-2.100) of two binary signals of a reader: whether a prediction is less sure than four
+fifths of the first ones, and whether a site refused its text. A signal adds its log-likelihood ratio under a changed
+rate and under that of the first signals; a sum of LIMIT calls the change out, a sum of 0 takes it back. With exact
+rates, a steady site reaches LIMIT after e^LIMIT signals on average, or later. Constant time and memory per request.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Drift:
             self._sums["confidence"] = Cusum(int((first < self._level).sum()), PREDICTIONS)
 
     def add_outcome(self, accepted: bool) -> None:
-        """accepted: whether a page accepted a text."""
+        """accepted: whether a site accepted a text."""
         if "acceptance" in self._sums:
             self._add("acceptance", not accepted)
             return

@@ -69,7 +69,7 @@ def description(models: Sequence[str]) -> dict:
             parameters=query,
         ),
         "/v1/feedback": endpoint(
-            "Takes the outcome of an answer: whether the page accepted its text.",
+            "Takes the outcome of an answer: whether the site accepted its text.",
             {js: item(id={"type": "integer"}, accepted={"type": "boolean"})},
             item(kept={"type": "boolean", "description": "whether the image was written to the folder of --keep"}),
         ),

@@ -40,7 +40,7 @@ def name_of(file: Part) -> str:
 
 
 async def feedback(call: Call) -> Response:
-    """Takes the report of a client: `id` of an answer, and `accepted`, whether the page accepted its text."""
+    """Takes the report of a client: `id` of an answer, and `accepted`, whether the site accepted its text."""
     fields = await call.json()
     number, accepted = fields.get("id"), fields.get("accepted")
     if number is None or not isinstance(accepted, bool):

@@ -69,7 +69,7 @@ async def balance(call: Call) -> Response:
 
 
 def report(accepted: bool) -> Callable[[Call], Awaitable[Response]]:
-    """The handler that takes a client's report that the page has accepted a text, or refused it."""
+    """The handler that takes a client's report that the site has accepted a text, or refused it."""
 
     async def take(call: Call) -> Response:
         await call.service.report((await opened(call)).get("taskId"), accepted)

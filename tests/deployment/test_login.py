@@ -125,12 +125,21 @@ def test_the_script_of_the_documentation_reads_the_image(page):
 
 
 class Answers(BaseHTTPRequestHandler):
-    """A server of predictions that knows the texts."""
+    """A server of predictions that knows the texts, and keeps the feedback."""
+
+    feedback: list[dict] = []
 
     def do_POST(self):
-        text = self.server.texts.get(pixels(self.rfile.read(int(self.headers["Content-Length"]))))
-        known = self.path == "/v1/predict" and text is not None
-        body = {"text": text, "confidence": 0.9, "accept": True} if known else {"error": "an unknown image"}
+        data = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.path == "/v1/feedback":
+            self.feedback.append(json.loads(data))
+            known, body = True, {}
+        else:
+            text = self.server.texts.get(pixels(data))
+            known = self.path == "/v1/predict" and text is not None
+            body = (
+                {"text": text, "confidence": 0.9, "accept": True, "id": 12} if known else {"error": "an unknown image"}
+            )
         self.send_response(200 if known else 422)
         self.end_headers()
         self.wfile.write(json.dumps(body).encode())
@@ -201,5 +210,6 @@ def test_the_command_line(name, page, server, nowhere):
 
     done = run(page.url)
     assert done.returncode == 0 and done.stdout.endswith("submitted. Signed in as user.\n"), done.stderr
+    assert Answers.feedback.pop() == {"id": 12, "accepted": True}
     done = run(nowhere)
     assert done.returncode == 2 and "ERR_CONNECTION_REFUSED" in done.stderr and "Traceback" not in done.stderr

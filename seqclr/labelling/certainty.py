@@ -1,0 +1,98 @@
+"""What a reader predicts of images, and how sure it is of it: what the next images to label are chosen by."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from seqclr.data import images
+from seqclr.data.knowledge import Possible
+from seqclr.runtime import constrained
+from seqclr.runtime.reader import Reader
+
+MARGIN = 20  # a second view has a margin of a twentieth of its width on either side
+LEAST = -15.0  # features are log probabilities from here up: below, differences mean nothing
+
+
+class Doubt(NamedTuple):
+    """A predicted character, the character that is likeliest instead of it, and the latter's probability, both at the
+    frame in which the former is most probable."""
+
+    character: str
+    instead: str
+    probability: float
+
+
+class ImagePrediction(NamedTuple):
+    """The prediction for an image.
+
+    other, other_confidence: the same of a second view, the image with a margin on the left and on the right.
+    doubts: one for each different character of the text. features: `float32 [classes]`, the mean log probability of
+    every character over the frames. A reader that gives no log probabilities has neither.
+    """
+
+    text: str
+    confidence: float
+    other: str
+    other_confidence: float
+    doubts: tuple[Doubt, ...] = ()
+    features: np.ndarray | None = None
+
+    @property
+    def certainty(self) -> float:
+        """The mean of the confidence in the text in both views; 0 for the second one where it has another text.
+
+        On the train rows of cap_thsr, cap_swust_20191218 and cap_zf_old, the area under the ROC curve for wrong
+        predictions of the reader of the package is 0.83 to 0.87 with it, and 0.80 to 0.81 by the confidence alone.
+        """
+        return (self.confidence + (self.other_confidence if self.other == self.text else 0.0)) / 2
+
+
+def predict(reader: Reader, arrays: Iterable[np.ndarray], batch_size: int = 64) -> Iterator[ImagePrediction]:
+    """The prediction for each image `uint8 [H, W, 3]`, of any size."""
+    arrays = iter(arrays)
+    while batch := list(itertools.islice(arrays, batch_size)):
+        others = reader.predict_images(map(with_margin, batch))
+        for first, second in zip(_predict_batch(reader, batch), others):
+            yield first._replace(other=second[0], other_confidence=second[1])
+
+
+def with_margin(image: np.ndarray) -> np.ndarray:
+    """The image with its outer columns repeated."""
+    margin = max(1, image.shape[1] // MARGIN)
+    return np.pad(image, ((0, 0), (margin, margin), (0, 0)), mode="edge")
+
+
+def _predict_batch(reader: Reader, batch: list[np.ndarray]) -> list[ImagePrediction]:
+    """The predictions without a second view."""
+    frames = _frames(reader, batch)
+    if frames is None:
+        return [ImagePrediction(text, confidence, "", 0.0) for text, confidence in reader.predict_images(batch)]
+    if reader.possible.classes is not None:
+        frames = constrained.mask_classes(frames, reader.possible.classes)
+    found, (ids, confidence) = [], constrained.predict(frames, Possible(None, reader.possible.lengths))
+    features = np.maximum(frames, LEAST).mean(axis=1)
+    for row, certainty, of_image, summary in zip(ids, confidence, frames, features):
+        row = row[row != reader.charset.blank]
+        doubts = tuple(_doubt(reader.charset.characters, of_image, i) for i in dict.fromkeys(row.tolist()))
+        found.append(ImagePrediction(reader.charset.decode(row), float(certainty), "", 0.0, doubts, summary))
+    return found
+
+
+def _frames(reader: Reader, batch: list[np.ndarray]) -> np.ndarray | None:
+    """Log probabilities `[B, T, classes]`; None of a SavedModel, and of an export with known characters or lengths."""
+    if not hasattr(reader, "log_probabilities"):
+        return None
+    pixels, widths = zip(*(images.fit(array, reader.height, reader.width, reader.resize) for array in batch))
+    return reader.log_probabilities(np.stack(pixels), np.array(widths, np.int32))
+
+
+def _doubt(characters: str, frames: np.ndarray, character: int) -> Doubt:
+    """frames: log probabilities `[T, classes]` of an image, the blank last."""
+    frame = frames[frames[:, character].argmax(), :-1].copy()
+    frame[character] = -np.inf
+    instead = int(frame.argmax())
+    return Doubt(characters[character], characters[instead], float(np.exp(frame[instead])))

@@ -1,0 +1,190 @@
+"""Readers that are trained beside the page, by commands that a script plays."""
+
+import csv
+import json
+import shutil
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import seqclr
+from seqclr import readers
+from seqclr.data.samples import Sample
+from seqclr.errors import UserError
+from seqclr.labelling import retraining
+from seqclr.labelling.retraining import Retraining, read_labels
+from tests.labelling.pictures import draw
+from tests.small_runs import SMALL, run
+
+PLAYED = f"""
+import json, os, shutil, sys, time
+from pathlib import Path
+words = sys.argv[1:]
+after = lambda word: Path(words[words.index(word) + 1])
+out = after("--output")
+with open(out.parent / "commands.txt", "a") as stream:
+    stream.write(" ".join(words) + "\\n")
+print("step 3", file=sys.stderr)
+if (out.parent / "fails").exists():
+    sys.exit("seqclr adapt: the labels are wrong")
+if words[0] == "adapt":
+    out.mkdir(exist_ok=True)
+    (out / "config.yaml").write_text("steps: 9\\n")
+    (out / "metrics.csv").write_text("step,loss\\n3,0.5\\n")
+    (out / "priority").write_text(str(os.nice(0)))
+    while (out.parent / "waits").exists():
+        time.sleep(0.02)
+    after("--json").write_text("{{}}")
+else:
+    shutil.copytree({str(readers.FOLDER / "captcha")!r}, out)
+"""
+
+
+@pytest.fixture
+def site(tmp_path, monkeypatch) -> Path:
+    """Eight images; the commands of a round are played by a script."""
+    (tmp_path / "site").mkdir()
+    draw(tmp_path / "site", 8)
+    (tmp_path / "played.py").write_text(PLAYED)
+    monkeypatch.setattr(retraining, "PROGRAM", (sys.executable, str(tmp_path / "played.py")))
+    label(tmp_path, {0: "12", 1: "34"})
+    return tmp_path
+
+
+def label(site: Path, texts: dict[int, str], test: dict[int, str] | None = None) -> None:
+    parts = (("train", texts), ("test", test or {}))
+    with open(site / "labels.csv", "w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["file", "text", "split", "source", "time"])
+        for split, rows in parts:
+            writer.writerows([f"site/{number}.png", text, split, "typed", ""] for number, text in rows.items())
+
+
+def opened(site: Path, **more) -> Retraining:
+    test = [Sample("site", str(site / "site" / f"{number}.png")) for number in (6, 7)]
+    return Retraining([site / "site"], site / "labels.csv", "captcha", site / "work", test, (2, 4), **more)
+
+
+def until(condition, seconds: float = 20):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def commands(site: Path) -> list[list[str]]:
+    file = site / "work" / "commands.txt"
+    return [line.split() for line in file.read_text().splitlines()] if file.exists() else []
+
+
+def test_a_round_trains_exports_and_is_measured(site):
+    beside = opened(site, keys={"length": "2"})
+    beside.offer(1)
+    assert beside.state() == {"running": None, "failed": None, "rounds": []} and beside.latest is None
+    (site / "work" / "waits").touch()
+    beside.offer(2)
+    until(lambda: (beside.state()["running"] or {}).get("step"))
+    assert beside.state()["running"] == {"labels": 2, "step": 3, "steps": 9}
+    assert (site / "work" / "round-0002" / "priority").read_text() == str(retraining.NICE)
+    label(site, {0: "12", 1: "34", 2: "56", 3: "78"})
+    beside.offer(4)  # while another one runs
+    (site / "work" / "waits").unlink()
+    until(lambda: beside.latest)
+    adapt, export = commands(site)
+    table = site / "work" / "round-0002.csv"
+    assert adapt[:5] == ["adapt", "--model", "captcha", "--data", str(site / "site")] and adapt[5] == str(table)
+    assert "length=2" in adapt and "--resume" not in adapt and export[-2:] == ["--format", "onnx"]
+    rows = {Path(sample.file).name: (sample.text, sample.split) for sample in read_labels(table)}
+    assert rows == {"0.png": ("12", "train"), "1.png": ("34", "train"), "6.png": ("", "test"), "7.png": ("", "test")}
+    [row] = seqclr.load(beside.latest).predict([site / "site" / "7.png"])
+    assert beside.state()["rounds"] == [{"labels": 2, "tested": 0, "accuracy": 0.0, "low": 0.0, "high": 1.0}]
+    label(site, {0: "12"}, test={7: row.text, 6: "nothing"})
+    [measured] = beside.state()["rounds"]
+    assert measured["tested"] == 2 and measured["accuracy"] == (0.5 if row.text else 0.0)
+    assert beside.forecast(0.98) is None or beside.forecast(0.98) >= 1
+    beside.offer(4)
+    until(lambda: beside.latest == site / "work" / "round-0004-reader")
+    assert [each["labels"] for each in beside.state()["rounds"]] == [2, 1]  # those that it was trained on
+    beside.close()
+
+
+def test_a_round_that_fails_is_told_and_not_tried_for_ever(site):
+    beside = opened(site)
+    (site / "work" / "fails").touch()
+    beside.offer(2)
+    until(lambda: beside.state()["failed"])
+    assert beside.state()["failed"] == {"labels": 2, "message": "seqclr adapt: the labels are wrong"}
+    beside.offer(3)
+    assert beside.state()["running"] is None and len(commands(site)) == 2  # one more try, as labels may have changed
+    (site / "work" / "fails").unlink()
+    beside.offer(4)
+    until(lambda: beside.latest)
+    assert beside.state()["failed"] is None
+    beside.close()
+
+
+def test_what_a_table_cannot_list_is_told(site):
+    (site / "labels.csv").write_text("file,text\nnone.png,12\n")
+    beside = opened(site)
+    beside.offer(2)
+    assert "names none.png, which is not in" in beside.state()["failed"]["message"] and not commands(site)
+    beside.close()
+
+
+def test_a_round_goes_on_after_the_page_was_closed(site):
+    first = opened(site)
+    (site / "work" / "waits").touch()
+    first.offer(2)
+    until(lambda: (site / "work" / "round-0002" / "config.yaml").exists())
+    with pytest.raises(UserError, match="being written by another process"):
+        opened(site)
+    first.close()
+    first.offer(2)
+    assert first.state()["running"] is None
+    (site / "work" / "waits").unlink()
+    second = opened(site)
+    second.offer(2)
+    until(lambda: second.latest)
+    assert [words[0] for words in commands(site)] == ["adapt", "adapt", "export"] and "--resume" in commands(site)[1]
+    second.close()
+    third = opened(site)  # what is finished is known
+    third.offer(2)
+    assert third.latest and third.state()["running"] is None and len(commands(site)) == 3
+    third.close()
+
+
+def test_a_run_that_is_still_being_written_is_waited_for(site):
+    beside = opened(site)
+    (site / "work" / "round-0002").mkdir()
+    held = retraining.Lock(site / "work" / "round-0002" / ".lock", site / "work" / "round-0002")
+    beside.offer(2)
+    assert beside.state()["running"] and not commands(site)
+    held.close()
+    until(lambda: beside.latest)
+    beside.close()
+
+
+@pytest.mark.slow
+def test_a_real_round(tmp_path, pages):
+    """`adapt` and `export` themselves, with two steps."""
+    run("pretrain", "--method", "generated", "--data", pages, "--output", tmp_path / "start", "--steps", 2,
+        "encoder=tiny", "characters=0123456789", "length=4:6", *SMALL)  # fmt: skip
+    shutil.copytree(pages / "images", tmp_path / "images")
+    with open(pages / "labels.csv", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    with open(tmp_path / "labels.csv", "w", newline="") as stream:
+        writer = csv.DictWriter(stream, ["file", "text", "split"], extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(row for row in rows if row["split"] == "test" or row is rows[0] or row is rows[1])
+    keys = {"charset": "0123456789", "length": "4:6", "steps": 2, "processes": 0, "distinct_images": 4}
+    work = tmp_path / "work"
+    beside = Retraining([tmp_path / "images"], tmp_path / "labels.csv", str(tmp_path / "start"), work, (), (2,), keys)
+    beside.offer(2)
+    until(lambda: beside.state()["running"] is None, 300)
+    assert beside.state()["failed"] is None
+    [measured] = beside.state()["rounds"]
+    assert measured["labels"] == 2 and measured["tested"] == 4
+    assert json.loads((work / "round-0002.json").read_text()) == {"labels": 2, "failed": None}
+    beside.close()

@@ -1,0 +1,117 @@
+"""What to label next, on made predictions and by the reader of the package."""
+
+import numpy as np
+import pytest
+
+from seqclr.data.images import read
+from seqclr.data.knowledge import Known
+from seqclr.errors import UserError
+from seqclr.export.reader import load_reader
+from seqclr.labelling import certainty, strategies
+from seqclr.labelling.certainty import Doubt, ImagePrediction
+
+
+def predicted(text: str, confidence: float = 0.9, other: str | None = None, **instead: float) -> ImagePrediction:
+    """instead: the probability of the likeliest other character, `zto2=0.1`."""
+    doubts = {c: Doubt(c, "x", 0.001) for c in text}
+    doubts |= {key[0]: Doubt(key[0], key[-1], probability) for key, probability in instead.items()}
+    features = np.array([text.count(c) for c in "abcz2"], np.float32)
+    return ImagePrediction(
+        text, confidence, text if other is None else other, confidence, (*doubts.values(),), features
+    )
+
+
+POOL = [predicted("ab", 0.95), predicted("ab", 0.8), predicted("bc", 0.9, other="ac"), predicted("ab", 0.99)]
+
+
+@pytest.mark.parametrize("strategy", strategies.STRATEGIES)
+def test_every_image_without_a_label_is_in_the_order_once(strategy):
+    assert sorted(strategies.order(strategy, POOL, None, [1], seed=3)) == [0, 2, 3]
+    assert strategies.order(strategy, POOL, None, range(4)) == strategies.order(strategy, []) == []
+    assert strategies.order(strategy, POOL, seed=1) == strategies.order(strategy, POOL, seed=1)
+
+
+def test_the_random_order_is_that_of_the_seed():
+    orders = {tuple(strategies.order("random", POOL, seed=seed)) for seed in range(20)}
+    assert len(orders) > 10
+
+
+def test_uncertain_puts_a_text_first_that_another_view_contradicts():
+    assert strategies.order("uncertain", POOL) == [2, 1, 0, 3]
+
+
+def test_diverse_takes_what_is_far_from_all_that_is_labelled():
+    points = np.array([[0.0], [1], [10], [11], [5]], np.float32)
+    pool = [predicted("a")] * 5
+    assert strategies.order("diverse", pool, points, labelled=[0]) == [3, 4, 1, 2]
+    assert strategies.order("diverse", pool, points)[0] in (0, 3)
+
+
+def test_mixed_finds_a_pair_of_characters_that_is_confused_for_sure():
+    """Ten images have a z; three of them may be a 2, though the confidence is that of all others."""
+    pool = [predicted("az")] * 7 + [predicted("az", zto2=0.05)] * 3 + [predicted("ab")] * 20
+    assert strategies.order("mixed", pool)[0] in (7, 8, 9)
+    chosen = strategies.order("mixed", pool, labelled=[7])[:3]
+    assert set(chosen) & {8, 9} and set(chosen) & set(range(10, 30))  # other characters come before a third one
+
+
+def test_mixed_takes_rare_characters_early():
+    pool = [predicted("ab")] * 50 + [predicted("ac")]
+    assert 50 in strategies.order("mixed", pool)[:2]
+
+
+@pytest.mark.parametrize("strategy", ["diverse", "mixed"])
+def test_what_a_reader_does_not_give_is_said(strategy):
+    bare = [prediction._replace(doubts=(), features=None) for prediction in POOL]
+    with pytest.raises(UserError, match=f"{strategy} needs .* give the run"):
+        strategies.order(strategy, bare)
+
+
+def test_an_unknown_strategy_is_refused():
+    with pytest.raises(UserError, match="strategy best is not known: random, uncertain"):
+        strategies.order("best", POOL)
+
+
+def test_many_images_are_ordered_in_a_moment(monkeypatch):
+    monkeypatch.setattr(strategies, "CHOSEN", 3)
+    for strategy in strategies.STRATEGIES:
+        assert sorted(strategies.order(strategy, POOL * 10)) == list(range(40))
+
+
+def test_the_test_part_is_stable_and_large_enough():
+    names = [f"{number}.png" for number in range(5000)]
+    part = strategies.set_apart(names)
+    assert 400 < len(part) < 600 and part == strategies.set_apart(reversed(names))
+    assert part != strategies.set_apart(names, seed=1)
+    small, grown = strategies.set_apart(names[:600]), strategies.set_apart(names[:3000])
+    assert 70 < len(small) < 130  # about 100
+    assert grown & set(names[:600]) <= small  # an image does not come into the test part later
+    assert 5 < len(strategies.set_apart(names[:60])) < 25  # a quarter
+
+
+def test_one_of_four_images_offered_is_of_the_test_part():
+    offered = list(strategies.with_test_part(range(9), [100, 101, 102, 103, 104]))
+    assert [index >= 100 for index in offered[:12]] == [False, False, False, True] * 3
+    assert sorted(offered) == [*range(9), *range(100, 105)]
+    assert list(strategies.with_test_part([], [7])) == [7]
+
+
+def test_the_predictions_of_a_reader_hold_its_doubts(pages):
+    reader = load_reader("captcha").knowing(Known.of("0123456789", "4:6"))
+    arrays = [read(path) for path in sorted((pages / "images").iterdir())[:6]]
+    found = list(certainty.predict(reader, arrays, batch_size=4))
+    assert [row[:2] for row in found] == [pytest.approx(row) for row in reader.predict_images(arrays)]
+    assert [row[2:4] for row in found] == [*reader.predict_images(map(certainty.with_margin, arrays))]
+    for row in found:
+        assert {doubt.character for doubt in row.doubts} == set(row.text) and row.features.shape == (37,)
+        assert all(doubt.instead in "0123456789" and doubt.instead != doubt.character for doubt in row.doubts)
+        assert all(0 <= doubt.probability <= 0.5 for doubt in row.doubts) and 0 <= row.certainty <= 1
+
+
+def test_a_reader_without_log_probabilities_still_predicts(pages):
+    class Bare:
+        def predict_images(self, arrays):
+            return [("7", 0.5) for _ in arrays]
+
+    [row] = certainty.predict(Bare(), [np.zeros((9, 30, 3), np.uint8)])
+    assert row == ImagePrediction("7", 0.5, "7", 0.5) and row.certainty == 0.5

@@ -4,10 +4,10 @@
     python benchmarks/labelling.py --data DATA --output runs/active
 
 A simulated person labels the train images of a site in the order of a strategy. A right prediction takes one key,
-Enter; a wrong one is replaced by typing the text and Enter. After 10, 20, 50, ... labels the reader is trained again, as
-by benchmarks/active.py, whose rounds are used where they are in the same output; its test rows say when an accuracy
-is reached. Without the page, the same labels take the typing of every text and Enter. Further `key=value` words go to
-`adapt`. Writes labelling.md.
+Enter; a wrong one is replaced by typing the text and Enter. After 10, 20, 50, ... labels the reader is trained again,
+as by benchmarks/active.py, whose rounds are used where they are in the same output; its test rows say when an
+accuracy is reached. Without the page, the same labels take the typing of every text and Enter. Further `key=value`
+words go to `adapt`. Writes labelling.md.
 """
 
 from __future__ import annotations

@@ -39,8 +39,8 @@ def forecast(points: Iterable[tuple[int, float, int]], target: float) -> int | N
     if not known or not 0 < target < 1:
         return None
     labels, shares, counts = (np.array(column, float)[:, None, None] for column in zip(*known))
-    exponents = np.geomspace(0.05, 2, 100)[None, :, None]
-    at_first = np.geomspace(1e-4, 1, 200)[None, None, :]  # the error with the fewest labels
+    exponents = np.geomspace(0.05, 2, 150)[None, :, None]
+    at_first = np.geomspace(1e-4, 1, 600)[None, None, :]  # the error with the fewest labels
     errors = np.clip(at_first * (labels / labels.min()) ** -exponents, 1e-9, 1 - 1e-9)
     likelihood = counts * (shares * np.log(1 - errors) + (1 - shares) * np.log(errors))
     prior = -0.5 * (np.log(exponents / EXPONENT) / SPREAD) ** 2

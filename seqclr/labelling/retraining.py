@@ -91,8 +91,8 @@ class Retraining:
     so far. folder: for all files; what earlier processes left there is taken up. test: samples of the test part, whose
     images are not trained on either, with a label or without. keys: of `seqclr adapt`, such as charset and length.
 
-    A method may be called in any thread; none waits for a training. Raises UserError where the images are no files, or
-    the folder cannot be made.
+    A method may be called in any thread; none waits for a training. Raises UserError where images are in an LMDB or a
+    pack, and where the folder cannot be made or another process has it.
     """
 
     def __init__(
@@ -105,6 +105,9 @@ class Retraining:
         counts: Sequence[int] = COUNTS,
         keys: dict[str, Any] | None = None,
     ):
+        store = next((sample.store for sample in test if sample.store), None)
+        if store:
+            raise UserError(f"{store} is no folder of image files, which training beside the page needs: leave it out")
         check_can_make(folder)
         folder.mkdir(parents=True, exist_ok=True)
         self.data, self.labels_file, self.model, self.test = data, labels_file, model, test

@@ -54,7 +54,7 @@ def order(
     random.Random(seed).shuffle(free)
     if features is None and predictions and predictions[0].features is not None:
         features = np.stack([prediction.features for prediction in predictions])
-    first = STRATEGIES[strategy](predictions, features, free, sorted(done))
+    first = STRATEGIES[strategy](predictions, features, free, sorted(done)) if free else []
     return list(dict.fromkeys([*first, *free]))
 
 

@@ -43,7 +43,7 @@ def test_uncertain_puts_a_text_first_that_another_view_contradicts():
 def test_diverse_takes_what_is_far_from_all_that_is_labelled():
     points = np.array([[0.0], [1], [10], [11], [5]], np.float32)
     pool = [predicted("a")] * 5
-    assert strategies.order("diverse", pool, points, labelled=[0]) == [3, 4, 1, 2]
+    assert strategies.order("diverse", pool, points, labelled=[0])[:2] == [3, 4]
     assert strategies.order("diverse", pool, points)[0] in (0, 3)
 
 
@@ -100,15 +100,19 @@ def test_the_predictions_of_a_reader_hold_its_doubts(pages):
     reader = load_reader("captcha").knowing(Known.of("0123456789", "4:6"))
     arrays = [read(path) for path in sorted((pages / "images").iterdir())[:6]]
     found = list(certainty.predict(reader, arrays, batch_size=4))
-    assert [row[:2] for row in found] == [pytest.approx(row) for row in reader.predict_images(arrays)]
-    assert [row[2:4] for row in found] == [*reader.predict_images(map(certainty.with_margin, arrays))]
+    views = zip(reader.predict_images(arrays), reader.predict_images(map(certainty.with_margin, arrays)))
+    for row, (first, second) in zip(found, views, strict=True):
+        assert (row.text, row.other) == (first[0], second[0])
+        assert (row.confidence, row.other_confidence) == pytest.approx((first[1], second[1]), abs=1e-4)
     for row in found:
-        assert {doubt.character for doubt in row.doubts} == set(row.text) and row.features.shape == (37,)
+        assert {doubt.character for doubt in row.doubts} == set(row.text) and row.features.shape == (
+            len(reader.charset) + 1,
+        )
         assert all(doubt.instead in "0123456789" and doubt.instead != doubt.character for doubt in row.doubts)
-        assert all(0 <= doubt.probability <= 0.5 for doubt in row.doubts) and 0 <= row.certainty <= 1
+        assert all(0 <= doubt.probability <= 1 for doubt in row.doubts) and 0 <= row.certainty <= 1
 
 
-def test_a_reader_without_log_probabilities_still_predicts(pages):
+def test_a_reader_without_log_probabilities_still_predicts():
     class Bare:
         def predict_images(self, arrays):
             return [("7", 0.5) for _ in arrays]

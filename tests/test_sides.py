@@ -68,7 +68,7 @@ for name in seqclr.__all__:
     assert len(text) in (4, 5) and row.split("\t")[:2] == [str(file), text]
     beam, nowhere, evaluated, trained, *names = done.stderr.splitlines()
     assert beam.startswith("seqclr predict: a beam search needs ") and '(in a clone: pip install ".[train]")' in beam
-    assert nowhere.startswith("seqclr predict: nowhere is not a run: there is no such folder")
+    assert nowhere.startswith("seqclr predict: nowhere is not a run or an export: there is no such folder")
     assert evaluated.startswith("seqclr evaluate: evaluate needs ") and trained.startswith("seqclr pretrain: ")
     assert sorted(line.split()[0] for line in names) == [
         f"seqclr.{name}"

@@ -16,7 +16,7 @@ from seqclr import files, readers
 from seqclr.data.charset import Charset
 from seqclr.engine import checkpoints
 from seqclr.errors import UserError
-from seqclr.runtime.folder import is_export
+from seqclr.runtime.folder import why_no_run
 
 # folders and files of a run
 FOLDERS = ("checkpoints", "plots", "profile", "tensorboard")
@@ -64,7 +64,7 @@ class Run:
         """
         run = cls(readers.folder_of(folder))
         if not files.exists(run.config_file):
-            raise UserError(f"{folder} is not a run: {run._instead()}")
+            raise UserError(f"{folder} is not a run: {why_no_run(run.folder)}")
         for name in FOLDERS:
             if (run.folder / name).is_file():
                 raise UserError(f"{run.folder / name} is a file where a run has a folder: move it out of the run")
@@ -81,17 +81,6 @@ class Run:
                 f"{folder} is a reader of the package, which is not trained in place: give another --output"
             )
         return cls.open(folder)
-
-    def _instead(self) -> str:
-        """Why the folder is not a run, and what to give instead."""
-        if is_export(self.folder):
-            return "it is an export, so give the fine-tuning run that was exported"
-        inside = next((above for above in self.folder.parents[:2] if (above / "config.yaml").is_file()), None)
-        if inside and self.folder.exists():
-            return f"it is inside a run, so give {inside}"
-        if not self.folder.exists():
-            return readers.NOT_FOUND
-        return "it has no config.yaml" if self.folder.is_dir() else "it is a file"
 
     def check_unclaimed(self) -> Run:
         """Raises UserError if another process is training in the folder."""

@@ -15,7 +15,7 @@ from seqclr.export.graph import EncoderGraph, ReaderGraph
 from seqclr.export.reader import load_reader
 from seqclr.files import atomic_folder, check_new
 from seqclr.recognition.recognizer import Recognizer
-from seqclr.runtime.folder import FORMATS, Facts
+from seqclr.runtime.folder import CHARSET, FORMATS, Facts
 from seqclr.runtime.sessions import OnnxSession
 
 ENCODER = "encoder.onnx"
@@ -50,8 +50,8 @@ def export(
             savedmodel.write(graph, beside)
         else:
             {"onnx": onnx, "litert": litert}[form].write(graph, beside / FORMATS[form], int8)
+        graph.charset.save(beside / CHARSET)
         names = sorted(path.relative_to(beside).as_posix() for path in beside.rglob("*") if path.is_file())
-        graph.charset.save(beside / "charset.json")
         decision = recognizer.lengths, recognizer.threshold
         Facts(form, *size, int8, known.charset, known.lengths, *decision).save(beside, names)
         name = f"format {form}{' with int8' * int8}"

@@ -8,17 +8,15 @@ from seqclr import readers
 from seqclr.errors import UserError
 from seqclr.extras import required
 from seqclr.files import exists
-from seqclr.runtime.folder import FORMATS, is_export
+from seqclr.runtime.folder import FORMATS, is_export, why_no_run
 from seqclr.runtime.reader import ExportedReader, Reader
 
 
 def needs_tensorflow(model: str | Path, search: bool = False) -> bool:
     """Whether a reader is a run or a SavedModel. search: for a beam search, of which exports are incapable."""
     folder = readers.folder_of(model)
-    if not exists(folder):
-        return False
-    searched = search and exists(folder / "config.yaml")  # a reader of the package is a run and an export
-    return searched or not is_export(folder) or exists(folder / FORMATS["savedmodel"])
+    run, export = exists(folder / "config.yaml"), is_export(folder)  # a reader of the package is both
+    return run and (search or not export) or exists(folder / FORMATS["savedmodel"])
 
 
 def load_reader(model: str | Path, search: bool = False) -> Reader:
@@ -27,8 +25,8 @@ def load_reader(model: str | Path, search: bool = False) -> Reader:
     search: load a reader of the package as a run, for a beam search.
     """
     folder = readers.folder_of(model)
-    if not exists(folder):
-        raise UserError(f"{model} is not a run: {readers.NOT_FOUND}")
+    if not (exists(folder / "config.yaml") or is_export(folder)):
+        raise UserError(f"{model} is not a run or an export: {why_no_run(folder)}")
     if not needs_tensorflow(model, search):
         return ExportedReader(folder)
     if exists(folder / FORMATS["savedmodel"]):

@@ -8,14 +8,14 @@ import json
 from pathlib import Path
 from typing import Any
 
-from seqclr import __version__
+from seqclr import __version__, readers
 from seqclr.data.charset import Charset
 from seqclr.data.knowledge import Known
 from seqclr.errors import UserError
 from seqclr.files import atomic_write, exists
 
 VERSION = 1  # of reader.json and the inputs and outputs of the graphs
-NAME = "reader.json"
+NAME, CHARSET = "reader.json", "charset.json"
 FORMATS = {"savedmodel": "saved_model.pb", "onnx": "model.onnx", "litert": "model.tflite"}  # with the main file of each
 
 
@@ -25,7 +25,7 @@ class Facts:
 
     charset, length: the known characters and lengths that it was exported with. lengths: those of the labels that it
     was trained on. threshold: the confidence from which its predictions are accepted. None where nothing is known.
-    files: SHA-256 of every file of the graph, by its path in the folder.
+    files: SHA-256 of charset.json and of every file of the graph, by its path in the folder.
     """
 
     format: str
@@ -60,6 +60,18 @@ def is_export(folder: Path) -> bool:
     return any(exists(folder / name) for name in (NAME, *FORMATS.values()))
 
 
+def why_no_run(folder: Path) -> str:
+    """Why a path without a config.yaml is not a run, and what to give instead."""
+    if is_export(folder):
+        return "it is an export, so give the fine-tuning run that was exported"
+    inside = next((above for above in folder.parents[:2] if (above / "config.yaml").is_file()), None)
+    if inside and folder.exists():
+        return f"it is inside a run, so give {inside}"
+    if not folder.exists():
+        return readers.NOT_FOUND
+    return "it has no config.yaml" if folder.is_dir() else "it is a file"
+
+
 def load(folder: Path) -> tuple[Facts, Charset]:
     """The facts and the charset of an export.
 
@@ -82,9 +94,7 @@ def load(folder: Path) -> tuple[Facts, Charset]:
             raise UserError(f"{folder} has no {name}: it is half copied, so copy it again")
         if digest(folder / name) != wanted:
             raise UserError(f"{folder / name} has another content than when it was exported: copy the export again")
-    if not exists(folder / "charset.json"):
-        raise UserError(f"{folder} has no charset.json: it is half copied, so copy it again")
-    return facts, Charset.load(folder / "charset.json")
+    return facts, Charset.load(folder / CHARSET)
 
 
 def _values(file: Path) -> dict[str, Any]:
@@ -101,8 +111,11 @@ def _check(facts: Facts) -> None:
     """Raises ValueError for a value of a wrong type or range, and a file outside of the folder."""
     if not isinstance(facts.files, dict):
         raise ValueError(f"files {facts.files}")
-    if facts.format not in FORMATS or FORMATS[facts.format] not in facts.files:
+    if facts.format not in FORMATS:
         raise ValueError(f"format {facts.format}")
+    for name in (FORMATS[facts.format], CHARSET):
+        if name not in facts.files:
+            raise ValueError(f"no digest of {name}")
     for name in ("height", "width"):
         if not isinstance(getattr(facts, name), int) or getattr(facts, name) < 1:
             raise ValueError(f"{name} {getattr(facts, name)}")

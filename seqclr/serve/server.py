@@ -148,6 +148,8 @@ def named(models: Sequence[str]) -> dict[str, str]:
         name, equals, folder = model.partition("=")
         if not equals or Path(model).exists():
             name, folder = Path(model).resolve().name, model
+        if not folder:
+            raise UserError(f"'{model}' names no folder: give NAME=FOLDER")
         if not NAME.fullmatch(name):
             raise UserError(
                 f"'{name}' cannot be the name of a model: use letters, digits, '.', '_' and '-', NAME=FOLDER"

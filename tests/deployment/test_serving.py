@@ -218,6 +218,7 @@ def test_tls(tmp_path):
         (["nowhere"], "nowhere"),
         (["a=x", "a=y"], "two models have the name a"),
         (["a b=x"], "cannot be the name"),
+        (["a="], "'a=' names no folder: give NAME=FOLDER"),
         (["captcha", "--port", "70000"], "70000"),
         (["captcha", "--host", "no.such.host.invalid"], "cannot listen on"),
         (["captcha", "--key", "key.pem"], "without --certificate"),

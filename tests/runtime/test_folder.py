@@ -11,8 +11,8 @@ from PIL import Image
 
 import seqclr
 from seqclr import readers
-from seqclr.export.reader import load_reader
-from seqclr.runtime.folder import FORMATS, NAME, Facts, load
+from seqclr.export.reader import load_reader, needs_tensorflow
+from seqclr.runtime.folder import CHARSET, FORMATS, NAME, Facts, load
 
 CAPTCHA = readers.FOLDER / "captcha"
 
@@ -23,8 +23,8 @@ def export(request, tmp_path):
     folder = tmp_path / "export"
     (folder / "variables").mkdir(parents=True)
     shutil.copy(CAPTCHA / "charset.json", folder)
-    names = [FORMATS[request.param], "variables/variables.index"]
-    for name in names:
+    names = [FORMATS[request.param], "variables/variables.index", CHARSET]
+    for name in names[:2]:
         (folder / name).write_bytes(name.encode())
     Facts(request.param, 32, 128, "stretch", lengths=(4, 5), threshold=0.7).save(folder, names)
     facts, _ = load(folder)
@@ -45,6 +45,11 @@ FAULTS = {
         "has no variables/variables.index: it is",
     ),
     "no_charset": (lambda f: (f / "charset.json").unlink(), "has no charset.json: it is half copied"),
+    "charset_of_another": (
+        lambda f: (f / "charset.json").write_text('{"characters": "ab", "case": "keep"}'),
+        "charset.json has another content than when it was exported: copy the export again",
+    ),
+    "no_digest": (lambda f: change(f, files={}), r"reader.json is damaged \(no digest of"),
     "cut": (lambda f: (f / "variables/variables.index").write_bytes(b"v"), "variables.index has another content"),
     "half_facts": (lambda f: (f / NAME).write_text('{"seqclr": "0.'), "reader.json cannot be read"),
     "a_list": (lambda f: (f / NAME).write_text("[]"), "reader.json is damaged"),
@@ -62,6 +67,13 @@ def test_each_fault_is_one_sentence(export, fault):
     with pytest.raises(seqclr.UserError, match=why) as raised:
         load_reader(export)
     assert str(export) in str(raised.value) and "\n" not in str(raised.value)
+
+
+def test_what_is_no_reader_is_refused_without_tensorflow(tmp_path):
+    for path, why in ((tmp_path, "it has no config.yaml"), (tmp_path / "none", "there is no such folder")):
+        assert not needs_tensorflow(path)
+        with pytest.raises(seqclr.UserError, match=f"{path} is not a run or an export: {why}"):
+            load_reader(path)
 
 
 def test_a_graph_that_the_runtime_refuses_is_one_sentence(export):

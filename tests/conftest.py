@@ -1,5 +1,6 @@
 """What many tests share: a few pages, a pretrained run, a run that reads them, its export."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -8,9 +9,11 @@ import pytest
 from seqclr import cli
 from seqclr.data import images
 from seqclr.synthesis import generate
-from tests.small_runs import SMALL, run
+from tests.small_runs import SMALL, run, untraced
 
 cli.set_up()  # before a test imports TensorFlow
+for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+    os.environ.setdefault(name, "1")  # there are as many workers as cores
 
 
 @pytest.fixture(autouse=True)
@@ -46,12 +49,8 @@ def jobs(request):
 
 @pytest.fixture
 def eagerly():
-    """A few steps are over before their graph would have been traced."""
-    import tensorflow as tf
-
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
+    with untraced():
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -69,7 +68,8 @@ def pages(shared) -> Path:
 @pytest.fixture(scope="session")
 def pretrained(shared, pages) -> Path:
     """A run of three steps of pretraining."""
-    run("pretrain", "--data", pages, "--output", shared / "pretrained", "--steps", 3, *SMALL)
+    with untraced():
+        run("pretrain", "--data", pages, "--output", shared / "pretrained", "--steps", 3, *SMALL)
     return shared / "pretrained"
 
 

@@ -1,8 +1,23 @@
 """Commands as tests give them: on small images, for a moment."""
 
+import contextlib
+
 from seqclr import cli
 
 SMALL = ["--batch-size", "16", "--processes", "0", "--precision", "float32", "height=16", "width=64", "views=none"]
+
+
+@contextlib.contextmanager
+def untraced():
+    """A few steps are over before their graph would have been traced."""
+    import tensorflow as tf
+
+    before = tf.config.functions_run_eagerly()
+    tf.config.run_functions_eagerly(True)
+    try:
+        yield
+    finally:
+        tf.config.run_functions_eagerly(before)
 
 
 def run(*words: object) -> None:

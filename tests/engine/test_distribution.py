@@ -13,6 +13,7 @@ import pytest
 from seqclr.cli.local_workers import launch
 from seqclr.engine.distribution import Rank, find_rank
 from seqclr.errors import UserError
+from tests.small_runs import run
 
 KEYS = ["--processes", "0", "--precision", "float32", "--batch-size", "8", "height=16", "width=64", "optimizer=sgd",
         "dropout=0", "learning_rate=0.01"]  # fmt: skip
@@ -107,13 +108,12 @@ def weights(run):
         pytest.param(["finetune"], marks=pytest.mark.slow),
     ],
 )
-def test_two_workers_are_one_with_the_whole_batch(words, pages, tmp_path):
+def test_two_workers_are_one_with_the_whole_batch(words, pages, tmp_path, eagerly):
     verb, *more = words
-    alone = seqclr(*command(verb, pages, tmp_path / "one", *more, "--steps=3"))
     both = seqclr("launch", "--local", "2", "--", *command(verb, pages, tmp_path / "two", *more, "--steps=3"))
-    for process in (alone, both):
-        message = process.communicate(timeout=300)[1]
-        assert process.returncode == 0, message
+    run(*command(verb, pages, tmp_path / "one", *more, "--steps=3"))
+    message = both.communicate(timeout=300)[1]
+    assert both.returncode == 0, message
     one, two = weights(tmp_path / "one"), weights(tmp_path / "two")
     assert one.keys() == two.keys()
     for name in one:

@@ -221,9 +221,3 @@ def test_negatives_of_the_same_position_make_it_follow_the_image(tmp_path, negat
     job, monitors = watched(tmp_path / "run", "simclr", tiny.pages(), True, **keys)
     job.fit()
     assert monitors.reported == warnings
-
-
-def test_plain_simclr_is_called_nothing(tmp_path):
-    job, monitors = watched(tmp_path / "run", "simclr", tiny.pages(), True, steps=100)
-    job.fit()
-    assert monitors.reported == [] and {row["warning"] for row in read(job)} == {""}

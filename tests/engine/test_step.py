@@ -21,13 +21,13 @@ ALL = ["simclr", "simsiam", "ctc"]
 SGD = {"steps": 4, "dropout": 0.0, "optimizer": "sgd", "learning_rate": 0.01}
 CROPS = {"views": "multicrop", "correspondence": "geometry"}
 DIVIDED = {
-    "simclr": ("simclr", SGD),
     "padded": ("simclr", {**SGD, "resize": "pad"}),
     "simsiam": ("simsiam", {**SGD, "steps_per_execution": 4}),
     "queue": ("moco_v2", {**SGD, "queue_size": 64}),
     "ctc": ("ctc", SGD),
 }
 DIVIDED_MORE = {
+    "simclr": ("simclr", SGD),
     "bank": ("inst_disc", {**SGD, "noise": 64}),
     "codes": ("swav", {**SGD, **CROPS, "prototypes": 8, "queue_size": 16}),
     "centre": ("dino", {**SGD, **CROPS, "prototypes": 8}),

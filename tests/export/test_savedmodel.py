@@ -1,5 +1,6 @@
 """The export reads as its run does: in a process without this package, from every kind of file, in any batch."""
 
+import functools
 import io
 import json
 import re
@@ -92,8 +93,11 @@ def samples(files: list[Path]) -> list[Sample]:
     return [Sample("files", str(file)) for file in files]
 
 
+loaded = functools.cache(tf.saved_model.load)
+
+
 def serve(folder: Path, data: list[bytes]) -> list[tuple[str, float]]:
-    model = tf.saved_model.load(str(folder))
+    model = loaded(str(folder))
     return results(model.signatures["serving_default"](image_bytes=tf.constant(data)))
 
 
@@ -119,7 +123,7 @@ def test_it_reads_without_this_package_one_by_one_and_in_a_batch(exported, files
 
 
 def test_predict_image_is_serving_default(exported, pages):
-    model = tf.saved_model.load(str(exported))
+    model = loaded(str(exported))
     files = sorted((pages / "images").iterdir())[:6]
     pixels = np.stack([images.read(file) for file in files])
     direct = results(model.signatures["predict_image"](image=tf.constant(pixels)))
@@ -151,11 +155,12 @@ def test_padding_reads_as_the_padded_run_does(padded, reader, files, read):
 OTHERS = ["webp", "tiff", "turned", "sixteen_bits", "cmyk", "one_bit_bmp", "clear_gif", "no_end", "wrong_checksum"]
 
 
-@pytest.mark.parametrize("kind", OTHERS)
-def test_what_tensorflow_does_not_decode_goes_through_predict(exported, reader, pages, tmp_path, kind, capsys, eagerly):
-    page = draw(pages, 5, "RGB", SIZES[0])
-    suffixes = dict(webp="webp", tiff="tiff", turned="jpg", cmyk="jpg", one_bit_bmp="bmp", clear_gif="gif")
-    file = tmp_path / f"page.{suffixes.get(kind, 'png')}"
+SUFFIXES = {"webp": "webp", "tiff": "tiff", "turned": "jpg", "cmyk": "jpg", "one_bit_bmp": "bmp", "clear_gif": "gif"}
+
+
+def saved(page: Image.Image, kind: str, folder: Path) -> str:
+    """A file of one of OTHERS."""
+    file = folder / f"{kind}.{SUFFIXES.get(kind, 'png')}"
     if kind == "turned":
         exif = Image.Exif()
         exif[0x0112] = 6
@@ -169,12 +174,18 @@ def test_what_tensorflow_does_not_decode_goes_through_predict(exported, reader, 
     else:
         page = page.convert({"cmyk": "CMYK", "one_bit_bmp": "1"}.get(kind, "RGB"))
         page.save(file, **({"lossless": True} if kind == "webp" else {}))
+    return str(file)
+
+
+def test_what_tensorflow_does_not_decode_goes_through_predict(exported, reader, pages, tmp_path, capsys, eagerly):
+    files = [saved(draw(pages, 5, "RGB", SIZES[0]), kind, tmp_path) for kind in OTHERS]
     rows = []
     for model in (reader, exported):
-        assert cli.main(["predict", "--model", str(model), str(file)]) == 0
-        rows.append(capsys.readouterr().out.strip().split("\t"))
-    (_, text, confidence, _), (_, wanted, sure, _) = rows
-    assert text and text == wanted and float(confidence) == pytest.approx(float(sure), abs=2e-4)
+        assert cli.main(["predict", "--model", str(model), *files]) == 0
+        rows.append([line.split("\t") for line in capsys.readouterr().out.splitlines()])
+    assert len(rows[0]) == len(OTHERS)
+    for (file, text, confidence, _), (_, wanted, sure, _) in zip(*rows, strict=True):
+        assert text and text == wanted and float(confidence) == pytest.approx(float(sure), abs=2e-4), file
 
 
 def encoded(page: Image.Image) -> bytes:
@@ -303,6 +314,9 @@ def test_charset_and_model_card_are_beside_it(exported, reader):
 
 @pytest.mark.parametrize("broken", ["export.folder.reader_card", "files.os.replace"])
 def test_an_export_that_fails_says_so_and_leaves_nothing(reader, tmp_path, monkeypatch, capsys, broken):
+    monkeypatch.setattr(savedmodel, "write", lambda graph, folder: None)
+    monkeypatch.setattr(folder, "load_reader", lambda _: Recognizer.load(reader))
+
     def fail(*_):
         raise OSError("no space left")
 

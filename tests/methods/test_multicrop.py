@@ -173,7 +173,7 @@ def test_prototypes_stay_as_they_are_at_first_and_swav_keeps_them_unit(tmp_path,
 @pytest.mark.parametrize(
     "keys",
     [
-        {"views": "multicrop", "correspondence": "geometry"},
+        pytest.param({"views": "multicrop", "correspondence": "geometry"}, marks=pytest.mark.slow),
         {"views": "multicrop", "correspondence": "geometry", "resize": "pad"},
         {"views": "images_multicrop", "encoder": "resnet9"},
     ],

@@ -223,6 +223,7 @@ np.savez(sys.argv[1] + "/result.npz", loss=logs["loss"], accepted=logs["accepted
 """
 
 
+@pytest.mark.slow  # as the methods of tests/engine/test_step.py
 def test_two_replicas_are_one_device_with_the_whole_batch(tmp_path, eagerly):
     one = trainer(tmp_path / "one", **SGD)
     logs = one.fit()

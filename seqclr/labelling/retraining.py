@@ -1,10 +1,10 @@
 """Trains readers on the labels so far, in a process beside the page.
 
-    FOLDER/round-0020.csv        the labels that the round was started with, and the images of the test part
-    FOLDER/round-0020            the run of `seqclr adapt`
-    FOLDER/round-0020.log        what its commands said
-    FOLDER/round-0020-reader     the ONNX export of the run, which the page reads without TensorFlow
-    FOLDER/round-0020.json       once the round has ended: its number of labels, and why it failed if it did
+    FOLDER/round-0020.csv     the labels that the round was started with, and the images of the test part
+    FOLDER/.round-0020        the run of `seqclr adapt`; hidden, as its plots are no images to label or to train on
+    FOLDER/round-0020.log     what its commands said
+    FOLDER/round-0020         the ONNX export of the run, which the page reads without TensorFlow
+    FOLDER/round-0020.json    once the round has ended: its number of labels, and why it failed if it did
 
 A round is a chain of commands, each of which leaves a file or folder at its end. So what is on the disk says how far a
 round is, and one that was killed goes on where it was.
@@ -43,7 +43,7 @@ class Round:
 
     def __init__(self, folder: Path, labels: int):
         name = f"round-{labels:04}"
-        self.labels, self.run, self.reader = labels, folder / name, folder / f"{name}-reader"
+        self.labels, self.run, self.reader = labels, folder / f".{name}", folder / name
         self.table, self.figures, self.log, self.end = (
             folder / f"{name}{suffix}" for suffix in (".csv", ".figures.json", ".log", ".json")
         )

@@ -96,7 +96,7 @@ def test_a_round_trains_exports_and_is_measured(site):
     beside.offer(2)
     until(lambda: (beside.state()["running"] or {}).get("step"))
     assert beside.state()["running"] == {"labels": 2, "step": 3, "steps": 9}
-    assert (site / "work" / "round-0002" / "priority").read_text() == str(retraining.NICE)
+    assert (site / "work" / ".round-0002" / "priority").read_text() == str(retraining.NICE)
     label(site, {0: "12", 1: "34", 2: "56", 3: "78"})
     beside.offer(4)  # while another one runs
     (site / "work" / "waits").unlink()
@@ -113,7 +113,7 @@ def test_a_round_trains_exports_and_is_measured(site):
     assert (measured["tested"], measured["accuracy"]) == (2, 0.5) and measured["low"] < 0.2
     assert beside.forecast(0.9) > 2 and beside.forecast(1.0) is None
     beside.offer(4)
-    until(lambda: beside.latest == site / "work" / "round-0004-reader")
+    until(lambda: beside.latest == site / "work" / "round-0004")
     assert [each["labels"] for each in beside.state()["rounds"]] == [2, 2]  # those that they were trained on
     beside.close()
 
@@ -152,7 +152,7 @@ def test_a_round_goes_on_after_the_page_was_closed(site):
     first = opened(site)
     (site / "work" / "waits").touch()
     first.offer(2)
-    until(lambda: (site / "work" / "round-0002" / "config.yaml").exists())
+    until(lambda: (site / "work" / ".round-0002" / "config.yaml").exists())
     with pytest.raises(UserError, match="being written by another process"):
         opened(site)
     first.close()
@@ -172,8 +172,8 @@ def test_a_round_goes_on_after_the_page_was_closed(site):
 
 def test_a_run_that_is_still_being_written_is_waited_for(site):
     beside = opened(site)
-    (site / "work" / "round-0002").mkdir()
-    held = retraining.Lock(site / "work" / "round-0002" / ".lock", site / "work" / "round-0002")
+    (site / "work" / ".round-0002").mkdir()
+    held = retraining.Lock(site / "work" / ".round-0002" / ".lock", site / "work" / ".round-0002")
     beside.offer(2)
     assert beside.state()["running"] and not commands(site)
     held.close()

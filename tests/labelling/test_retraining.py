@@ -32,9 +32,9 @@ if words[0] == "adapt":
     out.mkdir(exist_ok=True)
     (out / "config.yaml").write_text("steps: 9\\n")
     (out / "metrics.csv").write_text("step,loss\\n3,0.5\\n")
-    (out / "priority").write_text(str(os.nice(0)))
     while (out.parent / "waits").exists():
         time.sleep(0.02)
+    (out / "priority").write_text(str(os.nice(0)))
     after("--json").write_text("{}")
 else:
     out.mkdir()
@@ -96,11 +96,11 @@ def test_a_round_trains_exports_and_is_measured(site):
     beside.offer(2)
     until(lambda: (beside.state()["running"] or {}).get("step"))
     assert beside.state()["running"] == {"labels": 2, "step": 3, "steps": 9}
-    assert (site / "work" / ".round-0002" / "priority").read_text() == str(retraining.NICE)
     label(site, {0: "12", 1: "34", 2: "56", 3: "78"})
     beside.offer(4)  # while another one runs
     (site / "work" / "waits").unlink()
     until(lambda: beside.latest)
+    assert (site / "work" / ".round-0002" / "priority").read_text() == str(retraining.NICE)
     adapt, export = commands(site)
     table = site / "work" / "round-0002.csv"
     assert adapt[:5] == ["adapt", "--model", "captcha", "--data", str(site / "site")] and adapt[5] == str(table)

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 # `seqclr`, which kills itself before it gives a file the name that comes first in its arguments. Steps are not traced:
 # there are too few.
@@ -37,6 +38,7 @@ def arrays(file):
         return {name: archive[name] for name in archive.files}
 
 
+@pytest.mark.slow  # as the resumed runs of tests/engine
 def test_killed_is_not_killed(pages, tmp_path):
     """Rounds of four steps, a checkpoint after every three and every round."""
 

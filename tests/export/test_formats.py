@@ -27,7 +27,7 @@ FORMS = {
     "litert known": ("litert", *KNOWN, False),
     "litert int8": ("litert", *FREE, True),
 }
-SLOW = ("onnx int8", "litert known")
+SLOW = ("onnx known", "onnx int8", "litert known")
 
 
 @pytest.fixture(scope="module")

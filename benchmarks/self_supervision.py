@@ -32,7 +32,7 @@ from typing import NamedTuple
 from commands import circumstances, measured, seqclr, write
 from new_sites import METRICS, measure, training
 
-TIMED = (10, 40)  # steps of the two trainings whose difference is the time of a step
+TIMED = (20, 80)  # steps of the two trainings whose difference is the time of a step
 SHARE = 0.5  # of the time, for pretraining
 NEW = {"encoder": "fast", "width": 128}  # the architecture of the released reader
 
@@ -51,7 +51,7 @@ READER, GENERATED = {"init": "captcha"}, {**NEW, "method": "generated"}
 ARMS = {
     "reader": Arm(None, True),
     "reader contrast": Arm("reader", True, {"contrast": 0.3}),
-    "reader consistency": Arm("reader", True, {"consistency": 0.3}),
+    "reader consistency": Arm("reader", True, {"consistency": 5}),
     **{
         f"reader {method}": Arm("reader", True, {}, {**READER, "method": method})
         for method in ("generated", "generated_simclr", "pseudo_characters", "character_clusters")

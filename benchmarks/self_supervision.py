@@ -59,7 +59,7 @@ ARMS = {
     "new": Arm(None, False, NEW),
     **{
         f"new {method}": Arm("new", False, {}, {**NEW, "method": method})
-        for method in ("simclr", "simsiam", "nnclr", "masked_simclr")
+        for method in ("simclr", "simsiam", "nnclr", "masked_simclr", "ccd", "rclstr", "ssm")
     },
     "new generated": Arm("new", True, {}, GENERATED),
     **{

@@ -5,6 +5,7 @@ The folder of the images is written by `seqclr serve --keep`. Of each table ther
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import dataclasses
 import shutil
@@ -114,13 +115,13 @@ def improve(
     if not resume:
         files.check_new(target)
     old = Recognizer.load(model)
+    fixed = [sample for sample in survey(data)[0] if sample.text and sample.split in HELD_OUT] if data else []
     if not resume:
         copy(Path(feedback), target)
-    run = target / "run"
-    train(model, old, [*data, str(target / "data")], run, steps)
+    run, labelled = target / "run", find([target / "data"])
+    train(model, old, labelled, [*data, str(target / "data")], run, steps)
     new = Recognizer.load(run)
-    fixed = [sample for sample in survey(data)[0] if sample.text and sample.split in HELD_OUT] if data else []
-    accepted = [sample for sample in find([target / "data"]) if sample.split == "test"]
+    accepted = [sample for sample in labelled if sample.split == "test"]
     refused = with_texts(target / "held_out")
     parts = [
         Part("labelled, held out", right(old, fixed), right(new, fixed)),
@@ -135,41 +136,66 @@ def copy(feedback: Path, target: Path) -> None:
 
     The server goes on adding and removing images.
     """
-    tables = {}
-    for name, _ in (ACCEPTED, REFUSED):
-        if not (feedback / name).is_file():
-            raise UserError(f"{feedback} has no {name}: give the folder of a model under the --keep of seqclr serve")
-        with open(feedback / name, newline="", encoding="utf-8") as stream:
-            tables[name] = [row for row in csv.DictReader(stream) if (feedback / row["file"]).is_file()]
-    accepted, refused = tables.values()
+    accepted, refused = rows_of(feedback, *ACCEPTED), rows_of(feedback, *REFUSED)
     if not any(row["split"] == "train" for row in accepted):
         raise UserError(f"{feedback} has no accepted text to train on yet: serve the reader with --keep for longer")
-    held_out = [row for row in refused if row["split"] == "test"]
     with files.atomic_folder(target) as beside:
-        for rows, to, table in (
-            (accepted, beside / "data", ACCEPTED[0]),
-            ([row for row in refused if row not in held_out], beside / "data", None),
-            (held_out, beside / "held_out", REFUSED[0]),
-        ):
-            to.mkdir(exist_ok=True)
-            for row in rows:
-                (to / row["file"]).parent.mkdir(exist_ok=True)
-                shutil.copyfile(feedback / row["file"], to / row["file"])
-            if table:
-                with open(to / table, "w", newline="", encoding="utf-8") as stream:
-                    writer = csv.DictWriter(stream, ("file", "text", "split"), extrasaction="ignore")
-                    writer.writeheader()
-                    writer.writerows(rows)
+        accepted = copied(feedback, accepted, beside / "data")
+        write_table(accepted, beside / "data" / ACCEPTED[0])
+        copied(feedback, [row for row in refused if row["split"] == "train"], beside / "data")
+        held_out = copied(feedback, [row for row in refused if row["split"] == "test"], beside / "held_out")
+        write_table(held_out, beside / "held_out" / REFUSED[0])
     say(f"{len(accepted)} accepted and {len(refused)} refused texts, one in five of them held out")
 
 
-def train(model: str | Path, old: Recognizer, data: Sequence[str], run: Path, steps: int) -> None:
-    """Adapts the reader, or continues. A reader of one site goes on to predict the same characters and lengths."""
+def rows_of(feedback: Path, table: str, images: str) -> list[dict[str, str]]:
+    """The rows of a table of `--keep`. Raises UserError where there is none, or it is another program's."""
+    if not (feedback / table).is_file():
+        raise UserError(f"{feedback} has no {table}: give the folder of a model under the --keep of seqclr serve")
+    with open(feedback / table, newline="", encoding="utf-8-sig") as stream:
+        rows = list(csv.DictReader(stream))
+    for number, row in enumerate(rows, 1):
+        if (
+            None in row.values()
+            or not row.get("split")
+            or row.get("file", "") != f"{images}/{Path(row.get('file', '')).name}"
+        ):
+            raise UserError(f"{feedback / table}, row {number} is not as seqclr serve writes it: give its folder")
+    return rows
+
+
+def copied(feedback: Path, rows: Sequence[dict[str, str]], target: Path) -> list[dict[str, str]]:
+    """Copies the images of some rows; returns the rows of those that the server has not removed meanwhile."""
+    target.mkdir(exist_ok=True)
+    found = []
+    for row in rows:
+        (target / row["file"]).parent.mkdir(exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            shutil.copyfile(feedback / row["file"], target / row["file"])
+            found.append(row)
+    return found
+
+
+def write_table(rows: Sequence[dict[str, str]], file: Path) -> None:
+    with open(file, "w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, ("file", "text", "split"), extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def train(
+    model: str | Path, old: Recognizer, labelled: Sequence[Sample], data: Sequence[str], run: Path, steps: int
+) -> None:
+    """Adapts the reader, or continues. A reader of one site goes on to predict the same characters and lengths.
+
+    labelled: images with accepted texts, whose lengths are added.
+    """
     values = {"model": str(model), "data": list(data), "steps": steps}
     if hasattr(Run.open(model).config(), "labels"):
         values["charset"] = old.charset.characters
         if lengths := old.possible.lengths or old.lengths:
-            values["length"] = ",".join(map(str, lengths))
+            lengths = {*lengths, *(len(old.charset.normalize(sample.text)) for sample in labelled)}
+            values["length"] = ",".join(map(str, sorted(lengths)))
     resume = Run(run).config_file.is_file()
     adapt.adapt(adapt.configure(settings(run if resume else None, None, values)), str(run), resume)
 

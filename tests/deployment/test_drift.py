@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
+import seqclr
 from seqclr.serve.app import application
 from seqclr.serve.drift import Cusum, Drift
 from seqclr.serve.metrics import Metrics
 from seqclr.serve.options import Options
+from seqclr.synthesis.generate import generate
 from tests.deployment.serving import Stub, png, service_of
 
 
@@ -50,6 +52,18 @@ def test_refused_texts_are_called_out_where_the_reader_stays_sure():
         assert requests_until_called_out(drift, rng.random(400) < 0.9, drift.add_outcome) is None
         assert requests_until_called_out(drift, rng.random(50) < 0.3, drift.add_outcome)
         assert "texts are refused" in drift.message()
+
+
+def test_another_style_of_the_generator_is_called_out(tmp_path):
+    reader, found = seqclr.load("captcha"), {}
+    for style, count in (("digits", 250), ("overlap", 50)):
+        generate(tmp_path / style, count, style, progress=False)
+        images = sorted((tmp_path / style).rglob("*.png"))
+        found[style] = [confidence for _, confidence, _ in reader.predict(images)]
+    drift, rng = Drift("site", Metrics()), np.random.default_rng(0)
+    steady = rng.permutation(found["digits"]), rng.choice(found["digits"], 5000)
+    assert requests_until_called_out(drift, np.concatenate(steady), drift.add_confidence) is None
+    assert requests_until_called_out(drift, found["overlap"], drift.add_confidence)
 
 
 def test_constant_confidences_are_steady():

@@ -49,6 +49,9 @@ def test_held_out_images_are_not_trained_on(tmp_path):
 def test_folders_that_are_refused(tmp_path, capsys):
     with pytest.raises(UserError, match="has no labels.csv: give the folder of a model"):
         copy(tmp_path, tmp_path / "round")
+    outside = feedback(tmp_path / "outside", [("../../1.png", "12", "train")], [])
+    with pytest.raises(UserError, match="labels.csv, row 1 is not as seqclr serve writes it"):
+        copy(outside, tmp_path / "round")
     kept = feedback(tmp_path / "kept", [], REFUSED)
     with pytest.raises(UserError, match="no accepted text to train on yet"):
         copy(kept, tmp_path / "round")

@@ -6,7 +6,7 @@ from starlette.testclient import TestClient
 
 import seqclr
 from seqclr.serve.app import application
-from seqclr.serve.drift import Cusum, Drift
+from seqclr.serve.drift import LIMIT, Cusum, Drift
 from seqclr.serve.metrics import Metrics
 from seqclr.serve.options import Options
 from seqclr.synthesis.generate import generate
@@ -39,7 +39,7 @@ def test_less_sure_predictions_are_called_out_and_taken_back(caplog):
         rng, drift = np.random.default_rng(seed), Drift("site", Metrics())
         assert requests_until_called_out(drift, confidences(rng, 4.0, 1000), drift.add_confidence) is None
         assert requests_until_called_out(drift, confidences(rng, 0.0, 50), drift.add_confidence)
-        assert "confidence below 0." in drift.message() and "20% of the first 200" in drift.message()
+        assert "mean confidence 0." in drift.message() and "in the first 200" in drift.message()
         for value in confidences(rng, 4.0, 60):
             drift.add_confidence(value)
         assert drift.message() is None
@@ -51,7 +51,7 @@ def test_refused_texts_are_called_out_where_the_reader_stays_sure():
         rng, drift = np.random.default_rng(seed), Drift("site", Metrics())
         assert requests_until_called_out(drift, rng.random(400) < 0.9, drift.add_outcome) is None
         assert requests_until_called_out(drift, rng.random(50) < 0.3, drift.add_outcome)
-        assert "texts are refused" in drift.message()
+        assert "share of accepted texts 0." in drift.message()
 
 
 def test_another_style_of_the_generator_is_called_out(tmp_path):
@@ -69,13 +69,14 @@ def test_another_style_of_the_generator_is_called_out(tmp_path):
 def test_constant_confidences_are_steady():
     drift = Drift("site", Metrics())
     assert requests_until_called_out(drift, [1.0] * 1000, drift.add_confidence) is None
-    assert requests_until_called_out(drift, [0.5] * 50, drift.add_confidence)
+    assert requests_until_called_out(drift, [0.5] * 50, drift.add_confidence) == 14
 
 
 def test_a_sum_is_bounded_and_falls_to_zero():
-    each = Cusum(20, 100)
-    assert [each.add(True) for _ in range(1000)].count(True) == 1 and each.sum == 12.0
-    assert [each.add(False) for _ in range(100)].count(True) == 1 and each.sum == 0.0
+    each = Cusum([0.9, 0.8] * 50)
+    assert [each.add(0.1) for _ in range(1000)].count(True) == 1 and each.sum == LIMIT
+    assert each.recent == pytest.approx(0.1)
+    assert [each.add(0.95) for _ in range(100)].count(True) == 1 and each.sum == 0.0
 
 
 def test_the_server_tells_of_it():

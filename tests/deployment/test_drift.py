@@ -40,7 +40,7 @@ def test_less_sure_predictions_are_called_out_and_taken_back(caplog):
         assert requests_until_called_out(drift, confidences(rng, 4.0, 1000), drift.add_confidence) is None
         assert requests_until_called_out(drift, confidences(rng, 0.0, 50), drift.add_confidence)
         assert "mean confidence 0." in drift.message() and "in the first 200" in drift.message()
-        for value in confidences(rng, 4.0, 60):
+        for value in confidences(rng, 4.0, 200):
             drift.add_confidence(value)
         assert drift.message() is None
     assert caplog.text.count("adapt the reader to new images") == 20
@@ -50,7 +50,7 @@ def test_refused_texts_are_called_out_where_the_reader_stays_sure():
     for seed in range(20):
         rng, drift = np.random.default_rng(seed), Drift("site", Metrics())
         assert requests_until_called_out(drift, rng.random(400) < 0.9, drift.add_outcome) is None
-        assert requests_until_called_out(drift, rng.random(50) < 0.3, drift.add_outcome)
+        assert requests_until_called_out(drift, rng.random(50) < 0.15, drift.add_outcome)
         assert "share of accepted texts 0." in drift.message()
 
 
@@ -58,7 +58,7 @@ def test_another_style_of_the_generator_is_called_out(tmp_path):
     reader, found = seqclr.load("captcha"), {}
     for style, count in (("digits", 250), ("overlap", 50)):
         generate(tmp_path / style, count, style, progress=False)
-        images = sorted((tmp_path / style).rglob("*.png"))
+        images = sorted((tmp_path / style / "images").iterdir())
         found[style] = [confidence for _, confidence, _ in reader.predict(images)]
     drift, rng = Drift("site", Metrics()), np.random.default_rng(0)
     steady = rng.permutation(found["digits"]), rng.choice(found["digits"], 5000)
@@ -69,7 +69,7 @@ def test_another_style_of_the_generator_is_called_out(tmp_path):
 def test_constant_confidences_are_steady():
     drift = Drift("site", Metrics())
     assert requests_until_called_out(drift, [1.0] * 1000, drift.add_confidence) is None
-    assert requests_until_called_out(drift, [0.5] * 50, drift.add_confidence) == 14
+    assert requests_until_called_out(drift, [0.5] * 50, drift.add_confidence) == 13
 
 
 def test_a_sum_is_bounded_and_falls_to_zero():

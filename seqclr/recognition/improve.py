@@ -20,7 +20,7 @@ from seqclr.data.discovery import find, find_images, survey
 from seqclr.data.samples import HELD_OUT, Sample
 from seqclr.engine.run import Run
 from seqclr.errors import UserError
-from seqclr.messages import say
+from seqclr.messages import say, warn
 from seqclr.recognition import adapt
 from seqclr.recognition.recognizer import Recognizer
 
@@ -116,6 +116,8 @@ def improve(
         files.check_new(target)
     old = Recognizer.load(model)
     fixed = [sample for sample in survey(data)[0] if sample.text and sample.split in HELD_OUT] if data else []
+    if not fixed:
+        warn("no labelled rows of split validation or test in the data: images with feedback alone may show no gain")
     if not resume:
         copy(Path(feedback), target)
     run, labelled = target / "run", find([target / "data"])

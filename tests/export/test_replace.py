@@ -17,7 +17,7 @@ def write(folder: Path, content: bytes) -> Path:
     folder.mkdir()
     (folder / "model.onnx").write_bytes(content)
     Charset("0123456789").save(folder / "charset.json")
-    Facts("onnx", 32, 128, "stretch", True, "0123456789", (4,)).save(folder, ["model.onnx"])
+    Facts("onnx", 32, 128, "stretch", True, "0123456789", (4,)).save(folder, ["charset.json", "model.onnx"])
     return folder
 
 

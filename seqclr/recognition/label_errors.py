@@ -1,8 +1,8 @@
 """Labels that a reader surely contradicts, judged by readers that were not trained on them.
 
 Confident learning (Northcutt et al. 2021, arXiv:1911.00068) on texts: labels are ranked by the log-likelihood ratio of
-the likeliest text and the label, each over all its CTC paths. Images whose label the reader has seen are judged in turn:
-they are split into folds, and each fold is judged by a reader that is trained on the others as the given one was.
+the likeliest text and the label, each over all its CTC paths. Images whose label the reader has seen are split
+into folds, and each fold is judged by a reader that is trained on the others as the given one was.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 
 from seqclr.cli.arguments import READER, Parser, add_known, add_number, parse_with_limits
@@ -72,21 +73,34 @@ def serve(parser: Parser, argv: list[str]) -> int:
 
 def label(parser: Parser, argv: list[str]) -> int:
     """label images in a web page on this machine, with predictions to confirm or correct"""
+    from seqclr.labelling.strategies import DEFAULT, STRATEGIES
+
     parser.add_argument("images", nargs="+", metavar="IMAGES", help="folders, tables, LMDBs or packs")
     parser.add_argument(
         "--labels", required=True, metavar="FILE.csv", help="CSV file for the labels; labels that it has are continued"
     )
     parser.add_argument("--model", default="captcha", help=f"{READER} (default: captcha)")
     add_known(parser)
+    parser.add_argument(
+        "--strategy", choices=STRATEGIES, default=DEFAULT, help=f"what to label next (default: {DEFAULT})"
+    )
+    parser.add_argument(
+        "--train",
+        action="store_true",
+        help="train readers on the labels meanwhile, at 20, 50, 100, ... labels, and show their predictions",
+    )
     add_number(parser, "--port", "port of the web page; 0 takes any that is free", most=65_535, default=0)
     args = parse_with_limits(parser, argv)
     from seqclr.data.knowledge import Known
     from seqclr.export.reader import needs_tensorflow
     from seqclr.labelling import server
 
+    if args.train and importlib.util.find_spec("tensorflow") is None:
+        raise ModuleNotFoundError(name="tensorflow")
     if needs_tensorflow(args.model):
         import_tensorflow()
-    return server.serve(args.images, Path(args.labels), args.model, Known(args.charset, args.length), args.port)
+    known = Known(args.charset, args.length)
+    return server.serve(args.images, Path(args.labels), args.model, known, args.strategy, args.train, args.port)
 
 
 def read_token(file: str) -> str:

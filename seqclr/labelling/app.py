@@ -104,7 +104,7 @@ def application(session: Session, token: str, port: int) -> ASGIApp:
         return as_json({"recorded": len(changes)})
 
     routes = [
-        *(Route(f"/{token}/{path}", functools.partial(sent, *of)) for path, *of in page_files()),
+        *(Route(f"/{token}/{path}", functools.partial(sent, *of)) for path, *of in static_files()),
         Route(f"/{token}/images/{{index:int}}", image),
         Route(f"/{token}/state", state),
         Route(f"/{token}/findings", findings),
@@ -114,7 +114,7 @@ def application(session: Session, token: str, port: int) -> ASGIApp:
     return Guard(Starlette(routes=routes, exception_handlers=handlers), token, port)
 
 
-def page_files() -> Iterator[tuple[str, bytes, str]]:
+def static_files() -> Iterator[tuple[str, bytes, str]]:
     """The path, content and type of each file of the web page; the path of index.html is empty."""
     for file in resources.files("seqclr.labelling").joinpath("page").iterdir():
         media_type = TYPES.get(Path(file.name).suffix)

@@ -31,7 +31,8 @@ class ImagePrediction(NamedTuple):
 
     other, other_confidence: the same of a second view, the image with a margin on the left and on the right.
     doubts: one for each different character of the text. features: `float32 [classes]`, the mean log probability of
-    every character over the frames. A reader that gives no log probabilities has neither.
+    every character over the frames. characters: the confidence of each, as of `constrained.character_confidences`. A
+    reader that gives no log probabilities has none of these.
     """
 
     text: str
@@ -40,6 +41,7 @@ class ImagePrediction(NamedTuple):
     other_confidence: float
     doubts: tuple[Doubt, ...] = ()
     features: np.ndarray | None = None
+    characters: tuple[float, ...] = ()
 
     @property
     def certainty(self) -> float:
@@ -70,11 +72,11 @@ def _predict_batch(reader: Reader, batch: list[np.ndarray]) -> list[ImagePredict
     if reader.possible.classes is not None:
         frames = constrained.mask_classes(frames, reader.possible.classes)
     found, (ids, confidence) = [], constrained.predict(frames, Possible(None, reader.possible.lengths))
-    features = np.maximum(frames, LEAST).mean(axis=1)
-    for row, certainty, of_image, summary in zip(ids, confidence, frames, features):
+    features, characters = np.maximum(frames, LEAST).mean(axis=1), constrained.character_confidences(frames, ids)
+    for row, certainty, each, of_image, summary in zip(ids, confidence, characters, frames, features):
         row = row[row != reader.charset.blank]
         doubts = tuple(_doubt(reader.charset.characters, of_image, i) for i in dict.fromkeys(row.tolist()))
-        found.append(ImagePrediction(reader.charset.decode(row), float(certainty), "", 0.0, doubts, summary))
+        found.append(ImagePrediction(reader.charset.decode(row), float(certainty), "", 0.0, doubts, summary, each))
     return found
 
 

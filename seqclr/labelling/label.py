@@ -7,6 +7,7 @@ from pathlib import Path
 
 from seqclr.data.knowledge import Known
 from seqclr.extras import required
+from seqclr.labelling import strategies
 from seqclr.reading import AnyPath, Length, Paths, list_of, path_of
 
 
@@ -17,6 +18,8 @@ def label(
     *,
     charset: str | None = None,
     length: Length | None = None,
+    strategy: str = strategies.DEFAULT,
+    train: bool = False,
     port: int = 0,
 ) -> Path:
     """Serves a web page for labelling images by hand, until Ctrl-C; returns the path of the labels.
@@ -28,6 +31,9 @@ def label(
             export.
         charset, length: all characters and all lengths that occur, as in `Reader.predict`, if they are known. Other
             labels are refused.
+        strategy: what to label next, `random`, `uncertain`, `diverse` or `mixed`.
+        train: whether to train readers on the labels meanwhile, in a process of its own, at 20, 50, 100, ... labels;
+            their predictions replace those of `model`. Needs the extra `train`.
         port: of the web page on this machine; 0 takes any that is free. The address is printed.
 
     Raises:
@@ -36,5 +42,6 @@ def label(
     path = path_of("labels", labels)
     with required("seqclr.label"):
         from seqclr.labelling import server
-    server.serve([os.fspath(each) for each in list_of(images)], path, os.fspath(model), Known.of(charset, length), port)
+    paths, known = [os.fspath(each) for each in list_of(images)], Known.of(charset, length)
+    server.serve(paths, path, os.fspath(model), known, strategy, train, port)
     return path

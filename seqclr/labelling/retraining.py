@@ -1,9 +1,9 @@
-"""Trains readers on the labels so far, in a process beside the page.
+"""Trains readers on the labels so far, in a process beside the web page.
 
     FOLDER/round-0020.csv     the labels that the round was started with, and the images of the test part
     FOLDER/.round-0020        the run of `seqclr adapt`; hidden, as its plots are no images to label or to train on
     FOLDER/round-0020.log     what its commands said
-    FOLDER/round-0020         the ONNX export of the run, which the page reads without TensorFlow
+    FOLDER/round-0020         the ONNX export of the run, which the web page reads without TensorFlow
     FOLDER/round-0020.json    once the round has ended: its number of labels, and why it failed if it did
 
 A round is a chain of commands, each of which leaves a file or folder at its end. So what is on the disk says how far a
@@ -138,7 +138,7 @@ class Retraining:
                 self._go_on()
 
     def state(self) -> dict[str, Any]:
-        """What the page shows, as JSON.
+        """What the web page shows, as JSON.
 
         running: None, or `labels`, and `step` of `steps`. failed: None, or `labels` and `message` of the newest round,
         if it failed. rounds: of each reader `labels`, and on the labelled images of the test part `tested`, and
@@ -249,7 +249,7 @@ class Retraining:
         return [row for row in rows if isinstance(row, Sample) and row.split == "test" and row.text]
 
     def _measured(self, done: Round, result: dict, truths: Sequence[Sample]) -> dict[str, Any]:
-        """What the page shows of a reader. An image is predicted once."""
+        """What the web page shows of a reader. An image is predicted once."""
         if done.reader not in self._readers:
             self._readers[done.reader] = load_reader(done.reader), {}
         reader, texts = self._readers[done.reader]

@@ -7,34 +7,51 @@ import socket
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import uvicorn
 
-from seqclr.data.knowledge import Known
+from seqclr.data.knowledge import NOTHING, Known
 from seqclr.export.reader import load_reader
+from seqclr.labelling import strategies
 from seqclr.labelling.app import application
+from seqclr.labelling.certainty import predict
 from seqclr.labelling.images import Images
 from seqclr.labelling.journal import Journal
+from seqclr.labelling.retraining import Retraining
 from seqclr.labelling.session import Session
 from seqclr.messages import say
 from seqclr.serve.server import bound
 
 HOST = "127.0.0.1"
+BLANK = np.full((32, 128, 3), 255, np.uint8)
 
 
-def serve(images: Sequence[str], labels: Path, model: str, known: Known, port: int = 0) -> int:
+def serve(
+    images: Sequence[str],
+    labels: Path,
+    model: str,
+    known: Known = NOTHING,
+    strategy: str = strategies.DEFAULT,
+    train: bool = False,
+    port: int = 0,
+) -> int:
     """Serves the web page for labelling until a signal; returns the exit code, 0 after Ctrl-C and SIGTERM.
 
+    train: trains readers on the labels, in a process of its own; what it writes is in a folder beside the labels.
     Raises UserError where the images, the labels, the model or the port cannot be used.
     """
     reader = load_reader(model).knowing(known)
+    strategies.order(strategy, list(predict(reader, [BLANK])))  # raises where the reader does not give what it needs
     journal = Journal(labels)
     try:
         found = Images(images, labels, journal.labels)
+        session = Session(found, journal, reader, known, strategy)
+        if train:
+            session.training = training(session, images, model)
         listener = bound(HOST, port)
     except BaseException:
         journal.close()
         raise
-    session = Session(found, journal, reader, known)
     try:
         session.start()
         with listener:
@@ -45,6 +62,15 @@ def serve(images: Sequence[str], labels: Path, model: str, known: Known, port: i
         session.close()
     say(f"{labels} has {sum(label.text is not None for label in journal.labels.values())} labels")
     return 0
+
+
+def training(session: Session, images: Sequence[str], model: str) -> Retraining:
+    """What trains readers on the labels of a session. Raises UserError."""
+    known, labels = session.known, session.journal.path
+    keys = {"charset": known.charset, "length": known.lengths and ",".join(map(str, known.lengths))}
+    test = [session.images.samples[index] for index in session.test]
+    folder = labels.with_name(f"{labels.stem}_training")
+    return Retraining(images, labels, model, folder, test, keys={key: each for key, each in keys.items() if each})
 
 
 class Server(uvicorn.Server):

@@ -10,23 +10,28 @@ from collections import Counter, deque
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import numpy as np
-
 from seqclr.curation import check
 from seqclr.data import label_validation
 from seqclr.data.charset import Charset
 from seqclr.data.knowledge import Known
 from seqclr.errors import UserError
+from seqclr.export.reader import load_reader
 from seqclr.files import NotWritten
+from seqclr.labelling import progress, strategies
+from seqclr.labelling.certainty import ImagePrediction
 from seqclr.labelling.images import Images
 from seqclr.labelling.journal import NO_TEXT, SOURCES, Journal, Label, now
-from seqclr.labelling.predictions import Prediction, Predictor
+from seqclr.labelling.predictions import Predictor
 from seqclr.messages import LOGGER
 from seqclr.runtime.reader import Reader
 
 BY_HAND = ("typed", "accepted", "corrected")
 DELAY = 0.5  # seconds between a label and the writing of the CSV file, so that labels in a row are written once
+AGAIN = 20  # labels after which the order is made again
 PAUSE = 60.0  # seconds between two labels; longer ones do not count for the speed
+LOOK = 2.0  # seconds between two looks at the training
+TARGET = 0.98  # accuracy whose number of labels is forecast
+NO_ROUND: dict = {"running": None, "rounds": [], "target": TARGET, "forecast": None}
 FIT = (32, 128, "stretch")  # height, width and resize where the reader does not tell
 
 
@@ -52,45 +57,60 @@ class State:
     """revision: number of labels given in this session. version: of the session, when something changed last."""
 
     label: Label | None = None
-    prediction: Prediction | None = None
+    prediction: ImagePrediction | None = None
     revision: int = 0
     version: int = 1
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the image has a label or is unreadable."""
+        return self.label is not None and self.label.source != "removed"
 
 
 class Session:
     """Images, labels and predictions. Methods may be called in any thread.
 
-    known: the characters and lengths of texts; other labels are refused.
+    known: the characters and lengths of texts; other labels are refused. strategy: a name in
+    `strategies.STRATEGIES`. training: trains readers on the labels, if it is set before `start`.
     """
 
-    def __init__(self, images: Images, journal: Journal, reader: Reader, known: Known):
-        self.images, self.journal, self.known = images, journal, known
+    def __init__(
+        self, images: Images, journal: Journal, reader: Reader, known: Known, strategy: str = strategies.DEFAULT
+    ):
+        self.images, self.journal, self.known, self.strategy = images, journal, known, strategy
+        self.test, self.training = test_part(images), None
         self.allowed = None if known.charset is None else Charset(known.charset)
-        self._reader = reader
+        self._reader, self._predictor = reader, Predictor(images, self._predicted)
         self._mutex, self._version = threading.RLock(), 1
         self._states = [State(self._label_before(index)) for index in range(len(images))]
-        self._order = np.random.default_rng(0).permutation(len(images)).tolist()
+        self._order, self._ordered, self._labelled = [], 1, 0  # with its version, and the number of labels then
+        self._sort()
         self._times: deque[tuple[float, int]] = deque(maxlen=100)  # when labels came, and how many at once
         self._looks: list[check.Look] | None = None
         self._problem = ""  # why the CSV file was not written
-        self._due, self._closed = threading.Event(), False
+        self._due, self._closed = threading.Event(), threading.Event()
         self._writer = threading.Thread(target=self._write_soon, daemon=True)
-        self._predictor = Predictor(images, self._predicted)
+        self._trainer = threading.Thread(target=self._train, daemon=True)
+        self._trained: dict | None = None  # the state of the training
 
     def start(self) -> None:
         """Starts the predictions and the writing of the CSV file, in threads."""
         self._due.set()  # the journal may have labels of a process that was killed
         self._writer.start()
-        unlabelled = [index for index in self._order if self._states[index].label is None]
-        self._predictor.start(self._reader, [*unlabelled, *sorted(set(self._order) - set(unlabelled))])
+        self._predictor.start(self._reader, self._order)
+        if self.training is not None:
+            self._trainer.start()
 
     def close(self) -> None:
-        """Ends the threads and writes the CSV file. Raises files.NotWritten."""
-        self._closed = True
+        """Ends the threads and the training, and writes the CSV file. Raises files.NotWritten."""
+        self._closed.set()
         self._due.set()
         self._predictor.close()
-        if self._writer.is_alive():
-            self._writer.join()
+        for thread in (self._writer, self._trainer):
+            if thread.is_alive():
+                thread.join()
+        if self.training is not None:
+            self.training.close()
         self.journal.close()
 
     # labels
@@ -118,6 +138,9 @@ class Session:
             given = sum(label.source in (*BY_HAND, "unreadable") for label in labels.values())
             if given:
                 self._times.append((time.monotonic(), given))
+            again = sum(state.is_done for state in self._states) - self._labelled >= AGAIN
+        if again and not self._predictor.remaining:
+            self._sort()
         self._due.set()
 
     def _check(self, change: Change) -> None:
@@ -139,7 +162,8 @@ class Session:
 
     def _label(self, change: Change) -> Label:
         before = self._states[change.image].label
-        split = before.split if before else self.images.samples[change.image].split or "train"
+        split = before.split if before else self.images.samples[change.image].split
+        split = split or ("test" if change.image in self.test else "train")
         text = change.text.strip() if change.text else None
         return Label(self.images.files[change.image], text, split, change.source, now())
 
@@ -154,7 +178,7 @@ class Session:
         return self.journal.labels.get(file)
 
     def _write_soon(self) -> None:
-        while not self._closed:
+        while not self._closed.is_set():
             self._due.wait()
             time.sleep(DELAY)
             self._due.clear()
@@ -169,11 +193,54 @@ class Session:
 
     # predictions
 
-    def _predicted(self, batch: dict[int, Prediction]) -> None:
+    def _predicted(self, batch: dict[int, ImagePrediction]) -> None:
         with self._mutex:
             self._version += 1
             for index, prediction in batch.items():
                 self._states[index].prediction, self._states[index].version = prediction, self._version
+        if not self._predictor.remaining:
+            self._sort()
+
+    def _sort(self) -> None:
+        """Puts the images in order: of the strategy if all are predicted, else at random; those of the test part in
+        between; those with a label last."""
+        with self._mutex:
+            labelled = {index for index, state in enumerate(self._states) if state.is_done}
+            predictions = [state.prediction for state in self._states]
+        known = [index for index, found in enumerate(predictions) if found and index not in self.test]
+        strategy, found = self.strategy, [predictions[index] for index in known]
+        if not known or self._predictor.remaining:
+            known = [index for index in range(len(predictions)) if index not in self.test]
+            strategy, found = "random", [ImagePrediction("", 0.0, "", 0.0)] * len(known)
+        done = [position for position, index in enumerate(known) if index in labelled]
+        chosen = [known[position] for position in strategies.order(strategy, found, labelled=done)]
+        order = [*strategies.with_test_part(chosen, sorted(self.test - labelled)), *range(len(predictions))]
+        with self._mutex:
+            self._version += 1
+            self._order, self._ordered, self._labelled = list(dict.fromkeys(order)), self._version, len(labelled)
+
+    # training
+
+    def _train(self) -> None:
+        reader = None
+        while not self._closed.wait(LOOK):
+            try:
+                self.journal.write()
+                self.training.offer(
+                    sum(s.label.text is not None and s.label.split != "test" for s in self._with_label())
+                )
+                state, latest = self.training.state(), self.training.latest
+                points = [(each["labels"], each["accuracy"], each["tested"]) for each in state["rounds"]]
+                self._trained = {**state, "target": TARGET, "forecast": progress.forecast(points, TARGET)}
+                if latest is not None and latest != reader:
+                    reader, self._reader = latest, load_reader(latest).knowing(self.known)
+                    self._predictor.start(self._reader, self._order)
+            except (UserError, OSError) as error:
+                self._trained = {**(self._trained or NO_ROUND), "failed": {"labels": 0, "message": str(error)}}
+
+    def _with_label(self) -> list[State]:
+        with self._mutex:
+            return [state for state in self._states if state.label]
 
     # what the web page shows
 
@@ -184,10 +251,11 @@ class Session:
             return {
                 "version": self._version,
                 "images": [self._shown(index) for index in changed],
-                "order": [] if since else self._order,
+                "order": self._order if self._ordered > since else [],
                 "predicting": self._predictor.remaining,
                 "problem": self._problem,
                 "progress": self._progress(),
+                "training": self._trained,
             }
 
     def _shown(self, index: int) -> dict:
@@ -202,22 +270,27 @@ class Session:
             "predicted": None if found is None else found.text,
             "confidence": None if found is None else round(found.confidence, 4),
             "characters": [] if found is None else [round(each, 3) for each in found.characters],
-            "second": None if found is None else found.second,
+            "second": None if found is None else found.other,
         }
 
     def _progress(self) -> dict:
         labels = [state.label for state in self._states if state.label]
         texts = [label.text for label in labels if label.text is not None]
-        given = [s for s in self._states if s.label and s.label.source in BY_HAND and s.prediction]
+        sources = Counter(label.source for label in labels)
+        tested = [s for s in self._with_label() if s.label.text and s.prediction and s.label.split == "test"]
+        normalize = self._reader.charset.normalize
+        right = sum(normalize(state.label.text) == state.prediction.text for state in tested)
         characters = Counter("".join(texts))
         possible = self.known.charset or self._reader.charset.characters
         return {
             "images": len(self.images),
             "labelled": len(texts),
-            "unreadable": sum(label.source == "unreadable" for label in labels),
+            "unreadable": sources["unreadable"],
             "a_minute": self._speed(),
-            "right": sum(state.label.text == state.prediction.text for state in given),
-            "compared": len(given),
+            "accepted": sources["accepted"],
+            "predicted": sources["accepted"] + sources["corrected"],
+            "tested": len(tested),
+            "accuracy": progress.accuracy(right, len(tested)),
             "characters": dict(sorted(characters.items())),
             "lengths": dict(sorted(Counter(map(len, texts)).items())),
             "unseen": "".join(c for c in possible if c not in characters),
@@ -251,3 +324,13 @@ class Session:
         if lengths and other:
             found.append({"kind": "length", "title": "labels of another length", "images": other})
         return found
+
+
+def test_part(images: Images) -> set[int]:
+    """The indices of the images on which accuracy is measured: of split test, or where the data have no split, those
+    that `strategies.set_apart` chooses."""
+    splits = [sample.split for sample in images.samples]
+    if any(splits):
+        return {index for index, split in enumerate(splits) if split == "test"}
+    apart = strategies.set_apart(images.files)
+    return {index for index, file in enumerate(images.files) if file in apart}

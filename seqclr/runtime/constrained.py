@@ -34,18 +34,13 @@ def predict(log_probabilities: np.ndarray, possible: Possible) -> tuple[np.ndarr
     return ids, np.where(ids[:, 0] < blank, np.exp(np.minimum(certainty, 0)), 0)
 
 
-def character_confidences(
-    log_probabilities: np.ndarray, possible: Possible, ids: np.ndarray
-) -> list[tuple[float, ...]]:
+def character_confidences(log_probabilities: np.ndarray, ids: np.ndarray) -> list[tuple[float, ...]]:
     """The confidence of each character of the texts, ids `[B, L]` as of `predict`.
 
     It is the probability of the text among all texts that differ from it in this character alone. Characters that no
     frame predicts with a probability of IMPROBABLE are left out. Texts of more than LONGEST characters have none.
     """
-    frames = np.maximum(log_probabilities.astype(np.float32), NEVER)
-    if possible.classes is not None:
-        frames = mask_classes(frames, possible.classes)
-    blank = frames.shape[-1] - 1
+    frames, blank = np.maximum(log_probabilities.astype(np.float32), NEVER), log_probabilities.shape[-1] - 1
     return [_confidences(image, text[text < blank]) for image, text in zip(frames, ids)]
 
 

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import time
 
 import numpy as np
 import pytest
@@ -33,7 +34,8 @@ class Stub:
 
     def predict_images(self, arrays, beam=1, batch_size=64):
         for array in arrays:
-            yield f"{array[0, 0, 0]:0{3 if array.shape == (8, 24, 3) else 4}}", 0.9
+            value = int(array[0, 0, 0])
+            yield f"{value:0{3 if array.shape == (8, 24, 3) else 4}}", 0.9 - value / 1000
 
 
 @pytest.fixture
@@ -42,9 +44,9 @@ def folder(tmp_path):
     return tmp_path
 
 
-def session_of(folder, known=NOTHING, paths=None):
+def session_of(folder, known=NOTHING, paths=None, strategy="random"):
     journal = Journal(folder / "labels.csv")
-    return Session(Images(paths or [folder], journal.path, journal.labels), journal, Stub(), known)
+    return Session(Images(paths or [folder], journal.path, journal.labels), journal, Stub(), known, strategy)
 
 
 @pytest.fixture
@@ -193,11 +195,11 @@ def test_predictions_come_in_the_background(session, client):
     session._predictor._thread.join()
     found = state(client)
     first = found["images"][1]
-    assert (first["predicted"], first["confidence"], first["characters"], first["second"]) == ("010", 0.9, [], "0010")
+    assert (first["predicted"], first["confidence"], first["characters"], first["second"]) == ("010", 0.89, [], "0010")
     assert found["predicting"] == 0
     post(client, (1, 0, "010", "accepted"), (2, 0, "1", "corrected"))
     progress = state(client)["progress"]
-    assert (progress["right"], progress["compared"]) == (1, 2)
+    assert (progress["accepted"], progress["predicted"]) == (1, 2)
 
 
 def test_labels_of_the_data_are_given_and_can_be_corrected(folder):
@@ -246,3 +248,65 @@ def test_a_folder_without_images_is_refused(tmp_path):
     with pytest.raises(UserError, match="holds no image"):
         Images([tmp_path], journal.path, journal.labels)
     journal.close()
+
+
+def test_the_order_is_that_of_the_strategy_with_the_test_part_in_between(folder):
+    draw(folder, 25)
+    session = session_of(folder, strategy="uncertain")
+    assert 0 < len(session.test) < 25
+    before = state(client_of(session))["order"]
+    session.start()
+    session._predictor._thread.join()
+    after = state(client_of(session))
+    names = [after["images"][index]["name"] for index in after["order"] if index not in session.test]
+    assert sorted(before) == sorted(after["order"]) == list(range(25)) and before != after["order"]
+    assert names == sorted(names, key=lambda name: -int(name[:-4]))  # lighter images are less certain
+    assert session.test & set(after["order"][:12]) and not session.test & set(after["order"][:3])
+    revision = after["images"][0]["revision"]
+    post(client_of(session), (after["order"][0], revision, "1", "typed"))
+    assert state(client_of(session), after["version"])["order"] == []
+    session.close()
+
+
+class Training:
+    """A training that has a reader from the third label on."""
+
+    latest = None
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def offer(self, n_labels):
+        self.latest = self.folder if n_labels >= 3 else None
+
+    def state(self):
+        rounds = [{"labels": 3, "tested": 20, "accuracy": 0.9, "low": 0.7, "high": 0.97}] if self.latest else []
+        return {"running": None, "failed": None, "rounds": rounds}
+
+    def close(self):
+        pass
+
+
+def test_predictions_of_a_trained_reader_replace_those_before(folder, monkeypatch):
+    class Trained(Stub):
+        def knowing(self, known):
+            return self
+
+        def predict_images(self, arrays, beam=1, batch_size=64):
+            return ((f"1{text}", confidence) for text, confidence in super().predict_images(arrays))
+
+    monkeypatch.setattr("seqclr.labelling.session.LOOK", 0.01)
+    monkeypatch.setattr("seqclr.labelling.session.load_reader", lambda path: Trained())
+    draw(folder, 25)
+    session = session_of(folder)
+    session.training = Training(folder)
+    session.start()
+    client, train = client_of(session), sorted(set(range(25)) - session.test)
+    post(client, *((index, 0, "1", "typed") for index in train[:3]))
+    until = time.monotonic() + 20
+    while state(client)["images"][0]["predicted"] != "1000" and time.monotonic() < until:
+        time.sleep(0.02)
+    found = state(client)
+    assert found["images"][0]["predicted"] == "1000"
+    assert found["training"]["rounds"][0]["labels"] == 3 and "forecast" in found["training"]
+    session.close()

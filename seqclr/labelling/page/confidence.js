@@ -2,7 +2,8 @@
 
 const LEVELS = [[0.95, "sure"], [0.7, "unsure"], [0, "doubtful"]];
 
-export const percent = (share) => `${(100 * share).toFixed(share > 0.995 && share < 1 ? 1 : 0)} %`;
+// With a decimal between 99 and 100 %, where it matters.
+export const percent = (share) => `${(100 * share).toFixed(share > 0.99 && share < 0.9995 ? 1 : 0)}\u00a0%`;
 
 export function level(confidence) {
   return LEVELS.find(([least]) => confidence >= least)[1];

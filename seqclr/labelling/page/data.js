@@ -1,7 +1,7 @@
 // The images as the server knows them, and the labels on their way to it.
 
 const token = location.pathname.split("/")[1];
-export const data = { images: [], order: [], version: 0, predicting: 0, progress: null, problem: "" };
+export const data = { images: [], order: [], version: 0, predicting: 0, progress: null, training: null, problem: "" };
 export const drafts = new Map(); // texts that could not be saved, by image
 let sending = Promise.resolve();
 let waiting = 0; // labels that the server has not confirmed
@@ -10,15 +10,17 @@ addEventListener("beforeunload", (event) => {
   if (waiting) event.preventDefault();
 });
 
+// Gets what has changed since a version: which images, and whether their order has.
 export async function load(since = data.version) {
   const found = await get(`state?since=${since}`);
   for (const image of found.images) {
     if (!data.images[image.image]?.waiting) data.images[image.image] = { ...image, waiting: 0 };
   }
-  if (found.order.length) data.order = found.order;
-  const { version, predicting, progress, problem } = found;
-  Object.assign(data, { version, predicting, progress, problem });
-  return found.images.map((image) => image.image);
+  const isSorted = found.order.length > 0;
+  if (isSorted) data.order = found.order;
+  const { version, predicting, progress, training, problem } = found;
+  Object.assign(data, { version, predicting, progress, training, problem });
+  return { changed: found.images.map((image) => image.image), isSorted };
 }
 
 export const findings = () => get("findings");
@@ -41,14 +43,14 @@ export function send(labels) {
   sending = done.catch(() => {});
   return done.then(
     () => settle(changes),
-    async (error) => {
+    (error) => {
       settle(changes);
       for (const old of before) {
         const { text } = data.images[old.image];
         if (text !== null) drafts.set(old.image, text);
         Object.assign(data.images[old.image], { text: old.text, source: old.source, revision: old.revision });
       }
-      await load(0).catch(() => {});
+      data.version = 0; // all is loaded again: changes may have come while labels were on their way
       throw error;
     },
   );

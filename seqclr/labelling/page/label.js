@@ -72,11 +72,11 @@ addEventListener("keydown", (event) => {
 async function poll() {
   const predicting = data.predicting;
   try {
-    const changed = await load();
+    const { changed, isSorted } = await load();
     mode.refresh(changed);
     progress.show();
     if (data.problem) say(data.problem, true);
-    if (predicting && mode === one && dependsOnPredictions()) one.sortRest();
+    if (mode === one && (isSorted || (predicting && dependsOnPredictions()))) one.sortRest();
     if (predicting && !data.predicting) await addFindings();
   } catch (error) {
     say(error.message, true);

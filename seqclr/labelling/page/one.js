@@ -27,7 +27,7 @@ export function sortRest() {
 
 // Shows new facts about the present image, unless its text was changed.
 export function refresh(changed) {
-  if (changed.includes(images[at]) && input.value === filled) show();
+  if (changed.includes(images[at]) && input.value === filled) show(document.activeElement === input);
 }
 
 export function goTo(image) {
@@ -37,7 +37,7 @@ export function goTo(image) {
   show();
 }
 
-export function show() {
+export function show(hasFocus = true) {
   const image = data.images[images[at]];
   for (const id of ["text", "accept", "skip", "unreadable"]) get(id).disabled = !image;
   get("back").disabled = at === 0;
@@ -58,8 +58,8 @@ export function show() {
     : image.predicted === "" ? "nothing predicted" : percent(image.confidence);
   get("prediction").replaceChildren(...prediction, small);
   input.value = filled = drafts.get(image.image) ?? image.text ?? image.predicted ?? "";
-  input.focus();
-  input.select();
+  if (hasFocus) input.focus();
+  if (hasFocus) input.select();
   loadAhead();
 }
 

@@ -8,22 +8,60 @@ export function show() {
   const rows = [
     ["Labelled", `${found.labelled} of ${found.images}${found.unreadable ? `, ${found.unreadable} unreadable` : ""}`],
     ["Labels a minute", found.a_minute ?? "-"],
-    ["Predictions that were right", found.compared ? right(found) : "-"],
+    ["Accuracy of the reader", accuracy(found)],
+    ["Predictions that you accepted", found.predicted ? percent(found.accepted / found.predicted) : "-"],
     ["Lengths", counts(found.lengths)],
     ["Characters", counts(found.characters)],
     ["Characters never seen", found.labelled ? [...found.unseen].join(" ") || "none" : "-"],
   ];
   if (data.predicting) rows.push(["Predictions to come", data.predicting]);
+  if (data.training) rows.push(...training(data.training));
   const elements = rows.flatMap(([title, value]) => [["dt", title], ["dd", value]]);
   document.getElementById("progress").replaceChildren(
     ...elements.map(([name, text]) => Object.assign(document.createElement(name), { textContent: text })),
   );
+  drawCurve(data.training?.rounds ?? []);
   Object.assign(document.getElementById("bar"), { max: found.images, value: found.labelled + found.unreadable });
 }
 
-function right({ right, compared, accuracy }) {
-  const interval = accuracy ? ` (${percent(accuracy[1])} to ${percent(accuracy[2])})` : "";
-  return `${percent(right / compared)}${interval}, ${right} of ${compared}`;
+function accuracy({ accuracy: [share, low, high], tested }) {
+  return tested ? `${percent(share)} (${percent(low)} to ${percent(high)}), on ${tested} of the test part` : "-";
 }
 
-const counts = (found) => Object.entries(found).map(([what, count]) => `${what} ×${count}`).join("  ") || "-";
+const counts = (found) => Object.entries(found).map(([what, count]) => `${what}\u00a0×\u00a0${count}`).join(", ") || "-";
+
+function training({ running, failed, rounds, target, forecast }) {
+  const rows = rounds.map((round) => [`Reader of ${round.labels} labels`, accuracy({
+    accuracy: [round.accuracy, round.low, round.high], tested: round.tested })]);
+  if (running) {
+    const steps = running.steps ? `, step ${running.step} of ${running.steps}` : "";
+    rows.push(["Training", `on ${running.labels} labels${steps}`]);
+  }
+  if (failed) rows.push(["Training failed", failed.message]);
+  if (forecast !== null) {
+    const more = forecast - data.progress.labelled;
+    rows.push([`Labels to ${percent(target)}`, more > 0 ? `about ${more} more` : "no more"]);
+  }
+  return rows;
+}
+
+// The accuracy of each reader against its labels, with its interval.
+function drawCurve(rounds) {
+  const svg = document.getElementById("curve");
+  const known = rounds.filter((round) => round.tested);
+  svg.toggleAttribute("hidden", !known.length);
+  const most = Math.max(...known.map((round) => round.labels));
+  const x = (round) => 10 + (180 * round.labels) / most;
+  const y = (share) => 95 - 90 * share;
+  const line = (name, attributes) => {
+    const element = document.createElementNS("http://www.w3.org/2000/svg", name);
+    for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+    return element;
+  };
+  svg.replaceChildren(
+    line("path", { d: "M10 5V95H195", class: "axis" }),
+    line("polyline", { points: known.map((round) => `${x(round)},${y(round.accuracy)}`).join(" ") }),
+    ...known.map((round) => line("path", { d: `M${x(round)} ${y(round.low)}V${y(round.high)}` })),
+    ...known.map((round) => line("circle", { cx: x(round), cy: y(round.accuracy), r: 3 })),
+  );
+}

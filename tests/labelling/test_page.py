@@ -1,0 +1,257 @@
+"""The labelling page in a real browser, with the reader of the package and generated images, by keyboard."""
+
+import contextlib
+import csv
+import http.server
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from seqclr.synthesis import generate
+from tests.deployment.logins import needs_chromium, serving
+
+pytestmark = [needs_chromium, pytest.mark.slow]
+ROOT = Path(__file__).parents[2]
+HTML = '<img src=x onerror="window.harmed=1">'
+# The least contrast of a text with its background (WCAG 2.2), and that text
+CONTRAST = """() => {
+  const rgb = (colour) => (colour.match(/[\\d.]+/g) ?? []).map(Number);
+  const light = (colour) => rgb(colour).slice(0, 3).map((c) => c / 255)
+    .map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4))
+    .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
+  const solid = (e) => { while (e && rgb(getComputedStyle(e).backgroundColor)[3] === 0) e = e.parentElement;
+    return e ? getComputedStyle(e).backgroundColor : "rgb(255, 255, 255)"; };
+  const ratios = [...document.querySelectorAll("body *")]
+    .filter((e) => e.checkVisibility() && (e.value || [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim())))
+    .map((e) => [[light(getComputedStyle(e).color), light(solid(e))].sort((a, b) => a - b), e.outerHTML])
+    .map(([[dark, bright], text]) => [(bright + 0.05) / (dark + 0.05), text]);
+  return ratios.sort((a, b) => a[0] - b[0])[0];
+}"""
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory):
+    """60 images of digits without labels, one of them with HTML in its name."""
+    folder = tmp_path_factory.mktemp("label") / "images"
+    generate.generate(folder, 60, "digits", progress=False)
+    (folder / "labels.csv").unlink()
+    first = min((folder / "images").iterdir())
+    first.rename(first.with_name(f"0 {HTML}.png"))
+    return folder
+
+
+@pytest.fixture
+def folder(drawn, tmp_path):
+    shutil.copytree(drawn, tmp_path / "set")
+    return tmp_path / "set"
+
+
+@pytest.fixture(scope="module")
+def browser():
+    module = pytest.importorskip("playwright.sync_api", exc_type=ImportError)
+    with module.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def tab(browser):
+    """A new window; errors of its scripts fail the test."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    tab, errors = context.new_page(), []
+    tab.on("pageerror", lambda error: errors.append(str(error)))
+    tab.set_default_timeout(20_000)
+    yield tab
+    context.close()
+    assert not errors
+
+
+@contextlib.contextmanager
+def labelling(folder):
+    """The program; yields the process and the address."""
+    words = ["label", folder, "--labels", folder / "labels.csv", "--charset", "0123456789"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "seqclr", *map(str, words)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        try:
+            yield process, process.stdout.readline().strip()
+        finally:
+            if process.poll() is None:
+                process.terminate()
+                assert process.wait(20) == 0
+
+
+def open_page(tab, address):
+    """Opens the page and waits until all images are predicted."""
+    tab.goto(address)
+    wait_for(tab, "#progress", "Labelled")
+    tab.locator("#progress", has_not_text="Predictions to come").wait_for()
+    tab.select_option("#order", "name")
+    tab.focus("#text")
+
+
+def wait_for(tab, selector, text):
+    """Waits until the element has the text; scripts of tests cannot wait, as the page forbids to evaluate strings."""
+    tab.locator(selector, has_text=text).wait_for()
+
+
+def shown(tab):
+    """The name and text of the image that is shown."""
+    return re.sub(r"^\d+ of \d+: |, labelled.*$", "", tab.inner_text("#position")), tab.input_value("#text")
+
+
+def saved(tab, count):
+    """Waits until the page says that so many labels were saved since it was opened."""
+    wait_for(tab, "#status", f"Saved. {count} ")
+
+
+def rows(folder):
+    with open(folder / "labels.csv", encoding="utf-8", newline="") as stream:
+        return {row["file"]: (row["text"], row["source"]) for row in csv.DictReader(stream)}
+
+
+def label_one_by_one(tab, count):
+    """Accepts texts by keyboard, and types every fifth; returns the labels."""
+    given = {}
+    for number in range(count):
+        name, text = shown(tab)
+        if number % 5 == 4:
+            text = f"{number:04}" if text != f"{number:04}" else "7"
+            tab.keyboard.type(text)
+        tab.keyboard.press("Enter")
+        given[name] = text, "corrected" if number % 5 == 4 else "accepted"
+    saved(tab, count)
+    return given
+
+
+def test_sixty_images_by_keyboard_with_a_reload_and_a_kill(folder, tab):
+    with labelling(folder) as (process, address):
+        open_page(tab, address)
+        expected = label_one_by_one(tab, 15)
+        tab.reload()
+        open_page(tab, address)
+        expected |= label_one_by_one(tab, 10)
+        process.kill()
+        process.wait()
+    with labelling(folder) as (process, address):
+        open_page(tab, address)
+        assert "25 of 60" in tab.inner_text("#progress")
+        expected |= label_one_by_one(tab, 5)
+        name, _ = shown(tab)
+        tab.keyboard.press("Escape")
+        saved(tab, 6)
+        tab.keyboard.press("Enter")
+        saved(tab, 7)
+        tab.keyboard.press("Control+z")
+        wait_for(tab, "#status", "Undone.")
+        tab.keyboard.press("ArrowDown")
+        tab.keyboard.press("ArrowUp")
+        tab.click("#mode-grid")
+        tab.select_option("#order", "text")
+        assert tab.locator(".tile").count() == 29
+        first, second, third = (tab.locator(".tile").nth(number) for number in range(3))
+        first.locator("input").focus()
+        tab.keyboard.type("31")
+        tab.keyboard.press("Enter")
+        tab.keyboard.press("Escape")  # the second is wrong
+        tab.keyboard.press("Enter")
+        assert third.locator("input").evaluate("input => input === document.activeElement")
+        texts = "t => [t.querySelector('img').alt.slice('Image '.length), t.children[1].value]"
+        tiles = tab.evaluate(f"[...document.querySelectorAll('.tile')].map({texts})")
+        tab.keyboard.press("Control+Enter")
+        saved(tab, 6 + 28)
+        assert tab.locator(".tile").count() == 1  # the one that is wrong
+        expected |= {tile: (text, "accepted") for tile, text in tiles}
+        expected[tiles[0][0]] = "31", "corrected"
+        del expected[tiles[1][0]]
+        process.kill()
+        process.wait()
+    with labelling(folder) as (_, address):
+        open_page(tab, address)
+        assert "58 of 60, 1 unreadable" in tab.inner_text("#progress")
+    assert rows(folder) == expected
+    assert name not in expected and len(expected) == 58
+
+
+def test_text_in_names_and_labels_is_only_text(folder, tab):
+    with labelling(folder) as (_, address):
+        open_page(tab, address)
+        name, text = shown(tab)
+        assert HTML in name
+        tab.keyboard.type(HTML)
+        tab.keyboard.press("Enter")
+        wait_for(tab, "#status.error", "which --charset does not have")
+        assert shown(tab) == (name, HTML)  # it can be corrected
+        tab.keyboard.type("12")
+        tab.keyboard.press("Enter")
+        saved(tab, 1)
+        for filter in ("labelled", "all"):
+            tab.select_option("#filter", filter)
+            tab.click("#mode-grid")
+            assert HTML in tab.locator(".tile img").first.get_attribute("alt")
+            tab.click("#mode-one")
+        assert tab.evaluate("window.harmed") is None
+    assert rows(folder) == {name: ("12", "corrected")}
+
+
+def test_two_windows_do_not_overwrite_each_other(folder, tab):
+    with labelling(folder) as (_, address):
+        open_page(tab, address)
+        other = tab.context.new_page()
+        open_page(other, address)
+        name, _ = shown(tab)
+        assert shown(other)[0] == name
+        other.route("**/state*", lambda route: None)  # a window that was not refreshed yet
+        tab.keyboard.type("11")
+        tab.keyboard.press("Enter")
+        saved(tab, 1)
+        other.keyboard.type("22")
+        other.keyboard.press("Enter")
+        wait_for(other, "#status.error", "in another window")
+    assert rows(folder) == {name: ("11", "corrected")}
+
+
+class OtherSite(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+def test_another_site_cannot_label(folder, tab):
+    with labelling(folder) as (_, address), serving(http.server.HTTPServer(("127.0.0.1", 0), OtherSite)) as site:
+        tab.goto(f"http://127.0.0.1:{site.server_port}/")
+        body = '{"changes": [{"image": 0, "revision": 0, "text": "1", "source": "typed"}]}'
+        for mode, headers in (("no-cors", "{}"), ("cors", f"{{'x-seqclr-token': '{address.split('/')[3]}'}}")):
+            options = f"{{method: 'POST', mode: '{mode}', headers: {headers}, body: '{body}'}}"
+            tab.evaluate(f"fetch('{address}labels', {options}).catch(() => null)")
+        assert tab.evaluate(f"fetch('{address}state').then(() => 'read', () => 'refused')") == "refused"
+        assert (folder / "labels.csv.journal").read_text() == ""
+
+
+def test_it_fits_narrow_windows_and_can_be_read(folder, tab):
+    with labelling(folder) as (process, address):
+        open_page(tab, address)
+        for width in (1280, 400):
+            tab.set_viewport_size({"width": width, "height": 800})
+            for mode in ("one", "grid"):
+                tab.click(f"#mode-{mode}")
+                assert tab.evaluate("document.documentElement.scrollWidth") <= width
+                assert tab.evaluate(CONTRAST)[0] >= 4.5
+        unnamed = "[...document.querySelectorAll('input, select, button, img')].filter((e) => !(e.ariaLabel || e.alt ||"
+        unnamed += " e.labels?.length || e.textContent.trim())).map((e) => e.outerHTML)"
+        assert tab.evaluate(unnamed) == ['<img id="image" alt="">'] or tab.evaluate(unnamed) == []
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 0
+        tab.click("#mode-one")
+        tab.keyboard.press("Enter")
+        wait_for(tab, "#status.error", "cannot be reached")

@@ -52,7 +52,7 @@ class Adaptation(Method):
     first_share: float = key(0.3, "share of a batch that the teacher labels at the start of the run", least=0, most=1)
     last_share: float = key(0.9, "share of a batch that the teacher labels at the end of the run", least=0, most=1)
     least_frequency: float = key(
-        0.5,
+        0.6,
         "least frequency of a character in the teacher's texts, relative to equal frequencies of all; 0 for texts of a "
         "language",
         least=0,

@@ -1,5 +1,5 @@
 """A run: a folder with config.yaml, metrics.csv, checkpoints/, plots/, and of a reader charset.json, decision.json and
-seen_labels.npy."""
+known_labels.npy."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from seqclr.runtime.folder import why_no_run
 # folders and files of a run
 FOLDERS = ("checkpoints", "plots", "profile", "tensorboard")
 FILES = (
-    "config.yaml", "charset.json", "decision.json", "seen_labels.npy", "metrics.csv", ".lock", "checkpoints/best.npz",
+    "config.yaml", "charset.json", "decision.json", "known_labels.npy", "metrics.csv", ".lock", "checkpoints/best.npz",
 )  # fmt: skip
 ARCHITECTURE = ("encoder", "height", "width", "resize", "positions")
 
@@ -38,7 +38,7 @@ class Run:
         self.config_file = self.folder / "config.yaml"
         self.charset_file = self.folder / "charset.json"
         self.decision_file = self.folder / "decision.json"
-        self.seen_file = self.folder / "seen_labels.npy"
+        self.seen_file = self.folder / "known_labels.npy"
         self.metrics_file = self.folder / "metrics.csv"
         self.checkpoints = self.folder / "checkpoints"
         self.plots = self.folder / "plots"

@@ -20,7 +20,7 @@ from seqclr.messages import say, warn
 from seqclr.methods.text.adaptation import Adaptation
 from seqclr.methods.text.ctc import ReaderInfo
 from seqclr.nn.policy import kept_policy
-from seqclr.recognition.digests import SampleDigests, save_seen_labels
+from seqclr.recognition.digests import SampleDigests, save_known_labels
 from seqclr.recognition.estimates import AccuracyEstimate, estimate_texts
 from seqclr.recognition.inheritance import inherited_head
 from seqclr.recognition.recognizer import Recognizer
@@ -97,7 +97,7 @@ def adapt(
         with setup.training(run, config, trainer, resume):
             if rank.chief:
                 charset.save(run.charset_file)
-                save_seen_labels(run, [*labelled, *validation], [config.model])
+                save_known_labels(run, [*labelled, *validation], [config.model])
                 say(
                     f"{len(dataset)} images, {len(labelled)} of them labelled; charset {charset.characters}, "
                     f"length {config.length}; {setup.devices(strategy)}"

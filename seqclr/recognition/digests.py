@@ -74,19 +74,19 @@ def content_digest(sample: Sample) -> int:
     return int.from_bytes(hashlib.blake2b(sample.read_bytes(), digest_size=8).digest(), "big") >> 1
 
 
-def save_seen_labels(run: Run, samples: Sequence[Sample], starts: Sequence[str | None]) -> None:
+def save_known_labels(run: Run, samples: Sequence[Sample], starts: Sequence[str | None]) -> None:
     """Saves the digests of the images whose labels a run is trained or validated on, and those of its starts.
 
     Nothing is saved where those of a start are not known.
     """
-    seen = [seen_labels(start) for start in starts if start is not None]
+    seen = [known_labels(start) for start in starts if start is not None]
     if None not in seen:
         digests = {content_digest(sample) for sample in samples}.union(*seen)
         with files.atomic_write(run.seen_file, binary=True) as stream:
             np.save(stream, np.array(sorted(digests), np.int64))
 
 
-def seen_labels(folder: str | Path) -> set[int] | None:
+def known_labels(folder: str | Path) -> set[int] | None:
     """The digests of the images whose labels went into the weights of a run; None where they are not known."""
     run = Run.open(folder)
     if run.seen_file.is_file():
@@ -95,4 +95,4 @@ def seen_labels(folder: str | Path) -> set[int] | None:
     if hasattr(config, "labels"):  # a run of an older version
         return None
     start = getattr(config, "init", None)  # pretraining uses no labels
-    return set() if start is None else seen_labels(start)
+    return set() if start is None else known_labels(start)

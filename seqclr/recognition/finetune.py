@@ -22,7 +22,7 @@ from seqclr.methods.text.ctc import CTC, ReaderInfo
 from seqclr.methods.text.distillation import Distillation
 from seqclr.methods.text.self_training import SelfTraining
 from seqclr.nn.policy import kept_policy
-from seqclr.recognition.digests import SampleDigests, save_seen_labels
+from seqclr.recognition.digests import SampleDigests, save_known_labels
 from seqclr.recognition.inheritance import check_teacher, inherited_head, kept_layers
 from seqclr.recognition.recognizer import Recognizer
 from seqclr.recognition.splits import describe_validation, find_unlabelled_samples, split_off_validation
@@ -106,7 +106,7 @@ def finetune(
         with setup.training(run, config, trainer, resume):
             if rank.chief:
                 charset.save(run.charset_file)
-                save_seen_labels(run, train + validation, [config.pretrained, config.distill])
+                save_known_labels(run, train + validation, [config.pretrained, config.distill])
                 more = f"{len(unlabelled)} unlabelled, " if unlabelled is not None else ""
                 say(
                     f"{len(train)} labelled images, {len(validation)} for validation, {more}charset "

@@ -30,7 +30,7 @@ from seqclr.errors import UserError
 from seqclr.messages import say, warn
 from seqclr.nn import constrained
 from seqclr.recognition import adapt, finetune
-from seqclr.recognition.digests import content_digest, seen_labels
+from seqclr.recognition.digests import content_digest, known_labels
 from seqclr.recognition.estimates import frequent
 from seqclr.recognition.recognizer import Recognizer
 from seqclr.visualization.predictions import draw_sheet
@@ -86,7 +86,7 @@ def find_label_errors(
         rows = judgeable(reader, dataset)
         known = knowledge(reader, [dataset.samples[row].text for row in rows])
         digests = {row: content_digest(dataset.samples[row]) for row in rows}
-        seen, start = seen_labels(model), None
+        seen, start = known_labels(model), None
         if seen is None or any(digest in seen for digest in digests.values()):
             start = unseeing_start(model, set(digests.values()))
         parts = {row: digests[row] % folds for row in rows if seen is None or digests[row] in seen}
@@ -177,7 +177,7 @@ def unseeing_start(model: str | Path, digests: set[int]) -> str | None:
     None stands for random weights.
     """
     start: str | None = str(model)
-    while start is not None and ((seen := seen_labels(start)) is None or seen & digests):
+    while start is not None and ((seen := known_labels(start)) is None or seen & digests):
         config = Run.open(start).config()
         start = getattr(config, "model", None) or getattr(config, "pretrained", None)
     return start

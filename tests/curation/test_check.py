@@ -233,7 +233,7 @@ def test_the_clean_list_leaves_out_what_hurts_and_nothing_else(tmp_path):
     (folder / "images" / "bad.png").write_bytes(b"bad")
     charset = "abcd,\"'"
     report = check([folder], charset, fix=tmp_path / "clean.csv")
-    assert set(found(report)) == set(KINDS) - {"unusable", "changed"}
+    assert set(found(report)) == set(KINDS) - {"unusable", "changed", "contradicted"}
     kept = {Path(sample.file).name: (sample.text, sample.split) for sample in find([tmp_path / "clean.csv"])}
     assert kept == {
         "a.png": ("abc", "train"),

@@ -9,7 +9,7 @@ import pytest
 from seqclr import cli
 from seqclr.data.discovery import find, survey
 from seqclr.recognition import label_errors
-from seqclr.recognition.digests import content_digest, seen_labels
+from seqclr.recognition.digests import content_digest, known_labels
 from seqclr.recognition.label_errors import find_label_errors, unseeing_start
 from tests.small_runs import run
 
@@ -47,9 +47,9 @@ def test_wrong_labels_come_first(spoilt, tmp_path, eagerly, capsys):
 
 
 def test_a_run_knows_the_labels_that_it_has_seen(reader, pages):
-    assert seen_labels("captcha") == set()
+    assert known_labels("captcha") == set()
     digests = {content_digest(sample) for sample in find([pages], "train")}
-    assert seen_labels(reader) >= digests
+    assert known_labels(reader) >= digests
     assert unseeing_start(reader, digests) is None  # it was trained from scratch
     assert unseeing_start(reader, {1}) == str(reader)
     assert unseeing_start("captcha", digests) == "captcha"
@@ -72,7 +72,7 @@ def test_no_image_is_judged_by_a_reader_that_has_seen_its_label(reader, pages, t
     monkeypatch.setattr(label_errors.Recognizer, "load", functools.cache(label_errors.Recognizer.load))
     find_label_errors(reader, [str(pages)], tmp_path / "errors", folds=3, steps=7)
     own, *folds = judged
-    assert not own & seen_labels(reader) and len(folds) == len(trained) == 3
+    assert not own & known_labels(reader) and len(folds) == len(trained) == 3
     assert all(inside and outside and not inside & outside for inside, outside in zip(folds, trained))
     everything = {content_digest(sample) for sample in survey([pages])[0]}
     assert own.union(*folds) == everything

@@ -39,7 +39,7 @@ def test_logins_succeed_within_two_submits_and_none_locks_the_account(browser, r
     with serving(WatchedPage(images)) as page, FORMS[browser]() as open_form:
         for _ in range(LOGINS):
             before = len(page.messages)
-            succeeded = login.log_in(open_form(page.url), lambda image: reader.predict([image])[0])
+            succeeded = login.log_in(open_form(page.url), lambda image: login.Prediction(*reader.predict([image])[0]))
             page.wrong.clear()  # by hand, where it gave up
             submits.append(len(page.messages) - before if succeeded else 99)
         assert not any("Locked" in message for message in page.messages)

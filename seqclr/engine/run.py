@@ -38,7 +38,7 @@ class Run:
         self.config_file = self.folder / "config.yaml"
         self.charset_file = self.folder / "charset.json"
         self.decision_file = self.folder / "decision.json"
-        self.seen_file = self.folder / "known_labels.npy"
+        self.known_labels_file = self.folder / "known_labels.npy"
         self.metrics_file = self.folder / "metrics.csv"
         self.checkpoints = self.folder / "checkpoints"
         self.plots = self.folder / "plots"

@@ -82,15 +82,15 @@ def save_known_labels(run: Run, samples: Sequence[Sample], starts: Sequence[str 
     seen = [known_labels(start) for start in starts if start is not None]
     if None not in seen:
         digests = {content_digest(sample) for sample in samples}.union(*seen)
-        with files.atomic_write(run.seen_file, binary=True) as stream:
+        with files.atomic_write(run.known_labels_file, binary=True) as stream:
             np.save(stream, np.array(sorted(digests), np.int64))
 
 
 def known_labels(folder: str | Path) -> set[int] | None:
     """The digests of the images whose labels went into the weights of a run; None where they are not known."""
     run = Run.open(folder)
-    if run.seen_file.is_file():
-        return set(np.load(run.seen_file).tolist())
+    if run.known_labels_file.is_file():
+        return set(np.load(run.known_labels_file).tolist())
     config = run.config()
     if hasattr(config, "labels"):  # a run of an older version
         return None

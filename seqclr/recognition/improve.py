@@ -1,6 +1,6 @@
 """The next round of a reader: trained on images with feedback, and compared with the reader before.
 
-The folder of the images is written by `seqclr serve --keep`. Of each table there the rows of split `test` are held out.
+The folder of the images is written by `seqclr serve --keep`. The accepted texts of split `test` are held out.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from scipy.stats import binomtest
 
 from seqclr import files
 from seqclr.config import settings
-from seqclr.data.discovery import find, find_images, survey
+from seqclr.data.discovery import find, survey
 from seqclr.data.samples import HELD_OUT, Sample
 from seqclr.engine.run import Run
 from seqclr.errors import UserError
@@ -26,7 +26,6 @@ from seqclr.recognition.recognizer import Recognizer
 
 ACCEPTED, REFUSED = ("labels.csv", "images"), ("refused.csv", "refused")  # table and folder of --keep
 STEPS = 1000
-SURE = 0.9  # confidence from which another text than a refused one is taken for the right one
 LEVEL = 0.05  # significance level
 
 
@@ -104,8 +103,8 @@ def improve(
     copy of the images as they are now, and `run`. data: more images and labels to train on; their labelled rows of
     split `validation` and `test` are compared on. steps: of the training. resume: continue in the folder.
 
-    An image with a refused text is trained on without a label. Of held out ones only a wrong text is known: another
-    text of a confidence of at least SURE counts as right.
+    An image with a refused text is trained on without a label. It says nothing about which reader is better: the old
+    one is wrong there by its choice, and whether another text is right is not known.
 
     Raises UserError before anything is written if an argument or the data are wrong.
     """
@@ -117,24 +116,22 @@ def improve(
     old = Recognizer.load(model)
     fixed = [sample for sample in survey(data)[0] if sample.text and sample.split in HELD_OUT] if data else []
     if not fixed:
-        warn("no labelled rows of split validation or test in the data: images with feedback alone may show no gain")
+        warn("no labelled rows of split validation or test in the data: accepted texts alone show no gain")
     if not resume:
         copy(Path(feedback), target)
     run, labelled = target / "run", find([target / "data"])
     train(model, old, labelled, [*data, str(target / "data")], run, steps)
     new = Recognizer.load(run)
     accepted = [sample for sample in labelled if sample.split == "test"]
-    refused = with_texts(target / "held_out")
     parts = [
         Part("labelled, held out", right(old, fixed), right(new, fixed)),
         Part("accepted, held out", right(old, accepted), right(new, accepted)),
-        Part("refused, held out", other(old, refused), other(new, refused)),
     ]
     return Comparison(run, parts)
 
 
 def copy(feedback: Path, target: Path) -> None:
-    """Copies the images with feedback: those to train on, and labels, to `data`; held out refused ones to `held_out`.
+    """Copies the images with feedback, and the accepted texts, to `data`.
 
     The server goes on adding and removing images.
     """
@@ -144,10 +141,8 @@ def copy(feedback: Path, target: Path) -> None:
     with files.atomic_folder(target) as beside:
         accepted = copied(feedback, accepted, beside / "data")
         write_table(accepted, beside / "data" / ACCEPTED[0])
-        copied(feedback, [row for row in refused if row["split"] == "train"], beside / "data")
-        held_out = copied(feedback, [row for row in refused if row["split"] == "test"], beside / "held_out")
-        write_table(held_out, beside / "held_out" / REFUSED[0])
-    say(f"{len(accepted)} accepted and {len(refused)} refused texts, one in five of them held out")
+        copied(feedback, refused, beside / "data")
+    say(f"{len(accepted)} accepted texts, one in five of them held out, and {len(refused)} refused ones")
 
 
 def rows_of(feedback: Path, table: str, images: str) -> list[dict[str, str]]:
@@ -202,22 +197,7 @@ def train(
     adapt.adapt(adapt.configure(settings(run if resume else None, None, values)), str(run), resume)
 
 
-def with_texts(folder: Path) -> list[tuple[Sample, str]]:
-    """The images with a refused text."""
-    with open(folder / REFUSED[0], newline="", encoding="utf-8") as stream:
-        rows = list(csv.DictReader(stream))
-    return [(find_images([folder / row["file"]])[0][0], row["text"]) for row in rows]
-
-
 def right(reader: Recognizer, samples: Sequence[Sample]) -> list[bool]:
     """Whether the reader predicts the label of each sample."""
     texts = [reader.charset.normalize(sample.text) for sample in samples]
     return [text == read for text, (read, _) in zip(texts, reader.predict_samples(samples))]
-
-
-def other(reader: Recognizer, refused: Sequence[tuple[Sample, str]]) -> list[bool]:
-    """Whether the reader surely predicts another text than the refused one."""
-    samples = [sample for sample, _ in refused]
-    texts = [reader.charset.normalize(text) for _, text in refused]
-    rows = zip(texts, reader.predict_samples(samples))
-    return [bool(read) and read != text and confidence >= SURE for text, (read, confidence) in rows]

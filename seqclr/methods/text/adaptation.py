@@ -98,7 +98,8 @@ class Adaptation(Method):
         self.possible = Possible(None, self.run.lengths)
         if self.contrast:
             self.projector = mlp((encoder.dim, PROJECTED), "projector", input_dim=encoder.dim)
-        self.balance = CharacterBalance(self.run.classes - 1, self.least_frequency)
+        counted = [character not in SUM_SIGNS for character in self.run.charset.characters]
+        self.balance = CharacterBalance(counted, self.least_frequency)
         self.averaged = Momentum(encoder, self.head, name="averaged")
 
     def result(self):

@@ -7,7 +7,7 @@ import tensorflow as tf
 from seqclr.data.charset import Charset
 from seqclr.methods.base import stacked
 from seqclr.methods.text.adaptation import Adaptation
-from seqclr.methods.text.balance import CharacterBalance
+from seqclr.methods.text.balance import FIRST, CharacterBalance
 from seqclr.methods.text.characters import character_contrast
 from seqclr.methods.text.consistency import frame_consistency
 from seqclr.methods.text.ctc import ReaderInfo, ctc_head, ctc_loss
@@ -85,19 +85,26 @@ def test_characters_and_frames_of_the_site_have_losses_of_their_own(resize):
 
 
 def test_a_character_that_is_predicted_too_seldom_gets_a_bonus_until_it_is_frequent_enough():
-    balance = CharacterBalance(3, least=0.5)
+    balance = CharacterBalance([True, True, True, True, False], least=0.6)
     rng = np.random.default_rng(0)
-    scores = rng.normal(size=(2000, 3)) + [0, -1, -9]  # the last one is never the best, the second seldom
+    # the third is rare, the fourth hardly occurs, and the last is not counted
+    scores = rng.normal(size=(2000, 5)) + [0, -0.2, -1, -4, 0]
     logits = tf.constant(np.pad(scores, [[0, 0], [0, 1]])[:, None], tf.float32)
-    without = np.bincount(scores.argmax(1), minlength=3) / 2000
-    assert without[2] == 0 and 0.5 / 3 < without[1] < 1 / 3
-    for _ in range(1000):
-        texts = tf.argmax(balance(logits)[:, 0, :3], axis=1, output_type=tf.int32)
-        balance.count(tf.pad(texts[:, None], [[0, 0], [0, 2]], constant_values=-1))
-    frequencies = np.bincount(texts.numpy(), minlength=3) / 2000
-    assert frequencies[2] == pytest.approx(0.5 / 3, abs=0.02)
-    np.testing.assert_allclose(balance.frequency.numpy(), frequencies, atol=0.02)
-    assert (balance.bonus.numpy()[:2] == 0).all() and balance.bonus[2] > 5
+
+    def frequencies(count: int):
+        for _ in range(count):
+            texts = tf.argmax(balance(logits)[:, 0, :5], axis=1, output_type=tf.int32)
+            balance.count(tf.pad(texts[:, None], [[0, 0], [0, 2]], constant_values=-1))
+        counts = np.bincount(texts.numpy(), minlength=5)[:4]
+        return counts / counts.sum()
+
+    first = frequencies(FIRST)
+    assert (balance.bonus.numpy() == 0).all()
+    np.testing.assert_allclose(balance.first.numpy()[:4], first, atol=1e-6)
+    assert 0.3 < 3 * first[2] < 0.5 and first[3] < 0.02
+    after = frequencies(500)
+    assert 3 * after[2] / after[:3].sum() == pytest.approx(0.6, abs=0.02)
+    assert balance.bonus[2] > 0.3 and (balance.bonus.numpy()[[0, 1, 3, 4]] == 0).all()
 
 
 def test_the_teacher_predicts_with_the_bonus_and_only_training_counts():

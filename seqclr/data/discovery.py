@@ -6,7 +6,6 @@ A data set is a list of `Sample`; no image is decoded to make it. data/dataset.p
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import itertools
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,6 +14,7 @@ from pathlib import Path
 from seqclr import files
 from seqclr.data import folders, images, lmdbs, shards, tables
 from seqclr.data.annotations import Annotation, AnnotationReader, by_image, merge
+from seqclr.data.hashes import content_digest
 from seqclr.data.samples import HELD_OUT, Fault, Sample, count_splits, split_name
 from seqclr.errors import UserError
 
@@ -119,9 +119,9 @@ def _store(sample: Sample) -> str | None:
     return os.path.dirname(sample.store) if sample.store and sample.index is not None else sample.store
 
 
-def _digest(sample: Sample) -> bytes | None:
+def _digest(sample: Sample) -> int | None:
     try:
-        return hashlib.blake2b(sample.read_bytes(), digest_size=16).digest()
+        return content_digest(sample)
     except UserError:  # whoever needs the image reports it
         return None
 

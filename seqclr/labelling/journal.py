@@ -16,38 +16,16 @@ import json
 import os
 import threading
 from collections.abc import Sequence
-from datetime import datetime, timezone
 from pathlib import Path
-from typing import NamedTuple
 
 from seqclr.data import tables
+from seqclr.data.labels import COLUMNS, Label
 from seqclr.data.samples import Fault
 from seqclr.errors import UserError
 from seqclr.files import Lock, atomic_write, check_can_make, exists, writing
 
 SOURCES = ("typed", "accepted", "corrected", "login", "given")
 NO_TEXT = ("unreadable", "removed")
-
-
-class Label(NamedTuple):
-    """What is known of an image: a row of the CSV file, or a line of the journal.
-
-    file: relative to the folder of the CSV file if the image lies below it. text: None without a label. split: `train`,
-    `test`, or what it was. source: one of SOURCES, or without a text one of NO_TEXT. time: ISO 8601 in UTC, in seconds.
-    """
-
-    file: str
-    text: str | None
-    split: str = ""
-    source: str = "given"
-    time: str = ""
-
-
-COLUMNS = Label._fields
-
-
-def now() -> str:
-    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class Journal:

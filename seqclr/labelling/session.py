@@ -14,13 +14,14 @@ from seqclr.curation import check
 from seqclr.data import label_validation
 from seqclr.data.charset import Charset
 from seqclr.data.knowledge import Known
+from seqclr.data.labels import Label, now
 from seqclr.errors import UserError
 from seqclr.export.reader import load_reader
 from seqclr.files import NotWritten
 from seqclr.labelling import progress, strategies
 from seqclr.labelling.certainty import ImagePrediction
 from seqclr.labelling.images import Images
-from seqclr.labelling.journal import NO_TEXT, SOURCES, Journal, Label, now
+from seqclr.labelling.journal import NO_TEXT, SOURCES, Journal
 from seqclr.labelling.predictions import Predictor
 from seqclr.messages import LOGGER
 from seqclr.runtime.reader import Reader

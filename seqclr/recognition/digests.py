@@ -3,7 +3,6 @@ that have not seen the label."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 import zlib
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ import keras
 import numpy as np
 
 from seqclr import files
+from seqclr.data.hashes import content_digest
 from seqclr.data.samples import Sample
 from seqclr.engine.run import Run
 from seqclr.errors import UserError
@@ -67,11 +67,6 @@ def _difference(samples: Sequence[Sample], past: dict, now: dict) -> str:
     if len(block) == 1:
         return f"the first difference is {block[0].name}, now labelled '{block[0].text}'"
     return f"the first difference is in the {len(block)} samples from {block[0].name} to {block[-1].name}"
-
-
-def content_digest(sample: Sample) -> int:
-    """A digest of 63 bits of an image file."""
-    return int.from_bytes(hashlib.blake2b(sample.read_bytes(), digest_size=8).digest(), "big") >> 1
 
 
 def save_known_labels(run: Run, samples: Sequence[Sample], starts: Sequence[str | None]) -> None:

@@ -6,7 +6,6 @@ The folder of the images is written by `seqclr serve --keep`. The accepted texts
 from __future__ import annotations
 
 import contextlib
-import csv
 import dataclasses
 import shutil
 from collections.abc import Sequence
@@ -16,15 +15,16 @@ from scipy.stats import binomtest
 
 from seqclr import files
 from seqclr.config import settings
+from seqclr.data import tables
 from seqclr.data.discovery import find, survey
-from seqclr.data.samples import HELD_OUT, Sample
+from seqclr.data.labels import ACCEPTED, REFUSED
+from seqclr.data.samples import HELD_OUT, SPLITS, Fault, Sample
 from seqclr.engine.run import Run
 from seqclr.errors import UserError
 from seqclr.messages import say, warn
 from seqclr.recognition import adapt
 from seqclr.recognition.recognizer import Recognizer
 
-ACCEPTED, REFUSED = ("labels.csv", "images"), ("refused.csv", "refused")  # table and folder of --keep
 STEPS = 1000
 LEVEL = 0.05  # significance level
 
@@ -135,49 +135,47 @@ def copy(feedback: Path, target: Path) -> None:
 
     The server goes on adding and removing images.
     """
-    accepted, refused = rows_of(feedback, *ACCEPTED), rows_of(feedback, *REFUSED)
-    if not any(row["split"] == "train" for row in accepted):
+    accepted, refused = (kept(feedback, table) for table, _ in (ACCEPTED, REFUSED))
+    if all(sample.split in HELD_OUT for sample in accepted):
         raise UserError(f"{feedback} has no accepted text to train on yet: serve the reader with --keep for longer")
     with files.atomic_folder(target) as beside:
-        accepted = copied(feedback, accepted, beside / "data")
-        write_table(accepted, beside / "data" / ACCEPTED[0])
-        copied(feedback, refused, beside / "data")
+        (beside / "data").mkdir()
+        accepted, refused = copied(accepted, beside / "data"), copied(refused, beside / "data")
+        tables.write(beside / "data" / tables.LABELS, accepted)
     say(f"{len(accepted)} accepted texts, one in five of them held out, and {len(refused)} refused ones")
 
 
-def rows_of(feedback: Path, table: str, images: str) -> list[dict[str, str]]:
-    """The rows of a table of `--keep`. Raises UserError where there is none, or it is another program's."""
+def kept(feedback: Path, table: str) -> list[Sample]:
+    """The rows of a table of `--keep` whose images the server has not removed meanwhile.
+
+    Raises UserError where there is no such table, or it is another program's.
+    """
+    folders = {feedback / images for _, images in (ACCEPTED, REFUSED)}  # refused images may be labelled by hand
     if not (feedback / table).is_file():
         raise UserError(f"{feedback} has no {table}: give the folder of a model under the --keep of seqclr serve")
-    with open(feedback / table, newline="", encoding="utf-8-sig") as stream:
-        rows = list(csv.DictReader(stream))
-    for number, row in enumerate(rows, 1):
-        if (
-            None in row.values()
-            or not row.get("split")
-            or row.get("file", "") != f"{images}/{Path(row.get('file', '')).name}"
-        ):
-            raise UserError(f"{feedback / table}, row {number} is not as seqclr serve writes it: give its folder")
-    return rows
+    samples = []
+    for row in tables.rows(feedback / table):
+        if isinstance(row, Fault):
+            if row.missing:
+                continue
+            raise UserError(row.reason)
+        sample, where = row
+        if Path(sample.file).parent not in folders or sample.split not in SPLITS:
+            raise UserError(f"{where} is not as seqclr serve writes it: give its folder")
+        samples.append(sample)
+    return samples
 
 
-def copied(feedback: Path, rows: Sequence[dict[str, str]], target: Path) -> list[dict[str, str]]:
-    """Copies the images of some rows; returns the rows of those that the server has not removed meanwhile."""
-    target.mkdir(exist_ok=True)
+def copied(samples: Sequence[Sample], target: Path) -> list[Sample]:
+    """Copies the images, each in its folder; returns the samples of the copies that were made."""
     found = []
-    for row in rows:
-        (target / row["file"]).parent.mkdir(exist_ok=True)
-        with contextlib.suppress(FileNotFoundError):
-            shutil.copyfile(feedback / row["file"], target / row["file"])
-            found.append(row)
+    for sample in samples:
+        file = target / Path(sample.file).parent.name / Path(sample.file).name
+        file.parent.mkdir(exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):  # removed meanwhile
+            shutil.copyfile(sample.file, file)
+            found.append(dataclasses.replace(sample, file=str(file)))
     return found
-
-
-def write_table(rows: Sequence[dict[str, str]], file: Path) -> None:
-    with open(file, "w", newline="", encoding="utf-8") as stream:
-        writer = csv.DictWriter(stream, ("file", "text", "split"), extrasaction="ignore")
-        writer.writeheader()
-        writer.writerows(rows)
 
 
 def train(
@@ -200,4 +198,4 @@ def train(
 def right(reader: Recognizer, samples: Sequence[Sample]) -> list[bool]:
     """Whether the reader predicts the label of each sample."""
     texts = [reader.charset.normalize(sample.text) for sample in samples]
-    return [text == read for text, (read, _) in zip(texts, reader.predict_samples(samples))]
+    return [text == predicted for text, (predicted, _) in zip(texts, reader.predict_samples(samples))]

@@ -21,6 +21,7 @@ from seqclr.config import AdaptConfig, FinetuneConfig
 from seqclr.data.charset import FRAME_STRIDE, frames_needed
 from seqclr.data.dataset import ImageDataset
 from seqclr.data.discovery import survey
+from seqclr.data.hashes import content_digest
 from seqclr.data.images import SUFFIXES
 from seqclr.data.knowledge import Known, read_lengths
 from seqclr.data.samples import Sample
@@ -30,7 +31,7 @@ from seqclr.errors import UserError
 from seqclr.messages import say, warn
 from seqclr.nn import constrained
 from seqclr.recognition import adapt, finetune
-from seqclr.recognition.digests import content_digest, known_labels
+from seqclr.recognition.digests import known_labels
 from seqclr.recognition.estimates import frequent
 from seqclr.recognition.recognizer import Recognizer
 from seqclr.visualization.predictions import draw_sheet

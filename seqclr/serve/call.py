@@ -182,12 +182,12 @@ class Call:
     async def predict(self, data: bytes, name: str, model: object = None) -> tuple[ServedReader, Prediction]:
         return await self.service.predict(data, name, self.fields.get("model") if model is None else model)
 
-    async def answer(self, data: bytes, name: str, model: object = None) -> dict:
-        """The prediction for an image file as a JSON object, with the `id` for feedback."""
+    async def answer(self, data: bytes, name: str, model: object = None, task: bool = False) -> dict:
+        """The prediction for an image file as a JSON object, with the `id` for feedback, or for fetching a task."""
         reader, (text, confidence, accept) = await self.predict(data, name, model)
         confidence, accept = round(float(confidence), 4), bool(accept)
         fields = {"text": text, "confidence": confidence, "accept": accept, "model": reader.name}
-        return self.service.results.add(fields, data if reader.keeper is not None else None)
+        return self.service.results.add(fields, data if reader.keeper is not None else None, task)
 
 
 def parse_form(body: bytes, content_type: str, boundary: bytes | None) -> list[Part]:

@@ -1,7 +1,7 @@
 """Writes images that clients report on: those with a verified label, and those with a text that was refused.
 
 The folder of a reader has `images/` with `labels.csv`, which every command reads, and `refused/` with `refused.csv`,
-whose `text` is not that of the image. Both tables have the columns of TABLE.
+whose `text` is not that of the image. Both tables have the columns of `labels.Label`.
 """
 
 from __future__ import annotations
@@ -9,25 +9,24 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import csv
-import datetime
 import io
 import os
 import re
-import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from seqclr import files
+from seqclr.data.hashes import uniform
 from seqclr.data.images import open_image
+from seqclr.data.labels import ACCEPTED, COLUMNS, REFUSED, Label, now
 from seqclr.errors import UserError
 from seqclr.messages import say, warn
 from seqclr.serve.metrics import Metrics
 
-TABLE = ("file", "text", "split", "source", "time")
-PARTS = {True: ("labels.csv", "images"), False: ("refused.csv", "refused")}  # table and folder, by whether accepted
-SUFFIXES = {"PNG": ".png", "JPEG": ".jpg", "BMP": ".bmp", "GIF": ".gif", "WEBP": ".webp", "TIFF": ".tif"}
+PARTS = {True: ACCEPTED, False: REFUSED}  # table and folder, by whether the text was accepted
+SUFFIXES = {"PNG": ".png", "JPEG": ".jpg", "MPO": ".jpg", "BMP": ".bmp", "GIF": ".gif", "WEBP": ".webp", "TIFF": ".tif"}
 OWN = re.compile(r"[0-9]+\.(png|jpg|bmp|gif|webp|tif)(\.partial)?")
-TESTED = 5  # one image of so many is of split test
+TESTED = 0.2  # share of the images of split test, by a hash of the file's name
 PENDING = 100  # images that wait to be written; further ones are lost
 ROOM = 0.9  # share of the bytes that is left when old images are removed
 HOUR = 3600.0
@@ -58,7 +57,7 @@ class Keeper:
         for file in (file for _, images in PARTS.values() for file in (folder / images).iterdir()):
             if OWN.fullmatch(file.name) and file.relative_to(folder).as_posix() not in listed:
                 file.unlink()  # the process ended before its row was written
-        self._bytes = sum(size_of(folder / row["file"]) for row in rows)
+        self._bytes = sum(size_of(folder / file) for file in listed)
         self._remove_old()
 
     async def keep(self, number: int, image: bytes, text: str, accepted: bool) -> bool:
@@ -104,8 +103,8 @@ class Keeper:
         with files.atomic_write(self.folder / file, binary=True) as stream:
             stream.write(image)
         try:
-            row = (file, text, split_of(file), "login", as_text(now()))
-            append(self.folder / table, row)
+            split = "test" if uniform(file) < TESTED else "train"
+            append(self.folder / table, Label(file, text, split, "login", now()))
         except OSError:
             with contextlib.suppress(OSError):
                 (self.folder / file).unlink()
@@ -118,19 +117,20 @@ class Keeper:
         """Removes images older than `days`, and the oldest beyond `max_bytes`: rows first, then files."""
         rows = {table: mended(self.folder / table) for table, _ in PARTS.values()}
         oldest_first = sorted((row for each in rows.values() for row in each), key=lambda row: row["time"])
-        until = as_text(now() - datetime.timedelta(days=self.days))
+        until = now(days_ago=self.days)
         room = self.max_bytes if self._bytes <= self.max_bytes else int(ROOM * self.max_bytes)
         gone: set[str] = set()
         for row in oldest_first:
             if row["time"] >= until and self._bytes <= room:
                 break
-            gone.add(row["file"])
-            self._bytes -= size_of(self.folder / row["file"])
+            if row["file"] not in gone:  # a refused image that was labelled by hand is in both tables
+                gone.add(row["file"])
+                self._bytes -= size_of(self.folder / row["file"])
         if not gone:
             return
         for table, each in rows.items():
             with files.atomic_write(self.folder / table) as stream:
-                writer = csv.DictWriter(stream, TABLE, lineterminator="\n")
+                writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
                 writer.writeheader()
                 writer.writerows(row for row in each if row["file"] not in gone)
         for file in gone:
@@ -138,12 +138,7 @@ class Keeper:
         say(f"{self.folder}: removed the oldest {len(gone)} images, for the limits of size and age")
 
 
-def split_of(file: str) -> str:
-    """`test` for one image of TESTED, by a hash of its name: the same in every round of training."""
-    return "test" if zlib.crc32(file.encode()) % TESTED == 0 else "train"
-
-
-def append(table: Path, row: tuple[str, ...]) -> None:
+def append(table: Path, row: Label) -> None:
     """Adds a row to a table, or leaves it as it was. Raises OSError."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerow(row)
@@ -166,12 +161,12 @@ def mended(table: Path) -> list[dict[str, str]]:
     """
     if not table.exists():
         with files.atomic_write(table) as stream:
-            stream.write(",".join(TABLE) + "\n")
+            stream.write(",".join(COLUMNS) + "\n")
     data = table.read_bytes()
     whole = data[: data.rfind(b"\n") + 1]
     try:
         rows = csv.DictReader(io.StringIO(whole.decode("utf-8-sig"), newline=""))
-        if tuple(rows.fieldnames or ()) != TABLE:
+        if tuple(rows.fieldnames or ()) != COLUMNS:
             raise ValueError("other columns")
         found = list(rows)
         folders = {images for _, images in PARTS.values()}
@@ -186,12 +181,3 @@ def mended(table: Path) -> list[dict[str, str]]:
 
 def size_of(file: Path) -> int:
     return file.stat().st_size if file.is_file() else 0
-
-
-def now() -> datetime.datetime:
-    return datetime.datetime.now(datetime.timezone.utc)
-
-
-def as_text(time: datetime.datetime) -> str:
-    """A time as the labelling page writes it too: texts are in the order of the times."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -17,7 +17,7 @@ PREDICTION = {
         "confidence": {"type": "number", "minimum": 0, "maximum": 1},
         "accept": {"type": "boolean", "description": "false: ask for another image"},
         "model": TEXT,
-        "id": {"type": "integer", "description": "for feedback, for five minutes"},
+        "id": {"type": "integer", "description": "for feedback, for five minutes, the latest 10,000 at most"},
     },
 }
 REFUSALS = {

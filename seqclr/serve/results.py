@@ -9,7 +9,7 @@ from collections import OrderedDict
 
 from seqclr.serve.refusal import Refusal
 
-KEPT = 10_000  # answers
+KEPT = 10_000  # answers that are tasks, and others
 SECONDS = 300.0  # that an answer is kept
 HELD_BYTES = 64_000_000  # of the images of answers, held until a client reports on them
 LARGEST = 2**53  # the largest integer that JavaScript reads exactly
@@ -17,14 +17,13 @@ LARGEST = 2**53  # the largest integer that JavaScript reads exactly
 
 @dataclasses.dataclass
 class Answer:
-    """An answer, its image where images are kept, and what a client has reported.
+    """An answer, and what a client has reported.
 
     accepted: None without a report. kept: whether the image was written.
     """
 
     until: float
     fields: dict
-    image: bytes | None = None
     accepted: bool | None = None
     kept: bool = False
 
@@ -33,40 +32,43 @@ class Results:
     """The answers by id. Ids are random, so that none comes again after a restart."""
 
     def __init__(self):
-        self._kept: OrderedDict[int, Answer] = OrderedDict()
-        self._held: OrderedDict[int, int] = OrderedDict()  # bytes of the images, by id
-        self._bytes = 0
+        self._tasks: OrderedDict[int, Answer] = OrderedDict()
+        self._others: OrderedDict[int, Answer] = OrderedDict()
+        self._images: OrderedDict[int, bytes] = OrderedDict()
+        self._bytes = 0  # of the images
 
-    def add(self, fields: dict, image: bytes | None = None) -> dict:
-        """The fields of an answer with its `id`. image: to be held; beyond HELD_BYTES the oldest are dropped."""
+    def add(self, fields: dict, image: bytes | None = None, task: bool = False) -> dict:
+        """The fields of an answer with its `id`.
+
+        image: to be held; beyond HELD_BYTES the oldest are dropped. task: whether the client fetches the answer with a
+        second request; only other tasks displace it.
+        """
         number = 1 + secrets.randbelow(LARGEST - 1)
-        answer = Answer(time.monotonic() + SECONDS, {**fields, "id": number}, image)
-        self._kept[number] = answer
+        answer = Answer(time.monotonic() + SECONDS, {**fields, "id": number})
+        (self._tasks if task else self._others)[number] = answer
         if image is not None:
-            self._held[number] = len(image)
+            self._images[number] = image
             self._bytes += len(image)
-        while len(self._kept) > KEPT or next(iter(self._kept.values())).until < time.monotonic():
-            self.take_image(next(iter(self._kept)))
-            self._kept.popitem(last=False)
+        for kept in (self._tasks, self._others):
+            while kept and (len(kept) > KEPT or next(iter(kept.values())).until < time.monotonic()):
+                self.take_image(kept.popitem(last=False)[0])
         while self._bytes > HELD_BYTES:
-            self.take_image(next(iter(self._held)))
+            self.take_image(next(iter(self._images)))
         return answer.fields
 
     def get(self, number: object) -> Answer:
         """The answer with an id. Raises Refusal, 404."""
         try:
-            answer = self._kept[int(str(number))]
-        except (KeyError, ValueError):
+            answer = self._tasks.get(int(str(number))) or self._others.get(int(str(number)))
+        except ValueError:
             answer = None
         if answer is None or answer.until < time.monotonic():
-            raise Refusal(
-                404, f"there is no task {number!s:.40}: it never was, or is older than {SECONDS / 60:.0f} minutes"
-            )
+            kept = f"ids are valid for {SECONDS / 60:.0f} minutes, the latest {KEPT:,} at most"
+            raise Refusal(404, f"there is no task {number!s:.40}: {kept}")
         return answer
 
     def take_image(self, number: int) -> bytes | None:
         """The image of an answer, which is held no longer; None where there is none."""
-        answer = self._kept[number]
-        image, answer.image = answer.image, None
-        self._bytes -= self._held.pop(number, 0)
+        image = self._images.pop(number, None)
+        self._bytes -= len(image or b"")
         return image

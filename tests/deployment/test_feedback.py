@@ -1,13 +1,16 @@
 """Feedback on answers: its shapes, the folder of images, its limits, and what a full disk does."""
 
 import csv
+import io
 import time
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from starlette.testclient import TestClient
 
 from seqclr.cli import main
+from seqclr.data import labels
 from seqclr.data.discovery import find
 from seqclr.errors import UserError
 from seqclr.serve import keeper as keeping
@@ -85,8 +88,9 @@ def test_reports_of_services_for_captchas(client, tmp_path):
 
 def test_without_a_folder_feedback_is_only_counted():
     with TestClient(application(service_of(Options(), site=Stub()))) as client:
-        assert tell(client, answer(client, 7), True)[1]["kept"] is False
-        assert client.app.routes  # no image was held
+        number = answer(client, 7)
+        assert client.app.routes[0].endpoint.service.results.take_image(number) is None  # none was held
+        assert tell(client, number, True)[1]["kept"] is False
         assert 'outcome="accepted"} 1.0' in client.get("/metrics").text
 
 
@@ -96,6 +100,15 @@ def test_ids_expire_and_images_are_held_within_a_limit(client, monkeypatch, tmp_
     assert [tell(client, number, True)[1]["kept"] for number in numbers] == [False, True, True]
     monkeypatch.setattr(results, "SECONDS", -1.0)
     assert tell(client, answer(client, 7), True)[0] == 404
+
+
+def test_predictions_displace_no_task(client, monkeypatch):
+    monkeypatch.setattr(results, "KEPT", 2)
+    task = int(client.post("/in.php", files={"file": png(7)}).text[3:])
+    numbers = [answer(client, 8) for _ in range(3)]
+    assert client.get("/res.php", params={"action": "get", "id": task}).text == "OK|t007"
+    assert [tell(client, number, True)[0] for number in (*numbers, task)] == [404, 200, 200, 200]
+    assert "the latest 2 at most" in tell(client, numbers[0], True)[1]["error"]
 
 
 def test_a_full_disk_loses_the_image_with_a_warning_and_no_prediction(client, monkeypatch, tmp_path, caplog):
@@ -118,20 +131,28 @@ def keep(folder: Path, max_bytes: int = 10**6, days: float = 1.0) -> Keeper:
 
 
 def test_the_oldest_images_are_removed_first(tmp_path, monkeypatch):
-    keeper, size = keep(tmp_path, 5 * len(png(7))), len(png(7))
-    start = keeping.now()
+    def pass_hours(hours: float) -> None:
+        monkeypatch.setattr(keeping, "now", lambda days_ago=0.0: labels.now(days_ago - hours / 24))
+
+    keeper = keep(tmp_path, 5 * len(png(7)))
     for i in range(8):
-        monkeypatch.setattr(
-            keeping, "now", lambda i=i: start.replace(microsecond=0) + i * keeping.datetime.timedelta(hours=1)
-        )
-        keeper._write(100 + i, png(7)[:size], "t007", accepted=i % 2 == 0)
+        pass_hours(i)
+        keeper._write(100 + i, png(7), "t007", accepted=i % 2 == 0)
     left = sorted(row["file"] for name in ("labels.csv", "refused.csv") for row in table(tmp_path, name))
     assert left == ["images/104.png", "images/106.png", "refused/105.png", "refused/107.png"]
     assert sorted(f"{file.parent.name}/{file.name}" for file in tmp_path.rglob("*.png")) == left
     keeper.close()
-    monkeypatch.setattr(keeping, "now", lambda: start + keeping.datetime.timedelta(hours=30))
+    pass_hours(29.5)
     keep(tmp_path, days=1.0).close()
     assert [row["file"] for row in table(tmp_path)] == ["images/106.png"]
+
+
+def test_a_jpeg_of_several_images_is_kept(tmp_path):
+    data, images = io.BytesIO(), [Image.open(io.BytesIO(png(value))) for value in (7, 8)]
+    images[0].save(data, "MPO", save_all=True, append_images=images[1:])
+    keeper = keep(tmp_path)
+    keeper._write(1, data.getvalue(), "t007", True)
+    assert table(tmp_path)[0]["file"] == "images/1.jpg" and find([tmp_path])[0].text == "t007"
 
 
 def test_what_a_killed_server_leaves_is_mended(tmp_path):

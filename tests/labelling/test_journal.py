@@ -7,10 +7,10 @@ import os
 import pytest
 
 from seqclr.data import discovery
+from seqclr.data.labels import COLUMNS, Label, now
 from seqclr.errors import UserError
 from seqclr.files import NotWritten
-from seqclr.labelling import journal
-from seqclr.labelling.journal import Journal, Label
+from seqclr.labelling.journal import Journal
 from tests.labelling.pictures import draw
 
 
@@ -21,7 +21,7 @@ def path(tmp_path):
 
 
 def label(number, text="ab", source="accepted"):
-    return Label(f"{number}.png", text, "train", source, journal.now())
+    return Label(f"{number}.png", text, "train", source, now())
 
 
 def crash(opened):
@@ -125,4 +125,4 @@ def test_the_journal_is_lines_of_json(path):
     opened.record([label(0, "é")])
     opened.close()
     first, second = map(json.loads, opened.file.read_text().splitlines())
-    assert set(first) == set(journal.COLUMNS) and first["text"] == "é" and second == {"written": True}
+    assert set(first) == set(COLUMNS) and first["text"] == "é" and second == {"written": True}

@@ -43,12 +43,28 @@ def test_held_out_images_are_not_trained_on(tmp_path):
     assert [Path(sample.file).name for sample in find([data], "test")] == ["2.png"]
 
 
+def test_a_refused_image_that_was_labelled_by_hand_is_trained_on_with_its_label(tmp_path):
+    kept = feedback(tmp_path / "kept", ACCEPTED, REFUSED)
+    with open(kept / "labels.csv", "a") as stream:
+        stream.write("refused/4.png,78,train,typed,2026-01-02T00:00:00Z\r\n")
+    copy(kept, tmp_path / "round")
+    assert sorted(sample.text for sample in find([tmp_path / "round" / "data"], "train")) == ["12", "56", "78"]
+
+
 def test_folders_that_are_refused(tmp_path, capsys):
     with pytest.raises(UserError, match="has no labels.csv: give the folder of a model"):
         copy(tmp_path, tmp_path / "round")
     outside = feedback(tmp_path / "outside", [("../../1.png", "12", "train")], [])
-    with pytest.raises(UserError, match="labels.csv, row 1 is not as seqclr serve writes it"):
+    with pytest.raises(UserError, match="labels.csv, line 2 is not as seqclr serve writes it"):
         copy(outside, tmp_path / "round")
+    cut = feedback(tmp_path / "cut", ACCEPTED, [])
+    with open(cut / "labels.csv", "a") as stream:
+        stream.write("images/3.png,5")  # of a server that was killed
+    with pytest.raises(UserError, match="labels.csv, line 5 is not as"):
+        copy(cut, tmp_path / "round")
+    (cut / "labels.csv").write_bytes(b"file,text\n\xff")
+    with pytest.raises(UserError, match="is not UTF-8"):
+        copy(cut, tmp_path / "round")
     kept = feedback(tmp_path / "kept", [], REFUSED)
     with pytest.raises(UserError, match="no accepted text to train on yet"):
         copy(kept, tmp_path / "round")

@@ -8,8 +8,9 @@ import pytest
 
 from seqclr import cli
 from seqclr.data.discovery import find, survey
+from seqclr.data.hashes import content_digest
 from seqclr.recognition import label_errors
-from seqclr.recognition.digests import content_digest, known_labels
+from seqclr.recognition.digests import known_labels
 from seqclr.recognition.label_errors import find_label_errors, unseeing_start
 from tests.small_runs import run
 

@@ -55,7 +55,7 @@ async def submit(call: Call) -> Response:
             raise Refusal(400, "the field 'file' is missing")
     else:
         raise Refusal(400, "only the methods post and base64 are offered")
-    return reply(call, str((await call.answer(image, "the image"))["id"]))
+    return reply(call, str((await call.answer(image, "the image", task=True))["id"]))
 
 
 async def fetch(call: Call) -> Response:

@@ -54,7 +54,7 @@ async def create_task(call: Call) -> Response:
     if model is None and task.get("module") in call.service.readers:
         model = task["module"]
     image = from_base64(task.get("body"), "body")
-    solution = await call.answer(image, "the image", model)
+    solution = await call.answer(image, "the image", model, task=True)
     return as_json({"errorId": 0, "taskId": solution["id"], "status": "ready", "solution": solution})
 
 

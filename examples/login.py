@@ -103,7 +103,7 @@ def reader_of(model: str) -> Callable[[bytes], Prediction]:
     import seqclr  # not needed to ask a server
 
     reader = seqclr.load(model)
-    return lambda image: reader.predict([image])[0]
+    return lambda image: Prediction(*reader.predict([image])[0])
 
 
 def main(description: str, open_form: Callable[[str, str, str], AbstractContextManager[Form]]) -> int:

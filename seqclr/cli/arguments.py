@@ -13,7 +13,9 @@ from seqclr.errors import UserError
 LISTS = {"data", "unlabelled"}  # keys that take many paths
 CONFIG = "a configuration that `seqclr configs` lists, or a YAML file of keys"
 RUN = "a run, or captcha, the reader of the package"
-READER = "captcha, a run that predicts text (of adapt, finetune, or pretrained with generated images), or an export"
+TEXT_RUN = "a run that predicts text (of adapt, finetune, or pretrained with generated images)"
+READER_RUN = f"captcha, or {TEXT_RUN}"
+READER = f"captcha, {TEXT_RUN}, or an export"
 SPLIT = "use only rows of this split"
 EVALUATED = "by default, for each source, the test rows, else the validation rows"
 LABEL_PATTERN = "take labels from file names by this pattern, such as '{text}_{any}.png'"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from seqclr.cli.arguments import (
     LABEL_PATTERN,
     PIXELS,
+    READER_RUN,
     RESIZE,
     SEED_HELP,
     SPLIT,
@@ -42,8 +43,8 @@ def check(parser: Parser, argv: list[str]) -> int:
     parser.add_argument("--json", type=figures_file, help="write the findings to this JSON file")
     parser.add_argument(
         "--model",
-        help="also list labels that this reader contradicts: captcha, or a run that predicts text; labels that it was "
-        "trained on are judged by readers that are trained on the others",
+        help=f"also list labels that this reader contradicts: {READER_RUN}; labels that it was trained on are judged "
+        "by readers that are trained on the others",
     )
     parser.add_argument("--output", metavar="DIR", help="new folder for that list, its sheet and these readers")
     parser.add_argument("--resume", action="store_true", help="continue the training of these readers in --output")

@@ -9,6 +9,7 @@ from seqclr.cli.arguments import (
     JSON,
     LABEL_PATTERN,
     READER,
+    READER_RUN,
     SPLIT,
     Parser,
     add_known,
@@ -78,12 +79,7 @@ def predict(parser: Parser, argv: list[str]) -> int:
 
 def export(parser: Parser, argv: list[str]) -> int:
     """export a recognizer, or an encoder, for use without training: SavedModel, ONNX or LiteRT"""
-    parser.add_argument(
-        "--model",
-        required=True,
-        help="captcha, or a run that predicts text (of adapt, finetune, or pretrained with generated images); with "
-        "--encoder any run",
-    )
+    parser.add_argument("--model", required=True, help=f"{READER_RUN}; with --encoder any run")
     parser.add_argument("--output", required=True, help="new folder for the export")
     parser.add_argument(
         "--format",

@@ -9,13 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from seqclr.cli.arguments import Parser, add_number, training_arguments
+from seqclr.cli.arguments import READER_RUN, Parser, add_number, training_arguments
 from seqclr.cli.output import check_apart, figures_file, write_figures
 from seqclr.cli.process import import_tensorflow
 from seqclr.engine import signals
 
 T = TypeVar("T")
-READER_RUN = "captcha, or a run that predicts text"
 
 
 def pretrain(parser: Parser, argv: list[str]) -> int:

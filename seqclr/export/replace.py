@@ -26,7 +26,7 @@ def replace(run: str | Path, target: Path) -> Path:
     The new one is complete and checked when it gets the name, so that a server loads it as a whole.
     """
     facts, made = replaceable(target), beside(target)
-    shutil.rmtree(made, ignore_errors=True)  # of an interrupted attempt
+    shutil.rmtree(made, ignore_errors=True)  # what an interrupted attempt has left
     export(run, made, facts.format, facts.int8, facts.known)
     names = (target.with_name(f"{target.name}.old-{number}") for number in itertools.count(1))
     old = next(path for path in names if not exists(path))
@@ -40,4 +40,5 @@ def replace(run: str | Path, target: Path) -> Path:
 
 
 def beside(target: Path) -> Path:
-    return target.with_name(f"{target.name}.new")
+    """A hidden folder that only `replace` writes."""
+    return target.with_name(f".{target.name}.new")

@@ -66,6 +66,12 @@ def test_it_refreshes_submits_and_stops(script, message, images, codes, told, ca
     assert told in capsys.readouterr().out.splitlines()[-1]
 
 
+def test_a_reader_in_this_process_fills_the_form():
+    form, predict = FakeForm(), login.reader_of("captcha")
+    assert not login.log_in(form, predict)
+    assert predict(IMAGE).id is None and form.codes == [predict(IMAGE).text] * len(form.codes)
+
+
 def test_the_last_submit_is_one_before_the_lock_out():
     assert login.SUBMITS == LOCKED - 1
 

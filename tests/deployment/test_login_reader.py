@@ -15,12 +15,13 @@ STYLE = "overlap"  # touching letters, which the reader of the package predicts 
 
 @pytest.fixture(scope="module")
 def reader(tmp_path_factory):
-    """The reader of the package, adapted with 100 labelled images of the page's style."""
+    """The prediction of the reader of the package, adapted with 100 labelled images of the page's style."""
     folder = tmp_path_factory.mktemp("site")
     generate(folder / "images", 100, STYLE, seed=1, progress=False)
     style = load_style(STYLE)
     length = f"{style.length[0]}:{style.length[1]}"
-    return seqclr.adapt(folder / "images", output=folder / "run", charset=style.characters, length=length, steps=200)
+    seqclr.adapt(folder / "images", output=folder / "run", charset=style.characters, length=length, steps=200)
+    return login.reader_of(str(folder / "run"))
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +40,7 @@ def test_logins_succeed_within_two_submits_and_none_locks_the_account(browser, r
     with serving(WatchedPage(images)) as page, FORMS[browser]() as open_form:
         for _ in range(LOGINS):
             before = len(page.messages)
-            succeeded = login.log_in(open_form(page.url), lambda image: login.Prediction(*reader.predict([image])[0]))
+            succeeded = login.log_in(open_form(page.url), reader)
             page.wrong.clear()  # by hand, where it gave up
             submits.append(len(page.messages) - before if succeeded else 99)
         assert not any("Locked" in message for message in page.messages)

@@ -28,11 +28,14 @@ def test_the_new_export_is_like_the_old_one(tmp_path, monkeypatch):
         write(folder, b"new")
 
     target = write(tmp_path / "export", b"old")
+    write(tmp_path / "export.new", b"of the user")
+    write(tmp_path / ".export.new", b"of an interrupted attempt")
     monkeypatch.setattr(replacing, "export", export)
     assert replace("run", target) == tmp_path / "export.old-1"
     assert replace("run", target) == tmp_path / "export.old-2"
     contents = {path.name: (path / "model.onnx").read_bytes() for path in tmp_path.iterdir()}
-    assert contents == {"export": b"new", "export.old-1": b"old", "export.old-2": b"new"}
+    of_user = {"export.new": b"of the user"}
+    assert contents == {"export": b"new", "export.old-1": b"old", "export.old-2": b"new", **of_user}
     assert load(target)[0].length == (4,)
 
 

@@ -55,6 +55,11 @@ class Known:
         known = self._characters(charset)
         return Charset("".join(c for c in charset.characters if c in known), charset.case, charset.unknown)
 
+    def beyond(self, other: Known, charset: Charset) -> Known:
+        """What this adds to what is known of a reader of a charset. Raises UserError as `possible`."""
+        mine, others = (set(each.within(charset).characters) for each in (self, other))
+        return Known(None if mine == others else self.charset, None if self.lengths == other.lengths else self.lengths)
+
     def _characters(self, charset: Charset) -> str:
         strangers = charset.strangers(self.charset)
         if strangers:

@@ -153,7 +153,7 @@ class Exported(BatchReader):
         check_name(folder)
         self.folder = folder
         facts, self.charset = load(folder)
-        self.threshold, self.lengths = facts.threshold, facts.lengths
+        self.threshold, self.lengths, self.known = facts.threshold, facts.lengths, facts.known
         try:
             self._model = tf.saved_model.load(str(folder))  # kept: the signature holds no reference to its variables
         except (OSError, ValueError, KeyError, tf.errors.OpError) as error:
@@ -163,8 +163,8 @@ class Exported(BatchReader):
         self._serve = self._model.signatures["serving_default"]
 
     def knowing(self, known: Known) -> Exported:
-        """This export. Raises UserError for known characters or lengths, which are given when it is made."""
-        if known != NOTHING:
+        """This export. Raises UserError for other known characters or lengths than it was made with."""
+        if known.beyond(self.known, self.charset) != NOTHING:
             raise UserError(f"{known}: {self.folder} is an export: export the run again with it, or use the run")
         return self
 

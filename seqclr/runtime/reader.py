@@ -87,6 +87,7 @@ class ExportedReader(BatchReader):
 
     def knowing(self, known: Known) -> ExportedReader:
         """This export for known characters and lengths. Raises UserError where it cannot predict such texts."""
+        known = known.beyond(self.facts.known, self.charset)
         if known == NOTHING:
             return self
         if self.facts.known != NOTHING:

@@ -57,3 +57,13 @@ def test_what_a_reader_cannot_predict_is_refused(known, told):
 @pytest.mark.parametrize("value, text", [(4, "4"), ("4:6", "4:6"), ("4,5", "4,5"), ("4,6,7", "4,6,7")])
 def test_it_is_told_as_it_is_given(value, text):
     assert str(Known.of("ab", value)) == f"charset ab and length {text}"
+
+
+def test_what_is_known_beyond_what_a_reader_knows():
+    charset = Charset("abc12", "lower")
+    made = Known.of("ab", 3)
+    assert Known.of("BAA", 3).beyond(made, charset) == NOTHING
+    assert Known.of(None, 3).beyond(Known.of(None, 3), charset) == NOTHING
+    assert Known.of("2ABC1", "2:4").beyond(NOTHING, charset) == Known.of(None, "2:4")
+    assert Known.of("a", 3).beyond(made, charset) == Known.of("a")
+    assert Known.of("ab", 4).beyond(made, charset) == Known.of(None, 4)

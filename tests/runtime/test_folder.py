@@ -98,6 +98,7 @@ def test_known_texts_are_taken_by_an_export_made_without_and_by_no_other(onnx):
     change(onnx.folder, charset="abc")
     with pytest.raises(seqclr.UserError, match="length 2: .* was exported with charset abc: export the run again"):
         seqclr.load(onnx.folder).predict([image], length=2)
+    seqclr.load(onnx.folder).predict([image], charset="cba")  # that is known already
     with pytest.raises(seqclr.UserError, match="has no beam search"):
         onnx.predict([image], beam=2)
 

@@ -21,7 +21,7 @@ def draw_sheet(rows: Sequence[tuple], target: Path, columns: int = 4) -> None:
     for axes, (sample, text, read, confidence) in zip(grid, rows):
         axes.imshow(images.decode(sample.read_bytes(), sample.name))
         right = text == read
-        title = f"{plain(read) or '(nothing)'}  {confidence:.2f}" + ("" if right else f"\nis {plain(text)}")
+        title = f"{plain(read) or '(nothing)'}  {confidence:.2f}" + ("" if right else f"\nlabel {plain(text)}")
         axes.set_title(title, fontsize=8, color="black" if right else "firebrick")
     if not rows:
         grid[0].set_title("no errors")

@@ -17,6 +17,8 @@ from seqclr.nn import frames
 from seqclr.nn.encoders import LAYERS
 from seqclr.transforms.characters import CharacterViews
 
+RED, BLUE = np.array([[255, 0, 0], [0, 0, 255]], np.uint8)  # of characters in the preview
+
 
 @register("ccd", paper="Guan et al. 2023, arXiv:2211.00288", needs_lines="its instances are characters of a line")
 @dataclass
@@ -49,7 +51,7 @@ class CCD(DINO):
         return gathered(self.projector(pooled, visible, training=training), visible, views=2)
 
     def preview_inputs(self, batch):
-        """The views, in which every other character is tinted red and the rest of them blue."""
+        """The views, in which characters are tinted blue and red by turns."""
         views = {}
         for i in range(2):
             images = batch["views"][:, i].copy()
@@ -57,6 +59,6 @@ class CCD(DINO):
             edges = np.sort((batch["characters"] * factor + offset) * images.shape[2], axis=-1)
             for image, spans in zip(images, edges.round().astype(int).clip(0)):
                 for n, (first, last) in enumerate(spans):
-                    image[:, first:last, [1, 2] if n % 2 else [0, 1]] //= 2
+                    image[:, first:last] = image[:, first:last] // 2 + (RED if n % 2 else BLUE) // 2
             views[f"view {i + 1}"] = images
         return views

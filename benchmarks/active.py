@@ -19,12 +19,11 @@ import csv
 import json
 import shutil
 import statistics
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from commands import circumstances, seqclr, write
+from commands import circumstances, seqclr, sites_of, write
 from new_sites import known
 
 from seqclr.data import images
@@ -130,15 +129,6 @@ def table(results: dict[str, dict[int, dict[str, dict[int, float]]]]) -> str:
             mean = statistics.mean(value for seeds in cells.values() for value in seeds.values())
             lines.append(f"| {strategy} | {count} | {mean:.3f} | {ratio} | {' | '.join(each)} |")
     return "\n".join(lines)
-
-
-def sites_of(data: Path, names: Sequence[str] | None) -> list[Path]:
-    """The folders of sites, by name or all. Exits if there is none."""
-    sites = [data / name for name in names] if names else sorted(data.glob("cap_*"))
-    missing = next((site for site in sites if not (site / "labels.csv").is_file()), None if sites else data / "cap_*")
-    if missing:
-        sys.exit(f"{missing} holds no labels.csv: give the folder that holds one folder per site")
-    return sites
 
 
 def main() -> None:

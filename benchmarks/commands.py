@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,11 +31,18 @@ def measured(*words: object) -> Measured:
                     usage.ru_utime + usage.ru_stime)  # fmt: skip
 
 
+def sites_of(data: Path, names: Sequence[str] | None = None) -> list[Path]:
+    """The folders of labelled sites: of these names, by default all `cap_*`. Exits if there is none."""
+    sites = sorted(data.glob("cap_*")) if names is None else [data / name for name in names]
+    missing = next((site for site in sites if not (site / "labels.csv").is_file()), None if sites else data / "cap_*")
+    if missing:
+        sys.exit(f"{missing} holds no labels.csv: give the folder that holds one folder per site")
+    return sites
+
+
 def sites_and_pool(data: Path) -> tuple[list[Path], list[Path]]:
-    """The folders `cap_*` of labelled sites, and the pool: these and the unlabelled folders `unl_*`. Exits if none."""
-    sites = sorted(data.glob("cap_*"))
-    if not sites:
-        sys.exit(f"{data} holds no folder cap_*: give the folder that holds one folder per site")
+    """The folders of labelled sites, and the pool: these and the unlabelled folders `unl_*`."""
+    sites = sites_of(data)
     return sites, [*sites, *sorted(data.glob("unl_*"))]
 
 

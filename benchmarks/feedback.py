@@ -1,5 +1,6 @@
 """What the feedback of logins makes of a reader that started with 20 labels, without a label by hand.
 
+    pip install ".[bench,serve]"
     python benchmarks/feedback.py --data DATA --output runs/feedback --site cap_thsr
 
 DATA holds a folder per site with `labels.csv` (file,text,split). The first `--start` train rows, 20 of them with
@@ -14,28 +15,30 @@ Finished parts are kept: the same command continues. Writes table.md and results
 from __future__ import annotations
 
 import argparse
+import contextlib
 import csv
 import json
 import shutil
 import sys
 import threading
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 from commands import seqclr as verb
 from commands import write
 from new_sites import known
-from starlette.testclient import TestClient
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "examples"))
 import login
-import requests
 from login_page import LoginPage
 
 import seqclr
 from seqclr.data.discovery import find
-from seqclr.serve.app import application
 from seqclr.serve.options import Options
-from seqclr.serve.server import load_service
+from seqclr.serve.server import Server, bound, load_service
 
 LABELS = 20
 
@@ -44,16 +47,19 @@ class Form:
     """The login form, filled in over HTTP."""
 
     def __init__(self, url: str):
-        self.url, self.session = url, requests.Session()
+        self.url, self.visitor = url, urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
 
     def image(self) -> bytes:
-        return self.session.get(f"{self.url}captcha").content
+        with self.visitor.open(f"{self.url}captcha") as response:
+            return response.read()
 
     def refresh(self) -> None:
         pass  # every load is another image
 
     def submit(self, code: str) -> str:
-        return self.session.post(self.url, {"user": "demo", "password": "demo", "code": code}).text
+        fields = urllib.parse.urlencode({"user": "demo", "password": "demo", "code": code})
+        with self.visitor.open(self.url, fields.encode()) as response:
+            return response.read().decode()
 
 
 def split(site: Path, folder: Path, start: int) -> list[tuple[Path, str]]:
@@ -69,27 +75,42 @@ def split(site: Path, folder: Path, start: int) -> list[tuple[Path, str]]:
     return [(Path(sample.file), sample.text) for sample in train[start:]]
 
 
+@contextlib.contextmanager
+def serving(export: Path, kept: Path) -> Iterator[str]:
+    """The address of a server of the export, which keeps the images with their outcome."""
+    options = Options(port=0, keep=str(kept))
+    with contextlib.closing(bound(options.host, options.port)) as listener:
+        server = Server(load_service({"site": str(export)}, options, seqclr.load), options)
+        thread = threading.Thread(target=server.run, args=[[listener]])
+        thread.start()
+        while not server.started and thread.is_alive():
+            time.sleep(0.01)
+        try:
+            yield f"http://{options.host}:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
 def log_in(export: Path, images: list[tuple[Path, str]], kept: Path, logins: int) -> dict[str, int]:
-    """Logs in until so many logins have succeeded; the server keeps the images with their outcome."""
-    options, count = Options(keep=str(kept)), dict.fromkeys(("images", "submits", "logins", "given_up"), 0)
-    page = LoginPage(images, {"demo": "demo"})
-    threading.Thread(target=page.serve_forever, daemon=True).start()
-    with TestClient(application(load_service({"site": str(export)}, options, seqclr.load))) as server:
+    """Logs in until so many logins have succeeded."""
+    count = dict.fromkeys(("images", "submits", "logins", "given_up"), 0)
 
-        def predict(image: bytes) -> login.Prediction:
-            count["images"] += 1
-            answer = server.post("/v1/predict", content=image).json()
-            return login.Prediction(*(answer[name] for name in login.Prediction._fields))
+    def predict(image: bytes) -> login.Prediction:
+        count["images"] += 1
+        return login.ask(server, image)
 
-        def report(number: int, accepted: bool) -> None:
-            count["submits"] += 1
-            server.post("/v1/feedback", json={"id": number, "accepted": accepted}).raise_for_status()
+    def report(number: int, accepted: bool) -> None:
+        count["submits"] += 1
+        login.tell(server, number, accepted)
 
+    with LoginPage(images, {"demo": "demo"}) as page, serving(export, kept) as server:
+        threading.Thread(target=page.serve_forever, daemon=True).start()
         while count["logins"] < logins:
             succeeded = login.log_in(Form(page.url), predict, report)
             count["logins" if succeeded else "given_up"] += 1
             page.wrong.clear()  # by hand, where it gave up
-    page.shutdown()
+        page.shutdown()
     return count
 
 

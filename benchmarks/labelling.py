@@ -16,8 +16,8 @@ import argparse
 import json
 from pathlib import Path
 
-from active import COUNTS, START, rounds, sites_of
-from commands import circumstances, seqclr
+from active import COUNTS, START, rounds
+from commands import circumstances, seqclr, sites_of
 from new_sites import known
 
 from seqclr.labelling import strategies

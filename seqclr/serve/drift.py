@@ -1,8 +1,8 @@
-"""Calls out that a site has changed its images: confidences, or the share of accepted texts, fall.
+"""Reports that a site has changed its images: confidences, or the share of accepted texts, fall.
 
 A CUSUM (doi:10.1093/biomet/41.1-2.100) of ranks: each confidence, and each outcome of feedback, is ranked among the
 first ones after the reader was loaded, so that no distribution is assumed. Low ranks, standardized, add to the sum; a
-sum of LIMIT calls the change out, a sum of 0 takes it back. Constant time and memory per request.
+sum of LIMIT reports the change, a sum of 0 withdraws it. Constant time and memory per request.
 """
 
 from __future__ import annotations

@@ -39,20 +39,19 @@ def serve(models: Sequence[str], options: Options, load: Callable[[str], Reader]
 
     models: folders or names of readers, each as `NAME=FOLDER` or alone. load: by default `seqclr.load`.
 
-    Raises UserError where the readers, the files of TLS, the address or the port cannot be used.
+    Raises UserError where the readers, the files of TLS, the address or the port cannot be used, and Stopped for a
+    signal while readers are loaded.
     """
     folders = named(models)
     check_tls(options)
-    listener = bound(options.host, options.port)
-    try:
+    with contextlib.closing(bound(options.host, options.port)) as listener:
         service = load_service(folders, options, load or seqclr.load)
         raise_file_limit()
-        Server(service, options).run(sockets=[listener])
-    except Stopped as stopped:
-        say("stopped, all requests in progress were answered")
-        return 0 if stopped.number == signal.SIGTERM else 128 + stopped.number
-    finally:
-        listener.close()
+        try:
+            Server(service, options).run(sockets=[listener])
+        except Stopped as stopped:
+            say("stopped, all requests in progress were answered")
+            return 0 if stopped.number == signal.SIGTERM else 128 + stopped.number
     return 0
 
 

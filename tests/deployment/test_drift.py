@@ -1,4 +1,4 @@
-"""Changes of a site are called out in words, and a steady site is not."""
+"""Changes of a site are reported in words, and a steady site is not."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def confidences(rng, mean: float, count: int) -> np.ndarray:
     return 1 / (1 + np.exp(-rng.normal(mean, 2.5, count)))
 
 
-def requests_until_called_out(drift: Drift, values, add) -> int | None:
+def requests_until_reported(drift: Drift, values, add) -> int | None:
     for number, value in enumerate(values, 1):
         add(value)
         if drift.message():
@@ -27,18 +27,18 @@ def requests_until_called_out(drift: Drift, values, add) -> int | None:
 
 
 @pytest.mark.parametrize("mean", [1.0, 3.0, 6.0])
-def test_a_steady_site_is_not_called_out(mean):
+def test_a_steady_site_is_not_reported(mean):
     for seed in range(20):
         rng, drift = np.random.default_rng(seed), Drift("site", Metrics())
-        assert requests_until_called_out(drift, confidences(rng, mean, 5200), drift.add_confidence) is None
-        assert requests_until_called_out(drift, rng.random(5100) < mean / 7, drift.add_outcome) is None
+        assert requests_until_reported(drift, confidences(rng, mean, 5200), drift.add_confidence) is None
+        assert requests_until_reported(drift, rng.random(5100) < mean / 7, drift.add_outcome) is None
 
 
-def test_less_sure_predictions_are_called_out_and_taken_back(caplog):
+def test_less_sure_predictions_are_reported_and_withdrawn(caplog):
     for seed in range(20):
         rng, drift = np.random.default_rng(seed), Drift("site", Metrics())
-        assert requests_until_called_out(drift, confidences(rng, 4.0, 1000), drift.add_confidence) is None
-        assert requests_until_called_out(drift, confidences(rng, 0.0, 50), drift.add_confidence)
+        assert requests_until_reported(drift, confidences(rng, 4.0, 1000), drift.add_confidence) is None
+        assert requests_until_reported(drift, confidences(rng, 0.0, 50), drift.add_confidence)
         assert "mean confidence 0." in drift.message() and "in the first 200" in drift.message()
         for value in confidences(rng, 4.0, 200):
             drift.add_confidence(value)
@@ -46,15 +46,15 @@ def test_less_sure_predictions_are_called_out_and_taken_back(caplog):
     assert caplog.text.count("adapt the reader to new images") == 20
 
 
-def test_refused_texts_are_called_out_where_the_reader_stays_sure():
+def test_refused_texts_are_reported_where_the_reader_stays_sure():
     for seed in range(20):
         rng, drift = np.random.default_rng(seed), Drift("site", Metrics())
-        assert requests_until_called_out(drift, rng.random(400) < 0.9, drift.add_outcome) is None
-        assert requests_until_called_out(drift, rng.random(50) < 0.15, drift.add_outcome)
+        assert requests_until_reported(drift, rng.random(400) < 0.9, drift.add_outcome) is None
+        assert requests_until_reported(drift, rng.random(50) < 0.15, drift.add_outcome)
         assert "share of accepted texts 0." in drift.message()
 
 
-def test_another_style_of_the_generator_is_called_out(tmp_path):
+def test_another_style_of_the_generator_is_reported(tmp_path):
     reader, found = seqclr.load("captcha"), {}
     for style, count in (("digits", 250), ("overlap", 50)):
         generate(tmp_path / style, count, style, progress=False)
@@ -63,14 +63,14 @@ def test_another_style_of_the_generator_is_called_out(tmp_path):
         found[style] = [confidence for _, confidence, _ in rows]
     drift, rng = Drift("site", Metrics()), np.random.default_rng(0)
     steady = rng.permutation(found["digits"]), rng.choice(found["digits"], 5000)
-    assert requests_until_called_out(drift, np.concatenate(steady), drift.add_confidence) is None
-    assert requests_until_called_out(drift, found["overlap"], drift.add_confidence)
+    assert requests_until_reported(drift, np.concatenate(steady), drift.add_confidence) is None
+    assert requests_until_reported(drift, found["overlap"], drift.add_confidence)
 
 
 def test_constant_confidences_are_steady():
     drift = Drift("site", Metrics())
-    assert requests_until_called_out(drift, [1.0] * 1000, drift.add_confidence) is None
-    assert requests_until_called_out(drift, [0.5] * 50, drift.add_confidence) == 13
+    assert requests_until_reported(drift, [1.0] * 1000, drift.add_confidence) is None
+    assert requests_until_reported(drift, [0.5] * 50, drift.add_confidence) == 13
 
 
 def test_a_sum_is_bounded_and_falls_to_zero():

@@ -18,6 +18,7 @@ import requests
 import seqclr
 from seqclr import readers
 from seqclr.cli import main
+from seqclr.engine.signals import Stopped
 from seqclr.errors import UserError
 from seqclr.serve import reload
 from seqclr.serve import server as serving
@@ -313,6 +314,15 @@ def test_a_signal_ends_it_after_the_last_response(number, status):
         client.join(20)
         assert not client.wrong
     assert ended == status and "only for web pages where you may log in" in error and "Traceback" not in error
+
+
+def test_a_signal_while_readers_are_loaded_is_no_orderly_end(caplog):
+    def load(folder):
+        raise Stopped(signal.SIGTERM)
+
+    with pytest.raises(Stopped):
+        serving.serve(["captcha"], OPTIONS, load)
+    assert "answered" not in caplog.text
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")

@@ -88,7 +88,7 @@ def choose(model: str, site: Path, samples: list[Sample], strategy: str, seed: i
         reader = reader.knowing(Known.of(charset, length))
     arrays = (images.decode(sample.read_bytes(), sample.name) for sample in samples)
     predictions = list(certainty.predict(reader, arrays))
-    order = strategies.order(strategy, predictions, None, chosen, seed)
+    order = strategies.order(strategy, predictions, chosen, seed)
     return order[: count - len(chosen)], [prediction.text for prediction in predictions]
 
 

@@ -51,12 +51,12 @@ def spoil(site: Path, folder: Path, kind: str, count: int) -> set[str]:
     return {Path(samples[row].file).name for row in wrong if texts[row].lower() != samples[row].text.lower()}
 
 
-def found(data: Path, wrong: set[str], model: str | Path, folder: Path, count: int, flags: list[str]) -> float:
+def found(data: Path, wrong: set[str], model: str | Path, folder: Path, count: int) -> float:
     """The share of the wrong labels among the first that `check` lists."""
     table = folder / "label_errors.csv"
     if not table.is_file():
         resume = ["--resume"] if folder.is_dir() else []
-        seqclr("check", data, "--model", model, "--output", folder, *flags, *resume)
+        seqclr("check", data, "--model", model, "--output", folder, *resume)
     with open(table, newline="", encoding="utf-8") as stream:
         rows = [Path(row["file"]).name for row in csv.DictReader(stream)]
     return len(wrong & set(rows[: round(LISTED * count)])) / len(wrong)
@@ -81,13 +81,12 @@ def main() -> None:
                 model: str | Path = reader
                 if reader == "finetuned":
                     model = folder / "run"
-                    done = (folder / "finetuned").is_dir() or (folder / "trained").is_file()
-                    if not done:
+                    if not (folder / "trained").is_file():
                         resume = ["--resume"] if (model / "config.yaml").is_file() else []
                         seqclr("finetune", "--data", folder / "data", "--pretrained", "captcha", "--output", model,
                                "case=lower", *keys, *resume)  # fmt: skip
                         (folder / "trained").touch()
-                cells[reader] = found(folder / "data", wrong, model, folder / reader, args.count, [])
+                cells[reader] = found(folder / "data", wrong, model, folder / reader, args.count)
                 lines = ["| labels | " + " | ".join(args.readers) + " |", "|" + "---|" * (1 + len(args.readers))]
                 lines += [
                     f"| {name} | " + " | ".join(f"{row[r]:.3f}" if r in row else "" for r in args.readers) + " |"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from seqclr.cli.arguments import (
@@ -66,14 +67,14 @@ def check(parser: Parser, argv: list[str]) -> int:
         check_arguments(args.model, args.output, args.resume)
     from seqclr.curation.check import check
 
-    report = check(
-        args.paths, args.charset, args.case, args.height, args.width, args.resize, args.label_pattern, args.fix
-    )
-    if args.model is not None:
-        found, status = trained(lambda: _contradicted(args))
-        if found is None:
+    size = args.height, args.width, args.resize
+    of_data = partial(check, args.paths, args.charset, args.case, *size, args.label_pattern, args.fix)
+    if args.model is None:
+        report = of_data()
+    else:
+        report, status = trained(lambda: of_data(lambda: _contradicted(args)))
+        if report is None:
             return status
-        report.findings.extend(found)
     print(report.text())
     write_figures(report.figures(), args.json)
     return 2 if report.hurts else 0
@@ -87,7 +88,7 @@ def _contradicted(args) -> list[Finding]:
     found = find_label_errors(
         args.model, args.paths, args.output, args.label_pattern, args.folds, args.steps, args.resume
     )
-    return [Finding("contradicted", (each.sample.name,), each.message()) for each in found if each.sure]
+    return [Finding("contradicted", (each.name,), each.message()) for each in found if each.sure]
 
 
 def pack(parser: Parser, argv: list[str]) -> int:

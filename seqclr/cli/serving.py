@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 
 from seqclr.cli.arguments import READER, Parser, add_known, add_number, parse_with_limits
@@ -95,8 +94,6 @@ def label(parser: Parser, argv: list[str]) -> int:
     from seqclr.export.reader import needs_tensorflow
     from seqclr.labelling import server
 
-    if args.train and importlib.util.find_spec("tensorflow") is None:
-        raise ModuleNotFoundError(name="tensorflow")
     if needs_tensorflow(args.model):
         import_tensorflow()
     known = Known(args.charset, args.length)

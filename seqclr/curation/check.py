@@ -10,7 +10,7 @@ import hashlib
 import os
 import warnings
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -106,11 +106,13 @@ def check(
     resize: str = "stretch",
     label_pattern: str | None = None,
     fix: str | Path | None = None,
+    judge: Callable[[], list[Finding]] | None = None,
 ) -> Report:
     """Checks every image and label of some paths; images may be unlabelled.
 
     charset: the allowed characters; by default those of the labels. height, width, resize: as in a run, for the number
-    of frames of each image. fix: a CSV file to write, with the rows that have no harmful finding.
+    of frames of each image. fix: a CSV file to write, with the rows that have no harmful finding. judge: gives
+    further findings, before the file is written.
     Raises UserError for a path without images, and for a `fix` that exists already.
     """
     allowed = None if charset is None else Charset(charset, case)
@@ -124,8 +126,10 @@ def check(
     ]
     findings += [*_changed(paths), *examine(looks, allowed, case, (height, width, resize))]
     looks = [look for look in looks if look.error is None]
+    rows = [] if fix is None else _clean([look.sample for look in looks], findings, Path(fix))
+    findings += judge() if judge is not None else ()
     if fix is not None:
-        tables.write(Path(fix), _clean([look.sample for look in looks], findings, Path(fix)))
+        tables.write(Path(fix), rows)
     return Report(_summary(samples, looks, case), findings)
 
 

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta, timezone
 from typing import NamedTuple
 
 from seqclr.data import tables
+from seqclr.data.samples import split_name
 
 ACCEPTED, REFUSED = (tables.LABELS, "images"), ("refused.csv", "refused")  # table and folder under --keep
 
@@ -23,6 +24,11 @@ class Label(NamedTuple):
     split: str = ""
     source: str = "given"
     time: str = ""
+
+    @property
+    def part(self) -> str | None:
+        """The standard name of the split; None where it has none."""
+        return split_name(self.split)
 
 
 COLUMNS = Label._fields

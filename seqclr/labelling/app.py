@@ -8,7 +8,6 @@ itself: it repeats the token in a header, which other sites cannot send.
 from __future__ import annotations
 
 import functools
-import hmac
 import json
 from collections.abc import Iterator
 from importlib import resources
@@ -19,13 +18,14 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from seqclr.errors import UserError, printable
 from seqclr.files import NotWritten
 from seqclr.labelling.session import Change, Session, Stale
+from seqclr.serve.call import as_json, is_token
 
 TOKEN_HEADER = "x-seqclr-token"
 MAX_BYTES = 2_000_000  # of a request: a page of the grid has some hundred labels
@@ -39,7 +39,7 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-FOREVER = {"Cache-Control": "private, max-age=86400"}  # of images: addresses differ in every session
+CACHED = {"Cache-Control": "private, max-age=86400"}  # of images: addresses differ in every session
 
 
 class Guard:
@@ -47,7 +47,8 @@ class Guard:
 
     def __init__(self, app: ASGIApp, token: str, port: int):
         self.app, self.token = app, token
-        self.hosts = {f"{name}:{port}" for name in ("127.0.0.1", "localhost", "[::1]")}
+        names = ("127.0.0.1", "localhost", "[::1]")
+        self.hosts = {f"{name}:{port}" for name in names}.union(names if port == 80 else ())  # browsers leave :80 out
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -71,14 +72,11 @@ class Guard:
             return "the request is for another host: open the address that `seqclr label` has printed"
         if origin not in (None, f"http://{host}"):
             return "the request comes from another site"
-        if not self.knows(request.scope["path"][1:].partition("/")[0]):
+        if not is_token(request.scope["path"][1:].partition("/")[0], self.token):
             return "the token is wrong: open the address that `seqclr label` has printed last"
-        if request.method not in ("GET", "HEAD") and not self.knows(request.headers.get(TOKEN_HEADER, "")):
+        if request.method not in ("GET", "HEAD") and not is_token(request.headers.get(TOKEN_HEADER, ""), self.token):
             return f"the header {TOKEN_HEADER} is missing or wrong"
         return None
-
-    def knows(self, given: str) -> bool:
-        return hmac.compare_digest(given.encode("utf-8", "surrogatepass"), self.token.encode())
 
 
 def application(session: Session, token: str, port: int) -> ASGIApp:
@@ -89,7 +87,7 @@ def application(session: Session, token: str, port: int) -> ASGIApp:
         if index >= len(session.images):
             raise HTTPException(404, "there is no such image")
         png = session.images.png(index, thumbnail="thumbnail" in request.query_params)
-        return Response(png, media_type="image/png", headers=FOREVER)
+        return Response(png, media_type="image/png", headers=CACHED)
 
     def state(request: Request) -> Response:
         since = request.query_params.get("since", "0")
@@ -151,11 +149,6 @@ def parse(data: bytes) -> list[Change]:
     return changes
 
 
-def as_json(value: object, status: int = 200) -> Response:
-    """A response of JSON, in ASCII: no character in it can fail to be encoded."""
-    return Response(json.dumps(value), status, media_type="application/json")
-
-
 def refused(request: Request, error: UserError) -> Response:
     return as_json({"error": str(error)}, 422)
 
@@ -169,4 +162,4 @@ def stale(request: Request, error: Stale) -> Response:
 
 
 def no_such_path(request: Request, error: HTTPException) -> Response:
-    return JSONResponse({"error": error.detail}, error.status_code)
+    return as_json({"error": error.detail}, error.status_code)

@@ -1,4 +1,4 @@
-"""What a reader predicts of images, and how sure it is of it: what the next images to label are chosen by."""
+"""The predictions of a reader and their certainty, by which the next images to label are chosen."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ MARGIN = 20  # a second view has a margin of a twentieth of its width on either 
 LEAST = -15.0  # features are log probabilities from here up: below, differences mean nothing
 
 
-class Doubt(NamedTuple):
-    """A predicted character, the character that is likeliest instead of it, and the latter's probability, both at the
-    frame in which the former is most probable."""
+class Alternative(NamedTuple):
+    """The likeliest other character for a predicted one, and its probability, at the frame in which the predicted
+    character is most probable."""
 
     character: str
-    instead: str
+    other: str
     probability: float
 
 
@@ -30,8 +30,8 @@ class ImagePrediction(NamedTuple):
     """The prediction for an image.
 
     other, other_confidence: the same of a second view, the image with a margin on the left and on the right.
-    doubts: one for each different character of the text. features: `float32 [classes]`, the mean log probability of
-    every character over the frames. characters: the confidence of each, as of `constrained.character_confidences`. A
+    alternatives: one for each different character of the text. features: `float32 [classes]`, the mean log probability
+    of every character over the frames. characters: the confidence of each, as of `constrained.character_confidences`. A
     reader that gives no log probabilities has none of these.
     """
 
@@ -39,7 +39,7 @@ class ImagePrediction(NamedTuple):
     confidence: float
     other: str
     other_confidence: float
-    doubts: tuple[Doubt, ...] = ()
+    alternatives: tuple[Alternative, ...] = ()
     features: np.ndarray | None = None
     characters: tuple[float, ...] = ()
 
@@ -75,8 +75,8 @@ def _predict_batch(reader: Reader, batch: list[np.ndarray]) -> list[ImagePredict
     features, characters = np.maximum(frames, LEAST).mean(axis=1), constrained.character_confidences(frames, ids)
     for row, certainty, each, of_image, summary in zip(ids, confidence, characters, frames, features):
         row = row[row != reader.charset.blank]
-        doubts = tuple(_doubt(reader.charset.characters, of_image, i) for i in dict.fromkeys(row.tolist()))
-        found.append(ImagePrediction(reader.charset.decode(row), float(certainty), "", 0.0, doubts, summary, each))
+        others = tuple(_alternative(reader.charset.characters, of_image, i) for i in dict.fromkeys(row.tolist()))
+        found.append(ImagePrediction(reader.charset.decode(row), float(certainty), "", 0.0, others, summary, each))
     return found
 
 
@@ -88,9 +88,9 @@ def _frames(reader: Reader, batch: list[np.ndarray]) -> np.ndarray | None:
     return reader.log_probabilities(np.stack(pixels), np.array(widths, np.int32))
 
 
-def _doubt(characters: str, frames: np.ndarray, character: int) -> Doubt:
+def _alternative(characters: str, frames: np.ndarray, character: int) -> Alternative:
     """frames: log probabilities `[T, classes]` of an image, the blank last."""
     frame = frames[frames[:, character].argmax(), :-1].copy()
     frame[character] = -np.inf
-    instead = int(frame.argmax())
-    return Doubt(characters[character], characters[instead], float(np.exp(frame[instead])))
+    other = int(frame.argmax())
+    return Alternative(characters[character], characters[other], float(np.exp(frame[other])))

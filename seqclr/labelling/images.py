@@ -83,8 +83,9 @@ class Images:
     def _name(self, sample: Sample) -> str:
         if sample.store is None:
             return tables.path_for(self.table, sample)
-        record = f"{os.path.basename(sample.store)}/{sample.index}/{sample.file}"
-        return f"{self.table.stem}_images/{hashlib.blake2b(record.encode(), digest_size=10).hexdigest()}.png"
+        store = tables.path_for(self.table, Sample("", os.path.realpath(sample.store)))
+        record = f"{store}/{sample.index}/{sample.file}".encode("utf-8", "surrogatepass")
+        return f"{self.table.stem}_images/{hashlib.blake2b(record, digest_size=10).hexdigest()}.png"
 
 
 def readable(found: Images, indices: Iterable[int]) -> tuple[list[int], list[np.ndarray]]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import csv
 import errno
+import io
 import json
 import os
 import threading
@@ -40,14 +41,12 @@ class Journal:
         self.path, self.file = path, path.with_name(path.name + ".journal")
         self.labels: dict[str, Label] = {}
         self._changed, self._mutex = False, threading.Lock()
+        self._stream: io.FileIO | None = None  # opened at the first change
         self._held = Lock(path.with_name(f".{path.name}.lock"), path)
         try:
             if exists(path):
                 self.labels = {label.file: label for label in read(path)}
-            end = self._replay()
-            with writing(self.file):
-                self._stream = open(self.file, "ab", buffering=0)
-                self._stream.truncate(end)  # a line that a crash has cut off was never confirmed
+            self._end = self._replay()
         except BaseException:
             self._held.close()
             raise
@@ -79,19 +78,24 @@ class Journal:
         try:
             self.write()
         finally:
-            self._stream.close()
+            if self._stream is not None:
+                self._stream.close()
             self._held.close()
 
     def _append(self, lines: list[dict]) -> None:
-        data, end = "".join(json.dumps(line) + "\n" for line in lines).encode(), os.fstat(self._stream.fileno()).st_size
+        data = "".join(json.dumps(line) + "\n" for line in lines).encode()
         with writing(self.file):
+            if self._stream is None:
+                self._stream = open(self.file, "ab", buffering=0)
             try:
+                self._stream.truncate(self._end)  # a line that a crash has cut off was never confirmed
                 if self._stream.write(data) < len(data):
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                 os.fsync(self._stream.fileno())
             except OSError:
-                self._stream.truncate(end)
+                self._stream.truncate(self._end)
                 raise
+            self._end += len(data)
 
     def _replay(self) -> int:
         """Applies the journal; returns the number of bytes of its complete lines."""
@@ -99,15 +103,11 @@ class Journal:
             return 0
         data = self.file.read_bytes()
         complete = data[: data.rfind(b"\n") + 1]
-        rows, entries = dict(self.labels), [self._entry(*line) for line in enumerate(complete.splitlines(), 1)]
-        for label in entries:
-            if label is None:  # the CSV file holds what comes before; images without a text are not in it
-                without = {file: old for file, old in self.labels.items() if old.text is None and file not in rows}
-                self.labels = rows | without
-                self._changed = False
-            else:
-                self.labels[label.file] = label
-                self._changed = True
+        entries = [self._entry(*line) for line in enumerate(complete.splitlines(), 1)]
+        written = max((number for number, label in enumerate(entries, 1) if label is None), default=0)
+        past, new = ({label.file: label for label in part if label} for part in (entries[:written], entries[written:]))
+        without = {file: label for file, label in past.items() if label.text is None and file not in self.labels}
+        self.labels, self._changed = self.labels | without | new, bool(new)  # the CSV file has what is left out
         return len(complete)
 
     def _entry(self, number: int, line: bytes) -> Label | None:
@@ -140,10 +140,11 @@ def check_path(path: Path) -> None:
 
 
 def read(path: Path) -> list[Label]:
-    """The rows of a CSV file of labels.
+    """The labels of a CSV file; a row with an empty text has none.
 
     Raises UserError for a row that names no image, and for columns that would not be written again.
     """
+    rows = list(tables.rows(path))
     with tables.open_lines(path) as lines:
         reader = csv.DictReader(lines, strict=True)
         others = [name for name in reader.fieldnames or () if name not in COLUMNS]
@@ -153,8 +154,9 @@ def read(path: Path) -> list[Label]:
             )
             raise UserError(f"{problem}; choose another --labels")
         labels = []
-        for found, row in zip(tables.rows(path), reader):
+        for found, row in zip(rows, reader):
             if isinstance(found, Fault):
                 raise UserError(found.reason)
-            labels.append(Label(**{name: row[name] for name in COLUMNS if row.get(name)} | {"text": row["text"]}))
+            if row["text"].strip():
+                labels.append(Label(**{name: row[name] for name in COLUMNS if row.get(name)}))
     return labels

@@ -40,8 +40,9 @@ def label(
         UserError: an argument or the data are wrong, or another process has the labels open.
     """
     path = path_of("labels", labels)
+    paths, known = [os.fspath(each) for each in list_of(images)], Known.of(charset, length)
     with required("seqclr.label"):
         from seqclr.labelling import server
-    paths, known = [os.fspath(each) for each in list_of(images)], Known.of(charset, length)
-    server.serve(paths, path, os.fspath(model), known, strategy, train, port)
+
+        server.serve(paths, path, os.fspath(model), known, strategy, train, port)
     return path

@@ -7,7 +7,8 @@
     FOLDER/round-0020.json    once the round has ended: its number of labels, and why it failed if it did
 
 A round is a chain of commands, each of which leaves a file or folder at its end. So what is on the disk says how far a
-round is, and one that was killed goes on where it was.
+round is, and one that was killed goes on where it was. A labels.csv in or above the folders of the images counts too:
+where its labels have changed since, `adapt` refuses to resume, and the round starts anew with the present labels.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import csv
 import dataclasses
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -35,6 +37,7 @@ from seqclr.runtime.reader import Reader
 COUNTS = (20, 50, 100, 200, 500, 1000, 2000, 5000)  # labels to train on at which a round starts
 NICE = 10  # lower priority than the page has
 PROGRAM = (sys.executable, "-m", "seqclr.cli.worker")
+REFUSED = 2  # exit code of a command for wrong data
 PATIENCE = 30  # seconds in which a process saves its checkpoint after SIGTERM
 
 
@@ -77,10 +80,10 @@ class Round:
             return True
         return False
 
-    def last_words(self) -> str:
+    def last_log_line(self) -> str:
         """The last line of the log."""
         lines = self.log.read_text(encoding="utf-8", errors="replace").replace("\r", "\n").split("\n")
-        return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
+        return next((line.strip() for line in reversed(lines) if line.strip()), "the log is empty")
 
 
 class Retraining:
@@ -91,8 +94,8 @@ class Retraining:
     so far. folder: for all files; what earlier processes left there is taken up. test: samples of the test part, whose
     images are not trained on either, with a label or without. keys: of `seqclr adapt`, such as charset and length.
 
-    A method may be called in any thread; none waits for a training. Raises UserError where images are in an LMDB or a
-    pack, and where the folder cannot be made or another process has it.
+    A method may be called in any thread; none waits for a training. Raises UserError where the folder cannot be made or
+    another process has it.
     """
 
     def __init__(
@@ -105,9 +108,6 @@ class Retraining:
         counts: Sequence[int] = COUNTS,
         keys: dict[str, Any] | None = None,
     ):
-        store = next((sample.store for sample in test if sample.store), None)
-        if store:
-            raise UserError(f"{store} is no folder of image files, which training beside the page needs: leave it out")
         check_can_make(folder)
         folder.mkdir(parents=True, exist_ok=True)
         self.data, self.labels_file, self.model, self.test = data, labels_file, model, test
@@ -115,7 +115,7 @@ class Retraining:
         self.words = [f"{name}={value}" for name, value in (keys or {}).items()]
         self._process: subprocess.Popen | None = None
         self._active: Round | None = None
-        self._again = True  # whether the active round may be tried again
+        self._may_retry = True  # whether the active round may start anew
         self._mutex = threading.Lock()
         self._closed = False
         self._readers: dict[Path, tuple[Reader, dict[str, str]]] = {}
@@ -134,15 +134,15 @@ class Retraining:
             self._look()
             reached = [each for each in self.rounds if each.labels <= n_labels]
             if self._active is None and not self._closed and reached and reached[-1].result() is None:
-                self._active, self._again = reached[-1], True
+                self._active, self._may_retry = reached[-1], True
                 self._go_on()
 
     def state(self) -> dict[str, Any]:
         """What the web page shows, as JSON.
 
-        running: None, or `labels`, and `step` of `steps`. failed: None, or `labels` and `message` of the newest round,
-        if it failed. rounds: of each reader `labels`, and on the labelled images of the test part `tested`, and
-        `accuracy` with `low` and `high`, the ends of its interval of 95 %.
+        running: None, or `labels`, and `step` of `steps`. failed: None, or why the newest round failed.
+        rounds: of each reader `labels`, and on the labelled images of the test part `tested`, and `accuracy` with `low`
+        and `high`, the ends of its interval of 95 %.
         """
         with self._mutex:
             self._look()
@@ -151,16 +151,10 @@ class Retraining:
                 step, steps = self._active.steps()
                 running = {"labels": self._active.labels, "step": step, "steps": steps}
             ended = [(each, result) for each in self.rounds if (result := each.result())]
-            last = ended[-1][1] if ended else {"failed": None}
-            failed = {"labels": last["labels"], "message": last["failed"]} if last["failed"] else None
+            failed = ended[-1][1]["failed"] if ended else None
             truths = self._truths() if ended else []
             rounds = [self._measured(each, result, truths) for each, result in ended if not result["failed"]]
             return {"running": running, "failed": failed, "rounds": rounds}
-
-    def forecast(self, target: float) -> int | None:
-        """How many labels in all an accuracy needs, as of `progress.forecast`."""
-        rounds = self.state()["rounds"]
-        return progress.forecast([(each["labels"], each["accuracy"], each["tested"]) for each in rounds], target)
 
     def close(self) -> None:
         """Ends the process; its training goes on with the next `offer` of another Retraining in the folder."""
@@ -183,13 +177,14 @@ class Retraining:
         if self._active is None or (self._process is not None and self._process.poll() is None):
             return
         status, self._process = self._process.returncode if self._process else 0, None
-        if status and self._again and not exists(self._active.run):
-            self._again = False  # a label may have been changed while the command read the tables
+        if status == REFUSED and self._may_retry and not self._active.figures.is_file():
+            self._may_retry = False  # labels were changed while `adapt` read the tables, or since it was stopped
+            shutil.rmtree(self._active.run, ignore_errors=True)
             self._active.table.unlink()
             status = 0
         if status:
             killed = f"ended by signal {-status}: " if status < 0 else ""
-            self._end(failed=killed + self._active.last_words())
+            self._end(failed=killed + self._active.last_log_line())
         else:
             self._go_on()
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import importlib.util
 import secrets
 import socket
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import uvicorn
 
 from seqclr.data.knowledge import NOTHING, Known
+from seqclr.errors import UserError
 from seqclr.export.reader import load_reader
 from seqclr.labelling import strategies
 from seqclr.labelling.app import application
@@ -20,10 +21,10 @@ from seqclr.labelling.journal import Journal
 from seqclr.labelling.retraining import Retraining
 from seqclr.labelling.session import Session
 from seqclr.messages import say
+from seqclr.serve.reload import BLANK
 from seqclr.serve.server import bound
 
 HOST = "127.0.0.1"
-BLANK = np.full((32, 128, 3), 255, np.uint8)
 
 
 def serve(
@@ -40,32 +41,39 @@ def serve(
     train: trains readers on the labels, in a process of its own; what it writes is in a folder beside the labels.
     Raises UserError where the images, the labels, the model or the port cannot be used.
     """
-    reader = load_reader(model).knowing(known)
-    strategies.order(strategy, list(predict(reader, [BLANK])))  # raises where the reader does not give what it needs
-    journal = Journal(labels)
-    try:
-        found = Images(images, labels, journal.labels)
-        session = Session(found, journal, reader, known, strategy)
-        if train:
-            session.training = training(session, images, model)
-        listener = bound(HOST, port)
-    except BaseException:
-        journal.close()
-        raise
-    try:
-        session.start()
-        with listener:
+    with bound(HOST, port, "--port") as listener:
+        reader = load_reader(model).knowing(known)
+        strategies.order(strategy, list(predict(reader, [BLANK])))  # raises where the reader lacks what it needs
+        journal = Journal(labels)
+        try:
+            found = Images(images, labels, journal.labels)
+            session = Session(found, journal, reader, known, strategy)
+            if train:
+                session.training = training(session, images, model)
+        except BaseException:
+            journal.close()
+            raise
+        try:
+            session.start()
             Server(session, listener.getsockname()[1]).run(sockets=[listener])
-    except KeyboardInterrupt:  # Stopped is one
-        pass
-    finally:
-        session.close()
+        except KeyboardInterrupt:  # Stopped is one
+            pass
+        finally:
+            session.close()
     say(f"{labels} has {sum(label.text is not None for label in journal.labels.values())} labels")
     return 0
 
 
 def training(session: Session, images: Sequence[str], model: str) -> Retraining:
-    """What trains readers on the labels of a session. Raises UserError."""
+    """What trains readers on the labels of a session.
+
+    Raises UserError where images are in an LMDB or a pack, and ModuleNotFoundError without TensorFlow.
+    """
+    if importlib.util.find_spec("tensorflow") is None:
+        raise ModuleNotFoundError(name="tensorflow")
+    store = next((sample.store for sample in session.images.samples if sample.store), None)
+    if store:
+        raise UserError(f"{store} is no folder of image files, which --train needs: leave one of them out")
     known, labels = session.known, session.journal.path
     keys = {"charset": known.charset, "length": known.lengths and ",".join(map(str, known.lengths))}
     test = [session.images.samples[index] for index in session.test]

@@ -15,6 +15,7 @@ from seqclr.data import label_validation
 from seqclr.data.charset import Charset
 from seqclr.data.knowledge import Known
 from seqclr.data.labels import Label, now
+from seqclr.data.samples import HELD_OUT
 from seqclr.errors import UserError
 from seqclr.export.reader import load_reader
 from seqclr.files import NotWritten
@@ -33,7 +34,7 @@ PAUSE = 60.0  # seconds between two labels; longer ones do not count for the spe
 LOOK = 2.0  # seconds between two looks at the training
 TARGET = 0.98  # accuracy whose number of labels is forecast
 NO_ROUND: dict = {"running": None, "rounds": [], "target": TARGET, "forecast": None}
-FIT = (32, 128, "stretch")  # height, width and resize where the reader does not tell
+FIT = (32, 128, "stretch")  # height, width and resize, of a reader without these properties
 
 
 class Change(NamedTuple):
@@ -79,11 +80,12 @@ class Session:
         self, images: Images, journal: Journal, reader: Reader, known: Known, strategy: str = strategies.DEFAULT
     ):
         self.images, self.journal, self.known, self.strategy = images, journal, known, strategy
-        self.test, self.training = test_part(images), None
+        self.training = None
         self.allowed = None if known.charset is None else Charset(known.charset)
         self._reader, self._predictor = reader, Predictor(images, self._predicted)
         self._mutex, self._version = threading.RLock(), 1
         self._states = [State(self._label_before(index)) for index in range(len(images))]
+        self.test = self._test_part()
         self._order, self._ordered, self._labelled = [], 1, 0  # with its version, and the number of labels then
         self._sort()
         self._times: deque[tuple[float, int]] = deque(maxlen=100)  # when labels came, and how many at once
@@ -106,10 +108,10 @@ class Session:
         """Ends the threads and the training, and writes the CSV file. Raises files.NotWritten."""
         self._closed.set()
         self._due.set()
-        self._predictor.close()
         for thread in (self._writer, self._trainer):
             if thread.is_alive():
                 thread.join()
+        self._predictor.close()  # after the trainer, which starts it again
         if self.training is not None:
             self.training.close()
         self.journal.close()
@@ -171,12 +173,22 @@ class Session:
     def _label_before(self, index: int) -> Label | None:
         """The label of the CSV file, or else of the data."""
         sample, file = self.images.samples[index], self.images.files[index]
-        if file not in self.journal.labels and sample.text is not None:
+        if file not in self.journal.labels and (sample.text or "").strip():
             given = Label(file, sample.text, sample.split or "")
             if sample.store is None:  # it has no file of its own
                 self.journal.labels[file] = given
             return given
         return self.journal.labels.get(file)
+
+    def _test_part(self) -> set[int]:
+        """The indices of the images on which accuracy is measured: of split `test`, and of those without a split the
+        ones that `strategies.set_apart` chooses."""
+        apart, test = strategies.set_apart(self.images.files), set()
+        for index, (state, sample, file) in enumerate(zip(self._states, self.images.samples, self.images.files)):
+            split = (state.label and state.label.part) or sample.split
+            if split == "test" or (not split and file in apart):
+                test.add(index)
+        return test
 
     def _write_soon(self) -> None:
         while not self._closed.is_set():
@@ -227,9 +239,8 @@ class Session:
         while not self._closed.wait(LOOK):
             try:
                 self.journal.write()
-                self.training.offer(
-                    sum(s.label.text is not None and s.label.split != "test" for s in self._with_label())
-                )
+                labels = [state.label for state in self._with_label()]
+                self.training.offer(sum(label.text is not None and label.part not in HELD_OUT for label in labels))
                 state, latest = self.training.state(), self.training.latest
                 points = [(each["labels"], each["accuracy"], each["tested"]) for each in state["rounds"]]
                 self._trained = {**state, "target": TARGET, "forecast": progress.forecast(points, TARGET)}
@@ -237,7 +248,7 @@ class Session:
                     reader, self._reader = latest, load_reader(latest).knowing(self.known)
                     self._predictor.start(self._reader, self._order)
             except (UserError, OSError) as error:
-                self._trained = {**(self._trained or NO_ROUND), "failed": {"labels": 0, "message": str(error)}}
+                self._trained = {**(self._trained or NO_ROUND), "failed": str(error)}
 
     def _with_label(self) -> list[State]:
         with self._mutex:
@@ -278,10 +289,10 @@ class Session:
         labels = [state.label for state in self._states if state.label]
         texts = [label.text for label in labels if label.text is not None]
         sources = Counter(label.source for label in labels)
-        tested = [s for s in self._with_label() if s.label.text and s.prediction and s.label.split == "test"]
+        tested = [s for s in self._with_label() if s.label.text and s.prediction and s.label.part == "test"]
         normalize = self._reader.charset.normalize
         right = sum(normalize(state.label.text) == state.prediction.text for state in tested)
-        characters = Counter("".join(texts))
+        characters = Counter("".join(map(normalize, texts)))
         possible = self.known.charset or self._reader.charset.characters
         return {
             "images": len(self.images),
@@ -294,7 +305,7 @@ class Session:
             "accuracy": progress.accuracy(right, len(tested)),
             "characters": dict(sorted(characters.items())),
             "lengths": dict(sorted(Counter(map(len, texts)).items())),
-            "unseen": "".join(c for c in possible if c not in characters),
+            "unseen": "".join(c for c in possible if normalize(c) not in characters),
         }
 
     def _speed(self) -> float | None:
@@ -325,13 +336,3 @@ class Session:
         if lengths and other:
             found.append({"kind": "length", "title": "labels of another length", "images": other})
         return found
-
-
-def test_part(images: Images) -> set[int]:
-    """The indices of the images on which accuracy is measured: of split test, or where the data have no split, those
-    that `strategies.set_apart` chooses."""
-    splits = [sample.split for sample in images.samples]
-    if any(splits):
-        return {index for index, split in enumerate(splits) if split == "test"}
-    apart = strategies.set_apart(images.files)
-    return {index for index, file in enumerate(images.files) if file in apart}

@@ -37,14 +37,13 @@ TEST_EVERY = 4  # one of so many images that are offered is of the test part
 def order(
     strategy: str,
     predictions: Sequence[ImagePrediction],
-    features: np.ndarray | None = None,
     labelled: Collection[int] = (),
     seed: int = 0,
 ) -> list[int]:
     """The indices of the images that are not labelled, best first.
 
-    predictions: of all images; `random` needs none but their number. features: `float32 [N, D]`, for `diverse`; by
-    default those of the predictions. labelled: indices. seed: of the random order, and of what is equal.
+    predictions: of all images; `random` needs only their number. labelled: indices. seed: of the random order, which
+    also decides between equal images.
     Raises UserError for an unknown strategy, and where the predictions lack what it needs.
     """
     if strategy not in STRATEGIES:
@@ -52,23 +51,22 @@ def order(
     done = set(labelled)
     free = [index for index in range(len(predictions)) if index not in done]
     random.Random(seed).shuffle(free)
-    if features is None and predictions and predictions[0].features is not None:
-        features = np.stack([prediction.features for prediction in predictions])
-    first = STRATEGIES[strategy](predictions, features, free, sorted(done)) if free else []
+    first = STRATEGIES[strategy](predictions, free, sorted(done)) if free else []
     return list(dict.fromkeys([*first, *free]))
 
 
-def _random(predictions, features, free: list[int], labelled: list[int]) -> list[int]:
+def _random(predictions, free: list[int], labelled: list[int]) -> list[int]:
     return free
 
 
-def _uncertain(predictions: Sequence[ImagePrediction], features, free: list[int], labelled: list[int]) -> list[int]:
+def _uncertain(predictions: Sequence[ImagePrediction], free: list[int], labelled: list[int]) -> list[int]:
     return sorted(free, key=lambda index: predictions[index].certainty)
 
 
-def _diverse(predictions, features: np.ndarray | None, free: list[int], labelled: list[int]) -> list[int]:
-    if features is None:
+def _diverse(predictions: Sequence[ImagePrediction], free: list[int], labelled: list[int]) -> list[int]:
+    if predictions[0].features is None:
         raise UserError(f"the strategy diverse needs features: {WITHOUT}")
+    features = np.stack([prediction.features for prediction in predictions])
     points = features[free]
     centres = features[labelled] if labelled else points.mean(axis=0, keepdims=True)
     distance = np.full(len(free), np.inf)
@@ -83,8 +81,8 @@ def _diverse(predictions, features: np.ndarray | None, free: list[int], labelled
     return chosen
 
 
-def _mixed(predictions: Sequence[ImagePrediction], features, free: list[int], labelled: list[int]) -> list[int]:
-    if features is None:
+def _mixed(predictions: Sequence[ImagePrediction], free: list[int], labelled: list[int]) -> list[int]:
+    if predictions[0].features is None:
         raise UserError(f"the strategy mixed needs the probabilities of characters: {WITHOUT}")
     groups, weights = _groups(predictions)
     times = np.zeros(groups.max(initial=0) + 1)
@@ -105,8 +103,8 @@ def _groups(predictions: Sequence[ImagePrediction]) -> tuple[np.ndarray, np.ndar
     ids: dict[str | tuple[str, str], int] = {}
     rows = []
     for prediction in predictions:
-        row = [(doubt.character, PRESENCE) for doubt in prediction.doubts]
-        row += [((doubt.character, doubt.instead), doubt.probability**0.5) for doubt in prediction.doubts]
+        row = [(each.character, PRESENCE) for each in prediction.alternatives]
+        row += [((each.character, each.other), each.probability**0.5) for each in prediction.alternatives]
         rows.append([(ids.setdefault(group, len(ids)), weight) for group, weight in row])
     most = max(map(len, rows), default=0)
     padded = np.array([row + [(len(ids), 0.0)] * (most - len(row)) for row in rows]).reshape(len(rows), most, 2)
@@ -120,19 +118,19 @@ WITHOUT = "a SavedModel, or an export with known characters or lengths, gives no
 # the test part
 
 
-def set_apart(names: Collection[str], seed: int = 0) -> set[str]:
+def set_apart(names: Collection[str]) -> set[str]:
     """The names of the images of the test part, on which accuracy is measured.
 
     A hash of its name decides of every image, so that it stays in its part when images are added. A tenth of the
     images, or more if that is less than TEST_LEAST, but not more than TEST_MOST of them.
     """
     share = min(max(TEST_SHARE, TEST_LEAST / max(1, len(names))), TEST_MOST)
-    return {name for name in names if _uniform(name, seed) < share}
+    return {name for name in names if _uniform(name) < share}
 
 
-def with_test_part(chosen: Sequence[int], test: Sequence[int], seed: int = 0) -> Iterator[int]:
+def with_test_part(chosen: Sequence[int], test: Sequence[int]) -> Iterator[int]:
     """The chosen images, with an image of the test part, in random order, as every fourth while there are some."""
-    rest = iter(random.Random(seed).sample(list(test), len(test)))
+    rest = iter(random.Random(0).sample(list(test), len(test)))
     for number, index in enumerate(chosen, 1):
         yield index
         if number % (TEST_EVERY - 1) == 0:
@@ -140,7 +138,7 @@ def with_test_part(chosen: Sequence[int], test: Sequence[int], seed: int = 0) ->
     yield from rest
 
 
-def _uniform(name: str, seed: int) -> float:
-    """A number from 0 to 1, the same for the same name and seed."""
-    digest = hashlib.blake2b(f"{seed} {name}".encode(errors="surrogatepass"), digest_size=8).digest()
+def _uniform(name: str) -> float:
+    """A number from 0 to 1, the same for the same name."""
+    digest = hashlib.blake2b(name.encode(errors="surrogatepass"), digest_size=8).digest()
     return int.from_bytes(digest, "big") / 2**64

@@ -55,8 +55,13 @@ class Judged(NamedTuple):
     ratio: float
     sure: bool
 
+    @property
+    def name(self) -> str:
+        """The name of the image; bytes that are not UTF-8 are escaped."""
+        return self.sample.name.encode("utf-8", "backslashreplace").decode()
+
     def message(self) -> str:
-        label = f"{self.sample.name} has the label '{self.sample.text}'"
+        label = f"{self.name} has the label '{self.sample.text}'"
         return f"{label}, predicted '{self.prediction}' (confidence {self.confidence:.3f})"
 
 
@@ -234,7 +239,7 @@ def write(found: Sequence[Judged], folder: Path) -> None:
         writer.writerow(["file", "text", "prediction", "confidence", "log_ratio", "sure"])
         for each in found:
             figures = f"{each.confidence:.4f}", f"{each.ratio:.3f}", "yes" if each.sure else "no"
-            writer.writerow([each.sample.name, each.sample.text, each.prediction, *figures])
+            writer.writerow([each.name, each.sample.text, each.prediction, *figures])
     draw_sheet(
         [(each.sample, each.sample.text, each.prediction, each.confidence) for each in found[:DRAWN]], folder / SHEET
     )

@@ -63,13 +63,8 @@ class Service:
     results: Results = dataclasses.field(default_factory=Results)
 
     def knows(self, token: object) -> bool:
-        """Whether this is the token, compared in constant time; true if none is required."""
-        if self.token is None:
-            return True
-        if not isinstance(token, str):
-            return False
-        given, expected = (text.encode("utf-8", "surrogatepass") for text in (token, self.token))
-        return hmac.compare_digest(given, expected)
+        """Whether this is the token; true if none is required."""
+        return self.token is None or (isinstance(token, str) and is_token(token, self.token))
 
     def reader(self, name: object = None) -> ServedReader:
         """The reader of a name, or the first. Raises Refusal, 404, for a name that does not exist."""
@@ -238,6 +233,11 @@ def from_base64(text: object, what: str) -> bytes:
         return base64.b64decode(padded, validate=True)
     except binascii.Error:
         raise Refusal(422, f"{what} is not base64") from None
+
+
+def is_token(given: str, token: str) -> bool:
+    """Whether the given text is the token, compared in constant time."""
+    return hmac.compare_digest(*(text.encode("utf-8", "surrogatepass") for text in (given, token)))
 
 
 def as_json(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

@@ -176,8 +176,8 @@ def check_tls(options: Options) -> None:
         raise UserError(f"{files} cannot be used for TLS ({error.strerror or error}): give PEM files") from None
 
 
-def bound(host: str, port: int) -> socket.socket:
-    """A socket with the address and port. Raises UserError where they cannot be used."""
+def bound(host: str, port: int, options: str = "--host or --port") -> socket.socket:
+    """A socket with the address and port. Raises UserError where they cannot be used; options: that set them."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, kind, protocol)
@@ -190,7 +190,7 @@ def bound(host: str, port: int) -> socket.socket:
         return listener
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise UserError(f"cannot listen on {host}:{port} ({reason}): choose another --host or --port") from None
+        raise UserError(f"cannot listen on {host}:{port} ({reason}): choose another {options}") from None
 
 
 def raise_file_limit() -> None:

@@ -133,7 +133,7 @@ def test_labels_that_cannot_be_are_refused(folder, change, message):
     session = session_of(folder, Known("0123456789", (3,)))
     found = post(client_of(session), (1, 0, "123", "typed"), change)
     assert found.status_code == 422 and message in found.json()["error"]
-    assert session.journal.file.read_text() == ""
+    assert not session.journal.file.exists()
     session.close()
 
 
@@ -163,8 +163,9 @@ def test_other_sites_other_hosts_and_wrong_tokens_are_refused(client, session):
         assert client.get(path).status_code == 403
     assert client.get(f"/{TOKEN}/", headers={"host": "evil.example"}).status_code == 403
     assert client.options(f"/{TOKEN}/labels", headers={"origin": "http://evil.example"}).status_code == 403
-    assert session.journal.file.read_text() == ""
+    assert not session.journal.file.exists()
     assert post(client, change, origin="http://127.0.0.1:80").status_code == 200
+    assert client.get(f"/{TOKEN}/", headers={"host": "localhost"}).status_code == 200  # browsers leave port 80 out
 
 
 def test_only_images_of_the_session_are_sent_and_as_png(client, folder):
@@ -210,7 +211,41 @@ def test_labels_of_the_data_are_given_and_can_be_corrected(folder):
     post(client, (0, 0, "better", "corrected"), (3, 0, "new", "typed"))
     session.close()
     found = discovery.find([folder / "labels.csv"])
-    assert [(each.text, each.split) for each in found] == [("better", "test"), ("second", None), ("new", "train")]
+    part = "test" if 3 in session.test else "train"
+    assert [(each.text, each.split) for each in found] == [("better", "test"), ("second", None), ("new", part)]
+
+
+def test_rows_without_a_text_are_no_labels(folder):
+    (folder / "labels.csv").write_text("file,text\n0.png,\n1.png, \n2.png,2\n")
+    session = session_of(folder)
+    found = state(client_of(session))
+    assert [image["source"] for image in found["images"]] == ["", "", "given", "", "", ""]
+    assert found["progress"]["labelled"] == 1
+    session.close()
+
+
+def test_the_test_part_is_the_same_after_a_restart(folder):
+    draw(folder, 25)
+    session = session_of(folder)
+    before, labelled = names_of_test(session), [min(session.test), min(set(range(25)) - session.test)]
+    post(client_of(session), *((index, 0, "1", "typed") for index in labelled))
+    session.close()
+    again = session_of(folder)  # the splits of the page are those of labels.csv now
+    assert len(before) > 1 and names_of_test(again) == before
+    again.close()
+
+
+def names_of_test(session):
+    return {session.images.files[index] for index in session.test}
+
+
+def test_characters_are_counted_as_the_reader_spells_them(folder, monkeypatch):
+    monkeypatch.setattr(Stub, "charset", Charset("abc", case="lower"))
+    session = session_of(folder)
+    post(client_of(session), (0, 0, "AB", "typed"), (1, 0, "a", "typed"))
+    progress = state(client_of(session))["progress"]
+    assert (progress["characters"], progress["unseen"]) == ({"a": 2, "b": 1}, "c")
+    session.close()
 
 
 def test_images_of_packs_are_copied_when_they_are_labelled(folder, tmp_path_factory):
@@ -226,11 +261,22 @@ def test_images_of_packs_are_copied_when_they_are_labelled(folder, tmp_path_fact
     again.close()
 
 
+def test_images_of_two_stores_of_one_name_have_copies_of_their_own(folder, tmp_path_factory):
+    target = tmp_path_factory.mktemp("labels")
+    for name in "ab":
+        pack.pack([str(folder)], str(target / name / "pack"))
+    images = Images([target / "a" / "pack", target / "b" / "pack"], target / "labels.csv", [])
+    assert len(set(images.files)) == 12
+    again = Images([target / "b" / ".." / "a" / "pack"], target / "labels.csv", [])
+    assert again.files == images.files[:6]
+
+
 def test_findings_of_check_are_of_the_present_labels(folder):
     draw(folder, 1)
     (folder / "copy.png").write_bytes((folder / "0.png").read_bytes())
     (folder / "bad.png").write_text("no image")
     session = session_of(folder, Known("0123456789", (3,)))
+    session.test.clear()  # where one of two equal images may be
     client = client_of(session)
     names = [image["name"] for image in state(client)["images"]]
 
@@ -285,6 +331,32 @@ class Training:
 
     def close(self):
         pass
+
+
+def test_no_predictions_run_after_the_end(folder, monkeypatch):
+    """The trainer finds a new reader after the session was closed."""
+
+    class Slow(Stub):
+        def knowing(self, known):
+            return self
+
+        def predict_images(self, arrays, beam=1, batch_size=64):
+            time.sleep(0.2)
+            return super().predict_images(arrays)
+
+    class Late(Training):
+        def offer(self, n_labels):
+            session._closed.wait()
+            self.latest = self.folder
+
+    monkeypatch.setattr("seqclr.labelling.session.LOOK", 0.01)
+    monkeypatch.setattr("seqclr.labelling.session.load_reader", lambda path: Slow())
+    session = session_of(folder)
+    session.training = Late(folder)
+    session.start()
+    time.sleep(0.1)
+    session.close()
+    assert not session._predictor._thread.is_alive()
 
 
 def test_predictions_of_a_trained_reader_replace_those_before(folder, monkeypatch):

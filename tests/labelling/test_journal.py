@@ -26,7 +26,8 @@ def label(number, text="ab", source="accepted"):
 
 def crash(opened):
     """Ends the use of a journal as a killed process does: its lock is free, nothing more is written."""
-    opened._stream.close()
+    if opened._stream is not None:
+        opened._stream.close()
     opened._held.close()
 
 
@@ -56,10 +57,13 @@ def test_rows_that_were_edited_by_hand_stay_and_those_removed_are_gone(path):
     opened = Journal(path)
     opened.record([label(0), label(1)])
     opened.record([label(1, None, "removed"), label(2)])
+    opened.write()
+    opened.record([label(2, None, "unreadable")])
     opened.close()
     path.write_text("file,text\n0.png,by hand\n3.png,new\n")
     again = Journal(path)
     assert {file: each.text for file, each in again.labels.items() if each.text} == {"0.png": "by hand", "3.png": "new"}
+    assert [each.source for each in again.labels.values() if not each.text] == ["removed", "unreadable"]
     again.close()
     assert path.read_text() == "file,text\n0.png,by hand\n3.png,new\n"  # nothing was labelled
     crash(opened := Journal(path))
@@ -101,6 +105,7 @@ def test_a_second_process_is_refused(path):
         ("labels.csv", "file,text,angle\n0.png,a,3\n", "the column 'angle', which would be lost"),
         ("labels.csv", "file,text\nnone.png,a\n", "line 2 names none.png"),
         ("labels.csv", "file\n0.png\n", "has no column 'text'"),
+        ("labels.csv", '"file"x,text\n0.png,a\n', "labels.csv, line 1 is not a table row"),
         ("labels.csv.journal", '{"file": "0.png", "text": 3}\n', "labels.csv.journal, line 1 is damaged"),
         ("labels.csv.journal", "[]\n", "labels.csv.journal, line 1 is damaged"),
     ],
@@ -118,6 +123,11 @@ def test_paths_that_cannot_be_written_are_refused(tmp_path, name):
     with pytest.raises(UserError, match=name):
         Journal(tmp_path / name)
     assert [file.name for file in tmp_path.iterdir()] == ["folder.csv"]
+
+
+def test_nothing_is_written_before_the_first_label(path):
+    Journal(path).close()
+    assert not path.exists() and not path.with_name("labels.csv.journal").exists()
 
 
 def test_the_journal_is_lines_of_json(path):

@@ -9,6 +9,8 @@ import pytest
 from seqclr import cli
 from seqclr.data.discovery import find, survey
 from seqclr.data.hashes import content_digest
+from seqclr.data.samples import Sample
+from seqclr.errors import UserError
 from seqclr.recognition import label_errors
 from seqclr.recognition.digests import known_labels
 from seqclr.recognition.label_errors import find_label_errors, unseeing_start
@@ -92,6 +94,25 @@ def test_what_is_refused(pages, words, told, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert cli.main(["check", str(pages), *words]) == 2
     assert told in capsys.readouterr().err and not list(tmp_path.iterdir())
+
+
+def test_names_that_are_not_utf8_are_listed(tmp_path, monkeypatch):
+    monkeypatch.setattr(label_errors, "draw_sheet", lambda rows, file: None)
+    found = label_errors.Judged(Sample("site", "a\udcff.png", "12"), "13", 0.9, 1.0, True)
+    label_errors.write([found], tmp_path)
+    assert "\na\\udcff.png,12,13," in (tmp_path / "label_errors.csv").read_text(encoding="utf-8").replace("\r", "")
+    assert found.message().startswith("a\\udcff.png has")
+
+
+def test_the_clean_list_is_written_last(pages, tmp_path, monkeypatch):
+    def refuse(*_):
+        raise UserError("no label can be judged")
+
+    words = ["--model", "captcha", "--output", str(tmp_path / "errors"), "--fix", str(tmp_path / "clean.csv")]
+    monkeypatch.setattr(label_errors, "find_label_errors", refuse)
+    assert cli.main(["check", str(pages), *words]) == 2 and not (tmp_path / "clean.csv").exists()
+    monkeypatch.setattr(label_errors, "find_label_errors", lambda *_: [])
+    assert cli.main(["check", str(pages), *words]) == 0 and (tmp_path / "clean.csv").exists()
 
 
 @pytest.mark.slow

@@ -2,7 +2,7 @@
 
 const token = location.pathname.split("/")[1];
 export const data = { images: [], order: [], version: 0, predicting: 0, progress: null, training: null, problem: "" };
-export const drafts = new Map(); // texts that could not be saved, by image
+const drafts = new Map(); // texts that were typed and not saved, by image
 let sending = Promise.resolve();
 let waiting = 0; // labels that the server has not confirmed
 
@@ -14,7 +14,10 @@ addEventListener("beforeunload", (event) => {
 export async function load(since = data.version) {
   const found = await get(`state?since=${since}`);
   for (const image of found.images) {
-    if (!data.images[image.image]?.waiting) data.images[image.image] = { ...image, waiting: 0 };
+    const shown = data.images[image.image];
+    const { predicted, confidence, characters, second } = image;
+    if (shown?.waiting) Object.assign(shown, { predicted, confidence, characters, second });
+    else data.images[image.image] = { ...image, waiting: 0 };
   }
   const isSorted = found.order.length > 0;
   if (isSorted) data.order = found.order;
@@ -29,6 +32,20 @@ async function get(path) {
   return answer(await fetch(path).catch(lost));
 }
 
+// The text of an image's label, or else its prediction.
+export const known = (image) => image.text ?? image.predicted ?? "";
+
+// The text of an image as it was typed, or else as it is known.
+export const textOf = (image) => drafts.get(image.image) ?? known(image);
+
+export const isDraft = (index) => drafts.has(index);
+
+// Keeps a text that was typed until it is saved.
+export function keepDraft(index, text) {
+  if (text.trim() === known(data.images[index])) drafts.delete(index);
+  else drafts.set(index, text);
+}
+
 // Sends labels {image, text, source}; they are sent in order, and shown before the server has answered.
 // Resolves when they are on the disk; rejects with an error, and then the images are as they were.
 export function send(labels) {
@@ -37,6 +54,7 @@ export function send(labels) {
   for (const { image, text, source } of changes) {
     const shown = data.images[image];
     Object.assign(shown, { text, source, revision: shown.revision + 1, waiting: shown.waiting + 1 });
+    drafts.delete(image);
   }
   waiting += changes.length;
   const done = sending.then(() => post(changes));
@@ -47,8 +65,8 @@ export function send(labels) {
       settle(changes);
       for (const old of before) {
         const { text } = data.images[old.image];
-        if (text !== null) drafts.set(old.image, text);
         Object.assign(data.images[old.image], { text: old.text, source: old.source, revision: old.revision });
+        if (text !== null && !isDraft(old.image)) keepDraft(old.image, text);
       }
       data.version = 0; // all is loaded again: changes may have come while labels were on their way
       throw error;

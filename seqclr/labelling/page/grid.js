@@ -1,7 +1,7 @@
 // Hundreds of thumbnails at once.
 
 import { percent, sourceOf } from "./confidence.js";
-import { data } from "./data.js";
+import { data, isDraft, keepDraft, textOf } from "./data.js";
 import { list, wrong } from "./lists.js";
 import { save, say } from "./label.js";
 
@@ -25,6 +25,13 @@ export function show() {
   get("after").disabled = start + SIZE >= images.length;
   get("accept-all").disabled = !part.length;
   tiles.querySelector("input")?.focus();
+}
+
+// Goes to the thumbnails with an image.
+export function goTo(image) {
+  if (!images.includes(image)) images = list();
+  start = SIZE * Math.max(0, Math.floor(images.indexOf(image) / SIZE));
+  show();
 }
 
 // Shows new facts about images whose text was not changed.
@@ -57,7 +64,8 @@ function tile(index) {
   });
   input.addEventListener("focus", () => input.select());
   input.addEventListener("input", () => {
-    element.classList.toggle("changed", input.value !== element.dataset.filled);
+    keepDraft(index, input.value);
+    element.classList.toggle("changed", isDraft(index));
     mark(element, false);
   });
   fill(element, data.images[index]);
@@ -66,7 +74,8 @@ function tile(index) {
 
 function fill(element, image) {
   const [button, input, note] = element.children;
-  input.value = element.dataset.filled = image.text ?? image.predicted ?? "";
+  input.value = textOf(image);
+  element.classList.toggle("changed", isDraft(image.image));
   input.setAttribute("aria-label", `Text of ${image.name}`);
   button.setAttribute("aria-label", `Mark ${image.name} as wrong`);
   button.firstChild.alt = `Image ${image.name}`;

@@ -35,8 +35,7 @@ async function deliver(labels, more) {
     return true;
   } catch (error) {
     say(`Not saved: ${error.message}`, true);
-    if (mode === one) one.goTo(labels[0].image);
-    else grid.show();
+    mode.goTo(labels[0].image);
     return false;
   }
 }

@@ -1,6 +1,6 @@
 // Which images are shown, and in which order.
 
-import { data, findings } from "./data.js";
+import { data, findings, known } from "./data.js";
 
 export const wrong = new Set(); // images whose text was marked as wrong in the grid and not corrected
 const found = new Map(); // kind of finding -> images
@@ -15,14 +15,13 @@ const FILTERS = {
   wrong: ["Marked as wrong in the grid", (image) => wrong.has(image.image)],
 };
 
-const shown = (image) => image.text ?? image.predicted ?? "";
 const confidence = (image) => image.confidence ?? 2;
 const disagrees = (image) => image.second !== null && image.second !== image.predicted;
 const compare = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
 
 const ORDERS = {
   next: ["Best next", null],
-  text: ["Text", (a, b) => compare(shown(a), shown(b)) || confidence(a) - confidence(b)],
+  text: ["Text", (a, b) => compare(known(a), known(b)) || confidence(a) - confidence(b)],
   confidence: ["Confidence, lowest first", (a, b) => confidence(a) - confidence(b)],
   disagreement: ["Disagreement of two views", (a, b) => disagrees(b) - disagrees(a) || confidence(a) - confidence(b)],
   name: ["File name", (a, b) => compare(a.name, b.name)],

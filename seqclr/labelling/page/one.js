@@ -1,7 +1,7 @@
 // One image at a time.
 
 import { coloured, percent, sourceOf } from "./confidence.js";
-import { data, drafts } from "./data.js";
+import { data, keepDraft, textOf } from "./data.js";
 import { list } from "./lists.js";
 import { save, say } from "./label.js";
 
@@ -57,7 +57,7 @@ export function show(hasFocus = true) {
   small.textContent = image.predicted === null ? (data.predicting ? "not predicted yet" : "no prediction")
     : image.predicted === "" ? "nothing predicted" : percent(image.confidence);
   get("prediction").replaceChildren(...prediction, small);
-  input.value = filled = drafts.get(image.image) ?? image.text ?? image.predicted ?? "";
+  input.value = filled = textOf(image);
   if (hasFocus) input.focus();
   if (hasFocus) input.select();
   loadAhead();
@@ -81,7 +81,6 @@ function accept() {
   const text = input.value.trim();
   if (!image) return;
   if (!text) return say("Type the text, or mark the image as unreadable.", true);
-  drafts.delete(image.image);
   if (text !== image.text) save([{ image: image.image, text, source: sourceOf(image, text) }]);
   next();
 }
@@ -89,7 +88,6 @@ function accept() {
 function unreadable() {
   const image = data.images[images[at]];
   if (!image) return;
-  drafts.delete(image.image);
   save([{ image: image.image, text: null, source: "unreadable" }]);
   next();
 }
@@ -98,6 +96,8 @@ function back() {
   at = Math.max(0, at - 1);
   show();
 }
+
+input.addEventListener("input", () => keepDraft(images[at], input.value));
 
 export const KEYS = { Enter: accept, ArrowDown: next, ArrowUp: back, Escape: unreadable };
 export const isChanged = () => input.value !== filled;

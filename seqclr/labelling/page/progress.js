@@ -37,7 +37,7 @@ function training({ running, failed, rounds, target, forecast }) {
     const steps = running.steps ? `, step ${running.step} of ${running.steps}` : "";
     rows.push(["Training", `on ${running.labels} labels${steps}`]);
   }
-  if (failed) rows.push(["Training failed", failed.message]);
+  if (failed) rows.push(["Training failed", failed]);
   if (forecast !== null) {
     const more = forecast - data.progress.labelled;
     rows.push([`Labels to ${percent(target)}`, more > 0 ? `about ${more} more` : "no more"]);

@@ -1,0 +1,36 @@
+"""What the labelling page needs is checked before anything is written."""
+
+import socket
+from types import SimpleNamespace
+
+import pytest
+
+from seqclr.data.samples import Sample
+from seqclr.errors import UserError
+from seqclr.extras import MissingExtra
+from seqclr.labelling import server
+from seqclr.labelling.label import label
+from tests.labelling.pictures import draw
+
+
+def test_a_port_that_is_taken_is_refused(tmp_path):
+    draw(tmp_path, 2)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        with pytest.raises(UserError, match="choose another --port$"):
+            label(tmp_path, tmp_path / "labels.csv", train=True, port=taken.getsockname()[1])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["0.png", "1.png"]
+
+
+def test_training_needs_its_extra(tmp_path, monkeypatch):
+    draw(tmp_path, 2)
+    monkeypatch.setattr(server.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(MissingExtra, match="seqclr.label needs tensorflow.* the extra 'train'"):
+        label(tmp_path, tmp_path / "labels.csv", train=True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["0.png", "1.png"]
+
+
+def test_training_needs_image_files(tmp_path):
+    samples = [Sample("a", "0.png"), Sample("b", "0.png", store="pack/0.array_record", index=0)]
+    session = SimpleNamespace(images=SimpleNamespace(samples=samples))
+    with pytest.raises(UserError, match="0.array_record is no folder of image files, which --train needs"):
+        server.training(session, ["a", "pack"], "captcha")

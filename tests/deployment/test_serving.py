@@ -302,10 +302,11 @@ def test_a_signal_ends_it_after_the_last_response(number, status):
     server = Process()
     clients = [Client(server.port) for _ in range(4)]
     until(lambda: all(client.right for client in clients))
-    with ThreadPoolExecutor(1) as pool:  # a request that is in progress when the signal comes
-        files = [("file", (f"{value}.png", png(value))) for value in range(20, 80)]
-        url = f"http://127.0.0.1:{server.port}/v1/predict"
-        last = pool.submit(requests.post, url, files=files, timeout=20)
+    files = [("file", (f"{value}.png", png(value))) for value in range(20, 80)]
+    request = requests.Request("POST", f"http://127.0.0.1:{server.port}/v1/predict", files=files).prepare()
+    with ThreadPoolExecutor(1) as pool, requests.Session() as session:
+        session.get(f"http://127.0.0.1:{server.port}/healthz", timeout=20)  # so that the connection is accepted
+        last = pool.submit(session.send, request, timeout=20)  # in progress when the signal comes
         time.sleep(0.02)
         ended, error = server.stop(number)
         assert len(last.result().json()["predictions"]) == 60

@@ -14,13 +14,13 @@ are rare characters.
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import random
 from collections.abc import Callable, Collection, Iterator, Sequence
 
 import numpy as np
 
+from seqclr.data.hashes import uniform
 from seqclr.errors import UserError
 from seqclr.labelling.certainty import ImagePrediction
 
@@ -125,7 +125,7 @@ def set_apart(names: Collection[str]) -> set[str]:
     images, or more if that is less than TEST_LEAST, but not more than TEST_MOST of them.
     """
     share = min(max(TEST_SHARE, TEST_LEAST / max(1, len(names))), TEST_MOST)
-    return {name for name in names if _uniform(name) < share}
+    return {name for name in names if uniform(name) < share}
 
 
 def with_test_part(chosen: Sequence[int], test: Sequence[int]) -> Iterator[int]:
@@ -136,9 +136,3 @@ def with_test_part(chosen: Sequence[int], test: Sequence[int]) -> Iterator[int]:
         if number % (TEST_EVERY - 1) == 0:
             yield from itertools.islice(rest, 1)
     yield from rest
-
-
-def _uniform(name: str) -> float:
-    """A number from 0 to 1, the same for the same name."""
-    digest = hashlib.blake2b(name.encode(errors="surrogatepass"), digest_size=8).digest()
-    return int.from_bytes(digest, "big") / 2**64

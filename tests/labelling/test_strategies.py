@@ -71,7 +71,7 @@ def test_an_unknown_strategy_is_refused():
         strategies.order("best", POOL)
 
 
-def test_many_images_are_ordered_in_a_moment(monkeypatch):
+def test_images_beyond_those_that_a_strategy_chooses_follow(monkeypatch):
     monkeypatch.setattr(strategies, "CHOSEN", 3)
     for strategy in strategies.STRATEGIES:
         assert sorted(strategies.order(strategy, POOL * 10)) == list(range(40))

@@ -22,6 +22,7 @@ MOST = 1000  # images that are predicted for an estimate
 SUREST = 0.3  # share of the predictions, those of the highest confidence, that texts are estimated from
 RARE = 0.1  # lengths and characters below this share of the most frequent one are taken for errors
 CALIBRATION = (-1.03, 1.16)  # logit of the exact match = a + b logit(mean confidence): benchmarks/estimates.py
+FEWEST = 10  # images without labels that an estimate and a threshold are computed on
 DOUBTFUL, ASKED = 0.7, 20  # an estimated exact match below which labels are asked for, and how many
 
 
@@ -81,12 +82,12 @@ class AccuracyEstimate(keras.callbacks.Callback):
 
     It also chooses the threshold of confidence and writes it to `decision_file`: on the validation images and their
     labels, or without them on the images without labels and the estimate. Images that are trained on with their labels
-    say nothing about it.
+    say nothing about it. With fewer than FEWEST images without labels, nothing is estimated on them.
 
     labelled: indices of records that are left out, as they are trained on. result: averaged weights that predict.
     validation: images, and their labels.
 
-    figures: `estimated_exact_match` and `mean_confidence`.
+    figures: `estimated_exact_match` and `mean_confidence`, of all images where those without labels are too few.
     """
 
     def __init__(
@@ -106,7 +107,8 @@ class AccuracyEstimate(keras.callbacks.Callback):
     def on_train_end(self, logs=None):
         everything = range(len(self.dataset))
         free = [index for index in everything if index not in self.labelled]
-        indices, checked = some_of(free or everything), []
+        enough, checked = len(free) >= FEWEST, []
+        indices = some_of(free if enough else everything)
         with in_place(self.result):
             predictions = predict_records(self.reader, self.dataset, indices)
             if self.validation is not None:
@@ -116,10 +118,11 @@ class AccuracyEstimate(keras.callbacks.Callback):
         mean = float(np.mean([confidence for _, confidence in predictions]))
         estimate = exact_match_of(mean)
         self.figures = {"estimated_exact_match": estimate, "mean_confidence": mean}
-        say(f"estimated exact match on images without labels: {estimate:.2f}")
-        if estimate < DOUBTFUL and len(self.labelled) < ASKED:
+        if enough:
+            say(f"estimated exact match on images without labels: {estimate:.2f}")
+        if enough and estimate < DOUBTFUL and len(self.labelled) < ASKED:
             warn(f"the predictions are uncertain: label {ASKED} images, and adapt with these labels")
-        if checked or free:
+        if checked or enough:
             self._decide(predictions, checked, estimate)
 
     def _decide(

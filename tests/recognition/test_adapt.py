@@ -129,6 +129,7 @@ def estimated(monkeypatch, tmp_path):
             return [("a", index / 10) for index in indices]
 
         monkeypatch.setattr(estimates, "predict_records", predict)
+        monkeypatch.setattr(estimates, "FEWEST", 3)
         reader, file = SimpleNamespace(possible=Possible(None, (4, 5))), tmp_path / "decision.json"
         callback = estimates.AccuracyEstimate(reader, records(5), labelled, None, file, validation)
         callback.on_train_end()
@@ -154,8 +155,10 @@ def test_the_threshold_is_chosen_on_validation_rows_where_there_are_any(estimate
     assert decision == Decision(threshold, (4, 5), images=4, labelled=4)
 
 
-def test_labels_that_were_trained_on_choose_no_threshold(estimated):
-    assert estimated(set(range(5)))[2] == Decision()
+@pytest.mark.parametrize("labelled", [{0, 1, 3}, set(range(5))])
+def test_too_few_images_without_labels_choose_no_threshold(estimated, labelled, capsys):
+    assert estimated(labelled)[1:] == ([0, 1, 2, 3, 4], Decision())
+    assert not capsys.readouterr().err
 
 
 def test_validation_rows_are_those_with_a_label_that_are_not_trained_on(pages, tmp_path):

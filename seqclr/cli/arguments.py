@@ -18,6 +18,7 @@ READER_RUN = f"captcha, or {TEXT_RUN}"
 READER = f"captcha, {TEXT_RUN}, or an export"
 SPLIT = "use only rows of this split"
 EVALUATED = "by default, for each source, the test rows, else the validation rows"
+DATA = "folders, tables, LMDBs or packs"
 LABEL_PATTERN = "take labels from file names by this pattern, such as '{text}_{any}.png'"
 JSON = "write the results to this JSON file"
 SEED_HELP = "random seed"
@@ -133,6 +134,13 @@ def add_number(parser: Parser, flag: str, help: str, kind: str = "int", least=0,
     parser.add_argument(flag, type=convert, help=help + default, **form)
 
 
+def add_paths(parser: Parser, name: str, help: str) -> None:
+    """Adds the paths of a verb as `paths`; they may follow `--data`, as with the verbs that train."""
+    form = {"dest": "paths", "action": "extend", "metavar": name}
+    parser.add_argument(nargs="*", help=help, **form)
+    parser.add_argument("--data", nargs="+", help=f"the same as {name}", **form)
+
+
 def add_known(parser: Parser) -> None:
     """Adds the options for the known characters and lengths of texts."""
     from seqclr.data.knowledge import read_lengths
@@ -176,5 +184,7 @@ def parse_with_limits(parser: Parser, argv: list[str]):
         flag, help = f"--{field.name.replace('_', '-')}", field.metadata["help"]
         add_number(parser, flag, help, **bounds, default=field.default, metavar="N")
     args = parser.parse_args(argv)
+    if not getattr(args, "paths", True):
+        parser.error("images are missing")
     set_limits(Limits(**{field.name: getattr(args, field.name) for field in limits}))
     return args

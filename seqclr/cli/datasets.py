@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from seqclr.cli.arguments import (
+    DATA,
     LABEL_PATTERN,
     PIXELS,
     READER_RUN,
@@ -14,6 +15,7 @@ from seqclr.cli.arguments import (
     SPLIT,
     Parser,
     add_number,
+    add_paths,
     parse_with_limits,
 )
 from seqclr.cli.output import check_apart, figures_file, write_figures
@@ -29,7 +31,7 @@ def check(parser: Parser, argv: list[str]) -> int:
     """check a dataset for errors before training"""
     from seqclr.config import SIDE
 
-    parser.add_argument("paths", nargs="+", metavar="PATH", help="folders, tables, LMDBs or packs")
+    add_paths(parser, "PATH", DATA)
     parser.add_argument("--charset", help="allowed characters (default: those of the labels)")
     parser.add_argument(
         "--case", choices=["keep", "lower", "upper"], default="keep", help="case that labels are converted to"
@@ -93,7 +95,7 @@ def _contradicted(args) -> list[Finding]:
 
 def pack(parser: Parser, argv: list[str]) -> int:
     """pack images and labels into a few large files for fast reading"""
-    parser.add_argument("paths", nargs="+", metavar="PATH", help="folders, tables, LMDBs or packs")
+    add_paths(parser, "PATH", DATA)
     parser.add_argument("--output", required=True, metavar="DIR", help="new folder for the pack")
     parser.add_argument("--split", help=SPLIT)
     parser.add_argument("--label-pattern", help=LABEL_PATTERN)

@@ -13,6 +13,7 @@ from seqclr.cli.arguments import (
     SPLIT,
     Parser,
     add_known,
+    add_paths,
     add_reading,
     parse_with_limits,
 )
@@ -51,7 +52,7 @@ def predict(parser: Parser, argv: list[str]) -> int:
     parser.add_argument("--model", required=True, help=READER)
     add_reading(parser)
     parser.add_argument("--json", type=figures_file, help="write the predictions to this JSON file")
-    parser.add_argument("images", nargs="+", metavar="IMAGE", help="image files or folders of images")
+    add_paths(parser, "IMAGE", "image files or folders of images")
     args = parse_with_limits(parser, argv)
     from seqclr.data.knowledge import Known
     from seqclr.decision import ANSWERS
@@ -64,7 +65,7 @@ def predict(parser: Parser, argv: list[str]) -> int:
         import_tensorflow()
     reader = answering(load_reader(args.model, search).knowing(Known(args.charset, args.length)), args.answer)
     rows, unread = [], []
-    for found in predict(reader, args.images, args.beam):
+    for found in predict(reader, args.paths, args.beam):
         if isinstance(found, UserError):
             unread.append(str(found))
             continue

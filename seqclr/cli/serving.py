@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from seqclr.cli.arguments import READER, Parser, add_known, add_number, parse_with_limits
+from seqclr.cli.arguments import DATA, READER, Parser, add_known, add_number, add_paths, parse_with_limits
 from seqclr.cli.process import import_tensorflow
 from seqclr.errors import UserError
 from seqclr.serve.options import Options
@@ -74,7 +74,7 @@ def label(parser: Parser, argv: list[str]) -> int:
     """label images in a web page on this machine, with predictions to confirm or correct"""
     from seqclr.labelling.strategies import DEFAULT, STRATEGIES
 
-    parser.add_argument("images", nargs="+", metavar="IMAGES", help="folders, tables, LMDBs or packs")
+    add_paths(parser, "IMAGES", DATA)
     parser.add_argument(
         "--labels", required=True, metavar="FILE.csv", help="CSV file for the labels; labels that it has are continued"
     )
@@ -88,6 +88,9 @@ def label(parser: Parser, argv: list[str]) -> int:
         action="store_true",
         help="train readers on the labels meanwhile, at 20, 50, 100, ... labels, and show their predictions",
     )
+    parser.add_argument(
+        "--errors", metavar="DIR", help="the --output of check --model: open on the labels that it lists, worst first"
+    )
     add_number(parser, "--port", "port of the web page; 0 takes any that is free", most=65_535, default=0)
     args = parse_with_limits(parser, argv)
     from seqclr.data.knowledge import Known
@@ -97,7 +100,8 @@ def label(parser: Parser, argv: list[str]) -> int:
     if needs_tensorflow(args.model):
         import_tensorflow()
     known = Known(args.charset, args.length)
-    return server.serve(args.images, Path(args.labels), args.model, known, args.strategy, args.train, args.port)
+    what = args.strategy, args.train, args.port, args.errors
+    return server.serve(args.paths, Path(args.labels), args.model, known, *what)
 
 
 def read_token(file: str) -> str:

@@ -92,8 +92,9 @@ class Report:
                 lines += [f"  {printable(message)}" for message in messages[:NAMED]]
             if len(messages) > NAMED:
                 lines.append(f"  and {len(messages) - NAMED} more")
+        contradicted = any(finding.kind == "contradicted" for finding in self.findings)
         if not self.hurts:
-            lines.append("nothing wrong")
+            lines.append("nothing else is wrong" if contradicted else "nothing wrong")
         return "\n".join(lines)
 
 

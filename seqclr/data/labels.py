@@ -32,8 +32,9 @@ class Label(NamedTuple):
 
 
 COLUMNS = Label._fields
+TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
 def now(days_ago: float = 0.0) -> str:
     """The time of a label that is written now, or was so many days ago."""
-    return (datetime.now(timezone.utc) - timedelta(days=days_ago)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return (datetime.now(timezone.utc) - timedelta(days=days_ago)).strftime(TIME)

@@ -21,6 +21,7 @@ def label(
     strategy: str = strategies.DEFAULT,
     train: bool = False,
     port: int = 0,
+    errors: AnyPath | None = None,
 ) -> Path:
     """Serves a web page for labelling images by hand, until Ctrl-C; returns the path of the labels.
 
@@ -35,6 +36,7 @@ def label(
         train: whether to train readers on the labels meanwhile, in a process of its own, at 20, 50, 100, ... labels;
             their predictions replace those of `model`. Needs the extra `train`.
         port: of the web page on this machine; 0 takes any that is free. The address is printed.
+        errors: the `--output` of `seqclr check --model`; the page opens on the labels listed there.
 
     Raises:
         UserError: an argument or the data are wrong, or another process has the labels open.
@@ -44,5 +46,6 @@ def label(
     with required("seqclr.label"):
         from seqclr.labelling import server
 
-        server.serve(paths, path, os.fspath(model), known, strategy, train, port)
+        listed = errors and os.fspath(errors)
+        server.serve(paths, path, os.fspath(model), known, strategy, train, port, listed)
     return path

@@ -126,7 +126,7 @@ class Retraining:
         """The folder of the newest reader; `seqclr.load` loads it."""
         with self._mutex:
             self._look()
-            return next((each.reader for each in reversed(self.rounds) if _succeeded(each)), None)
+            return newest(self.rounds)
 
     def offer(self, n_labels: int) -> None:
         """Starts the round of the largest count that n_labels reach, unless one runs or it has been tried."""
@@ -253,6 +253,16 @@ class Retraining:
         right = sum(texts[sample.file] == reader.charset.normalize(sample.text) for sample in truths)
         share, low, high = progress.accuracy(right, len(truths))
         return {"labels": result["labels"], "tested": len(truths), "accuracy": share, "low": low, "high": high}
+
+
+def folder_for(labels_file: Path) -> Path:
+    """The folder of the readers that are trained on the labels of a file."""
+    return labels_file.with_name(f"{labels_file.stem}_training")
+
+
+def newest(rounds: Sequence[Round]) -> Path | None:
+    """The reader of the last of some rounds that has succeeded."""
+    return next((each.reader for each in reversed(rounds) if _succeeded(each)), None)
 
 
 def read_labels(path: Path) -> list[Sample | Fault]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import uvicorn
 
+from seqclr.curation import contradictions
 from seqclr.data.knowledge import NOTHING, Known
 from seqclr.errors import UserError
 from seqclr.export.reader import load_reader
@@ -18,7 +19,7 @@ from seqclr.labelling.app import application
 from seqclr.labelling.certainty import predict
 from seqclr.labelling.images import Images
 from seqclr.labelling.journal import Journal
-from seqclr.labelling.retraining import Retraining
+from seqclr.labelling.retraining import COUNTS, Retraining, Round, folder_for, newest
 from seqclr.labelling.session import Session
 from seqclr.messages import say
 from seqclr.serve.reload import BLANK
@@ -35,11 +36,13 @@ def serve(
     strategy: str = strategies.DEFAULT,
     train: bool = False,
     port: int = 0,
+    errors: str | None = None,
 ) -> int:
     """Serves the web page for labelling until a signal; returns the exit code, 0 after Ctrl-C and SIGTERM.
 
     train: trains readers on the labels, in a process of its own; what it writes is in a folder beside the labels.
-    Raises UserError where the images, the labels, the model or the port cannot be used.
+    errors: a folder with the labels that a reader contradicts, on which the page opens.
+    Raises UserError where the images, the labels, the model, the port or that list cannot be used.
     """
     with bound(HOST, port, "--port") as listener:
         reader = load_reader(model).knowing(known)
@@ -47,9 +50,12 @@ def serve(
         journal = Journal(labels)
         try:
             found = Images(images, labels, journal.labels)
-            session = Session(found, journal, reader, known, strategy)
+            listed = None if errors is None else contradictions.read(Path(errors), found.samples)
+            session = Session(found, journal, reader, known, strategy, listed)
             if train:
                 session.training = training(session, images, model)
+            else:
+                name_trained(labels, model)
         except BaseException:
             journal.close()
             raise
@@ -77,8 +83,15 @@ def training(session: Session, images: Sequence[str], model: str) -> Retraining:
     known, labels = session.known, session.journal.path
     keys = {"charset": known.charset, "length": known.lengths and ",".join(map(str, known.lengths))}
     test = [session.images.samples[index] for index in session.test]
-    folder = labels.with_name(f"{labels.stem}_training")
-    return Retraining(images, labels, model, folder, test, keys={key: each for key, each in keys.items() if each})
+    keys = {key: each for key, each in keys.items() if each}
+    return Retraining(images, labels, model, folder_for(labels), test, keys=keys)
+
+
+def name_trained(labels: Path, model: str) -> None:
+    """Names the newest reader that was trained on the labels before, if it is not the one that predicts."""
+    reader = newest([Round(folder_for(labels), count) for count in COUNTS])
+    if reader is not None and reader.resolve() != Path(model).resolve():
+        say(f"{reader} was trained on labels of this file: --model {reader} shows its predictions")
 
 
 class Server(uvicorn.Server):

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from seqclr.curation import check
+from seqclr.curation.contradictions import Contradictions
 from seqclr.data import label_validation
 from seqclr.data.charset import Charset
 from seqclr.data.knowledge import Known
@@ -73,13 +74,22 @@ class Session:
     """Images, labels and predictions. Methods may be called in any thread.
 
     known: the characters and lengths of texts; other labels are refused. strategy: a name in
-    `strategies.STRATEGIES`. training: trains readers on the labels, if it is set before `start`.
+    `strategies.STRATEGIES`. contradicted: labels that a reader contradicts. training: trains readers on the labels, if
+    it is set before `start`.
     """
 
     def __init__(
-        self, images: Images, journal: Journal, reader: Reader, known: Known, strategy: str = strategies.DEFAULT
+        self,
+        images: Images,
+        journal: Journal,
+        reader: Reader,
+        known: Known,
+        strategy: str = strategies.DEFAULT,
+        contradicted: Contradictions | None = None,
     ):
         self.images, self.journal, self.known, self.strategy = images, journal, known, strategy
+        self.contradicted = contradicted or Contradictions({}, "")
+        self._ranks = {index: rank for rank, index in enumerate(self.contradicted.rows, 1)}
         self.training = None
         self.allowed = None if known.charset is None else Charset(known.charset)
         self._reader, self._predictor = reader, Predictor(images, self._predicted)
@@ -271,9 +281,13 @@ class Session:
             }
 
     def _shown(self, index: int) -> dict:
-        state, sample = self._states[index], self.images.samples[index]
+        state, sample, rank = self._states[index], self.images.samples[index], self._rank(index)
         found = state.prediction
+        if rank:
+            row = self.contradicted.rows[index]
+            found = ImagePrediction(row.prediction, float(row.confidence), row.prediction, 0.0)
         return {
+            "contradicted": rank,
             "image": index,
             "name": self.images.files[index] if sample.store is None else sample.name,
             "text": state.label and state.label.text,
@@ -284,6 +298,12 @@ class Session:
             "characters": [] if found is None else [round(each, 3) for each in found.characters],
             "second": None if found is None else found.other,
         }
+
+    def _rank(self, index: int) -> int:
+        """The rank of a contradicted label, from 1; 0 for others, and for labels given since the list was made."""
+        row, label = self.contradicted.rows.get(index), self._states[index].label
+        is_listed = row and label and label.text == row.text and label.time < self.contradicted.time
+        return self._ranks[index] if is_listed else 0
 
     def _progress(self) -> dict:
         labels = [state.label for state in self._states if state.label]

@@ -18,6 +18,8 @@ import tensorflow as tf
 
 from seqclr import files
 from seqclr.config import AdaptConfig, FinetuneConfig
+from seqclr.curation import contradictions
+from seqclr.curation.contradictions import Contradiction
 from seqclr.data.charset import FRAME_STRIDE, frames_needed
 from seqclr.data.dataset import ImageDataset
 from seqclr.data.discovery import survey
@@ -39,7 +41,7 @@ from seqclr.visualization.predictions import draw_sheet
 STEPS = 1000  # of the training of a fold at most, by default
 BATCH = 64  # images
 DATA_KEYS = ("data", "split", "labels", "label_pattern", "validation", "unlabelled", "distill", "workers", "worker")
-TABLE, SHEET, DRAWN = "label_errors.csv", "label_errors.png", 40  # images in the sheet
+SHEET, DRAWN = "label_errors.png", 40  # images in the sheet
 
 
 class Judged(NamedTuple):
@@ -59,6 +61,10 @@ class Judged(NamedTuple):
     def name(self) -> str:
         """The name of the image; bytes that are not UTF-8 are escaped."""
         return self.sample.name.encode("utf-8", "backslashreplace").decode()
+
+    def row(self) -> Contradiction:
+        figures = f"{self.confidence:.4f}", f"{self.ratio:.3f}", "yes" if self.sure else "no"
+        return Contradiction(self.name, self.sample.text, self.prediction, *figures)
 
     def message(self) -> str:
         label = f"{self.name} has the label '{self.sample.text}'"
@@ -234,12 +240,7 @@ def copy(samples: Sequence[Sample], folder: Path) -> None:
 def write(found: Sequence[Judged], folder: Path) -> None:
     """Writes the list, and a sheet of its first images."""
     folder.mkdir(parents=True, exist_ok=True)
-    with files.atomic_write(folder / TABLE) as stream:
-        writer = csv.writer(stream)
-        writer.writerow(["file", "text", "prediction", "confidence", "log_ratio", "sure"])
-        for each in found:
-            figures = f"{each.confidence:.4f}", f"{each.ratio:.3f}", "yes" if each.sure else "no"
-            writer.writerow([each.name, each.sample.text, each.prediction, *figures])
+    contradictions.write([each.row() for each in found], folder)
     draw_sheet(
         [(each.sample, each.sample.text, each.prediction, each.confidence) for each in found[:DRAWN]], folder / SHEET
     )

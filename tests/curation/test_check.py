@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from seqclr import cli
-from seqclr.curation.check import KINDS, check
+from seqclr.curation.check import KINDS, Finding, check
 from seqclr.data.discovery import find, find_unlabelled
 from seqclr.errors import UserError
 
@@ -55,6 +55,12 @@ def test_clean_data(tmp_path):
     assert figures["sizes"]["most_common"][0] == {"width": 60, "height": 20, "count": 3}
 
 
+def test_contradicted_labels_are_not_called_right(tmp_path):
+    folder = make(tmp_path / "data", CLEAN)
+    report = check([folder], judge=lambda: [Finding("contradicted", ("a.png",), "a.png has the label 'abc'")])
+    assert not report.hurts and report.text().endswith("nothing else is wrong")
+
+
 def test_images_that_cannot_be_read(tmp_path):
     names = ["empty.png", "text.png", "cut.png", "dot.png", "wide.png"]
     folder = make(tmp_path / "data", [*CLEAN, *((name, "abc", "train", None) for name in names)])
@@ -72,7 +78,8 @@ def test_images_that_cannot_be_read(tmp_path):
 
 def test_the_limits_of_files_are_flags(tmp_path, capsys):
     folder = make(tmp_path / "data", CLEAN)
-    assert cli.main(["check", str(folder)]) == 0
+    assert cli.main(["check", str(folder)]) == cli.main(["check", "--data", str(folder)]) == 0
+    assert cli.main(["check"]) == 2
     for flag in ("--max-pixels", "--max-bytes"):
         assert cli.main(["check", str(folder), flag, "40"]) == 2
         assert flag[2:].replace("-", "_") in capsys.readouterr().out

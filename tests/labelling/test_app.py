@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
-from seqclr.curation import pack
+from seqclr.curation import contradictions, pack
+from seqclr.curation.contradictions import Contradiction
 from seqclr.data import discovery
 from seqclr.data.charset import Charset
 from seqclr.data.knowledge import NOTHING, Known, Possible
@@ -44,9 +45,11 @@ def folder(tmp_path):
     return tmp_path
 
 
-def session_of(folder, known=NOTHING, paths=None, strategy="random"):
+def session_of(folder, known=NOTHING, paths=None, strategy="random", listed=False):
     journal = Journal(folder / "labels.csv")
-    return Session(Images(paths or [folder], journal.path, journal.labels), journal, Stub(), known, strategy)
+    images = Images(paths or [folder], journal.path, journal.labels)
+    contradicted = contradictions.read(folder, images.samples) if listed else None
+    return Session(images, journal, Stub(), known, strategy, contradicted)
 
 
 @pytest.fixture
@@ -287,6 +290,23 @@ def test_findings_of_check_are_of_the_present_labels(folder):
     post(client, (names.index("0.png"), 0, "123", "typed"), (names.index("copy.png"), 0, "124", "typed"))
     assert found() == {"unreadable": {"bad.png"}, "conflicts": {"0.png", "copy.png"}}
     session.close()
+
+
+def test_contradicted_labels_are_ranked_until_they_are_looked_at(folder):
+    (folder / "labels.csv").write_text("file,text\n0.png,12\n1.png,34\n2.png,56\n3.png,78\n")
+    listed = [(f"{folder}/{n}.png", text, "9", "0.75", "5", "yes") for n, text in ((2, "56"), (0, "12"), (3, "other"))]
+    contradictions.write([Contradiction(*row) for row in listed], folder)
+    session = session_of(folder, listed=True)
+    client = client_of(session)
+    assert [each["contradicted"] for each in state(client)["images"]] == [2, 0, 1, 0, 0, 0]
+    found = state(client)["images"][2]
+    assert (found["text"], found["predicted"], found["confidence"]) == ("56", "9", 0.75)
+    post(client, (2, 0, "56", "corrected"))  # it is right
+    assert [each["contradicted"] for each in state(client)["images"]][:3] == [2, 0, 0]
+    session.close()
+    again = session_of(folder, listed=True)
+    assert [each["contradicted"] for each in state(client_of(again))["images"]][:3] == [2, 0, 0]
+    again.close()
 
 
 def test_a_folder_without_images_is_refused(tmp_path):

@@ -29,6 +29,26 @@ def test_training_needs_its_extra(tmp_path, monkeypatch):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["0.png", "1.png"]
 
 
+def test_a_list_of_contradicted_labels_must_be_one(tmp_path):
+    draw(tmp_path, 2)
+    with pytest.raises(UserError, match="nowhere has no label_errors.csv: give the --output of `seqclr check --model`"):
+        label(tmp_path, tmp_path / "labels.csv", errors="nowhere")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["0.png", "1.png"]
+
+
+def test_a_reader_that_was_trained_before_is_named(tmp_path, caplog):
+    caplog.set_level("INFO", "seqclr")
+    labels, folder = tmp_path / "labels.csv", tmp_path / "labels_training"
+    server.name_trained(labels, "captcha")
+    folder.mkdir()
+    (folder / "round-0020.json").write_text('{"labels": 20, "failed": null}')
+    (folder / "round-0050.json").write_text('{"labels": 50, "failed": "killed"}')
+    server.name_trained(labels, str(folder / "round-0020"))
+    assert not caplog.messages
+    server.name_trained(labels, "captcha")
+    assert f"--model {folder / 'round-0020'} shows its predictions" in caplog.messages[0]
+
+
 def test_training_needs_image_files(tmp_path):
     samples = [Sample("a", "0.png"), Sample("b", "0.png", store="pack/0.array_record", index=0)]
     session = SimpleNamespace(images=SimpleNamespace(samples=samples))

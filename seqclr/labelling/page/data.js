@@ -53,7 +53,7 @@ export function send(labels) {
   const before = changes.map(({ image }) => ({ ...data.images[image] }));
   for (const { image, text, source } of changes) {
     const shown = data.images[image];
-    Object.assign(shown, { text, source, revision: shown.revision + 1, waiting: shown.waiting + 1 });
+    Object.assign(shown, { text, source, contradicted: 0, revision: shown.revision + 1, waiting: shown.waiting + 1 });
     drafts.delete(image);
   }
   waiting += changes.length;

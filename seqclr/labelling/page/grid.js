@@ -79,7 +79,7 @@ function fill(element, image) {
   input.setAttribute("aria-label", `Text of ${image.name}`);
   button.setAttribute("aria-label", `Mark ${image.name} as wrong`);
   button.firstChild.alt = `Image ${image.name}`;
-  note.dataset.plain = image.source === "unreadable" ? "unreadable" : image.text !== null ? image.source
+  note.dataset.plain = image.contradicted ? `predicted: ${image.predicted}` : image.source === "unreadable" ? "unreadable" : image.text !== null ? image.source
     : image.confidence === null ? "" : percent(image.confidence);
   mark(element, wrong.has(image.image));
 }
@@ -98,7 +98,7 @@ function acceptAll() {
     const image = data.images[element.dataset.image];
     const text = element.children[1].value.trim();
     const unread = image.source === "unreadable" && !element.classList.contains("changed");
-    if (!wrong.has(image.image) && !unread && text && text !== image.text) {
+    if (!wrong.has(image.image) && !unread && text && (text !== image.text || image.contradicted)) {
       labels.push({ image: image.image, text, source: sourceOf(image, text) });
     }
   }

@@ -2,7 +2,7 @@
 
 import { data, load, send } from "./data.js";
 import * as grid from "./grid.js";
-import { addFindings, addOptions, dependsOnPredictions, isFinding } from "./lists.js";
+import { addFindings, addOptions, dependsOnPredictions, isFinding, openContradicted } from "./lists.js";
 import * as one from "./one.js";
 import * as progress from "./progress.js";
 
@@ -59,7 +59,7 @@ function setMode(chosen) {
 }
 
 addEventListener("keydown", (event) => {
-  if (event.target.closest?.("select, header button") || event.isComposing || event.altKey || event.metaKey) return;
+  if (event.target.closest?.("select, summary, header button") || event.isComposing || event.altKey || event.metaKey) return;
   const onButton = event.target.closest?.("button");
   const isUndo = event.ctrlKey && event.key.toLowerCase() === "z" && !mode.isChanged();
   const action = isUndo ? undo : mode.KEYS[`${event.ctrlKey ? "Ctrl+" : ""}${event.key}`];
@@ -94,6 +94,7 @@ get("mode-grid").addEventListener("click", () => setMode(grid));
 for (const id of ["filter", "order"]) get(id).addEventListener("change", changeList);
 for (const id of ["undo", "undo-grid"]) get(id).addEventListener("click", undo);
 load(0).then(() => {
+  openContradicted();
   progress.show();
   setMode(one);
   poll();

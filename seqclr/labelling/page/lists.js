@@ -14,6 +14,7 @@ const FILTERS = {
     (image) => image.text !== null && image.predicted !== null && image.text !== image.predicted],
   wrong: ["Marked as wrong in the grid", (image) => wrong.has(image.image)],
 };
+const CONTRADICTED = "contradicted"; // a filter and an order, where labels are that a reader contradicts
 
 const confidence = (image) => image.confidence ?? 2;
 const disagrees = (image) => image.second !== null && image.second !== image.predicted;
@@ -32,6 +33,17 @@ export function addOptions() {
   for (const [value, [title]] of Object.entries(ORDERS)) order.add(new Option(title, value));
 }
 
+// Opens on the labels that a reader contradicts, if there are some.
+export function openContradicted() {
+  if (!data.images.some((image) => image.contradicted)) return;
+  FILTERS[CONTRADICTED] = ["Check: labels that a reader contradicts", (image) => image.contradicted];
+  ORDERS[CONTRADICTED] = ["Surest contradiction first",
+    (a, b) => (a.contradicted || Infinity) - (b.contradicted || Infinity) || a.image - b.image];
+  filter.add(new Option(FILTERS[CONTRADICTED][0], CONTRADICTED));
+  order.add(new Option(ORDERS[CONTRADICTED][0], CONTRADICTED));
+  filter.value = order.value = CONTRADICTED;
+}
+
 // Asks the server for the findings of `seqclr check`, and offers each kind as a filter.
 export async function addFindings() {
   found.clear();
@@ -44,7 +56,7 @@ export async function addFindings() {
 }
 
 export const isFinding = () => !(filter.value in FILTERS);
-export const dependsOnPredictions = () => order.value !== "name";
+export const dependsOnPredictions = () => !["name", CONTRADICTED].includes(order.value);
 
 // The images that the filter shows, in order, without those of a set.
 export function list(without = new Set()) {

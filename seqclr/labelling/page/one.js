@@ -48,7 +48,8 @@ export function show(hasFocus = true) {
     input.value = filled = "";
     return;
   }
-  const state = image.source === "unreadable" ? ", unreadable" : image.text !== null ? `, labelled (${image.source})` : "";
+  let state = image.source === "unreadable" ? ", unreadable" : image.text !== null ? `, labelled (${image.source})` : "";
+  if (image.contradicted) state += ", contradicted: a reader that has not seen the label predicts";
   get("position").textContent = `${at + 1} of ${images.length}: ${image.name}${state}`;
   get("image").src = `images/${image.image}`;
   get("image").alt = `Image ${image.name}`;
@@ -81,7 +82,7 @@ function accept() {
   const text = input.value.trim();
   if (!image) return;
   if (!text) return say("Type the text, or mark the image as unreadable.", true);
-  if (text !== image.text) save([{ image: image.image, text, source: sourceOf(image, text) }]);
+  if (text !== image.text || image.contradicted) save([{ image: image.image, text, source: sourceOf(image, text) }]);
   next();
 }
 

@@ -50,18 +50,32 @@ function drawCurve(rounds) {
   const svg = document.getElementById("curve");
   const known = rounds.filter((round) => round.tested);
   svg.toggleAttribute("hidden", !known.length);
+  const [left, right, top, bottom] = [42, 228, 20, 110];
   const most = Math.max(...known.map((round) => round.labels));
-  const x = (round) => 10 + (180 * round.labels) / most;
-  const y = (share) => 95 - 90 * share;
-  const line = (name, attributes) => {
+  const x = (labels) => left + ((right - left) * labels) / most;
+  const y = (share) => bottom - (bottom - top) * share;
+  const draw = (name, attributes, text = "") => {
     const element = document.createElementNS("http://www.w3.org/2000/svg", name);
     for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+    element.textContent = text;
     return element;
   };
+  const ticks = known.map((round) => round.labels).reverse()
+    .reduce((kept, labels) => (kept.length && x(kept.at(-1)) - x(labels) < 32 ? kept : [...kept, labels]), []);
   svg.replaceChildren(
-    line("path", { d: "M10 5V95H195", class: "axis" }),
-    line("polyline", { points: known.map((round) => `${x(round)},${y(round.accuracy)}`).join(" ") }),
-    ...known.map((round) => line("path", { d: `M${x(round)} ${y(round.low)}V${y(round.high)}` })),
-    ...known.map((round) => line("circle", { cx: x(round), cy: y(round.accuracy), r: 3 })),
+    draw("path", { d: `M${left} ${top}V${bottom}H${right}`, class: "axis" }),
+    draw("text", { x: 0, y: 10 }, "Accuracy"),
+    draw("text", { x: (left + right) / 2, y: 139, "text-anchor": "middle" }, "Labels"),
+    ...[0, 0.5, 1].flatMap((share) => [
+      draw("path", { d: `M${left - 4} ${y(share)}H${left}`, class: "axis" }),
+      draw("text", { x: left - 6, y: y(share) + 4, "text-anchor": "end" }, percent(share)),
+    ]),
+    ...ticks.flatMap((labels) => [
+      draw("path", { d: `M${x(labels)} ${bottom}v4`, class: "axis" }),
+      draw("text", { x: x(labels), y: bottom + 15, "text-anchor": "middle" }, labels),
+    ]),
+    draw("polyline", { points: known.map((round) => `${x(round.labels)},${y(round.accuracy)}`).join(" ") }),
+    ...known.map((round) => draw("path", { d: `M${x(round.labels)} ${y(round.low)}V${y(round.high)}` })),
+    ...known.map((round) => draw("circle", { cx: x(round.labels), cy: y(round.accuracy), r: 3 })),
   );
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import bisect
 import contextlib
 import functools
 import os
@@ -11,6 +12,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -68,9 +70,9 @@ class ImageDataset(Sequence):
     def _fit(self, sample: Sample) -> tuple[np.ndarray, int]:
         return images.fit(images.decode(sample.read_bytes(), sample.name), *self.shape[:2], self.resize)
 
-    def _record(self, image: np.ndarray, width: int, index: int) -> dict:
-        record = {"image": image, "index": np.int32(index)}
-        return {**record, "width": np.int32(width)} if self.resize == "pad" else record
+    def _record(self, image: np.ndarray, width: int, index: int) -> Record:
+        columns = {"width": np.int32(width)} if self.resize == "pad" else {}
+        return Record({"image": image, "index": np.int32(index), **columns}, Others(self, index))
 
     def filled(self) -> list[int]:
         """The number of columns before the padding, of each record."""
@@ -79,6 +81,14 @@ class ImageDataset(Sequence):
         if self.resize == "stretch":
             return [self.shape[1]] * len(self)
         return [self[index]["width"] for index in range(len(self))]
+
+    @functools.cached_property
+    def by_source(self) -> dict[str, list[int]]:
+        """The indices of the samples of each source."""
+        groups: dict[str, list[int]] = {}
+        for index, sample in enumerate(self.samples):
+            groups.setdefault(sample.source, []).append(index)
+        return groups
 
     def close(self) -> None:
         """Removes the file of pixels; no record can be read afterwards."""
@@ -139,6 +149,33 @@ class ImageDataset(Sequence):
         images.set_limits(self.limits)
 
 
+class Record(dict):
+    """A record of a data set. others: the images beside its own, for steps of views that mix images."""
+
+    def __init__(self, content: dict, others: Others | None = None):
+        super().__init__(content)
+        self.others = others
+
+
+class Others(NamedTuple):
+    """The images of a data set beside that of an index."""
+
+    dataset: ImageDataset
+    index: int
+
+    def draw(self, rng: np.random.Generator, same_source: bool) -> np.ndarray:
+        """A random one, `uint8 [H, W, 3]` without its padding; that of the index if there is no other.
+
+        same_source: whether it is of the same source.
+        """
+        indices = self.dataset.by_source[self.dataset.samples[self.index].source] if same_source else None
+        count = len(self.dataset) if indices is None else len(indices)
+        own = self.index if indices is None else bisect.bisect_left(indices, self.index)
+        at = (own + int(rng.integers(1, max(2, count)))) % count
+        record = self.dataset[at if indices is None else indices[at]]
+        return record["image"][:, : record.get("width")]
+
+
 def _new_cache() -> tuple[Path, files.Lock]:
     """An empty file and its lock. Files of killed processes, whose locks are free, are removed."""
     for left in Path(tempfile.gettempdir()).glob("seqclr-*.lock"):
@@ -177,4 +214,6 @@ class RandomSubset(Sequence):
         return len(self.indices)
 
     def __getitem__(self, index: int) -> dict:
-        return {**self.dataset[self.indices[index]], "index": np.int32(index)}
+        record = self.dataset[self.indices[index]]
+        record["index"] = np.int32(index)
+        return record

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from seqclr.data import images
-from seqclr.data.dataset import ImageDataset
+from seqclr.data.dataset import ImageDataset, Others, Record
 from seqclr.data.samples import Sample
 from seqclr.errors import UserError
 from seqclr.messages import warn
@@ -67,7 +67,9 @@ class Sequences(Sequence):
         return len(self.indices)
 
     def __getitem__(self, index: int) -> dict:
-        return {"frames": Frames(self.dataset, self.indices[index]), "index": np.int32(index)}
+        indices = self.indices[index]
+        record = {"frames": Frames(self.dataset, indices), "index": np.int32(index)}
+        return Record(record, Others(self.dataset, indices[0]))
 
     def _order(self, index: int) -> tuple:
         sample = self.dataset.samples[index]

@@ -197,8 +197,9 @@ def _wave(line: Line, height: float, rng: np.random.Generator) -> Line:
     return _cropped(strip, boxes, line.colours)
 
 
-def _paste(style: Style, image: Image.Image, line: Line, rng: np.random.Generator) -> np.ndarray:
-    """Pastes the line within the margin, reduced if it must be. Returns the boxes of its characters in the image."""
+def _paste(style: Style, image: Image.Image, line: Line, rng: np.random.Generator) -> tuple[np.ndarray, Image.Image]:
+    """Pastes the line within the margin, reduced if it must be. Returns the boxes of its characters in the image, and
+    the opacity of the text, a gray image."""
     line, boxes = line.image, line.boxes
     room = image.width - 2 * style.margin, image.height - 2 * style.margin
     scale = min(1, room[0] / line.width, room[1] / line.height)
@@ -214,7 +215,9 @@ def _paste(style: Style, image: Image.Image, line: Line, rng: np.random.Generato
         shade = Image.new("RGB", line.size, _colour(rng, ["gray", "silver", "black"], style.colour_jitter))
         image.paste(shade, tuple(np.add(corner, style.shadow).tolist()), line.getchannel("A"))
     image.paste(line, tuple(corner), line)
-    return (boxes + 2 * corner).clip(0, 2 * image.size)
+    ink = Image.new("L", image.size)
+    ink.paste(line.getchannel("A"), tuple(corner))
+    return (boxes + 2 * corner).clip(0, 2 * image.size), ink
 
 
 def _clutter(style: Style, image: Image.Image, ink: Colour, rng: np.random.Generator) -> None:
@@ -259,8 +262,8 @@ def _letters(style: Style, image: Image.Image, rng: np.random.Generator) -> None
         ImageDraw.Draw(image).text(at, character, font=font, fill=tuple(faint.tolist()))
 
 
-def _ripple(image: Image.Image, boxes: np.ndarray, most: float, rng: np.random.Generator):
-    """The image with its pixels moved along sines of x and y by up to `most`, and the boxes enlarged by that."""
+def _ripple(image: Image.Image, ink: Image.Image, boxes: np.ndarray, most: float, rng: np.random.Generator):
+    """The image and its ink, moved along sines of x and y by up to `most` pixels, and the boxes enlarged by that."""
     y, x = np.mgrid[: image.height, : image.width].astype(np.float32)
 
     def move(along: np.ndarray, across: np.ndarray) -> np.ndarray:
@@ -271,14 +274,14 @@ def _ripple(image: Image.Image, boxes: np.ndarray, most: float, rng: np.random.G
         return (most * (share / 2 * stretch + (1 - share / 2) * bend)).astype(np.float32)
 
     moved = cv2.remap(
-        np.asarray(image),
+        np.dstack([image, ink]),
         x + move(x, y),
         y + move(y, x),
         cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_REPLICATE,
     )
     boxes = boxes + np.array([-most, -most, most, most])
-    return Image.fromarray(moved), boxes.clip(0, 2 * image.size)
+    return Image.fromarray(moved[..., :3]), Image.fromarray(moved[..., 3]), boxes.clip(0, 2 * image.size)
 
 
 def _sum(signs: str, rng: np.random.Generator) -> str:
@@ -301,12 +304,14 @@ class LabelledImage(NamedTuple):
 
     boxes: `float [L, 4]`, left, top, right, bottom of each character, with its wheel and before the blur, in pixels.
     colour: `float [3]`, the mean colour of the characters, 0 to 255.
+    ink: `bool [H, W]`, the pixels of the characters, with their wheels and before the blur.
     """
 
     image: Image.Image
     text: str
     boxes: np.ndarray
     colour: np.ndarray
+    ink: np.ndarray
 
 
 def draw(style: Style, rng: np.random.Generator) -> tuple[Image.Image, str]:
@@ -331,12 +336,12 @@ def draw_labelled(style: Style, rng: np.random.Generator) -> LabelledImage:
         ink = _colour(rng, style.text_colours, style.colour_jitter)
         _letters(style, image, rng)
         line = _line(style, text, ink, rng)
-        boxes = _paste(style, image, line, rng)
+        boxes, opacity = _paste(style, image, line, rng)
         _clutter(style, image, ink, rng)
         if style.ripple:
-            image, boxes = _ripple(image, boxes, style.ripple, rng)
+            image, opacity, boxes = _ripple(image, opacity, boxes, style.ripple, rng)
         if style.border:
             ImageDraw.Draw(image).rectangle((0, 0, width - 1, height - 1), outline=ink, width=style.border)
         image = _speckle(image, style.speckle, rng) if style.speckle else image
         image = image.filter(ImageFilter.GaussianBlur(rng.uniform(*style.blur)))
-    return LabelledImage(image, text, boxes, np.mean(line.colours, axis=0))
+    return LabelledImage(image, text, boxes, np.mean(line.colours, axis=0), np.asarray(opacity) > 127)

@@ -6,6 +6,8 @@ import albumentations as A
 import cv2
 import numpy as np
 
+from seqclr.transforms.background import Background
+
 FOLLOWING = (A.core.type_definitions.Targets.IMAGE, A.core.type_definitions.Targets.MASK,
              A.core.type_definitions.Targets.KEYPOINTS)  # fmt: skip
 
@@ -234,5 +236,5 @@ class Roam(ScaleAndShift):
 
 OWN = {
     transform.__name__: transform
-    for transform in (Recolour, Clutter, VerticalCrop, Strip, ResizedCrop, Slant, Squeeze, Roam)
+    for transform in (Background, Recolour, Clutter, VerticalCrop, Strip, ResizedCrop, Slant, Squeeze, Roam)
 }

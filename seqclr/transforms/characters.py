@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from seqclr.transforms.apply import content_width
+from seqclr.transforms.saliency import find_ink
 from seqclr.transforms.two_views import TwoViews
 
 LEAST_AREA = 0.02  # of a component, in squares of the height: 20 pixels at height 32
@@ -50,16 +51,6 @@ def character_spans(image: np.ndarray) -> np.ndarray:
     profile = ink.sum(0, dtype=int)
     pieces = [piece for span in spans for piece in cut(*span, profile, BROADEST * len(image))]
     return np.array(pieces, int).reshape(-1, 2)
-
-
-def find_ink(image: np.ndarray) -> np.ndarray:
-    """Ink of a line `uint8 [H, W, 3]` as 1, `uint8 [H, W]`: pixels that differ from their surroundings in any channel,
-    by Otsu's threshold, without lines and dots of a pixel."""
-    around = 2 * (len(image) // 2) + 1
-    background = np.stack([cv2.medianBlur(channel, around) for channel in np.moveaxis(image, 2, 0).copy()], 2)
-    contrast = cv2.absdiff(image, background).max(2)
-    _, ink = cv2.threshold(contrast, 0, 1, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
-    return cv2.medianBlur(ink, 3)
 
 
 def cut(first: int, last: int, profile: np.ndarray, broadest: float) -> list[tuple[int, int]]:

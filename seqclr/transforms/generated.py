@@ -8,10 +8,11 @@ import numpy as np
 
 from seqclr.data import images
 from seqclr.data.charset import FRAME_STRIDE, Charset, frames_needed
+from seqclr.data.dataset import Record
 from seqclr.data.disk_cache import DiskCache
 from seqclr.errors import UserError
 from seqclr.synthesis import backgrounds, variety
-from seqclr.transforms.apply import augment, augment_with_geometry
+from seqclr.transforms.apply import augment, augment_with_geometry, others_of
 from seqclr.transforms.labelled import label_preserving
 
 FACTS = ("boxes", "font", "background", "colour")  # of a generated image
@@ -46,7 +47,8 @@ class GeneratedImages:
     def __call__(self, record: dict, rng: np.random.Generator) -> dict:
         resize = "pad" if "width" in record else "stretch"
         drawn = [
-            self.draw(int(rng.integers(self.distinct)), *record["image"].shape[:2], resize) for _ in range(self.count)
+            Record(self.draw(int(rng.integers(self.distinct)), *record["image"].shape[:2], resize), others_of(record))
+            for _ in range(self.count)
         ]
         if self.facts:
             views, facts = zip(*(self._with_facts(record, rng) for record in drawn))

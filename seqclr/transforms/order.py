@@ -10,6 +10,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from seqclr.data.dataset import Others
+from seqclr.transforms.apply import others_of
 from seqclr.transforms.slices import slices
 from seqclr.transforms.views import Views, single
 
@@ -42,7 +44,11 @@ class Triplet:
         (others if line else ordered).append((d, c, b))
         kinds = ordered if label else others
         shown = [frames[position] for position in kinds[rng.integers(len(kinds))]]
-        return {"views": same_view(self.views, shown, rng), "label": np.int32(label), "index": record["index"]}
+        return {
+            "views": same_view(self.views, shown, rng, others_of(record)),
+            "label": np.int32(label),
+            "index": record["index"],
+        }
 
     def positions(self, count: int, rng: np.random.Generator) -> list[int]:
         """Positions of a to e in a sequence of `count` frames, at least 5; the distances shrink in short ones."""
@@ -80,7 +86,7 @@ class OddOneOut:
         clip_images = []
         for i, start in enumerate(rng.choice(starts, self.clips, replace=starts < self.clips)):
             order = shuffled_order(length, rng) if i == label else range(length)
-            shown = same_view(self.views, [frames[start + position] for position in order], rng)
+            shown = same_view(self.views, [frames[start + position] for position in order], rng, others_of(record))
             clip_images.append(np.concatenate(shown, axis=1) if line else sum_of_differences(shown))
         return {"views": np.stack(clip_images), "label": np.int32(label), "index": record["index"]}
 
@@ -107,10 +113,12 @@ def shuffled_order(count: int, rng: np.random.Generator) -> np.ndarray:
             return order
 
 
-def same_view(views: Views, frames: Sequence[np.ndarray], rng: np.random.Generator) -> np.ndarray:
-    """The same augmentation of all frames, `uint8 [N, H, W, 3]`."""
+def same_view(
+    views: Views, frames: Sequence[np.ndarray], rng: np.random.Generator, others: Others | None = None
+) -> np.ndarray:
+    """The same augmentation of all frames, `uint8 [N, H, W, 3]`. others: as of `Views`."""
     seed = int(rng.integers(2**31))
-    return np.stack([views(frame, np.random.default_rng(seed)) for frame in frames])
+    return np.stack([views(frame, np.random.default_rng(seed), others) for frame in frames])
 
 
 def sum_of_differences(frames: np.ndarray) -> np.ndarray:

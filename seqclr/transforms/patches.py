@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from seqclr.transforms.apply import content_width
+from seqclr.transforms.apply import content_width, others_of
 from seqclr.transforms.views import Views
 
 CANDIDATES = 16  # random positions, of which the one with the strongest gradients is chosen
@@ -32,7 +32,7 @@ class ExemplarPatch:
         matrix = cv2.getRotationMatrix2D((x, y), turn, scale)
         matrix[:, 2] += side / 2 - np.array([x, y]) + rng.uniform(-0.2, 0.2, 2) * side
         patch = cv2.warpAffine(image, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        return {"views": self.views(_recolour(patch, rng), rng)[None], "index": record["index"]}
+        return {"views": self.views(_recolour(patch, rng), rng, others_of(record))[None], "index": record["index"]}
 
     def _centre(self, image: np.ndarray, side: int, index: int) -> tuple[float, float]:
         """The middle of the patch."""

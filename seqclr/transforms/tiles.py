@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from seqclr.transforms.apply import content_width
+from seqclr.transforms.apply import content_width, others_of
 from seqclr.transforms.views import single
 
 OVERLAP = 0.3  # excess of a tile's side over an equal share of the image's side
@@ -36,7 +36,7 @@ class Tiles:
         rows, columns = tiling(height, width)
         image, size = record["image"][:, : content_width(record)], (width // columns, height // rows)
         tiles = [
-            self.views(cv2.resize(image[down, across], size, interpolation=cv2.INTER_LINEAR), rng)
+            self.views(cv2.resize(image[down, across], size, interpolation=cv2.INTER_LINEAR), rng, others_of(record))
             for down in _shares(height, rows)
             for across in _shares(image.shape[1], columns)
         ]

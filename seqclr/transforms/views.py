@@ -5,8 +5,9 @@ and its arguments:
 
     - {name: GaussianBlur, blur_limit: [3, 5], p: 0.5}
 
-or a list of groups of views. A group with a `size` (factors of the image's height and width, or one factor for both)
-gives small views, which one of its steps crops (Strip, ResizedCrop):
+`{preset: roaming}` stands for the steps of another preset. Or it is a list of groups of views. A group with a `size`
+(factors of the image's height and width, or one factor for both) gives small views, which one of its steps crops
+(Strip, ResizedCrop):
 
     groups:
       - {count: 2, steps: [{name: GaussianBlur}]}
@@ -27,6 +28,7 @@ from typing import NamedTuple
 import numpy as np
 
 from seqclr.config import read_yaml
+from seqclr.data.dataset import Others
 from seqclr.errors import UserError
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # or it asks the network for its newest version
@@ -60,10 +62,13 @@ class Views:
         self._steps = groups(preset)[group].steps
         self.cuts = any(getattr(step, "cuts", False) for step in self._steps)
 
-    def __call__(self, image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        return self._apply({"image": image}, rng)["image"]
+    def __call__(self, image: np.ndarray, rng: np.random.Generator, others: Others | None = None) -> np.ndarray:
+        """others: the images that a step may mix in."""
+        return self._apply({"image": image, "others": others}, rng)["image"]
 
-    def follow(self, image: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def follow(
+        self, image: np.ndarray, rng: np.random.Generator, others: Others | None = None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The same view; the original image with the view's geometric changes only; and the geometry, `float32 [4]`.
 
         The geometry is factor and offset of x, then of y, in widths and heights of the image. It is exact for scaling
@@ -72,7 +77,7 @@ class Views:
         size = image.shape[1::-1]
         points = np.zeros((4, 5), np.float32)  # x, y, and three further values of keypoints in Albumentations
         points[:, :2] = KEYPOINTS * size
-        seen = self._apply({"image": image, "mask": image, "keypoints": points}, rng)
+        seen = self._apply({"image": image, "mask": image, "keypoints": points, "others": others}, rng)
         after = seen["keypoints"][:, :2] / seen["image"].shape[1::-1]
         low, high = np.diag(after[::2]), np.diag(after[1::2])
         factor = (high - low) / 0.5
@@ -158,9 +163,22 @@ def _group(path: Path, group) -> Group:
 
 
 def _steps(path: Path, steps) -> list:
-    if not isinstance(steps, list) or not all(isinstance(s, dict) and isinstance(s.get("name"), str) for s in steps):
+    if not isinstance(steps, list) or not all(
+        isinstance(s, dict) and isinstance(s.get("name", s.get("preset")), str) for s in steps
+    ):
         raise UserError(f"{path} is not a list of augmentation steps, such as '- {{name: GaussianBlur, p: 0.5}}'")
-    return [_transform(path, dict(step)) for step in steps]
+    return [made for step in steps for made in _made(path, step)]
+
+
+def _made(path: Path, step: dict) -> list:
+    """The transform of a step, or those of the preset that it names."""
+    if "preset" not in step:
+        return [_transform(path, dict(step))]
+    if len(step) > 1:
+        raise UserError(f"{path}: a step that is a preset has no other keys: this is '{step}'")
+    if step["preset"] not in presets():
+        raise UserError(f"{path}: '{step['preset']}' is no preset: {', '.join(presets())}")
+    return single(step["preset"])._steps
 
 
 def _transform(path: Path, step: dict):

@@ -57,6 +57,7 @@ FAMILIES = {
     "pretext": "Pretext tasks",
     "reconstruction": "Reconstruction",
     "text": "Text",
+    "translation": "Image translation",
 }
 
 

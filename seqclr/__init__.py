@@ -33,6 +33,7 @@ __all__ = [
     "load_encoder",
     "pretrain",
     "register",
+    "translate",
 ]
 
 

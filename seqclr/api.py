@@ -27,7 +27,8 @@ from seqclr.files import check_can_make
 from seqclr.labelling.label import label as label
 from seqclr.methods import register as register
 from seqclr.pretraining import pretrain as pretraining
-from seqclr.reading import AnyPath, Length, Paths, path_of
+from seqclr.pretraining import translate as translation
+from seqclr.reading import AnyPath, Length, Paths, list_of, path_of
 from seqclr.reading import Prediction as Prediction
 from seqclr.reading import Reader as Reader
 from seqclr.reading import Run as Run
@@ -142,6 +143,28 @@ def adapt(
     chosen = adaptation.configure(values)
     with _folder(output, "adapted") as folder:
         return Reader(folder, adaptation.adapt(chosen, str(folder), resume, watching))
+
+
+def translate(
+    images: Paths, model: AnyPath | Run, output: AnyPath, *, back: bool = False, preview: AnyPath | None = None
+) -> Path:
+    """Translates images to another look; returns the new folder, with `images/` and the `labels.csv` of labelled ones.
+
+    Args:
+        images: images, folders, tables, LMDBs or packs; texts and splits are kept. The images written have the height
+            and width of the run, without padding.
+        model: a run of the method `cut`, `cyclegan` or `pix2pix`.
+        output: the folder, which must not exist.
+        back: translate in the other direction, of `cyclegan`.
+        preview: a new PNG file of some images and their translations.
+
+    Raises UserError if an argument, the run or an image is wrong; nothing is written.
+    """
+    folder, run = path_of("output", output), path_of("model", model)
+    sheet = None if preview is None else str(path_of("preview", preview))
+    back = configuration.typed("back", "bool", back)
+    translation.translate([os.fspath(path) for path in list_of(images)], str(run), str(folder), back, sheet)
+    return folder
 
 
 def load_encoder(path: AnyPath) -> keras.Model:

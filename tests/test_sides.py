@@ -72,7 +72,16 @@ for name in seqclr.__all__:
     assert evaluated.startswith("seqclr evaluate: evaluate needs ") and trained.startswith("seqclr pretrain: ")
     assert sorted(line.split()[0] for line in names) == [
         f"seqclr.{name}"
-        for name in ("Interrupted", "TrainingFailed", "adapt", "finetune", "load_encoder", "pretrain", "register")
+        for name in (
+            "Interrupted",
+            "TrainingFailed",
+            "adapt",
+            "finetune",
+            "load_encoder",
+            "pretrain",
+            "register",
+            "translate",
+        )  # fmt: skip
     ]
 
 

@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from seqclr import __version__, messages
 from seqclr.cli.arguments import Parser
-from seqclr.cli.datasets import check, pack, synth
+from seqclr.cli.datasets import check, pack, synth, translate
 from seqclr.cli.inspection import configs, embed, methods, probe, pseudo_labels, show_task, show_views
 from seqclr.cli.process import set_up
 from seqclr.cli.reading import evaluate, export, predict
@@ -86,6 +86,7 @@ VERBS = {
         check,
         pack,
         synth,
+        translate,
         show_views,
     )
 }

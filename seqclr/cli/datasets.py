@@ -1,4 +1,4 @@
-"""The verbs for datasets: check, pack, synth."""
+"""The verbs for datasets: check, pack, synth, translate."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from seqclr.cli.arguments import (
     add_paths,
     parse_with_limits,
 )
-from seqclr.cli.output import check_apart, figures_file, write_figures
+from seqclr.cli.output import check_apart, figures_file, writable, write_figures
 from seqclr.cli.process import import_tensorflow
 from seqclr.cli.training import trained
 from seqclr.errors import UserError
@@ -131,4 +131,19 @@ def synth(parser: Parser, argv: list[str]) -> int:
     own = {name: getattr(args, name) for name in ("characters", "length", "fonts")}
     generate(args.output, args.count, args.style, args.seed, args.test, args.unlabelled, **own)
     print(args.output)
+    return 0
+
+
+def translate(parser: Parser, argv: list[str]) -> int:
+    """translate images to another look, by a run of cut, cyclegan or pix2pix"""
+    add_paths(parser, "IMAGES", DATA)
+    parser.add_argument("--model", required=True, help="a run of pretrain --method cut, cyclegan or pix2pix")
+    parser.add_argument("--output", required=True, metavar="DIR", help="new folder for images and labels.csv")
+    parser.add_argument("--back", action="store_true", help="translate in the other direction, of cyclegan")
+    parser.add_argument("--preview", type=writable, metavar="OUT.png", help="draw some translations into this new file")
+    args = parse_with_limits(parser, argv)
+    import_tensorflow()
+    from seqclr import api
+
+    print(api.translate(args.paths, args.model, args.output, back=args.back, preview=args.preview))
     return 0

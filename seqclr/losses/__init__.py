@@ -1,5 +1,6 @@
 """Losses as pure functions of tensors. They compute in float32 for inputs of any type and return a scalar."""
 
+from seqclr.losses.adversarial import least_squares
 from seqclr.losses.clustering import sinkhorn, swav
 from seqclr.losses.contrastive import clip, cpc, info_nce, n_pair, nt_xent, sup_con
 from seqclr.losses.distillation import dino
@@ -26,6 +27,7 @@ __all__ = [
     "info_nce",
     "info_nce_queue",
     "inva_spread",
+    "least_squares",
     "margin_contrastive",
     "masked_reconstruction",
     "moco_v3",

@@ -66,9 +66,14 @@ def curl(query, key, weight) -> tf.Tensor:
     return diagonal_cross_entropy(products(query, products(tf.stop_gradient(key), weight)))
 
 
-def patch_nce(query, key, temperature: float = 0.07) -> tf.Tensor:
+def patch_nce(query, key, temperature: float = 0.07, positions=None) -> tf.Tensor:
     """CUT's loss: the cross-entropy of the key at the query's own position among all positions of the same image.
 
-    query, key: `[B, P, D]`, normalised here; the mean over images and positions. Park et al. 2020, arXiv:2007.15651.
+    query, key: `[B, P, D]`, normalised here; the mean over images and positions. positions: `int32 [B, P]`; rows of an
+    equal position are no negatives of each other. None: all differ. Park et al. 2020, arXiv:2007.15651.
     """
-    return diagonal_cross_entropy(products(normalize(query), tf.stop_gradient(normalize(key))) / temperature)
+    logits = products(normalize(query), tf.stop_gradient(normalize(key))) / temperature
+    if positions is not None:
+        same = tf.linalg.set_diag(positions[:, :, None] == positions[:, None], tf.zeros_like(positions, tf.bool))
+        logits = tf.where(same, logits.dtype.min, logits)
+    return diagonal_cross_entropy(logits)

@@ -11,6 +11,7 @@ from seqclr.methods import (  # noqa: F401
     reconstruction,
     redundancy,
     text,
+    translation,
 )
 from seqclr.methods.facts import Facts
 from seqclr.methods.registry import METHODS, find_method, register

@@ -1,4 +1,4 @@
-"""Batch norm with statistics of the whole batch: over all replicas, without padding."""
+"""Batch norm with statistics of the whole batch, over all replicas, and instance norm; both without padding."""
 
 from __future__ import annotations
 
@@ -26,6 +26,19 @@ def by_batch(holds: bool = True) -> Iterator[None]:
 def batch_norm(name: str, center: bool = True, scale: bool = True) -> layers.Layer:
     replicas = tf.distribute.get_strategy().num_replicas_in_sync
     return BatchNorm(momentum=0.9, epsilon=1e-5, center=center, scale=scale, synchronized=replicas > 1, name=name)
+
+
+def instance_norm(x, valid=None):
+    """`[B, H, W, C]` with mean 0 and variance 1 over the pixels of each image and channel.
+
+    valid: `bool [B, W]`, columns that are no padding. Ulyanov et al. 2016, arXiv:1607.08022.
+    """
+    y = tf.cast(x, tf.float32)
+    weights = tf.ones_like(y[:, :1, :, :1]) if valid is None else tf.cast(valid, tf.float32)[:, None, :, None]
+    count = x.shape[1] * tf.reduce_sum(weights, axis=2, keepdims=True)
+    y -= tf.reduce_sum(weights * y, axis=(1, 2), keepdims=True) / count
+    variance = tf.reduce_sum(weights * tf.square(y), axis=(1, 2), keepdims=True) / count
+    return tf.cast(y * tf.math.rsqrt(variance + 1e-5), x.dtype)
 
 
 @keras.saving.register_keras_serializable(package="seqclr")

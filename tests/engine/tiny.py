@@ -34,6 +34,7 @@ ARTICLE = {
 SMALL = {
     "ccd": {"prototypes": 8},
     "clique_cnn": {"cliques": 4, "clique_size": 4},
+    "cut": {"channels": 4, "blocks": 1, "patches": 8, "projection_dim": 8},
     "deep_cluster": {"clusters": 4},
     "dino": {"prototypes": 8},
     "moco": {"queue_size": 64},

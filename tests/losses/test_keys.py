@@ -71,3 +71,13 @@ def test_patch_nce_has_the_negatives_of_each_image(keys):
 
     query, key = rows(2, 4, 3, seed=1), rows(2, 4, 3, seed=2)
     check(partial(losses.patch_nce, **keys), partial(patch_nce, **keys), query, key, stopped=(1,))
+
+
+def test_patches_of_one_position_are_no_negatives_of_each_other():
+    """The second and the last row of the first image: each sees itself and the two others."""
+    query, key = rows(2, 4, 3, seed=1), rows(2, 4, 3, seed=2)
+    logits = np.stack([unit(q) @ unit(k).T / 0.5 for q, k in zip(query, key)])
+    logits[0, 1, 3] = logits[0, 3, 1] = -np.inf
+    expected = np.mean([np.log(np.exp(image).sum(1)) - np.diag(image) for image in logits])
+    found = losses.patch_nce(query, key, 0.5, np.int32([[7, 2, 5, 2], [0, 1, 2, 3]]))
+    assert float(found) == pytest.approx(expected, rel=1e-5)

@@ -24,6 +24,7 @@ CASES = {
     "info_nce": [ROWS] * 2,
     "info_nce_queue": [ROWS] * 3,
     "inva_spread": [ROWS] * 2,
+    "least_squares": [FRAMES],
     "margin_contrastive": [ROWS] * 2,
     "masked_reconstruction": [FRAMES] * 2,
     "moco_v3": [ROWS] * 4,
@@ -46,6 +47,7 @@ CASES = {
 }
 CALLS = {
     "dino": lambda s1, s2, t1, t2, center: losses.dino([s1, s2], [t1, t2], center),
+    "least_squares": lambda scores: losses.least_squares(scores, 1.0),
     "margin_contrastive": lambda a, b: losses.margin_contrastive(a, b, np.arange(8) % 2),
     "masked_reconstruction": lambda target, prediction: losses.masked_reconstruction(target, prediction, SAME[:, 0]),
     # scores are positive

@@ -15,8 +15,8 @@ from seqclr.errors import UserError
 from seqclr.methods import METHODS
 from seqclr.methods.base import RunInfo
 from seqclr.methods.clustering.surrogate import NONE, Relabelled
+from seqclr.methods.generated_texts import GeneratedTexts
 from seqclr.methods.text.ctc import CTC, ReaderInfo
-from seqclr.methods.text.generated import Generated
 from seqclr.nn import clusters
 from seqclr.nn.encoders import build_encoder
 from tests.engine import tiny
@@ -112,7 +112,7 @@ def seen(method, batch):
 @pytest.mark.parametrize(("name", "keys"), CASES, ids=str)
 def test_more_of_it_changes_nothing(tmp_path, eagerly, monkeypatch, name, keys):
     """Loss, figures, gradients, batch statistics, classes, banks, queues, centres."""
-    widths = (144, 208) if issubclass(METHODS[name], Generated) else (96, 160)  # generated pages may be long
+    widths = (144, 208) if issubclass(METHODS[name], GeneratedTexts) else (96, 160)  # generated pages may be long
     if name in CUT:
         (_, batch), (_, other) = (made(name, Lines(widths[0], tmp_path, padding), **keys) for padding in (255, 90))
         assert not [key for key in batch if "width" in key]

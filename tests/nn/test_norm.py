@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from seqclr.nn.norm import batch_norm
+from seqclr.nn.norm import batch_norm, instance_norm
 
 
 def trained(layer, x, weights):
@@ -58,3 +58,14 @@ def test_a_frozen_layer_uses_the_statistics_it_has():
     x = np.random.default_rng(0).normal(5, 2, (8, 4)).astype(np.float32)
     np.testing.assert_allclose(layer(x, training=True), x, rtol=1e-4)
     np.testing.assert_array_equal(layer.moving_mean, np.zeros(4))
+
+
+@pytest.mark.parametrize("widths", [None, [9, 4]])
+def test_instance_norm_takes_the_pixels_of_each_image_and_channel(widths):
+    x = np.random.default_rng(0).normal(3, 2, (2, 4, 9, 3)).astype(np.float32)
+    valid = None if widths is None else tf.constant(np.arange(9) < np.array(widths)[:, None])
+    found = instance_norm(tf.constant(x), valid).numpy()
+    for image, before, width in zip(found, x, widths or [9, 9]):
+        content = before[:, :width]
+        expected = (content - content.mean((0, 1))) / np.sqrt(content.var((0, 1)) + 1e-5)
+        np.testing.assert_allclose(image[:, :width], expected, atol=1e-5)

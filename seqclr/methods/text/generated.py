@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import functools
-import string
 from dataclasses import dataclass
 
 import tensorflow as tf
 
 from seqclr.config import key
-from seqclr.data.charset import CASES, FRAME_STRIDE, Charset
+from seqclr.data.charset import FRAME_STRIDE
 from seqclr.errors import UserError
-from seqclr.methods.base import Method, stacked
+from seqclr.methods.base import stacked
+from seqclr.methods.generated_texts import GeneratedTexts
 from seqclr.methods.registry import register
 from seqclr.methods.text.ctc import IMPOSSIBLE, ctc_head, ctc_loss
 from seqclr.nn.generator_heads import GeneratorHeads
-from seqclr.synthesis.styles import read_length
-from seqclr.synthesis.variety import Texts
 from seqclr.transforms.generated import BACKGROUNDS, FACTS, GeneratedImages
 from seqclr.transforms.two_views import OneView
 
@@ -25,7 +23,7 @@ from seqclr.transforms.two_views import OneView
     "generated", paper="Tobin et al. 2017, arXiv:1703.06907", needs_lines="CTC spells a text over the frames of a line"
 )
 @dataclass
-class Generated(Method):
+class Generated(GeneratedTexts):
     """CTC on generated images with random appearance: domain randomization (Tobin et al. 2017, arXiv:1703.06907).
 
     The run's images give only the size, unless `domain` is above 0: then the encoder learns mean frames that do not
@@ -35,25 +33,7 @@ class Generated(Method):
 
     transform = GeneratedImages
     infinite = IMPOSSIBLE
-    characters: str = key(string.digits + string.ascii_letters, "characters of the generated texts", free=True)
-    case: str = key(
-        "lower",
-        "case of the labels: keep, lower or upper; few captchas are case-sensitive",
-        choices=tuple(CASES),
-    )
-    length: str = key("3:7", "length of a generated text: 4, or 4:6 for 4 to 6 characters", free=True)
-    fonts: str | None = key(
-        None,
-        "fonts of the generated images: a .ttf or .otf file, a folder of them or a bundled font; default: all bundled",
-        free=True,
-    )
-    sums: float = key(
-        0.0, "share of the generated images that show a sum, such as 3+16=?, with + - × ÷ * / = ?", least=0, most=1
-    )
     generated_images: int = key(1, "generated images per image of a batch", least=1, most=100)
-    distinct_images: int = key(
-        20_000, "different generated images that a run draws; each is augmented anew every time", least=1, most=10**9
-    )
     alignment: float = key(
         0.0,
         "initial weight of the cross-entropy of every frame with the character drawn there, before CTC alone; it falls "
@@ -72,8 +52,7 @@ class Generated(Method):
 
     def __post_init__(self):
         super().__post_init__()
-        self.texts = Texts(self.characters, read_length(self.length), self.fonts, self.sums)
-        self.charset = Charset(self.texts.all_characters(), self.case)
+        self.charset = self.text_charset
 
     def make_transform(self, views):
         return self.generator_transform(views, OneView(views) if self.domain else None)

@@ -1,0 +1,6 @@
+"""Methods that translate images between two looks; the encoder is a part of the generator.
+
+A new method is a module here, imported below so that it is registered.
+"""
+
+from seqclr.methods.translation import cut  # noqa: F401

@@ -24,6 +24,7 @@ from seqclr.recognition.digests import SampleDigests, save_known_labels
 from seqclr.recognition.estimates import AccuracyEstimate, estimate_texts
 from seqclr.recognition.inheritance import inherited_head
 from seqclr.recognition.recognizer import Recognizer
+from seqclr.recognition.refused import refused_texts
 from seqclr.recognition.splits import find_validation, split_off_labelled
 from seqclr.recognition.targets import check_labels, check_lengths, warn_of_labels
 
@@ -75,7 +76,10 @@ def adapt(
     targets = {sample: target_of(sample, charset, config) for sample in labelled}
     texts = [targets.get(sample, "") for sample in dataset.samples]
     check_lengths(dataset, texts)
-    transform = method.make_site_transform(config.views, charset, lengths, [charset.encode(text) for text in texts])
+    refused = refused_texts(config.data, dataset, charset) if method.refused else [""] * len(texts)
+    refused = ["" if text else wrong for text, wrong in zip(texts, refused)]
+    ids = [[charset.encode(text) for text in column] for column in (texts, refused)]
+    transform = method.make_site_transform(config.views, charset, lengths, *ids)
     records = balanced(dataset, {index for index, text in enumerate(texts) if text})
     loader = setup.make_loader(records, transform, config.batch_size, config.seed, config.processes, rank)
     with setup.building(config, strategy):

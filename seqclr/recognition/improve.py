@@ -96,12 +96,14 @@ def improve(
     data: Sequence[str] = (),
     steps: int = STEPS,
     resume: bool = False,
+    refused: float | None = None,
 ) -> Comparison:
     """Adapts a reader to the images with feedback, and compares it with the reader before.
 
     model: a run that predicts text. feedback: the folder of a model under `serve --keep`. output: a new folder, with a
     copy of the images as they are now, and `run`. data: more images and labels to train on; their labelled rows of
-    split `validation` and `test` are compared on. steps: of the training. resume: continue in the folder.
+    split `validation` and `test` are compared on. steps: of the training. resume: continue in the folder. refused:
+    weight of the loss of refused texts, by default 0.
 
     An image with a refused text is trained on without a label. It says nothing about which reader is better: the old
     one is wrong there by its choice, and whether another text is right is not known.
@@ -120,7 +122,7 @@ def improve(
     if not resume:
         copy(Path(feedback), target)
     run, labelled = target / "run", find([target / "data"])
-    train(model, old, labelled, [*data, str(target / "data")], run, steps)
+    train(model, old, labelled, [*data, str(target / "data")], run, steps, refused)
     new = Recognizer.load(run)
     accepted = [sample for sample in labelled if sample.split == "test"]
     parts = [
@@ -142,6 +144,7 @@ def copy(feedback: Path, target: Path) -> None:
         (beside / "data").mkdir()
         accepted, refused = copied(accepted, beside / "data"), copied(refused, beside / "data")
         tables.write(beside / "data" / tables.LABELS, accepted)
+        tables.write(beside / "data" / REFUSED[0], refused)
     say(f"{len(accepted)} accepted texts, one in five of them held out, and {len(refused)} refused ones")
 
 
@@ -179,13 +182,21 @@ def copied(samples: Sequence[Sample], target: Path) -> list[Sample]:
 
 
 def train(
-    model: str | Path, old: Recognizer, labelled: Sequence[Sample], data: Sequence[str], run: Path, steps: int
+    model: str | Path,
+    old: Recognizer,
+    labelled: Sequence[Sample],
+    data: Sequence[str],
+    run: Path,
+    steps: int,
+    refused: float | None = None,
 ) -> None:
     """Adapts the reader, or continues. A reader of one site goes on to predict the same characters and lengths.
 
-    labelled: images with accepted texts, whose lengths are added.
+    labelled: images with accepted texts, whose lengths are added. refused: weight of the loss of refused texts.
     """
     values = {"model": str(model), "data": list(data), "steps": steps}
+    if refused is not None:
+        values["refused"] = refused
     if hasattr(Run.open(model).config(), "labels"):
         values["charset"] = old.charset.characters
         if lengths := old.possible.lengths or old.lengths:

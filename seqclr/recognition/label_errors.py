@@ -40,7 +40,18 @@ from seqclr.visualization.predictions import draw_sheet
 
 STEPS = 1000  # of the training of a fold at most, by default
 BATCH = 64  # images
-DATA_KEYS = ("data", "split", "labels", "label_pattern", "validation", "unlabelled", "distill", "workers", "worker")
+DATA_KEYS = (
+    "data",
+    "split",
+    "labels",
+    "label_pattern",
+    "validation",
+    "unlabelled",
+    "distill",
+    "refused",
+    "workers",
+    "worker",
+)
 SHEET, DRAWN = "label_errors.png", 40  # images in the sheet
 
 

@@ -38,6 +38,7 @@ class Unlabelled:
     """A weak view, if one is given, and a strong one, `weak` and `strong: uint8 [H, W, 3]`.
 
     labels: of each record, empty where there is none; with them, the example has its `text: int32 [L]`, filled with -1.
+    refused: of each record, a text that it does not have; with them, the example has `refused`, of the same form.
 
     geometry: adds that of the two views, `geometry: float32 [2, 4]`, as of `TwoViews`.
 
@@ -46,11 +47,17 @@ class Unlabelled:
     """
 
     def __init__(
-        self, weak: str | None, strong: str, labels: Sequence[Sequence[int]] | None = None, geometry: bool = False
+        self,
+        weak: str | None,
+        strong: str,
+        labels: Sequence[Sequence[int]] | None = None,
+        geometry: bool = False,
+        refused: Sequence[Sequence[int]] | None = None,
     ):
         self.geometry = geometry
         self.views = {name: label_preserving(views) for name, views in (("weak", weak), ("strong", strong)) if views}
-        self.labels = None if labels is None else filled(labels)
+        columns = {"text": labels, "refused": refused}
+        self.columns = {name: filled(rows) for name, rows in columns.items() if rows is not None}
 
     def __call__(self, record: dict, rng: np.random.Generator) -> dict:
         if self.geometry:
@@ -58,8 +65,7 @@ class Unlabelled:
             seen = {**dict(zip(self.views, images)), "geometry": np.stack(geometry)}
         else:
             seen = {name: augment(views, record, rng) for name, views in self.views.items()}
-        if self.labels is not None:
-            seen["text"] = self.labels[record["index"]]
+        seen |= {name: rows[record["index"]] for name, rows in self.columns.items()}
         return {**seen, "unlabelled_width": record["width"]} if "width" in record else seen
 
 

@@ -19,14 +19,14 @@ CHARSET = Charset("0123456789", "lower")
 LENGTHS = (2, 3)
 
 
-def made(resize="stretch", labels=((), (1, 2), (), ()), **keys) -> tuple[Adaptation, dict]:
+def made(resize="stretch", labels=((), (1, 2), (), ()), refused=None, **keys) -> tuple[Adaptation, dict]:
     """The method on an encoder of new weights, and a batch of four images of a site."""
     method = Adaptation(first_share=0.5, last_share=0.5, **keys)
     encoder = build_encoder("tiny", 16, 64, "none", dropout=0.0)
     weights = ctc_head(encoder.dim, 11, 0.0).get_weights()
     info = ReaderInfo(total_steps=10, dropout=0.0, classes=11, charset=CHARSET, head_weights=weights, lengths=LENGTHS)
     method.build(encoder, info)
-    transform = method.make_site_transform("none", CHARSET, LENGTHS, labels)
+    transform = method.make_site_transform("none", CHARSET, LENGTHS, labels, refused)
     records, rng = tiny.pages(4, padded=resize == "pad"), np.random.default_rng(0)
     examples = [transform({**records[row], "index": np.int32(row)}, rng) for row in range(4)]
     transform.close()
@@ -82,6 +82,29 @@ def test_characters_and_frames_of_the_site_have_losses_of_their_own(resize):
     nothing = {**batch, "text": tf.fill(batch["text"].shape, -1)}
     method.first_share = method.last_share = 0.0
     assert float(method.loss(nothing, training=False)["contrast"]) == pytest.approx(float(generated), rel=1e-4)
+
+
+@pytest.mark.parametrize("resize", ["stretch", "pad"])
+def test_a_refused_text_is_no_label_and_has_a_loss(resize):
+    method, batch = made(resize)
+    width = batch.get("unlabelled_width")
+    texts, _ = teacher_texts(method, *teacher_logits(method, batch["weak"], width))
+    method.first_share = method.last_share = 1.0
+    assert float(method.loss(batch, training=False)["accepted"]) == 1
+    method.refused = 0.5
+    method.head.layers[-1].bias.assign(tf.one_hot(10, 11) * 4)  # texts that are not too unlikely
+    wrong = np.full((4, 3), -1, np.int32)
+    wrong[2, : texts.shape[1]] = texts[2]
+    wrong[3] = 7, 8, 9
+    batch["refused"] = tf.constant(wrong)
+    logs = method.loss(batch, training=False)
+    assert float(logs["accepted"]) == 3 / 4
+    features, mask = method.encoder(batch["strong"], width, training=False)
+    logits = method.head(features, training=False)
+    p = np.exp(-ctc_loss(tf.constant(wrong[2:]), logits[2:], None if mask is None else mask[2:]).numpy())
+    assert float(logs["refused"]) == pytest.approx(-np.log1p(-p).sum() / 4, rel=1e-2) and p.max() > 1e-5
+    total = logs["site"] + logs["generated"] + 0.5 * logs["refused"]
+    assert float(logs["loss"]) == pytest.approx(float(total), rel=1e-5)
 
 
 def test_a_character_that_is_predicted_too_seldom_gets_a_bonus_until_it_is_frequent_enough():

@@ -1,0 +1,39 @@
+"""Texts that a login has refused: what images do not show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from seqclr.data import tables
+from seqclr.data.annotations import AnnotationReader
+from seqclr.data.charset import FRAME_STRIDE, Charset, frames_needed
+from seqclr.data.dataset import ImageDataset
+from seqclr.data.labels import REFUSED
+from seqclr.data.samples import Fault
+from seqclr.errors import UserError
+
+
+def refused_texts(data: Sequence[str], dataset: ImageDataset, charset: Charset) -> list[str]:
+    """The refused text of each sample, from the tables that `seqclr serve --keep` writes; empty where there is none.
+
+    data: paths, of which one at least is a folder with such a table. A text that the reader cannot predict is left out.
+    Raises UserError where there is no table, or one that cannot be read.
+    """
+    found = [Path(path) / REFUSED[0] for path in data if (Path(path) / REFUSED[0]).is_file()]
+    if not found:
+        raise UserError(
+            f"refused: no folder of data has a {REFUSED[0]}, as seqclr serve --keep writes it: leave it out"
+        )
+    reader, texts = AnnotationReader(), {}
+    for row in (row for table in found for row in tables.rows(table)):
+        if not isinstance(row, Fault):
+            texts[reader.image_id(row[0])] = charset.normalize(row[0].text)
+        elif not row.missing:
+            raise UserError(row.reason)
+    refused = []
+    for sample, width in zip(dataset.samples, dataset.filled()):
+        text = texts.get(reader.image_id(sample), "")
+        fits = not charset.strangers(text) and frames_needed(text) <= -(-width // FRAME_STRIDE)
+        refused.append(text if fits else "")
+    return refused

@@ -59,9 +59,9 @@ def translate(images: Sequence[str], model: str, output: str, back: bool = False
     try:
         with files.atomic_folder(Path(output)) as folder:
             write(folder, written, translated(method, generator, dataset))
-            if preview is not None:
-                shown = [np.asarray(Image.open(folder / sample.file)) for sample in written[:EXAMPLES]]
-                sheet({"image": [dataset[i]["image"] for i in range(len(shown))], "translated": shown}, preview)
+        if preview is not None:
+            after = [np.asarray(Image.open(Path(output) / sample.file)) for sample in written[:EXAMPLES]]
+            sheet({"image": [dataset[i]["image"] for i in range(len(after))], "translated": after}, preview)
     finally:
         dataset.close()
 

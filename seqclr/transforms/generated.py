@@ -30,15 +30,16 @@ class GeneratedImages:
     augmenting. beside: the other transform; without one nothing of the record is kept. facts: adds the properties of
     each image: `boxes: float32 [G, L', 4]`, left, top, right, bottom of each character in pixels of the view, -1 for
     missing ones; `font` and `background: int32 [G]`; `colour: float32 [G, 3]`, of the text as drawn, 0 to 1.
+    clean: adds `clean: uint8 [G, H, W, 3]`, the text of each image alone, black on white; of images without views.
     Raises UserError for views that may cut off a part of the text, or characters of no font.
     """
 
     def __init__(
         self, views: str, texts: variety.Texts, charset: Charset, count: int, distinct: int,
-        beside: Callable | None = None, facts: bool = False,
+        beside: Callable | None = None, facts: bool = False, clean: bool = False,
     ):  # fmt: skip
         self.views, self.texts, self.count, self.beside = label_preserving(views), texts, count, beside
-        self.distinct, self.facts = distinct, facts
+        self.distinct, self.facts, self.clean = distinct, facts, clean
         self.ids = {character: charset.encode(charset.normalize(character)) for character in texts.all_characters()}
         self.longest = texts.longest() * max(map(len, self.ids.values()))
         texts.check()
@@ -58,6 +59,8 @@ class GeneratedImages:
         example |= {"generated": np.stack(views), "label": np.stack([record["label"] for record in drawn])}
         if resize == "pad":
             example["generated_width"] = np.stack([record["width"] for record in drawn])
+        if self.clean:
+            example["clean"] = np.stack([record["clean"] for record in drawn])
         return {**(self.beside(record, rng) if self.beside else {}), **example}
 
     def close(self) -> None:
@@ -68,7 +71,8 @@ class GeneratedImages:
         """A generated image, resized, as a record with its label and properties."""
         fields = [("image", np.uint8, (height, width, 3)), ("width", np.int32), ("label", np.int32, (self.longest,)),
                   ("boxes", np.float32, (self.texts.longest(), 4)), ("font", np.int32), ("background", np.int32),
-                  ("colour", np.float32, (3,))]  # fmt: skip
+                  ("colour", np.float32, (3,)), *([("clean", np.uint8, (height, width, 3))] if self.clean else [])
+                  ]  # fmt: skip
         dtype = np.dtype(fields)
         row = self.cache.get(seed, dtype)
         if row is None:
@@ -98,7 +102,12 @@ class GeneratedImages:
         boxes[: len(labelled.boxes)] = labelled.boxes * (
             2 * [shown / labelled.image.width, height / labelled.image.height]
         )
+        clean = {}
+        if self.clean:
+            ink = np.where(labelled.ink[..., None], 0, 255).astype(np.uint8).repeat(3, axis=2)
+            clean = {"clean": images.fit(ink, height, width, resize)[0]}
         return {
+            **clean,
             "image": images.fit(np.asarray(labelled.image), height, width, resize)[0],
             "width": shown,
             "label": label,

@@ -3,4 +3,4 @@
 A new method is a module here, imported below so that it is registered.
 """
 
-from seqclr.methods.translation import cut  # noqa: F401
+from seqclr.methods.translation import cut, cyclegan, pix2pix  # noqa: F401

@@ -36,6 +36,7 @@ class Translation(GeneratedTexts):
         "views": "none", "batch_size": 16, "learning_rate": 5e-4, "weight_decay": 0.0,
     }  # fmt: skip
     adversaries = frozenset({"discriminator"})
+    seen_channels: ClassVar[int] = 3  # of what the discriminator sees
     generators: ClassVar[tuple[str, ...]] = ("generator",)  # parts: to the run's images and, where there is one, back
 
     channels: int = key(
@@ -54,7 +55,7 @@ class Translation(GeneratedTexts):
     def build(self, encoder, run=None):
         super().build(encoder, run)
         self.generator = self.make_generator("generator")
-        self.discriminator = PatchDiscriminator(encoder.height, encoder.width)
+        self.discriminator = PatchDiscriminator(encoder.height, encoder.width, self.seen_channels)
 
     def make_generator(self, name: str) -> Generator:
         return Generator(self.encoder, self.channels, self.blocks, name=name)
@@ -94,9 +95,12 @@ class Translation(GeneratedTexts):
         errors = losses.least_squares(on_real, 1.0, real_valid) + losses.least_squares(on_old, 0.0, old_valid)
         return losses.least_squares(on_fake, 1.0, fake_valid), errors / 2
 
+    def drawn_texts(self, batch: Columns) -> list[str]:
+        """The texts of the generated images."""
+        return [self.text_charset.decode(ids[ids >= 0]) for ids in batch["label"][:, 0]]
+
     def preview_inputs(self, batch):
-        texts = [self.text_charset.decode(ids[ids >= 0]) for ids in batch["label"][:, 0]]
-        return {"generated": batch["generated"][:, 0], "text": texts, "image": batch["image"]}
+        return {"generated": batch["generated"][:, 0], "text": self.drawn_texts(batch), "image": batch["image"]}
 
     def preview_outputs(self, batch):
         return {"translated": self.shown(*generated(batch), self.generator)}

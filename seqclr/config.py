@@ -14,7 +14,7 @@ import inspect
 import numbers
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -173,8 +173,8 @@ class PretrainConfig(RunConfig):
 
     method: str = key(
         "simclr",
-        "as `seqclr methods` lists them: simclr, simsiam, generated_simclr, swav, deep_cluster, ...",
-        choices=names_in("seqclr.methods.METHODS"),
+        "as `seqclr methods` lists them: simclr, simsiam, generated_simclr, swav, ...; several together: simclr+masked",
+        free=True,
     )
     epochs: int | None = key(20, "passes over the data", least=1, most=10**6)
     init: str | None = key(
@@ -262,11 +262,11 @@ def resolve(base: type, method: type | None, values: Sequence[dict[str, Any]] = 
     """
     own = dataclasses.fields(method) if method else ()
     fields = [(f.name, f.type, dataclasses.field(default=f.default, metadata=f.metadata)) for f in own]
-    schema = dataclasses.make_dataclass(base.__name__, fields, bases=(base,), namespace={"__module__": __name__})
+    schema = keyed(base.__name__, fields, base)
     types = {field.name: kind(field) for field in dataclasses.fields(schema)}
     chosen: dict[str, Any] = {}
     for setting in [defaults_of(base, method, values) if method else {}, *values]:
-        for name, value in setting.items():
+        for name, value in full_names(setting, types):
             if name not in types:
                 raise UserError(f"the key '{shown(name)}' does not exist: {hint(name, types)}")
             chosen[name] = typed(name, types[name], value)
@@ -275,6 +275,47 @@ def resolve(base: type, method: type | None, values: Sequence[dict[str, Any]] = 
     resolved = schema(**chosen)
     check_keys(resolved)
     return resolved
+
+
+def keyed(name: str, fields: Iterable[tuple[str, Any, dataclasses.Field]], base: type) -> type:
+    """A subclass of the dataclass `base` with more keys, whose names may have a dot, unlike those of
+    `dataclasses.make_dataclass`. fields: name, annotation and field of each."""
+
+    def __init__(self, **values):
+        for field in dataclasses.fields(self):
+            default = field.default if field.default is not dataclasses.MISSING else field.default_factory()
+            setattr(self, field.name, values.pop(field.name, default))
+        if values:
+            raise TypeError(f"{name} has no {', '.join(values)}")
+        if hasattr(self, "__post_init__"):
+            self.__post_init__()
+
+    annotations = {field: annotation for field, annotation, _ in fields}
+    namespace = {"__module__": __name__, "__doc__": base.__doc__, "__init__": __init__, "__annotations__": annotations}
+    made = type(base)(name, (base,), {**namespace, **{field: default for field, _, default in fields}})
+    return dataclasses.dataclass(init=False, repr=False, eq=False)(made)
+
+
+def full_names(values: dict[str, Any], known: Collection[str]) -> list[tuple[str, Any]]:
+    """Keys and values, by the full names `method.key` of a combination of methods, the most specific last.
+
+    `views` is also that of every method. Any other key of a method may be given without the method's name. Raises
+    UserError where several methods have it, or where it is given by both names.
+    """
+    named: list[tuple[str, Any]] = []
+    for name, value in values.items():
+        owners = [full for full in known if full.partition(".")[2] == name]
+        if name == "views":
+            named = [(name, value), *((full, value) for full in owners), *named]
+        elif name in known or not owners:
+            named.append((name, value))
+        elif len(owners) > 1:
+            raise UserError(f"the key '{name}' is one of several methods: write {' or '.join(owners)}")
+        elif owners[0] in values:
+            raise UserError(f"{owners[0]} is given twice, also as {name}: leave one out")
+        else:
+            named.append((owners[0], value))
+    return named
 
 
 def defaults_of(base: type, method: type, values: Sequence[dict]) -> dict[str, Any]:
@@ -378,7 +419,8 @@ def absolute(name: str, value: Any) -> Any:
 
 def is_path(name: str, value: Any) -> bool:
     """Whether the value of a key is a path."""
-    return isinstance(value, str) and (name in PATHS or (name.endswith("views") and value.endswith(".yaml")))
+    own = name.rpartition(".")[2]  # without the name of a method in a combination
+    return isinstance(value, str) and (own in PATHS or (name.endswith("views") and value.endswith(".yaml")))
 
 
 def check_unchanged(name: str, now: Any, before: Any, folder: str | Path) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import collections
 import dataclasses
 import os
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 
 from seqclr.cli.output import figures_file
 from seqclr.errors import UserError
@@ -52,8 +54,10 @@ def training_arguments(parser: Parser, argv: list[str], base: type, method_of: C
     values = settings(early.output if early.resume else None, early.config, keys)
     method = method_of(merged(values))
     own = dataclasses.fields(method)
+    short = collections.Counter(field.name.rpartition(".")[2] for field in own)  # of one method in a combination
     for field in own:
-        _add_key(parser, field)
+        _, dot, name = field.name.rpartition(".")
+        _add_key(parser, field, [name] if dot and short[name] == 1 and name != "views" else [])
     for old, new in RENAMED_KEYS.items():
         if new in {field.name for field in own}:
             parser.add_argument(f"--{old}", help=argparse.SUPPRESS)
@@ -99,7 +103,8 @@ def _value(word):
     return None if word == "null" else word
 
 
-def _add_key(parser: Parser, field: dataclasses.Field) -> None:
+def _add_key(parser: Parser, field: dataclasses.Field, more: Sequence[str] = ()) -> None:
+    """Adds the option of a key. more: other names of it."""
     from seqclr.config import kind
 
     if kind(field) == "bool":
@@ -107,9 +112,10 @@ def _add_key(parser: Parser, field: dataclasses.Field) -> None:
     elif field.name in LISTS:
         form = {"nargs": "+", "metavar": "PATH"}
     else:
-        form = {"metavar": field.name.rsplit("_")[-1].upper()}
+        form = {"metavar": re.split(r"[_.]", field.name)[-1].upper()}
     help = field.metadata.get("help", field.name).replace("%", "%%")
-    parser.add_argument(f"--{field.name.replace('_', '-')}", dest=field.name, help=help, **form)
+    flags = [f"--{name.replace('_', '-')}" for name in (field.name, *more)]
+    parser.add_argument(*flags, dest=field.name, help=help, **form)
 
 
 def _add_defaults(parser: Parser, defaults: dict) -> None:

@@ -6,7 +6,8 @@ alone, not on the number of workers: the random generator of an example is seede
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
 
 import grain.python as grain
 import numpy as np
@@ -113,10 +114,17 @@ class Joined:
         self.second.close()
 
 
-def in_order(records: Sequence, batch_size: int):
-    """Batches of all records in order, once; the last batch may be smaller."""
-    for start in range(0, len(records), batch_size):
-        yield as_batch([records[i] for i in range(start, min(start + batch_size, len(records)))])
+@dataclasses.dataclass(frozen=True)
+class InOrder:
+    """Batches of all records in order, once for each loop over it; the last batch may be smaller."""
+
+    records: Sequence
+    batch_size: int
+
+    def __iter__(self) -> Iterator[dict]:
+        for start in range(0, len(self.records), self.batch_size):
+            rows = range(start, min(start + self.batch_size, len(self.records)))
+            yield as_batch([self.records[i] for i in rows])
 
 
 def as_batch(rows: Sequence[dict]) -> dict:

@@ -75,7 +75,7 @@ def check(config, method: type[Method]) -> None:
 def check_memory(config) -> None:
     """Raises UserError where a lower bound of the memory of batches exceeds that of this machine."""
     workers = len(config.workers.split(",")) if config.workers else 1
-    generated = getattr(config, "generated_images", 0)
+    generated = sum(n for name, n in vars(config).items() if name.rpartition(".")[2] == "generated_images")
     count = config.batch_size // workers * (1 + generated) + (getattr(config, "unlabelled_batch_size", None) or 0)
     batch = f"batch_size {config.batch_size} of {config.height}x{config.width}"
     batch += f" and generated_images {generated}" if generated else ""
@@ -178,7 +178,7 @@ def check_resumable(run: Run, config) -> None:
         now = getattr(config, field.name)
         if not hasattr(past, field.name):
             newer[field.name] = now
-        elif field.name not in RESUMABLE:
+        elif field.name.rpartition(".")[2] not in RESUMABLE:
             now, before = (configuration.absolute(field.name, value) for value in (now, getattr(past, field.name)))
             configuration.check_unchanged(field.name, now, before, run.folder)
     if newer:

@@ -9,6 +9,7 @@ from typing import TypeVar
 from seqclr.config import shown
 from seqclr.errors import UserError
 from seqclr.methods.base import Method
+from seqclr.methods.combination import combine
 from seqclr.methods.facts import Facts
 
 METHODS: dict[str, type[Method]] = {}
@@ -46,7 +47,7 @@ def register(
     Raises:
         UserError: the name is taken by another class, an argument is not a text, or the class is not a Method.
     """
-    if not isinstance(name, str) or not name:
+    if not isinstance(name, str) or not name or set(name) & set("+.:,"):
         raise UserError(f'{shown(name)} is not a name of a method: write @seqclr.register("name") above the class')
     given = Facts(
         None, paper, negatives, stores, ema_network, needs_lines, needs_images, needs_halves, needs_whole_batch
@@ -82,7 +83,12 @@ def completed(facts: Facts, cls: type[Method]) -> Facts:
 
 
 def find_method(name: str) -> type[Method]:
-    """The class of that name; an unknown name is a UserError that lists the known ones."""
-    if name not in METHODS:
-        raise UserError(f"method '{name}' is not known: {', '.join(sorted(METHODS))}")
-    return METHODS[name]
+    """The class of that name, or of several names with + between them, which trains these methods together.
+
+    An unknown name is a UserError that lists the known ones.
+    """
+    names = name.split("+")
+    for each in names:
+        if each not in METHODS:
+            raise UserError(f"method '{shown(each)}' is not known: {', '.join(sorted(METHODS))}")
+    return METHODS[name] if len(names) == 1 else combine(tuple((each, METHODS[each]) for each in names))

@@ -19,6 +19,7 @@ ALL = ["simclr", "simsiam", "ctc"]
 
 # no Adam, which would divide rounding errors by themselves
 SGD = {"steps": 4, "dropout": 0.0, "optimizer": "sgd", "learning_rate": 0.01}
+STATES = "moco_v2+byol+deep_cluster"  # a queue, target networks, clusters of every pass
 CROPS = {"views": "multicrop", "correspondence": "geometry"}
 DIVIDED = {
     "padded": ("simclr", {**SGD, "resize": "pad"}),
@@ -32,6 +33,7 @@ DIVIDED_MORE = {
     "codes": ("swav", {**SGD, **CROPS, "prototypes": 8, "queue_size": 16}),
     "centre": ("dino", {**SGD, **CROPS, "prototypes": 8}),
     "read": ("ctc", {**SGD, "resize": "pad"}),
+    "several": (STATES, {**SGD, **tiny.lines(STATES), "weights": "byol:0.5"}),
 }
 OF_PICTURES = {"colorization": "least_picture", "mae": "least_vit", "split_brain": "least_picture_lab"}
 
@@ -50,14 +52,19 @@ EVERY_0, EVERY_1, EVERY_2 = (dict(every_method(first)) for first in range(3))
 
 def steady(job):
     """The job, where what rounding decides, or is drawn within a replica, is the same whoever looks."""
-    if hasattr(job.method, "assign_labels") and job.method.heads == 1 and len(job.method.labels.shape) == 2:
-        present = job.method.present()
-        job.method.assign_labels(np.arange(present.sum()) % job.method.classes, present)
-        job.method.relabel = lambda batches: None
-    if hasattr(job.method, "order"):  # of tiles: shuffled among those of four images
-        group = np.array([4 * ((j + p) % 4) + (j + 2 * p) % 4 for j in range(4) for p in range(4)], np.int32)
-        job.method.order = lambda index: tf.reshape(16 * tf.range(tf.size(index) // 4)[:, None] + group, [-1])
+    for method in getattr(job.method, "methods", {"": job.method}).values():
+        if hasattr(method, "assign_labels") and method.heads == 1 and len(method.labels.shape) == 2:
+            present = method.present()
+            method.assign_labels(np.arange(present.sum()) % method.classes, present)
+            method.relabel = lambda batches: None
+        if hasattr(method, "order"):  # of tiles: shuffled among those of four images
+            method.order = steady_order
     return job
+
+
+def steady_order(index):
+    group = np.array([4 * ((j + p) % 4) + (j + 2 * p) % 4 for j in range(4) for p in range(4)], np.int32)
+    return tf.reshape(16 * tf.range(tf.size(index) // 4)[:, None] + group, [-1])
 
 
 ON_TWO_DEVICES = """
@@ -101,7 +108,7 @@ def test_two_replicas_are_one_device_with_the_whole_batch(tmp_path, eagerly, met
                 np.testing.assert_allclose(a, b, atol=1e-5, rtol=1e-4, err_msg=f"{name}: {weight}")
 
 
-@pytest.mark.parametrize("method", ["simsiam", "ctc"])
+@pytest.mark.parametrize("method", ["simsiam", "ctc", pytest.param("byol+rotation", marks=pytest.mark.slow)])
 def test_a_batch_in_parts_is_the_whole(tmp_path, method):
     """Where batch norm keeps its statistics, which it otherwise takes of a part."""
     keys = {"steps": 4, "dropout": 0.0, "optimizer": "sgd", "learning_rate": 0.01}

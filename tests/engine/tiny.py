@@ -13,7 +13,7 @@ from seqclr.data.samples import Sample
 from seqclr.engine import setup
 from seqclr.engine.run import Run
 from seqclr.engine.trainer import Trainer
-from seqclr.methods import METHODS
+from seqclr.methods import find_method
 from seqclr.methods.text.ctc import CTC, ReaderInfo
 
 COMMON = {
@@ -77,13 +77,16 @@ class Pages(list):
 
 def lines(method):
     """Keys with which the method learns from few and small lines."""
-    return {"encoder": "least_lab" if METHODS[method].facts.needs_halves else "least", **SMALL.get(method, {})}
+    few = SMALL.get(method, {})
+    if "+" in method:
+        few = {f"{name}.{key}": value for name in method.split("+") for key, value in SMALL.get(name, {}).items()}
+    return {"encoder": "least_lab" if find_method(method).facts.needs_halves else "least", **few}
 
 
 def config(method, **keys):
     base = FinetuneConfig if method == "ctc" else PretrainConfig
-    cls = CTC if method == "ctc" else METHODS[method]
-    plain = {name: ARTICLE[name] for name in cls.line_defaults.keys() & ARTICLE.keys()}
+    cls = CTC if method == "ctc" else find_method(method)
+    plain = {name: ARTICLE[key] for name in cls.line_defaults if (key := name.rpartition(".")[2]) in ARTICLE}
     return resolve(base, cls, [COMMON, plain, {"views": "article"} if method != "ctc" else {}, keys])
 
 
@@ -91,7 +94,7 @@ def trainer(folder, method, callbacks=(), **keys):
     """A Trainer of the job, in a run folder of its own."""
     settings = config(method, **keys)
     strategy = setup.begin(settings)
-    cls = CTC if method == "ctc" else METHODS[method]
+    cls = CTC if method == "ctc" else find_method(method)
     built = cls(**{field.name: getattr(settings, field.name) for field in dataclasses.fields(cls)})
     if method == "ctc":
         transform = cls.transform(settings.views, LABELS)

@@ -115,8 +115,8 @@ class Joined:
 
 
 @dataclasses.dataclass(frozen=True)
-class InOrder:
-    """Batches of all records in order, once for each loop over it; the last batch may be smaller."""
+class in_order:  # named like a function, as it is called like one
+    """Batches of all records in order; each loop over it makes them anew. The last batch may be smaller."""
 
     records: Sequence
     batch_size: int

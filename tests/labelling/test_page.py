@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from seqclr.curation import contradictions
+from seqclr.curation.contradictions import Contradiction
 from seqclr.synthesis import generate
 from tests.deployment.logins import needs_chromium, serving
 
@@ -74,9 +76,9 @@ def tab(browser):
 
 
 @contextlib.contextmanager
-def labelling(folder):
+def labelling(folder, *options):
     """The program; yields the process and the address."""
-    words = ["label", folder, "--labels", folder / "labels.csv", "--charset", "0123456789"]
+    words = ["label", folder, "--labels", folder / "labels.csv", "--charset", "0123456789", *options]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "seqclr", *map(str, words)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
@@ -238,6 +240,26 @@ def test_two_windows_do_not_overwrite_each_other(folder, tab):
         other.keyboard.press("Enter")
         wait_for(other, "#status.error", "in another window")
     assert rows(folder) == {name: ("11", "corrected")}
+
+
+def test_it_opens_on_contradicted_labels(folder, tab):
+    names = sorted(path.name for path in (folder / "images").iterdir())[1:4]
+    (folder / "labels.csv").write_text("file,text\n" + "".join(f"{name},12\n" for name in names))
+    listed = [Contradiction(str(folder / "images" / name), "12", "34", "0.9", "5.0", "yes") for name in names[::-1]]
+    contradictions.write(listed, folder)
+    with labelling(folder, "--errors", folder) as (_, address):
+        tab.goto(address)
+        wait_for(tab, "#position", f"1 of 3: {names[2]}, labelled (given), contradicted")
+        assert tab.input_value("#text") == "12" and tab.inner_text("#prediction").startswith("34")
+        tab.keyboard.press("Enter")  # the label is right
+        wait_for(tab, "#position", names[1])
+        tab.keyboard.type("34")
+        tab.keyboard.press("Enter")
+        saved(tab, 2)
+        tab.reload()
+        wait_for(tab, "#position", f"1 of 1: {names[0]}")
+    assert rows(folder) == {
+        names[0]: ("12", "given"), names[1]: ("34", "accepted"), names[2]: ("12", "corrected")}  # fmt: skip
 
 
 class OtherSite(http.server.BaseHTTPRequestHandler):

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __version__ = "0.2.0"
 __all__ = [
     "Interrupted",
+    "Match",
     "Prediction",
     "Reader",
     "Run",
@@ -38,7 +39,7 @@ __all__ = [
 
 
 _LIGHT = {  # the names that need no TensorFlow, with the modules that have them
-    **dict.fromkeys(("Prediction", "Reader", "Run", "UserError", "load"), "seqclr.reading"),
+    **dict.fromkeys(("Match", "Prediction", "Reader", "Run", "UserError", "load"), "seqclr.reading"),
     "label": "seqclr.labelling.label",
 }
 

@@ -29,6 +29,7 @@ from seqclr.methods import register as register
 from seqclr.pretraining import pretrain as pretraining
 from seqclr.pretraining import translate as translation
 from seqclr.reading import AnyPath, Length, Paths, list_of, path_of
+from seqclr.reading import Match as Match
 from seqclr.reading import Prediction as Prediction
 from seqclr.reading import Reader as Reader
 from seqclr.reading import Run as Run

@@ -6,8 +6,9 @@ What needs the extra [train] imports it when it is called, and raises MissingExt
 from __future__ import annotations
 
 import functools
+import itertools
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -46,6 +47,13 @@ class Prediction(NamedTuple):
     accept: bool
 
 
+class Match(NamedTuple):
+    """The best word for an image, and its probability among the given words."""
+
+    word: str
+    probability: float
+
+
 class Run:
     """A training run: its folder and last metrics. It can be used as a path.
 
@@ -74,6 +82,20 @@ class Run:
             from seqclr.export import folder as exporting
         exporting.export_encoder(self.folder, target, [os.fspath(path) for path in list_of(data)])
         return target
+
+    def match(self, images: Iterable[Image], words: Iterable[str], batch_size: int = 64) -> list[Match]:
+        """The best of some words for each image, in order, of a run of method `clip`.
+
+        images, batch_size: as of `Reader.predict`. words: at least two; each has only characters of the texts that the
+        run was trained on. Raises UserError for other words, a run of another method, or an image that cannot be read.
+        """
+        if isinstance(words, str):
+            raise UserError(f"words {configuration.shown(words)}: give a list of words")
+        with required("match"):
+            from seqclr.recognition.matching import Matcher
+        pixels, batch_size = _pixels(images, "match"), _count("batch_size", batch_size)
+        matcher = Matcher.load(self.folder).among([configuration.typed("words", "str", word) for word in words])
+        return [Match(*row) for row in matcher.predict_images(pixels, batch_size=batch_size)]
 
     def __fspath__(self) -> str:
         return str(self.folder)
@@ -129,18 +151,9 @@ class Reader(Run):
             UserError: an image cannot be read; it is named by its path, or its index from 0. Also for a character that
                 the reader does not know, and a length that its frames cannot spell.
         """
-        if isinstance(images, np.ndarray):
-            single = images.ndim < 4 and images.shape[2:] in ((), (1,), (3,), (4,))
-        else:
-            single = isinstance(images, str | bytes | os.PathLike | PIL.Image.Image) or not isinstance(images, Iterable)
-        if single:
-            raise UserError("predict takes a list of images: write [image] for a single one")
         beam, batch_size = (_count(name, value) for name, value in (("beam", beam), ("batch_size", batch_size)))
-        reader = self._reading(beam, charset, length, answer)
-        pixels = (as_pixels(image, f"image {index}") for index, image in enumerate(images))
+        pixels, reader = _pixels(images, "predict"), self._reading(beam, charset, length, answer)
         rows = list(reader.predict_images(pixels, beam, batch_size))
-        if not rows:
-            raise UserError("predict got an empty list: give at least one image")
         return [Prediction(*row, accepts(*row, reader.threshold, reader.lengths)) for row in rows]
 
     def evaluate(
@@ -231,6 +244,21 @@ def load(path: AnyPath) -> Reader:
     reader = Reader(path)
     _ = reader._model
     return reader
+
+
+def _pixels(images: Iterable[Image], function: str) -> Iterator[np.ndarray]:
+    """The images as arrays, one by one. Raises UserError for a single image instead of several, and for none."""
+    if isinstance(images, np.ndarray):
+        single = images.ndim < 4 and images.shape[2:] in ((), (1,), (3,), (4,))
+    else:
+        single = isinstance(images, str | bytes | os.PathLike | PIL.Image.Image) or not isinstance(images, Iterable)
+    if single:
+        raise UserError(f"{function} takes a list of images: write [image] for a single one")
+    images = iter(images)
+    first = next(images, None)
+    if first is None:
+        raise UserError(f"{function} got an empty list: give at least one image")
+    return (as_pixels(image, f"image {index}") for index, image in enumerate(itertools.chain([first], images)))
 
 
 def _known(charset: str | None, length: Length | None) -> Known:

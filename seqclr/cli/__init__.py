@@ -12,7 +12,7 @@ from seqclr.cli.arguments import Parser
 from seqclr.cli.datasets import check, pack, synth, translate
 from seqclr.cli.inspection import configs, embed, methods, probe, pseudo_labels, show_task, show_views
 from seqclr.cli.process import set_up
-from seqclr.cli.reading import evaluate, export, predict
+from seqclr.cli.reading import evaluate, export, match, predict
 from seqclr.cli.serving import label, serve
 from seqclr.cli.training import adapt, finetune, improve, launch, pretrain
 from seqclr.engine import signals
@@ -80,6 +80,7 @@ VERBS = {
         pseudo_labels,
         evaluate,
         predict,
+        match,
         export,
         serve,
         label,

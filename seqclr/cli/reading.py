@@ -1,8 +1,11 @@
-"""The verbs for recognizers: evaluate, predict, export."""
+"""The verbs for recognizers: evaluate, predict, match, export."""
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
 
 from seqclr.cli.arguments import (
     EVALUATED,
@@ -64,17 +67,60 @@ def predict(parser: Parser, argv: list[str]) -> int:
     if needs_tensorflow(args.model, search):
         import_tensorflow()
     reader = answering(load_reader(args.model, search).knowing(Known(args.charset, args.length)), args.answer)
+    rows = predict(reader, args.paths, args.beam)
+    return report(
+        "predict",
+        "predictions",
+        rows,
+        lambda row: (row["text"], f"{row['confidence']:.4f}", ANSWERS[row["accept"]]),
+        args.json,
+    )
+
+
+def match(parser: Parser, argv: list[str]) -> int:
+    """choose the best of some words for each image, by a run of method clip; prints file, word and probability"""
+    parser.add_argument("--model", required=True, help="a run of pretrain --method clip")
+    parser.add_argument(
+        "--words", required=True, help="the words, separated by commas, or a text file with one in each line"
+    )
+    parser.add_argument("--json", type=figures_file, help="write the results to this JSON file")
+    add_paths(parser, "IMAGE", "image files or folders of images")
+    args = parse_with_limits(parser, argv)
+    words = read_words(args.words)
+    import_tensorflow()
+    from seqclr.recognition.matching import Matcher
+    from seqclr.recognition.predict import match
+
+    rows = match(Matcher.load(args.model).among(words), args.paths)
+    return report("match", "matches", rows, lambda row: (row["word"], f"{row['probability']:.4f}"), args.json)
+
+
+def read_words(given: str) -> list[str]:
+    """The words of an argument, or of the lines of the file that it names."""
+    if not os.path.isfile(given):
+        return [word.strip() for word in given.split(",")]
+    try:
+        lines = Path(given).read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, ValueError) as error:
+        raise UserError(f"--words {given} cannot be read as UTF-8 text: {error}") from None
+    return [line.strip() for line in lines if line.strip()]
+
+
+def report(verb: str, name: str, found: Iterable[dict | UserError], columns: Callable, file: str | None) -> int:
+    """Prints a line for each image, and the errors at the end; writes both as JSON, the lines as `name`.
+
+    columns: a function of a result to what is printed after the file. Returns the exit code.
+    """
     rows, unread = [], []
-    for found in predict(reader, args.paths, args.beam):
-        if isinstance(found, UserError):
-            unread.append(str(found))
+    for row in found:
+        if isinstance(row, UserError):
+            unread.append(str(row))
             continue
-        rows.append(found)
-        columns = (printable(found["file"]), printable(found["text"]), f"{found['confidence']:.4f}")
-        print(*columns, ANSWERS[found["accept"]], sep="\t", flush=True)
-    write_figures({"predictions": rows, "unread": unread}, args.json)
+        rows.append(row)
+        print(printable(row["file"]), *map(printable, columns(row)), sep="\t", flush=True)
+    write_figures({name: rows, "unread": unread}, file)
     for message in unread:
-        print(f"seqclr predict: {message}", file=sys.stderr)
+        print(f"seqclr {verb}: {message}", file=sys.stderr)
     return 2 if unread else 0
 
 

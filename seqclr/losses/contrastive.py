@@ -55,13 +55,21 @@ def sup_con(z, labels, temperature: float = 0.07) -> tf.Tensor:
     return -masked_mean(masked_mean(scores, positives, axis=1), tf.reduce_any(positives, axis=1))
 
 
-def clip(a, b, logit_scale) -> tf.Tensor:
+def clip(a, b, logit_scale, labels=None) -> tf.Tensor:
     """CLIP's loss: `info_nce` of two modalities with the learned scale `s = exp(logit_scale)`, at most 100.
 
     a, b: `[N, D]`, normalised here; logit_scale: a scalar, the logarithm as in the paper, not the exponentiated one
     that open_clip's loss takes. Radford et al. 2021, arXiv:2103.00020.
+    labels: `int32 [N]`; all rows of one label are positives of each other, and -log softmax is averaged over them, as
+    in UniCL (Yang et al. 2022, arXiv:2204.03610). None: each row is its own.
     """
-    return info_nce(a, b, tf.exp(-tf.minimum(tf.cast(logit_scale, tf.float32), math.log(100))))
+    scale = tf.exp(tf.minimum(tf.cast(logit_scale, tf.float32), math.log(100)))
+    if labels is None:
+        return info_nce(a, b, 1 / scale)
+    logits, labels = scale * products(normalize(a), normalize(b)), tf.convert_to_tensor(labels)
+    same = labels[:, None] == labels
+    both = (masked_mean(tf.nn.log_softmax(scores), same, axis=1) for scores in (logits, tf.transpose(logits)))
+    return -tf.reduce_mean(tf.add_n(list(both))) / 2
 
 
 def n_pair(anchors, positives) -> tf.Tensor:

@@ -90,6 +90,22 @@ def test_clip_scales_by_at_most_100():
     assert held == far > float(losses.clip(Z1, Z2, np.log(99)))
 
 
+def test_rows_of_one_label_are_all_positives_of_clip():
+    labels = np.array([0, 1, 0, 2])
+
+    def clip(a, b):
+        logits, terms = 5 * unit(a) @ unit(b).T, []
+        for scores in (logits, logits.T):
+            for i in range(4):
+                positives = [j for j in range(4) if labels[j] == labels[i]]
+                terms.append(np.mean([cross_entropy(scores[i], j) for j in positives]))
+        return np.mean(terms)
+
+    check(partial(losses.clip, logit_scale=np.log(5), labels=labels), clip, Z1, Z2)
+    apart = losses.clip(Z1, Z2, np.log(5), labels=np.arange(4))
+    assert float(apart) == pytest.approx(float(losses.clip(Z1, Z2, np.log(5))), rel=1e-6)
+
+
 def test_n_pair_is_not_normalised():
     def n_pair(a, p):
         logits = a @ p.T

@@ -1,4 +1,5 @@
-"""Methods that learn text recognition: CTC, generated images, classification by text.
+"""Methods that learn text recognition: CTC, generated images, classification by text, and texts
+beside images.
 
 A new method is a module here, imported below so that it is registered.
 """
@@ -6,6 +7,7 @@ A new method is a module here, imported below so that it is registered.
 from seqclr.methods.text import (  # noqa: F401
     character_clusters,
     classifier,
+    clip,
     generated,
     generated_simclr,
     masked_simclr,

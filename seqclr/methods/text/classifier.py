@@ -8,9 +8,9 @@ from typing import ClassVar
 import numpy as np
 
 from seqclr.config import key
-from seqclr.errors import UserError
 from seqclr.methods.clustering.surrogate import Surrogate
 from seqclr.methods.registry import register
+from seqclr.methods.text.labels import texts_of
 
 
 @register("classifier", paper="Asano et al. 2020, arXiv:1911.05371")
@@ -28,12 +28,7 @@ class Classifier(Surrogate):
 
     def prepare(self, samples):
         super().prepare(samples)
-        missing = next((sample.name for sample in samples if not sample.text), None)
-        if missing:
-            raise UserError(f"{missing} has no label, which method=classifier needs: give it in labels.csv")
-        self.texts = [sample.text for sample in samples]
-        if len(set(self.texts)) < 2:
-            raise UserError(f"all labels are '{self.texts[0]}': at least two classes are needed")
+        self.texts = texts_of(samples, "classifier")
 
     def build(self, encoder, run=None):
         super().build(encoder, run)

@@ -1,0 +1,61 @@
+"""Choice among words: the same from the command line and Python, and what is refused."""
+
+import json
+
+import numpy as np
+import pytest
+
+import seqclr
+from seqclr import cli
+from tests.small_runs import SMALL, run, untraced
+
+pytestmark = pytest.mark.usefixtures("least_networks")
+
+
+@pytest.fixture(scope="module")
+def clip(shared, pages, least_networks):
+    with untraced():
+        words = ["--data", pages, "--output", shared / "clip", "--steps", 2, *SMALL, "encoder=least", "text_dim=16"]
+        run("pretrain", "--method", "clip", *words)
+    return seqclr.Run(shared / "clip")
+
+
+def test_the_command_line_matches_as_python_does(clip, pages, tmp_path, capsys, eagerly):
+    files = list(map(str, sorted((pages / "images").iterdir())[:3]))
+    found = clip.match(files, ["12", "345"], batch_size=2)
+    assert {match.word for match in found} <= {"12", "345"} and all(0.5 <= match.probability <= 1 for match in found)
+    (tmp_path / "words.txt").write_text("345\n\n 12\r\n", encoding="utf-8")
+    (tmp_path / "bad.png").write_bytes(b"no image")
+    capsys.readouterr()
+    for words in ("12,345", tmp_path / "words.txt"):
+        argv = ["match", "--model", clip.folder, "--words", words, "--json", tmp_path / "out.json"]
+        assert cli.main(list(map(str, [*argv, *files, tmp_path / "bad.png"]))) == 2
+        out, err = capsys.readouterr()
+        rows = [line.split("\t") for line in out.splitlines()]
+        assert [row[:2] for row in rows] == [[file, match.word] for file, match in zip(files, found)]
+        np.testing.assert_allclose([float(row[2]) for row in rows], [m.probability for m in found], atol=1e-4)
+        assert err.startswith(f"seqclr match: {tmp_path / 'bad.png'} is not an image") and err.count("\n") == 1
+        report = json.loads((tmp_path / "out.json").read_text())
+        assert [row["word"] for row in report["matches"]] == [m.word for m in found] and len(report["unread"]) == 1
+
+
+def test_what_cannot_be_matched_is_refused(clip, pages, tmp_path, capsys):
+    image = sorted((pages / "images").iterdir())[0]
+    (tmp_path / "latin1.txt").write_bytes(b"\xe4\n")
+    for words, why in (
+        ("12", "'12': give at least two different ones"),
+        ("12,12", "'12': give at least two different ones"),
+        ("12,", "none of them empty"),
+        ("12,1x", "the word '1x' has 'x', which is in no text"),
+        (tmp_path / "latin1.txt", "latin1.txt cannot be read as UTF-8 text"),
+    ):
+        assert cli.main(list(map(str, ["match", "--model", clip.folder, "--words", words, image]))) == 2
+        assert why in capsys.readouterr().err
+    with pytest.raises(seqclr.UserError, match="has no text encoder: pretrain --method clip"):
+        seqclr.Run("captcha").match([image], ["1", "2"])
+    with pytest.raises(seqclr.UserError, match="words 12: give a list of words"):
+        clip.match([image], "12")
+    with pytest.raises(seqclr.UserError, match="match takes a list of images"):
+        clip.match(image, ["1", "2"])
+    with pytest.raises(seqclr.UserError, match="nowhere.png"):
+        clip.match([image, "nowhere.png"], ["1", "2"])

@@ -6,7 +6,6 @@ What needs the extra [train] imports it when it is called, and raises MissingExt
 from __future__ import annotations
 
 import functools
-import itertools
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -254,11 +253,15 @@ def _pixels(images: Iterable[Image], function: str) -> Iterator[np.ndarray]:
         single = isinstance(images, str | bytes | os.PathLike | PIL.Image.Image) or not isinstance(images, Iterable)
     if single:
         raise UserError(f"{function} takes a list of images: write [image] for a single one")
-    images = iter(images)
-    first = next(images, None)
-    if first is None:
-        raise UserError(f"{function} got an empty list: give at least one image")
-    return (as_pixels(image, f"image {index}") for index, image in enumerate(itertools.chain([first], images)))
+
+    def arrays() -> Iterator[np.ndarray]:
+        index = -1
+        for index, image in enumerate(images):
+            yield as_pixels(image, f"image {index}")
+        if index < 0:
+            raise UserError(f"{function} got an empty list: give at least one image")
+
+    return arrays()
 
 
 def _known(charset: str | None, length: Length | None) -> Known:

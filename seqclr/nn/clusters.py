@@ -29,27 +29,43 @@ def agreement(first: np.ndarray, second: np.ndarray) -> float:
     return float(normalized_mutual_info_score(first, second))
 
 
-def equal_classes(log_probabilities: np.ndarray, sharpness: float = 25.0, tolerance: float = 0.1) -> np.ndarray:
-    """The most likely assignment to classes of about equal size, `int32 [N]`.
+def sized_classes(
+    log_probabilities: np.ndarray,
+    shares: np.ndarray | None = None,
+    sharpness: float = 25.0,
+    balance: float | None = None,
+    tolerance: float = 0.1,
+) -> np.ndarray:
+    """The most likely assignment to classes of about the given sizes, `int32 [N]`.
 
-    log_probabilities: `[N, K]`. Sinkhorn-Knopp on `P ** sharpness` until the column factors change by no more than
-    `tolerance` in all. Asano et al. 2020 (SeLa), arXiv:1911.05371. `P ** 25` underflows, so the factors are
-    absorbed into the matrix, as logarithms, before they diverge (Schmitzer 2019, arXiv:1610.06519).
+    log_probabilities: `[N, K]`. shares: `[K]`, the sizes, which sum to 1; None: equal. Sinkhorn-Knopp on
+    `P ** sharpness` until the column factors change by no more than `tolerance` in all. Asano et al. 2020 (SeLa),
+    arXiv:1911.05371. `P ** 25` underflows, so the factors are absorbed into the matrix, as logarithms, before they
+    diverge (Schmitzer 2019, arXiv:1610.06519).
+
+    balance: None: sizes are the shares. Else they may differ: `balance` is the weight of their KL divergence from the
+    shares against the mean log probability (unbalanced transport; for classes of unknown sizes in Zhang et al. 2024,
+    arXiv:2401.09266). A class of `e` times its share is worth 1 / balance of log probability to each row there.
     """
     scores = sharpness * log_probabilities.astype(np.float64)
-    for axis in (1, 0):
-        scores -= scores.max(axis, keepdims=True)  # so that no row and no column underflows entirely
     rows, classes = scores.shape
+    shares = np.log(np.full(classes, 1 / classes) if shares is None else shares)
+    power = 1.0 if balance is None else balance * sharpness / (1 + balance * sharpness)
+    scores -= scores.max(1, keepdims=True)  # so that no row and no column underflows entirely
+    absorbed = -scores.max(0)
+    scores += absorbed
     change = np.inf
     while change > tolerance:
         matrix, per_class = np.exp(scores), np.ones(classes)
         for _ in range(ABSORBED):
             per_row = 1 / (rows * (matrix @ per_class))
-            last, per_class = per_class, 1 / (classes * (per_row @ matrix))
+            last = per_class
+            per_class = np.exp(power * (shares - np.log(per_row @ matrix) + absorbed) - absorbed)
             change = np.abs(last / per_class - 1).sum()
             if change <= tolerance:
                 break
         scores += np.log(per_row)[:, None] + np.log(per_class)
+        absorbed = absorbed + np.log(per_class)
     return np.argmax(scores, axis=1).astype(np.int32)
 
 

@@ -157,7 +157,7 @@ def relabelled(narrow, wide, folder, monkeypatch):
         rows.append(features)
         return np.arange(len(features)) % narrow.classes
 
-    for solver in ("k_means", "cliques", "equal_classes"):
+    for solver in ("k_means", "cliques", "sized_classes"):
         monkeypatch.setattr(clusters, solver, solve)
     for method in (narrow, wide):
         method.relabel([as_batch(Lines(method.encoder.width, folder))])

@@ -89,6 +89,34 @@ def test_sela_labels_are_equal_in_size_and_solved_more_often_at_first():
     assert chosen > scores.mean()
 
 
+def test_sela_has_classes_of_the_given_sizes_or_estimates_them():
+    method = made("sela", frames="none", relabellings=5, marginals="1,5,2,2")
+    assert np.bincount(method.labels.numpy()[..., 0].reshape(-1)).tolist() in ([26, 128, 51, 51], [25, 128, 52, 51])
+    method.relabel(records())
+    sizes = np.sort(np.bincount(method.labels.numpy()[..., 0].reshape(-1), minlength=4))
+    assert np.abs(sizes - [26, 51, 51, 128]).max() < 20
+    scores = np.log(np.repeat([[0.7, 0.1, 0.1, 0.1], [0.1, 0.7, 0.1, 0.1]], [40, 10], axis=0))
+    method = made("sela", frames="none", relabellings=5, marginals="estimated", balance=0.01)
+    first = method.solve(scores)
+    method.rounds.assign(4)
+    assert np.bincount(method.solve(scores)).tolist() == [40, 10]
+    assert len(set(first)) >= 2
+
+
+@pytest.mark.parametrize(
+    ("marginals", "told"),
+    [
+        ("even", "marginals 'even': equal, estimated, or numbers such as 60,30,10"),
+        ("1,2", "marginals has 2 sizes: clusters is 4, so give as many"),
+        ("1,2,0,4", "the sizes must be above 0"),
+        ("1,2,nan,4", "the sizes must be above 0"),
+    ],
+)
+def test_sizes_of_classes_that_cannot_be(marginals, told):
+    with pytest.raises(UserError, match=told):
+        METHODS["sela"](clusters=4, marginals=marginals)
+
+
 def test_cliques_leave_the_rest_out():
     method = made("clique_cnn", frames="windows:2")
     method.relabel(records())

@@ -35,7 +35,7 @@ def recall(run: Path, site: Path) -> dict[str, float]:
     own = [normalize(sample.text or "", "keep") for sample in samples]
     others = [normalize(sample.text or "", "keep") for sample in find([site], "train")]
     texts = list(dict.fromkeys([*own, *others]))[: max(TEXTS, len(set(own)))]
-    words = matcher.among(texts).vectors.numpy()
+    words = matcher.text_vectors(texts).numpy()
     dataset = ImageDataset(samples, matcher.height, matcher.width, matcher.resize)
     parts = (matcher.image_vectors(batch["image"], batch.get("width")) for batch in in_order(dataset, BATCH))
     cosines = np.concatenate([part.numpy() for part in parts]) @ words.T

@@ -14,6 +14,7 @@ from keras import initializers, layers
 from seqclr.nn.blocks import Positions, TransformerBlock
 
 START, UNKNOWN, FIRST = 0, 1, 2  # rows of the table: before every text, any unknown character, the first known one
+HEADS = 4  # of attention
 FILL = 0  # the code point after the end of a text
 
 
@@ -32,7 +33,7 @@ class CharacterTransformer(layers.Layer):
     before the text. Unlike CLIP's, attention is not causal, and the tokens are characters.
     """
 
-    def __init__(self, characters: Sequence[int], dim: int, depth: int, heads: int = 4, **kwargs):
+    def __init__(self, characters: Sequence[int], dim: int, depth: int, **kwargs):
         super().__init__(**kwargs)
         self.characters = self.add_weight(
             shape=(len(characters),), dtype="int32", initializer="zeros", trainable=False, name="characters"
@@ -41,7 +42,7 @@ class CharacterTransformer(layers.Layer):
         unit = initializers.RandomNormal(stddev=1.0)  # as large as the sines that are added
         self.table = self.add_weight(shape=(FIRST + len(characters), dim), initializer=unit, name="table")
         self.positions = Positions("sinusoidal", name="positions")
-        self.blocks = [TransformerBlock(heads, 0.0, name=f"block{i}") for i in range(depth)]
+        self.blocks = [TransformerBlock(HEADS, 0.0, name=f"block{i}") for i in range(depth)]
         self.norm = layers.LayerNormalization(epsilon=1e-6, name="norm")
         self(tf.zeros((1, 1), tf.int32))
 
@@ -68,10 +69,10 @@ class AttentionPool(layers.Layer):
     valid: `bool [B, T]`, frames that are no padding; None: all.
     """
 
-    def __init__(self, dim: int, heads: int = 4, **kwargs):
+    def __init__(self, dim: int, **kwargs):
         super().__init__(**kwargs)
         self.positions = Positions("sinusoidal", name="positions")
-        self.attention = layers.MultiHeadAttention(heads, dim // heads, name="attention")
+        self.attention = layers.MultiHeadAttention(HEADS, dim // HEADS, name="attention")
         self(tf.zeros((1, 1, dim)))
 
     def call(self, frames, valid=None, training=False):

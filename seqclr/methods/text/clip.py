@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -13,12 +12,13 @@ import tensorflow as tf
 from seqclr import losses
 from seqclr.config import DEEPEST, WIDEST, key
 from seqclr.data.charset import normalize
+from seqclr.errors import UserError
 from seqclr.losses.common import products
 from seqclr.methods.base import Method, stacked
 from seqclr.methods.registry import register
 from seqclr.methods.text.labels import texts_of
 from seqclr.nn.replicas import gather
-from seqclr.nn.texts import AttentionPool, CharacterTransformer, code_points
+from seqclr.nn.texts import HEADS, AttentionPool, CharacterTransformer, code_points
 from seqclr.transforms.labelled import label_preserving
 from seqclr.transforms.two_views import OneView
 
@@ -49,8 +49,13 @@ class CLIP(Method):
     text_depth: int = key(2, "Transformer blocks of the text encoder; 12 in the paper", least=1, most=DEEPEST)
     text_length: int = key(128, "characters of a text that are used; 76 tokens in the paper", least=1, most=10**4)
 
-    texts: ClassVar[Sequence[str]] = ()
-    characters: ClassVar[Sequence[int]] = ()  # the code points in the texts, ascending
+    texts = ()
+    characters = ()  # the code points in the texts, ascending
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.text_dim % HEADS:
+            raise UserError(f"text_dim {self.text_dim}: a multiple of {HEADS}, the number of attention heads")
 
     def prepare(self, samples):
         self.texts = [normalize(text, "keep")[: self.text_length] for text in texts_of(samples, "clip")]

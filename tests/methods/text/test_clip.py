@@ -69,6 +69,8 @@ def test_what_cannot_be_is_refused():
         METHODS["clip"]().prepare([Sample("a", "1.png", "x"), Sample("a", "7.png")])
     with pytest.raises(UserError, match="all labels are 'x'"):
         METHODS["clip"]().prepare([Sample("a", "1.png", "x")])
+    with pytest.raises(UserError, match="text_dim 6: a multiple of 4"):
+        METHODS["clip"](text_dim=6)
     method = METHODS["clip"]()
     method.prepare([Sample("a", "1.png", "x"), Sample("a", "2.png", "y")])
     with pytest.raises(UserError, match="'roaming' cut off parts of the image, so labels would be wrong"):

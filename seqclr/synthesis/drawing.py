@@ -123,6 +123,7 @@ def _line(style: Style, text: str, ink: Colour, rng: np.random.Generator) -> Lin
     x, middle = largest, strip.height // 2
     boxes, colours = [], []
     for character in text:
+        name = str(rng.choice(style.fonts)) if style.font_each else name
         font = load_font(name, _integer(rng, style.font_sizes))
         glyph = _Warper(style, font).draw(character) if style.warp else None
         if glyph is None or not glyph.getbbox():  # warping may leave nothing of a thin stroke, such as a minus
@@ -273,13 +274,21 @@ def _ripple(image: Image.Image, ink: Image.Image, boxes: np.ndarray, most: float
         stretch, bend = np.sin(2 * np.pi * np.array([along / periods[0], across / periods[1]]) + phases[:, None, None])
         return (most * (share / 2 * stretch + (1 - share / 2) * bend)).astype(np.float32)
 
-    moved = cv2.remap(
-        np.dstack([image, ink]),
-        x + move(x, y),
-        y + move(y, x),
-        cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
+    return _moved(image, ink, boxes, x + move(x, y), y + move(y, x), most)
+
+
+def _bulge(image: Image.Image, ink: Image.Image, boxes: np.ndarray, strength: float, rng: np.random.Generator):
+    """The image with a part enlarged as by a lens at a random place, and the boxes enlarged by the largest move."""
+    y, x = np.mgrid[: image.height, : image.width].astype(np.float32)
+    right, down = x - rng.uniform(0, image.width), y - rng.uniform(0, image.height)
+    radius = image.height * rng.uniform(0.5, 1.5)
+    share = strength * np.exp(-(right**2 + down**2) / radius**2).astype(np.float32)
+    return _moved(image, ink, boxes, x - share * right, y - share * down, strength * radius)
+
+
+def _moved(image: Image.Image, ink: Image.Image, boxes: np.ndarray, x: np.ndarray, y: np.ndarray, most: float):
+    """The image with the pixels of other places, and the boxes enlarged by the largest move."""
+    moved = cv2.remap(np.dstack([image, ink]), x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     boxes = boxes + np.array([-most, -most, most, most])
     return Image.fromarray(moved[..., :3]), Image.fromarray(moved[..., 3]), boxes.clip(0, 2 * image.size)
 
@@ -340,6 +349,8 @@ def draw_labelled(style: Style, rng: np.random.Generator) -> LabelledImage:
         _clutter(style, image, ink, rng)
         if style.ripple:
             image, opacity, boxes = _ripple(image, opacity, boxes, style.ripple, rng)
+        if style.bulge:
+            image, opacity, boxes = _bulge(image, opacity, boxes, style.bulge, rng)
         if style.border:
             ImageDraw.Draw(image).rectangle((0, 0, width - 1, height - 1), outline=ink, width=style.border)
         image = _speckle(image, style.speckle, rng) if style.speckle else image

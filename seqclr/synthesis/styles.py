@@ -49,6 +49,7 @@ class Style:
     characters: str = "23456789abcdefghkmnpqrstuvwxyz"
     length: list[int] = span(4, 5, 1, LONGEST)  # characters on an image
     fonts: list[str] = names("DejaVuSans")  # one an image: a bundled font's name or the path of a .ttf file
+    font_each: bool = False  # a font for every character instead of one for the image
     font_sizes: list[int] = span(26, 30, 6, 200)  # one a character
     sums: str = ""  # the signs of sums such as 3+16=?, which are the texts then; none: random characters
     text_colours: list[str] = names("black")
@@ -74,6 +75,7 @@ class Style:
     touching: bool = False  # whether the gap is measured along the characters' shapes, so that at 0 they touch
     wave: float = number(0.0, 0, 200)  # height of a wave that runs through the whole text
     ripple: float = number(0.0, 0, 200)  # how far sine waves move the rows and columns of the whole image
+    bulge: float = number(0.0, 0, 0.5)  # how far pixels move away from a point within the image, as of a lens
     wander: float = number(0.5, 0, 1)  # share of the free space in which the text is moved about; 0: centred
 
     # clutter over the text

@@ -79,8 +79,10 @@ def any_style(texts: Texts, rng: np.random.Generator) -> Style:
     def chance(probability: float) -> bool:
         return rng.random() < probability
 
-    font = str(rng.choice(texts.font_names()))
-    sums = chance(texts.sums) and texts.has_sums(font)
+    drawn = text_fonts(texts.characters, texts.fonts)
+    font, *others = rng.choice(list(drawn), 3 if chance(0.15) else 1).tolist()
+    fonts = [font, *(name for name in others if set(drawn[font]) <= set(drawn[name]))]
+    sums = chance(texts.sums) and all(map(texts.has_sums, fonts))
     length = LONGEST_SUM if sums else int(rng.integers(*texts.lengths, endpoint=True))
     height = int(rng.integers(20, 61))
     size = max(13.0, height * rng.uniform(0.4, 1.1))
@@ -98,13 +100,15 @@ def any_style(texts: Texts, rng: np.random.Generator) -> Style:
     gap = int(rng.integers(-3, 1)) if touching else int(size * rng.uniform(-0.15, 0.2))
     ripple = float(rng.uniform(0.5, height / 10)) if chance(0.5 if touching else 0.2) else 0.0
     form, colours = ("jpg", 0) if chance(0.3) else ("png", int(rng.choice([0, 0, 0, 2 if bright else 0, 16, 64])))
+    strokes = [_hex(paper)] if chance(0.1) else [_hex(rng.integers(0, 256, 3)) for _ in range(rng.choice([0, 1, 6]))]
     return Style(
-        characters=text_fonts(texts.characters, texts.fonts)[font],
+        characters=drawn[font],
         sums=texts.signs if sums else "",
         outline=int(rng.integers(1, 3)) if size > 20 and chance(0.1) else 0,
         shadow=shadow,
         length=[length, length],
-        fonts=[font],
+        fonts=fonts,
+        font_each=True,
         font_sizes=[int(size * rng.uniform(0.75, 1.0)), int(size)],
         text_colours=inks,
         colour_each=many or chance(0.2),
@@ -121,6 +125,7 @@ def any_style(texts: Texts, rng: np.random.Generator) -> Style:
         touching=touching,
         wave=float(rng.uniform(1, height / 8)) if chance(0.15) else 0.0,
         ripple=ripple,
+        bulge=float(rng.uniform(0.1, 0.4)) if chance(0.08) else 0.0,
         wander=1.0,
         curves=[0, int(rng.integers(0, 3))],
         lines=[0, int(rng.integers(1, 8))] if chance(0.4) else [0, 0],
@@ -132,7 +137,7 @@ def any_style(texts: Texts, rng: np.random.Generator) -> Style:
         ovals=[0, int(rng.integers(1, 6))] if chance(0.12) else [0, 0],
         letters=[0, int(rng.integers(1, 20))] if chance(0.08) else [0, 0],
         border=int(rng.integers(1, 3)) if chance(0.15) else 0,
-        clutter_colours=[_hex(rng.integers(0, 256, 3)) for _ in range(rng.choice([0, 1, 6]))],
+        clutter_colours=strokes,
         inversions=[0, 2] if chance(0.15) else [0, 0],
         inversion_width=int(rng.integers(2, 6)),
         speckle=float(rng.uniform(0.02, 0.3)) if chance(0.2) else 0.0,

@@ -379,7 +379,7 @@ def test_all_ink_is_in_the_boxes_of_the_characters():
         for box in page.boxes:
             left, top, right, bottom = (*np.floor(box[:2]).astype(int), *np.ceil(box[2:]).astype(int))
             inside = ink[top:bottom, left:right]
-            if not style.ripple and not style.outline:  # which enlarges them, or leaves little ink
+            if not style.ripple and not style.bulge and not style.outline:  # which enlarges them, or leaves little ink
                 assert inside.any(1).mean() > 0.5 and inside.any(0).mean() > 0.5
             outside[top:bottom, left:right] = False
         assert ink.any() and not outside.any(), seed
@@ -387,12 +387,14 @@ def test_all_ink_is_in_the_boxes_of_the_characters():
     assert bent and rippled
 
 
-SHOWN = ["outline", "shadow", "ripple", "ovals", "letters", "border"]
+SHOWN = ["outline", "shadow", "ripple", "bulge", "font_each", "ovals", "letters", "border"]
 
 
 @pytest.mark.parametrize("name", SHOWN)
 def test_a_key_of_the_drawing_changes_the_image(name):
-    value = {"outline": 1, "shadow": [2, 2], "ripple": 3.0, "border": 2}.get(name, [5, 5])
+    value = {"outline": 1, "shadow": [2, 2], "ripple": 3.0, "bulge": 0.3, "font_each": True, "border": 2}.get(
+        name, [5, 5]
+    )
     plain = replace(load_style("login"), **PLAIN, font_sizes=[30, 30])
     (one, text), (other, same) = (
         draw(style, np.random.default_rng(0)) for style in (plain, replace(plain, **{name: value}))

@@ -6,11 +6,13 @@ Pretraining with configs/reader.yaml (further `key=value` words are passed on) o
 with the fonts of a folder, .ttf and .otf at any depth. An interrupted training continues with the same command. The
 last checkpoint is measured on generated images that were not trained on, and written to OUTPUT/captcha in half
 precision: config.yaml, charset.json, decision.json, checkpoints/best.npz, README.md and, as ONNX, model.onnx and
-reader.json. To release it, copy that folder to seqclr/readers/.
+reader.json. To release it, copy that folder to seqclr/readers/. With `--weights FILE` it is the reader of the package
+that release_torch.py trained further on a GPU.
 """
 
 import argparse
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -28,6 +30,8 @@ from seqclr.engine.run import Run
 from seqclr.recognition.recognizer import Recognizer
 from seqclr.synthesis.styles import load_style, style_names
 
+READER = Path(__file__).parents[1] / "seqclr" / "readers" / "captcha"
+BEST = Path("checkpoints") / "best.npz"
 TEST_IMAGES = 500  # of each preset style
 VALIDATION_IMAGES = 200  # of each preset style, others than those of the test
 OF_THE_MACHINE = ("data", "fonts", "processes", "workers", "worker", "checkpoint_every")  # keys that are not released
@@ -37,11 +41,10 @@ CARD = """# captcha: a reader of short texts in images
 Text recognition in images of login pages, forms and meters: {characters}. Upper and lower case are one.
 Encoder `{encoder}` ({parameters:.2f} million parameters with the CTC head), images of {height} x {width}.
 
-- **Trained on** generated images alone: {images:.1f} million views of {distinct:,} images of random fonts, colours,
-  backgrounds and clutter, a share of {sums} of them sums such as 3+16=?. {fonts} font files, drawn by `seqclr`. No
-  image of any site.
-- **Trained by** `python benchmarks/release.py --fonts FOLDER`, with batches of {batch} images:
-  {steps}.
+- **Trained on** generated images alone, of random fonts, colours, backgrounds and clutter, a share of {sums} of them
+  sums such as 3+16=?. {fonts} font files, drawn by `seqclr`. No image of any site.
+- **Trained by** `python benchmarks/release.py --fonts FOLDER`: {steps} steps of {batch} views, of
+  {distinct:,} images{further}.
 - **Use it** for sites where you are authorised to: `seqclr adapt --model captcha --data IMAGES` without labels or with
   few, `seqclr predict --model captcha --charset ... --length ... IMAGES`, `seqclr finetune --pretrained captcha`.
 - **It fails** on scripts other than Latin letters and digits, on texts of more than one line, on case, and without
@@ -57,43 +60,56 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--fonts", type=Path, required=True)
-    parser.add_argument(
-        "--checkpoints", type=Path, nargs="+", help="files of the run: release their mean, train no more"
-    )
+    parser.add_argument("--weights", type=Path, help="file of release_torch.py: release these, train no more")
     args, keys = parser.parse_known_args()
     output = args.output
-    run = output / "run"
-    if not (output / "size" / "labels.csv").is_file():  # the images of the run give only the size
-        seqclr("synth", "--output", output / "size", "--count", 960)
-    if not args.checkpoints:
-        resume = ["--resume"] if (run / "config.yaml").is_file() else []
-        seqclr("pretrain", "--config", "reader", "--data", output / "size", "--output", run, f"fonts={args.fonts}",
-             *keys, *resume)  # fmt: skip
-    sources = args.checkpoints or checkpoints.steps(Run.open(run).checkpoints)[-1:]
-    pack(run, output / "captcha", sources)
+    if args.weights:
+        pack_further(args.weights, output / "captcha")
+    else:
+        pack(trained(output, args.fonts, keys), output / "captcha")
     decide(output)
     released_onnx.write(output / "captcha")
     rows = measure(output)
-    (output / "captcha" / "README.md").write_text(card(run, sources, rows), encoding="utf-8")
+    (output / "captcha" / "README.md").write_text(card(output / "captcha", args.fonts, rows), encoding="utf-8")
     print(output / "captcha")
 
 
-def pack(run: Path, folder: Path, sources: list[Path]) -> None:
-    """Writes what is needed of a run to predict and to start from: the mean weights of some of its checkpoints."""
-    source, loaded = Run.open(run), [checkpoints.load(file)[0] for file in sources]
-    kept = {
-        # the states of dropout are integers
-        name: np.mean([each[name] for each in loaded], 0).astype(np.float16) if value.dtype == np.float32 else value
-        for name, value in loaded[-1].items()
-        if name.startswith(("encoder/", "head/"))
-    }
-    (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
-    state = {"step": step_of(sources[-1]), "loader": {}, "callbacks": {}, "facts": source.facts()}
-    checkpoints.save(folder / "checkpoints" / "best.npz", kept, state)
+def trained(output: Path, fonts: Path, keys: list[str]) -> Run:
+    """The run that ends with the last step."""
+    run = output / "run"
+    if not (output / "size" / "labels.csv").is_file():  # the images of the run give only the size
+        seqclr("synth", "--output", output / "size", "--count", 960)
+    resume = ["--resume"] if (run / "config.yaml").is_file() else []
+    seqclr("pretrain", "--config", "reader", "--data", output / "size", "--output", run, f"fonts={fonts}",
+           *keys, *resume)  # fmt: skip
+    return Run.open(run)
+
+
+def pack(source: Run, folder: Path) -> None:
+    """Writes what is needed of a run to predict and to start from."""
+    arrays, state = checkpoints.load(checkpoints.steps(source.checkpoints)[-1])
+    save(folder, arrays, {"step": state["step"], "loader": {}, "callbacks": {}, "facts": source.facts(), "further": []})
     with files.atomic_write(folder / "config.yaml") as stream:
         values = {key: value for key, value in vars(source.config()).items() if key not in OF_THE_MACHINE}
         yaml.safe_dump(values, stream, sort_keys=False)
     Charset.load(source.charset_file).save(folder / "charset.json")
+
+
+def pack_further(weights: Path, folder: Path) -> None:
+    """Writes the reader of the package with other weights, and with the figures of their training."""
+    _, state = checkpoints.load(READER / BEST)
+    figures = json.loads(weights.with_name("training.json").read_text())
+    save(folder, dict(np.load(weights)), {**state, "further": [*state.get("further", []), figures]})
+    for name in ("config.yaml", "charset.json"):
+        shutil.copy(READER / name, folder / name)
+
+
+def save(folder: Path, arrays: dict[str, np.ndarray], state: dict) -> None:
+    """Writes the weights of encoder and head in half precision; the states of dropout are integers."""
+    kept = {name: array.astype(np.float16) if array.dtype == np.float32 else array
+            for name, array in arrays.items() if name.startswith(("encoder/", "head/"))}  # fmt: skip
+    (folder / BEST).parent.mkdir(parents=True, exist_ok=True)
+    checkpoints.save(folder / BEST, kept, state)
 
 
 def decide(output: Path) -> None:
@@ -124,29 +140,20 @@ def measure(output: Path) -> list[tuple[str, dict]]:
     return rows
 
 
-def step_of(file: Path) -> int:
-    return checkpoints.load(file)[1]["step"]
-
-
-def card(run: Path, sources: list[Path], rows: list[tuple[str, dict]]) -> str:
-    config = Run.open(run).config()
-    steps = f"{step_of(sources[-1]):,}"
-    if step_of(sources[-1]) < config.steps:
-        steps += f" of {config.steps:,} planned"
-    if len(sources) > 1:
-        steps += f" steps (the mean of {len(sources)} checkpoints from {step_of(sources[0]):,} on)"
-    else:
-        steps += " steps"
-    _, arrays = Run.open(run).best()
-    size = sum(value.size for name, value in arrays.items() if name.startswith(("encoder/", "head/")))
+def card(folder: Path, fonts: Path, rows: list[tuple[str, dict]]) -> str:
+    config = yaml.safe_load((folder / "config.yaml").read_text())
+    arrays, state = checkpoints.load(folder / BEST)
+    further = [", then `python benchmarks/release_torch.py`: {steps:,} steps of {batch_size:,} views, of "
+               "{distinct:,} images".format(**figures) for figures in state["further"]]  # fmt: skip
     table = ["| style | edit-distance accuracy | exact match |", "|---|---|---|"]
     table += [f"| {name} | {row['edit_distance_accuracy']:.3f} | {row['exact_match']:.3f} |" for name, row in rows]
-    batch = config.batch_size * config.generated_images
     return CARD.format(
-        characters=Charset.load(Run.open(run).charset_file).characters, encoder=config.encoder,
-        parameters=size / 1e6, height=config.height, width=config.width, images=step_of(sources[-1]) * batch / 1e6,
-        distinct=config.distinct_images, sums=config.sums, steps=steps, batch=batch,
-        fonts=len([path for path in Path(config.fonts).rglob("*") if path.suffix.lower() in (".ttf", ".otf")]),
+        **{name: config[name] for name in ("encoder", "height", "width", "sums")},
+        characters=Charset.load(folder / "charset.json").characters,
+        parameters=sum(array.size for array in arrays.values()) / 1e6,
+        steps=f"{state['step']:,}", batch=config["batch_size"] * config["generated_images"],
+        distinct=config["distinct_images"], further="".join(further),
+        fonts=len([path for path in fonts.rglob("*") if path.suffix.lower() in (".ttf", ".otf")]),
         table="\n".join(table),
     ) + f"\n{circumstances()}\n"  # fmt: skip
 

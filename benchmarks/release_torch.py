@@ -1,0 +1,219 @@
+"""Trains the reader of the package further on a GPU, with PyTorch; release.py packs the result.
+
+    python benchmarks/release_torch.py --fonts FOLDER --minutes 60 --output runs/gpu
+    python benchmarks/release.py --fonts FOLDER --output runs/release --weights runs/gpu/weights.npz
+
+It continues from the weights of the reader in the package, with its keys and characters. All CPU cores draw images,
+each once, and several views of each. The GPU keeps the newest views and trains on random ones of these, with a further
+small change of scale, place, contrast and noise. The cosine of the learning rate ends with the time; weights.npz and
+training.json are written every 20 seconds. Nothing here imports TensorFlow.
+"""
+
+import argparse
+import json
+import math
+import multiprocessing
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+import yaml
+from reader_torch import Reader
+
+from seqclr import files
+from seqclr.data.charset import Charset
+from seqclr.synthesis.styles import read_length
+from seqclr.synthesis.variety import Texts
+from seqclr.transforms.apply import augment
+from seqclr.transforms.generated import GeneratedImages
+
+READER = Path(__file__).parents[1] / "seqclr" / "readers" / "captcha"
+VIEWS = 8  # of each image that is drawn
+FIRST = 2**40  # the numbers of the images, which those of release.py do not reach
+CHUNK = 32  # images drawn for a message from a worker
+CHUNKS = 256  # in the memory that is shared with the workers
+WARMUP = 0.03  # share of the time with a rising learning rate
+KEPT = 2_000_000  # views on the GPU
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--fonts", required=True)
+    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--minutes", type=float, required=True)
+    parser.add_argument("--batch-size", type=int, default=1024)
+    parser.add_argument("--learning-rate", type=float, default=0.003)
+    parser.add_argument("--seed", type=int, default=1)
+    args = parser.parse_args()
+    args.output.mkdir(parents=True, exist_ok=True)
+    config = yaml.safe_load((READER / "config.yaml").read_text())
+    charset = Charset(**json.loads((READER / "charset.json").read_text()))
+    source = Source(config, charset, args.fonts, args.seed)  # before CUDA is used, as the workers are forked
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    views = Views(source.shapes, device)
+    while views.filled < 4 * args.batch_size:
+        views.add(*source.next())
+    train(Training(config, len(charset), device, args.learning_rate), views, source, args)
+    source.close()
+
+
+class Source:
+    """Views of generated images from worker processes, through memory that they share with this one."""
+
+    def __init__(self, config: dict, charset: Charset, fonts: str, seed: int):
+        texts = Texts(config["characters"], read_length(config["length"]), fonts, config["sums"])
+        self.generated = GeneratedImages("strong", texts, charset, 1, 1)
+        self.shapes = [((config["height"], config["width"], 3), np.uint8), ((self.generated.longest,), np.int8)]
+        count = CHUNK * VIEWS
+        self.arrays = []
+        for shape, dtype in self.shapes:
+            memory = multiprocessing.RawArray("b", CHUNKS * count * math.prod(shape))
+            self.arrays.append(np.frombuffer(memory, dtype).reshape(CHUNKS, count, *shape))
+        self.free, self.full = multiprocessing.Queue(), multiprocessing.Queue()
+        for chunk in range(CHUNKS):
+            self.free.put(chunk)
+        fork = multiprocessing.get_context("fork")
+        self.workers = [fork.Process(target=self._work, args=([seed, i],), daemon=True) for i in range(os.cpu_count())]
+        for worker in self.workers:
+            worker.start()
+
+    def ready(self) -> bool:
+        return not self.full.empty()
+
+    def next(self) -> list[np.ndarray]:
+        """The images and labels of a chunk; waits for it."""
+        chunk = self.full.get()
+        arrays = [array[chunk].copy() for array in self.arrays]
+        self.free.put(chunk)
+        return arrays
+
+    def close(self) -> None:
+        for worker in self.workers:
+            worker.terminate()
+
+    def _work(self, seed: list[int]) -> None:
+        rng = np.random.default_rng(seed)
+        height, width = self.shapes[0][0][:2]
+        while True:
+            chunk = self.free.get()
+            for i in range(CHUNK):
+                number = FIRST + int(rng.integers(2**60))
+                record = self.generated._draw(number, height, width, "stretch")
+                for j in range(i, CHUNK * VIEWS, CHUNK):
+                    for array, value in zip(self.arrays, (augment(self.generated.views, record, rng), record["label"])):
+                        array[chunk, j] = value
+            self.full.put(chunk)
+
+
+class Views:
+    """The newest views and their labels on the GPU."""
+
+    def __init__(self, shapes, device: str):
+        self.filled, self.added = 0, 0
+        self.tensors = [torch.zeros((KEPT, *shape), dtype=getattr(torch, np.dtype(dtype).name), device=device)
+                        for shape, dtype in shapes]  # fmt: skip
+
+    def add(self, *arrays: np.ndarray) -> None:
+        count = len(arrays[0])
+        at = self.added % (KEPT // count * count)
+        for tensor, array in zip(self.tensors, arrays):
+            tensor[at : at + count] = torch.from_numpy(array).to(tensor.device)
+        self.added += count
+        self.filled = max(self.filled, at + count)
+
+    def batch(self, size: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Random images, changed, `float [B, 3, H, W]` of -1 to 1, and labels `[B, L]`, filled with -1."""
+        rows = torch.randint(self.filled, (size,), device=self.tensors[0].device)
+        images, labels = (tensor[rows] for tensor in self.tensors)
+        return changed(images.permute(0, 3, 1, 2).float() / 127.5 - 1), labels.long()
+
+
+def changed(images: torch.Tensor) -> torch.Tensor:
+    """Smaller by up to an eighth, moved within the image, slanted, and with other contrast, channels and noise."""
+
+    def uniform(low: float, high: float, *shape: int) -> torch.Tensor:
+        return torch.empty(len(images), *shape, device=images.device).uniform_(low, high)
+
+    factor = uniform(1, 1.14, 2)
+    matrix = torch.zeros(len(images), 2, 3, device=images.device)
+    matrix[:, 0, 0], matrix[:, 1, 1] = factor.T
+    matrix[:, 0, 1] = uniform(-0.06, 0.06)  # in half widths for a half height
+    matrix[:, :, 2] = (factor - 1) * uniform(-1, 1, 2)
+    grid = F.affine_grid(matrix, list(images.shape), align_corners=False)
+    images = F.grid_sample(images, grid, padding_mode="border", align_corners=False)
+    order = uniform(0, 1, 3).argsort(1)
+    images = images.gather(1, order[:, :, None, None].expand_as(images))
+    images = images * uniform(0.8, 1.15, 1, 1, 1) + uniform(-0.1, 0.1, 1, 1, 1)
+    images = images + uniform(0, 0.06, 1, 1, 1) * torch.randn_like(images)
+    return images.clamp(-1, 1).contiguous(memory_format=torch.channels_last)
+
+
+class Training:
+    """The network, its optimizer and the arrays of the checkpoint that it began with."""
+
+    def __init__(self, config: dict, characters: int, device: str, rate: float):
+        self.arrays = {name: array.astype(np.float32) if array.dtype == np.float16 else array
+                       for name, array in np.load(READER / "checkpoints" / "best.npz").items()}  # fmt: skip
+        self.device, self.rate, self.blank, self.losses = device, rate, characters, []
+        self.network = Reader(config["height"], characters + 1, config["dropout"])
+        self.network.read(self.arrays)
+        self.network.to(device, memory_format=torch.channels_last)
+        kernels = [value for value in self.network.parameters() if value.ndim > 1]
+        others = [value for value in self.network.parameters() if value.ndim < 2]
+        groups = [{"params": kernels}, {"params": others, "weight_decay": 0.0}]
+        self.optimizer = torch.optim.AdamW(groups, rate, weight_decay=config["weight_decay"], fused=True)
+
+    def step(self, images: torch.Tensor, labels: torch.Tensor, done: float) -> None:
+        """Trains on a batch; done: the share of the time that has passed."""
+        fallen = max(0.0, done - WARMUP) / (1 - WARMUP)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.rate * min(1.0, done / WARMUP) * 0.5 * (1 + math.cos(math.pi * fallen))
+        with torch.autocast(self.device, torch.bfloat16):
+            logits = self.network(images)
+        loss = self.loss(logits.float(), labels)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        self.optimizer.step()
+        self.losses.append(loss.detach())
+
+    def loss(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        frames = torch.full((len(logits),), logits.shape[1], device=logits.device)
+        lengths = (labels >= 0).sum(1)
+        log_probabilities = logits.log_softmax(2).transpose(0, 1)
+        losses = F.ctc_loss(log_probabilities, labels.clamp(min=0), frames, lengths, self.blank, "none")
+        return losses.mean()
+
+    def mean_loss(self) -> float:
+        """The mean loss since the last call."""
+        mean, self.losses = torch.stack(self.losses).mean().item(), []
+        return mean
+
+
+def train(training: Training, views: Views, source: Source, args) -> None:
+    begun, steps, told = time.monotonic(), 0, 0.0
+    while (passed := time.monotonic() - begun) < 60 * args.minutes:
+        while source.ready():
+            views.add(*source.next())
+        training.step(*views.batch(args.batch_size), passed / (60 * args.minutes))
+        steps += 1
+        if passed - told > 20:
+            told = passed
+            save(training, views, steps, args)
+            print(f"{passed:.0f} s  step {steps:,}  views {views.added:,}  loss {training.mean_loss():.3f}", flush=True)
+    save(training, views, steps, args)
+
+
+def save(training: Training, views: Views, steps: int, args) -> None:
+    with files.atomic_write(args.output / "weights.npz", binary=True) as stream:
+        np.savez(stream, **training.network.write(training.arrays))
+    figures = {"steps": steps, "batch_size": args.batch_size, "distinct": views.added // VIEWS}
+    with files.atomic_write(args.output / "training.json") as stream:
+        json.dump(figures, stream)
+
+
+if __name__ == "__main__":
+    main()

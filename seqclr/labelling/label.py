@@ -36,7 +36,7 @@ def label(
         train: whether to train readers on the labels meanwhile, in a process of its own, at 20, 50, 100, ... labels;
             their predictions replace those of `model`. Needs the extra `train`.
         port: of the web page on this machine; 0 takes any that is free. The address is printed.
-        errors: the `--output` of `seqclr check --model`; the page opens on the labels listed there.
+        errors: the `--output` of `seqclr check --model`; the labelling begins with the labels listed there.
 
     Raises:
         UserError: an argument or the data are wrong, or another process has the labels open.

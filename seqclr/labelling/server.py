@@ -41,7 +41,7 @@ def serve(
     """Serves the web page for labelling until a signal; returns the exit code, 0 after Ctrl-C and SIGTERM.
 
     train: trains readers on the labels, in a process of its own; what it writes is in a folder beside the labels.
-    errors: a folder with the labels that a reader contradicts, on which the page opens.
+    errors: a folder with the labels that a reader contradicts, which come first.
     Raises UserError where the images, the labels, the model, the port or that list cannot be used.
     """
     with bound(HOST, port, "--port") as listener:

@@ -53,6 +53,7 @@ def assert_equal(whole, parts):
         ("deep_cluster", signal.SIGINT, {"clusters": 5}),  # labels of steps 0 and 4
         ("chase", signal.SIGTERM, {"views": "none"}),
         ("ctc", signal.SIGINT, {"average": 0.9, "pretrained": "x", "head_steps": 30, "warmup": 0.0}),  # thaws at step 2
+        pytest.param("cyclegan", signal.SIGTERM, {**tiny.SMALL["cyclegan"], "views": "none"}, marks=pytest.mark.slow),
     ],
 )
 def test_resumed_is_uninterrupted(tmp_path, monkeypatch, method, number, keys):

@@ -83,7 +83,7 @@ def test_the_discriminator_of_cyclegan_sees_earlier_translations():
     method, batch = made("cyclegan", pool=3)
     first = method.loss(batch, training=True)
     pooled = method.images.images.numpy()
-    method.images.images.assign(255.0 - pooled)
+    method.images.images.assign(1 - pooled)
     second = method.loss(batch, training=False), method.loss(batch, training=True)
     assert float(second[1]["adversary_loss"]) != pytest.approx(float(second[0]["adversary_loss"]), rel=1e-4)
     assert np.isfinite(float(first["loss"])) and pooled.std() > 0

@@ -119,6 +119,13 @@ class RunConfig:
         "position embedding of encoders of lines: none, convolutional, sinusoidal or learned",
         choices=names_in("seqclr.nn.encoders.POSITIONS"),
     )
+    channels: int = key(
+        3,
+        "channels of the encoder's input: 1 (gray), 3 (RGB), 4 (RGB and depth, with an encoder of two halves), or "
+        "three for each difference of a stack (odd_one_out with clip_image=stack)",
+        least=1,
+        most=300,
+    )
     dropout: float = key(0.1, "dropout rate in the Transformer and the CTC head", least=0, most=0.99)
     views: str = key("article", "augmentation: a preset, none, or a YAML file", free=True)
     epochs: int | None = key(None, "passes over the data", least=1, most=10**6)

@@ -297,6 +297,11 @@ def _frames(path: str) -> tuple[list[bytes], str]:
     return frames, f"{path} has {count} frames now: it has changed, so start again"
 
 
+def channels_read(channels: int) -> int:
+    """The channels of the images that are read for an encoder of so many: 4 with depth, else 3."""
+    return 4 if channels == 4 else 3
+
+
 def resized_width(height: int, width: int, to_height: int, to_width: int, resize: str) -> int:
     """The number of columns before the padding of an image of `height` x `width` after `fit`."""
     if resize == "stretch":

@@ -23,7 +23,7 @@ FOLDERS = ("checkpoints", "plots", "profile", "tensorboard")
 FILES = (
     "config.yaml", "charset.json", "decision.json", "known_labels.npy", "metrics.csv", ".lock", "checkpoints/best.npz",
 )  # fmt: skip
-ARCHITECTURE = ("encoder", "height", "width", "resize", "positions")
+ARCHITECTURE = ("encoder", "height", "width", "resize", "positions", "channels")
 
 
 class Run:

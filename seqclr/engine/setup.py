@@ -30,7 +30,7 @@ from seqclr.errors import UserError
 from seqclr.messages import say, warn
 from seqclr.methods.base import Method, RunInfo
 from seqclr.nn.blocks import LAB
-from seqclr.nn.encoders import SIZES, build_encoder
+from seqclr.nn.encoders import SIZES, build_encoder, check_channels
 from seqclr.nn.image_encoders import IMAGE_ENCODERS, NO_PADDING
 from seqclr.nn.policy import kept_policy
 from seqclr.transforms.readable import check_all
@@ -61,6 +61,7 @@ def check(config, method: type[Method]) -> None:
     for field in dataclasses.fields(config):
         if field.name.endswith("views"):
             check_all(getattr(config, field.name), config.height, config.width, config.resize, config.encoder in SIZES)
+    check_channels(config.encoder, config.channels)
     if config.encoder not in SIZES and config.resize == "pad":
         raise UserError(NO_PADDING)
     if config.steps is None and config.epochs is None:
@@ -225,7 +226,8 @@ def devices(strategy: tf.distribute.Strategy) -> str:
 
 def make_encoder(config, weights_of: str | Path | None) -> keras.Model:
     """The encoder of a configuration, with the weights of the run `weights_of` where it is given."""
-    encoder = build_encoder(config.encoder, config.height, config.width, config.positions, config.dropout)
+    size = config.height, config.width
+    encoder = build_encoder(config.encoder, *size, config.positions, config.dropout, config.channels)
     if weights_of is not None:
         path, arrays = Run.open(weights_of).best()
         checkpoints.restore({"encoder": encoder}, arrays, path)

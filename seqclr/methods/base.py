@@ -107,6 +107,8 @@ class Method(abc.ABC):
         Raises UserError where keys do not fit the encoder or the batch.
         """
         self.encoder, self.run = encoder, run or RunInfo()
+        if encoder.channels not in self.channels():
+            raise UserError(f"channels {encoder.channels}: this method takes {' or '.join(map(str, self.channels()))}")
         if 0 < self.run.batch_size < self.least_batch:
             raise UserError(
                 f"batch_size {self.run.batch_size}: the statistics of a batch need at least {self.least_batch} images"
@@ -115,13 +117,17 @@ class Method(abc.ABC):
     def check_accepts(self, height: int, width: int, what: str) -> None:
         """Raises UserError where the encoder does not accept images of this size. what: their name in the message."""
         try:
-            self.encoder(tf.zeros((1, height, width, 3), tf.uint8), layer=self.layer)
+            self.encoder(tf.zeros((1, height, width, self.encoder.blank().shape[-1]), tf.uint8), layer=self.layer)
         except (ValueError, tf.errors.InvalidArgumentError):
             raise UserError(
                 f"this encoder does not accept {what} of {height}x{width}: use positions=none instead of learned "
                 "positions, another encoder than vit_tiny, and for lines (more than twice as wide as high) parts of "
                 "full height"
             ) from None
+
+    def channels(self) -> tuple[int, ...]:
+        """The channels of the encoders that it can train."""
+        return 1, 3
 
     def make_transform(self, views: str):
         """The transform with this method's settings; `views` names the augmentation. Changes nothing in the method."""
@@ -234,8 +240,7 @@ class FrameMethod(Method):
 
     def windows(self) -> int:
         """Instances in an image."""
-        image = tf.zeros((1, self.encoder.height, self.encoder.width, 3), tf.uint8)
-        return len(frames.windows(self.frames, self.encoder(image, layer=self.layer)[0].shape[1]))
+        return len(frames.windows(self.frames, self.encoder(self.encoder.blank(), layer=self.layer)[0].shape[1]))
 
     def window_counts(self) -> np.ndarray:
         """The number of windows of each record in `filled`, `int [records]`."""

@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 from keras import layers, ops
 
+from seqclr.data.images import channels_read
 from seqclr.nn.norm import batch_norm
 from seqclr.nn.policy import kept_policy
 
@@ -19,18 +20,34 @@ class Encoder(keras.Model):
     Call: images `uint8 [B, height, width, 3]`, RGB, to features `[B, T, dim]` and a mask `bool [B, T]` or None.
     `keras.saving.load_model` finds the class once `seqclr.nn.encoders` is imported.
 
-    lines: whether it encodes text lines. grid: rows and columns of the CNN's frames in an image.
+    lines: whether it encodes text lines. grid: rows and columns of the CNN's frames in an image. channels: of the
+    network's input. 1: it sees the luminance of the images. 4: the images have a fourth channel, depth. Other multiples
+    of 3: images of so many channels are a stack of frames; an image of 3 is repeated.
     """
 
     lines = False
 
-    def __init__(self, height: int, width: int, **kwargs):
+    def __init__(self, height: int, width: int, channels: int = 3, **kwargs):
         super().__init__(**kwargs)
-        self.height, self.width = height, width
+        self.height, self.width, self.channels = height, width, channels
+
+    def sizes(self) -> dict[str, int]:
+        """The sizes of the input, for `get_config`."""
+        return {"height": self.height, "width": self.width, "channels": self.channels}
+
+    def look(self, images):
+        """The input of the network: what `sees`, a function of images, gives."""
+        if images.shape[-1] < self.channels:
+            images = ops.tile(images, (1, 1, 1, self.channels // images.shape[-1]))
+        return ops.cast(self.sees(images), self.compute_dtype)
+
+    def blank(self) -> tf.Tensor:
+        """A black image, `uint8 [1, height, width, C]`."""
+        return tf.zeros((1, self.height, self.width, channels_read(self.channels)), tf.uint8)
 
     def make_weights(self) -> None:
         """Creates all variables and sets `grid`."""
-        image = tf.zeros((1, self.height, self.width, 3), tf.uint8)
+        image = self.blank()
         frames, _ = self(image)
         self.grid = (1, frames.shape[1]) if self.lines else tuple(self.map(image).shape[1:3])
 
@@ -52,6 +69,24 @@ class Encoder(keras.Model):
 def scaled(images):
     """Images `uint8 [B, H, W, 3]` as floats of -1 to 1."""
     return ops.cast(images, "float32") / 127.5 - 1.0
+
+
+@serializable
+def luminance(images):
+    """Luminance (ITU-R BT.601) of RGB images as floats of -1 to 1, `[B, H, W, 1]`."""
+    return ops.sum(scaled(images) * ops.array([0.299, 0.587, 0.114]), axis=-1, keepdims=True)
+
+
+@serializable
+def first_three(images):
+    """The colours of images with depth, as floats of -1 to 1, `[B, H, W, 3]`."""
+    return scaled(images[..., :3])
+
+
+@serializable
+def depth(images):
+    """The depth of images with depth, as floats of -1 to 1, `[B, H, W, 1]`."""
+    return scaled(images[..., 3:])
 
 
 def column_mask(widths, columns: int, stride: int):

@@ -21,6 +21,9 @@ from seqclr.nn.blocks import (
     Residual,
     TransformerBlock,
     column_mask,
+    depth,
+    first_three,
+    luminance,
     scaled,
     serializable,
 )
@@ -61,10 +64,13 @@ SIZES = {
 SIZES |= {f"{name}{LAB}": size.half() for name, size in SIZES.items()}  # a half
 
 
-def build_encoder(name: str, height: int, width: int, positions: str, dropout: float = 0.1) -> Encoder:
+def build_encoder(
+    name: str, height: int, width: int, positions: str, dropout: float = 0.1, channels: int = 3
+) -> Encoder:
     """Builds the encoder of a name for images of a size.
 
-    positions: of encoders of lines. Raises UserError for an unknown name or a size that leaves no frame.
+    positions: of encoders of lines. channels: of the input, as of Encoder; with 4, the halves see colours and depth.
+    Raises UserError for an unknown name, a size that leaves no frame, and channels that do not suit the name.
     """
     if name not in (*SIZES, *IMAGE_ENCODERS):
         raise UserError(f"encoder '{name}' is not known: {', '.join((*SIZES, *IMAGE_ENCODERS))}")
@@ -72,16 +78,29 @@ def build_encoder(name: str, height: int, width: int, positions: str, dropout: f
         raise UserError(f"positions '{positions}' is not known: {', '.join(POSITIONS)}")
     if height < 8 or width < 8:
         raise UserError(f"height {height} and width {width}: at least 8 each, or nothing is left after the CNN")
+    check_channels(name, channels)
     if name in SIZES:
-        make = functools.partial(TextEncoder, SIZES[name], positions, dropout, height, width)
+        make = functools.partial(TextEncoder, SIZES[name], positions, dropout, height, width, channels=channels)
     else:
-        make = functools.partial(ImageEncoder, name, height, width, dropout)
+        make = functools.partial(ImageEncoder, name, height, width, dropout, channels=channels)
     if name.endswith(LAB):
-        encoder = Halves(make(sees=lightness, name="light"), make(sees=colour, name="colour"), name="encoder")
+        halves = {"rgb": first_three, "depth": depth} if channels == 4 else {"light": lightness, "colour": colour}
+        encoder = Halves(*(make(sees=sees, name=half) for half, sees in halves.items()), name="encoder")
     else:
-        encoder = make(name="encoder")
+        encoder = make(sees=luminance if channels == 1 else scaled, name="encoder")
     encoder.make_weights()
     return encoder
+
+
+def check_channels(name: str, channels: int) -> None:
+    """Raises UserError for channels that the encoder of a name cannot have."""
+    if channels not in (1, 4) and channels % 3:
+        raise UserError(
+            f"channels {channels}: 1 (gray), 3 (RGB), 4 (RGB and depth), or a multiple of 3 (a stack of differences)"
+        )
+    if name.endswith(LAB) != (channels == 4) and channels != 3:
+        takes = "channels=3 or 4, with depth" if name.endswith(LAB) else f"channels=4 with an encoder of halves ({LAB})"
+        raise UserError(f"channels {channels} and encoder '{name}': take {takes}")
 
 
 @serializable
@@ -122,10 +141,10 @@ class TextEncoder(Encoder):
     def get_config(self):
         sees = keras.saving.serialize_keras_object(self.sees)
         own = {"size": dataclasses.asdict(self.size), "positions": self.kind, "dropout": self.dropout, "sees": sees}
-        return {**super().get_config(), **own, "height": self.height, "width": self.width}
+        return {**super().get_config(), **own, **self.sizes()}
 
     def call(self, images, widths=None, training=False, layer="transformer"):
-        x = ops.cast(self.sees(images), self.compute_dtype)
+        x = self.look(images)
         stride = self.size.stem[1]
         before, after = column_mask(widths, x.shape[2], 1), column_mask(widths, -(-x.shape[2] // stride), stride)
         x = self.stem(x, before, after, training=training)
@@ -146,8 +165,8 @@ class TextEncoder(Encoder):
 
 @serializable
 class Halves(Encoder):
-    """Two encoders of half the width, of lightness and of colour (a and b of CIE Lab), whose features are
-    concatenated. Zhang et al. 2017 (split-brain autoencoders), arXiv:1611.09842.
+    """Two encoders of half the width, of lightness and of colour (a and b of CIE Lab) or of colours and of depth, whose
+    features are concatenated. Zhang et al. 2017 (split-brain autoencoders), arXiv:1611.09842.
 
     Call: as each of `halves`, which take the same images.
     """
@@ -155,7 +174,7 @@ class Halves(Encoder):
     STRIDE = TextEncoder.STRIDE  # of encoders of lines
 
     def __init__(self, light: Encoder, colour: Encoder, **kwargs):
-        super().__init__(light.height, light.width, **kwargs)
+        super().__init__(light.height, light.width, light.channels, **kwargs)
         self.halves, self.dim, self.lines = [light, colour], light.dim + colour.dim, light.lines
 
     def get_config(self):

@@ -32,7 +32,7 @@ class ImageEncoder(Encoder):
     def get_config(self):
         sees = keras.saving.serialize_keras_object(self.sees)
         own = {"network": self.network, "dropout": self.dropout, "sees": sees}
-        return {**super().get_config(), **own, "height": self.height, "width": self.width}
+        return {**super().get_config(), **own, **self.sizes()}
 
     def call(self, images, widths=None, training=False, layer="transformer"):
         if widths is not None:
@@ -46,7 +46,7 @@ class ImageEncoder(Encoder):
 
     def map(self, images, training=False):
         """The feature map `[B, h, w, D]` of images."""
-        x = ops.cast(self.sees(images), self.compute_dtype)
+        x = self.look(images)
         for part in self.parts:
             x = part(x, training=training)
         return x
@@ -54,7 +54,7 @@ class ImageEncoder(Encoder):
     def visible(self, images, kept, training=False):
         """Features `[B, n, D]` of the positions `kept: int32 [B, n]` alone, of a Transformer."""
         patches, transformer = self.parts
-        return transformer(patches(ops.cast(self.sees(images), self.compute_dtype)), kept=kept, training=training)
+        return transformer(patches(self.look(images)), kept=kept, training=training)
 
 
 # Networks: the parts and the feature size, for small images or others; share: 2 for half the width

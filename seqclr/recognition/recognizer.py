@@ -53,7 +53,8 @@ class Recognizer(BatchReader):
             raise UserError(f"{folder} was only pretrained and predicts no text: finetune --pretrained {folder} first")
         charset = Charset.load(run.charset_file)
         keras.mixed_precision.set_global_policy("float32")
-        encoder = build_encoder(config.encoder, config.height, config.width, config.positions, config.dropout)
+        size = config.height, config.width
+        encoder = build_encoder(config.encoder, *size, config.positions, config.dropout, config.channels)
         path, arrays = run.best()
         kept = hidden_weights(arrays, "head", getattr(config, "keep_head", 0))
         head = ctc_head(encoder.dim, len(charset) + 1, config.dropout, [bias.size for bias in kept[1::5]])

@@ -63,20 +63,20 @@ class Triplet:
 
 
 class OddOneOut:
-    """Clips of a sequence, one with its frames out of order: `views: uint8 [N, H, W, 3]`, one image for each clip, and
+    """Clips of a sequence, one with its frames out of order: `views: uint8 [N, H, W, C]`, one image for each clip, and
     the index of the shuffled one, `label: int32`. Fernando et al. 2017 (O3N), arXiv:1611.06646.
 
-    The image of a clip is the sum of the differences of all pairs of its frames, scaled to bytes. In a line, it is some
-    neighbouring slices side by side.
+    The image of a clip has 3 channels, the sum of the differences of all pairs of its frames, or 3 for each difference
+    of neighbouring frames, scaled to bytes. In a line, it is some neighbouring slices side by side.
 
     views: augmentation, the same for all frames of a clip. clips: their number (N). frames: in a clip, at most half of
-    the sequence, as clips would not differ otherwise.
+    the sequence, as clips would not differ otherwise. image: one of CLIP_IMAGES.
     """
 
     shortest = 6  # frames that a sequence needs
 
-    def __init__(self, views: str, clips: int, frames: int):
-        self.views, self.clips, self.frames = single(views), clips, frames
+    def __init__(self, views: str, clips: int, frames: int, image: str = "sum"):
+        self.views, self.clips, self.frames, self.image = single(views), clips, frames, CLIP_IMAGES[image]
 
     def __call__(self, record: dict, rng: np.random.Generator) -> dict:
         frames, line = frames_of(record)
@@ -87,7 +87,7 @@ class OddOneOut:
         for i, start in enumerate(rng.choice(starts, self.clips, replace=starts < self.clips)):
             order = shuffled_order(length, rng) if i == label else range(length)
             shown = same_view(self.views, [frames[start + position] for position in order], rng, others_of(record))
-            clip_images.append(np.concatenate(shown, axis=1) if line else sum_of_differences(shown))
+            clip_images.append(np.concatenate(shown, axis=1) if line else self.image(shown))
         return {"views": np.stack(clip_images), "label": np.int32(label), "index": record["index"]}
 
 
@@ -126,3 +126,13 @@ def sum_of_differences(frames: np.ndarray) -> np.ndarray:
     weights = np.arange(len(frames)) * 2.0 - (len(frames) - 1)
     total = np.tensordot(weights, frames.astype(np.float32), axes=1)
     return np.rint(127.5 + total / (2 * weights[weights > 0].sum())).clip(0, 255).astype(np.uint8)
+
+
+def stack_of_differences(frames: np.ndarray) -> np.ndarray:
+    """The differences of neighbours of `uint8 [N, H, W, 3]` as channels, `uint8 [H, W, 3 * (N - 1)]`, halved; 127.5 is
+    none."""
+    differences = np.diff(frames.astype(np.float32), axis=0)
+    return np.rint(127.5 + np.concatenate(list(differences), axis=-1) / 2).astype(np.uint8)
+
+
+CLIP_IMAGES = {"sum": sum_of_differences, "stack": stack_of_differences}

@@ -1,5 +1,6 @@
 """The encoder: sizes, masks, positions."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -143,3 +144,34 @@ def test_each_half_leaves_padding_out():
     (a, mask), (b, _) = (encoder(x, np.array([40, 40], np.int32)) for x in (page, spoilt))
     assert mask.numpy().sum(1).tolist() == [10, 10]
     np.testing.assert_allclose(a[:, :10], b[:, :10], atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["least", "least_picture"])
+def test_channels_of_the_input(name):
+    """An encoder of gray sees the luminance of images; one of a stack repeats images, and is that of RGB for one."""
+    images = rng.integers(0, 256, (2, 16, 64, 3)).astype(np.uint8)
+    plain, gray, stack = (build_encoder(name, 16, 64, "none", 0.0, channels) for channels in (3, 1, 9))
+    weights = gray.count_params(), plain.count_params(), stack.count_params()
+    assert weights[0] < weights[1] < weights[2]
+    luminance = np.rint(images @ [0.299, 0.587, 0.114])[..., None].repeat(3, -1).astype(np.uint8)
+    np.testing.assert_allclose(gray(images)[0], gray(luminance)[0], atol=0.05)
+    kernels = [encoder.weights[0] for encoder in (plain, gray, stack)]
+    assert [kernel.shape[2] for kernel in kernels] == [3, 1, 9]
+    for other, weight in zip(stack.weights, plain.weights):
+        other.assign(weight if other.shape == weight.shape else tf.tile(weight, (1, 1, 3, 1)) / 3)
+    np.testing.assert_allclose(stack(images)[0], plain(images)[0], atol=1e-4)
+    np.testing.assert_allclose(stack(np.tile(images, 3))[0], plain(images)[0], atol=1e-4)
+
+
+def test_a_saved_encoder_keeps_its_channels(tmp_path):
+    images = rng.integers(0, 256, (2, 16, 64, 3)).astype(np.uint8)
+    encoder = build_encoder("least", 16, 64, "none", channels=1)
+    encoder.save(tmp_path / "encoder.keras")
+    loaded = keras.saving.load_model(tmp_path / "encoder.keras")
+    np.testing.assert_array_equal(loaded(images)[0], encoder(images)[0])
+
+
+@pytest.mark.parametrize(("name", "channels"), [("tiny", 2), ("tiny", 4), ("tiny_lab", 1), ("tiny_lab", 6)])
+def test_channels_that_do_not_suit_the_encoder_are_refused(name, channels):
+    with pytest.raises(UserError, match=f"channels {channels}"):
+        build_encoder(name, 16, 64, "none", channels=channels)

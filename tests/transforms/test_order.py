@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 
-from seqclr.transforms.order import OddOneOut, Triplet, draw_by_motion, same_view, shuffled_order, sum_of_differences
+from seqclr.transforms.order import (
+    OddOneOut,
+    Triplet,
+    draw_by_motion,
+    same_view,
+    shuffled_order,
+    stack_of_differences,
+    sum_of_differences,
+)
 from seqclr.transforms.views import Views
 
 
@@ -113,3 +121,16 @@ def test_frames_are_seen_alike():
     frames = np.full((3, 16, 16, 3), 120, np.uint8)
     first, *others = same_view(Views("strong"), frames, np.random.default_rng(1))
     assert all((other == first).all() for other in others)
+
+
+def test_a_stack_has_the_differences_of_neighbours():
+    frames = np.random.default_rng(0).integers(0, 256, (4, 6, 5, 3), np.uint8)
+    stack = stack_of_differences(frames).astype(float)
+    assert stack.shape == (6, 5, 9)
+    for i in range(3):
+        half = (frames[i + 1].astype(float) - frames[i]) / 2
+        assert np.abs(stack[..., 3 * i : 3 * i + 3] - 127.5 - half).max() <= 0.5
+    clips = OddOneOut("none", 4, 5, "stack")(sequence(12), np.random.default_rng(1))
+    assert clips["views"].shape == (4, 8, 8, 12)
+    in_order = [(clip == 128).all() for clip in clips["views"]]  # the frames count up by one
+    assert in_order.count(False) == 1 and not in_order[clips["label"]]

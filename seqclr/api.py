@@ -172,7 +172,7 @@ def load_encoder(path: AnyPath) -> keras.Model:
     """Loads the encoder of any run: its best checkpoint, in float32. Raises UserError if the path is not a run.
 
     Call: `encoder(images, widths=None, training=False, layer="transformer")` with images `uint8 [B, height, width, 3]`,
-    RGB, returns features `float32 [B, T, encoder.dim]` and a mask `bool [B, T]`, None without widths. widths: `int32
+    RGB (with channels=4 depth is the fourth), returns features `float32 [B, T, encoder.dim]` and a mask `bool [B, T]`, None without widths. widths: `int32
     [B]`, image columns; the columns right of them are padding. T is `ceil(width / 4)` frames for an encoder
     of lines, one for an encoder of images. layer: `transformer`, `cnn` (before it) or `pair`.
 

@@ -6,6 +6,7 @@ import atexit
 import bisect
 import contextlib
 import functools
+import math
 import os
 import tempfile
 import warnings
@@ -17,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from seqclr import files
-from seqclr.data import images
+from seqclr.data import depth, images
 from seqclr.data.samples import Sample
 from seqclr.errors import UserError
 from seqclr.messages import bar, warn
@@ -33,18 +34,23 @@ class ImageDataset(Sequence):
     Up to 1 GiB of pixels is decoded once, into a memory-mapped file that all workers share; more is decoded on every
     access.
 
+    channels: of the encoder that sees the images; with 4, they have their depth as a fourth channel (depth.py).
     skip_bad: leaves unreadable images out and lists them in `skipped`; otherwise the first one is a UserError.
     Raises UserError where no image can be read, files.NotWritten where the pixels do not fit on the disk.
     """
 
-    def __init__(self, samples: Sequence[Sample], height: int, width: int, resize: str, skip_bad: bool = False):
-        self.samples, self.shape, self.resize = list(samples), (height, width, 3), resize
+    def __init__(
+        self, samples: Sequence[Sample], height: int, width: int, resize: str, skip_bad: bool = False, channels: int = 3
+    ):
+        self.samples, self.shape, self.resize = list(samples), (height, width, images.channels_read(channels)), resize
+        if self.shape[2] == 4:
+            self.samples = depth.colours_of(samples)
         self.skipped: list[str] = []
         self.limits = images.get_limits()
         self.cache: Path | None = None
         self._lock: files.Lock | None = None
         self.widths: np.ndarray | None = None
-        if len(self.samples) * height * width * 3 <= CACHE_BYTES:
+        if len(self.samples) * math.prod(self.shape) <= CACHE_BYTES:
             self._decode_all(skip_bad)
         else:
             self._check_all(skip_bad)
@@ -68,7 +74,8 @@ class ImageDataset(Sequence):
         raise UserError("no image can be read")
 
     def _fit(self, sample: Sample) -> tuple[np.ndarray, int]:
-        return images.fit(images.decode(sample.read_bytes(), sample.name), *self.shape[:2], self.resize)
+        image = depth.read(sample) if self.shape[2] == 4 else images.decode(sample.read_bytes(), sample.name)
+        return images.fit(image, *self.shape[:2], self.resize)
 
     def _record(self, image: np.ndarray, width: int, index: int) -> Record:
         columns = {"width": np.int32(width)} if self.resize == "pad" else {}

@@ -136,6 +136,16 @@ def _decoded(image: Image.Image, name: str) -> np.ndarray:
         return to_rgb(image if turn is None else image.transpose(turn))
 
 
+def decode_raw(data: bytes, name: str) -> np.ndarray:
+    """The pixels of an encoded image as they are stored, `[H, W]` or `[H, W, C]`, upright. Raises UserError as
+    `decode`."""
+    image = open_image(data, name)
+    with _decoding(name):
+        image.load()
+        turn = TURNS.get(orientation(image))
+        return np.asarray(image if turn is None else image.transpose(turn))
+
+
 def orientation(image: Image.Image) -> int:
     """The EXIF orientation of an image, 1 (upright) to 8; 1 where the EXIF is damaged, as in image viewers."""
     try:
@@ -310,15 +320,16 @@ def resized_width(height: int, width: int, to_height: int, to_width: int, resize
 
 
 def fit(image: np.ndarray, height: int, width: int, resize: str = "stretch") -> tuple[np.ndarray, int]:
-    """An image resized to `uint8 [height, width, 3]`, and the number of its columns before the padding.
+    """An image resized to `uint8 [height, width, C]`, and the number of its columns before the padding.
 
     resize: `stretch` fills the width; `pad` keeps the aspect ratio and pads with white on the right, and a line that is
     too long is reduced to the width. The filter is the antialiased triangle of TensorFlow
     (`tf.image.resize(..., antialias=True)`), so that an exported model gets the same pixels.
     """
     filled = resized_width(*image.shape[:2], height, width, resize)
-    canvas = np.full((height, width, 3), 255, np.uint8)
-    for channel in range(3):  # in float32: with bytes, Pillow rounds between its two passes, and TensorFlow does not
+    canvas = np.full((height, width, image.shape[2]), 255, np.uint8)
+    for channel in range(image.shape[2]):
+        # in float32: with bytes, Pillow rounds between its two passes, and TensorFlow does not
         plane = Image.fromarray(image[..., channel].astype(np.float32))
         scaled = np.asarray(plane.resize((filled, height), Image.Resampling.BILINEAR))
         canvas[:, :filled, channel] = np.rint(scaled).clip(0, 255)

@@ -249,6 +249,8 @@ def make_perceptual_encoder(folder: str, height: int, width: int) -> Callable:
     Raises UserError where the encoder was built for images of another size.
     """
     built = architecture_of(folder)
+    if built["channels"] == 4:
+        raise UserError(f"perceptual {folder} sees images with depth: take another run")
     for name, size in (("height", height), ("width", width)):
         if built[name] != size:
             raise UserError(f"perceptual {folder} has {name} {built[name]}: set it here too, or take another run")

@@ -64,10 +64,12 @@ def export_encoder(model: str | Path, output: str | Path, data: Sequence[str] = 
     """Writes the encoder of any run as ONNX, with a card.
 
     It is loaded and compared with the run before it gets its name, on `data`, by default on generated images. Raises
-    UserError if `output` exists, and where the features differ.
+    UserError if `output` exists, where the features differ, and for an encoder of images with depth.
     """
     target, run = _new(output), Run.open(model)
     encoder, config = load_encoder(model), run.config()
+    if encoder.channels == 4:
+        raise UserError(f"{model} sees images with depth, for which exports have no input: use seqclr.load_encoder")
     graph, size = EncoderGraph(encoder, config.resize), (config.height, config.width, config.resize)
     compared = checks.find_images(size, data)
     with atomic_folder(target) as beside:

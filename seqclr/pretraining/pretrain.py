@@ -56,7 +56,7 @@ def pretrain(
     probe = make_probe(config) if config.probe else None
     samples = find_unlabelled(config.data, config.split, known=[config.probe] if config.probe else [])
     samples = expand(samples) if method.animated else samples
-    dataset = ImageDataset(samples, config.height, config.width, config.resize, skip_bad=True)
+    dataset = ImageDataset(samples, config.height, config.width, config.resize, skip_bad=True, channels=config.channels)
     records = method.records(dataset)
     method.prepare(records.samples)
     strategy = setup.begin(config, rank)

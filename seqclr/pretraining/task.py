@@ -33,7 +33,7 @@ def show_task(config, output: str, count: int = 8) -> None:
     transform = method.make_transform(config.views)
     samples = find_unlabelled(config.data, config.split)
     samples = expand(samples) if method.animated else samples[:: -(-len(samples) // LOOKED_AT)]
-    dataset = ImageDataset(samples, config.height, config.width, config.resize, skip_bad=True)
+    dataset = ImageDataset(samples, config.height, config.width, config.resize, skip_bad=True, channels=config.channels)
     records = method.records(dataset)
     method.prepare(records.samples)
     with setup.building(config, setup.begin(config)):

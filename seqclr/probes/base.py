@@ -97,7 +97,8 @@ class Probe(abc.ABC):
         for name, value in options.items():
             setattr(self, name, value)
         self.train, self.held = (
-            ImageDataset(part, config.height, config.width, config.resize) for part in (train, held)
+            ImageDataset(part, config.height, config.width, config.resize, channels=config.channels)
+            for part in (train, held)
         )
 
     @abc.abstractmethod

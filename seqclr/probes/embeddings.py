@@ -75,7 +75,7 @@ def embed(
 def _by_class(run: Run, samples: list[Sample], layer: str) -> tuple[np.ndarray, np.ndarray]:
     """The features of all images, `[M, D]`, and their labels, `[M]`."""
     config = run.config()
-    dataset = ImageDataset(samples, config.height, config.width, config.resize)
+    dataset = ImageDataset(samples, config.height, config.width, config.resize, channels=config.channels)
     features = means_of(setup.make_encoder(config, run.folder), dataset, layer)
     return features, np.array([sample.text for sample in samples])
 

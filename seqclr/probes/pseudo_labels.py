@@ -60,6 +60,6 @@ def _of_features(run: Run, config, samples: list, count: int, seed: int) -> np.n
     if not 2 <= count <= len(samples):
         raise UserError(f"clusters {count}: 2 to {len(samples)}, the number of images")
     keras.mixed_precision.set_global_policy("float32")
-    dataset = ImageDataset(samples, config.height, config.width, config.resize)
+    dataset = ImageDataset(samples, config.height, config.width, config.resize, channels=config.channels)
     features = means_of(setup.make_encoder(config, run.folder), dataset, "transformer")
     return clusters.k_means(features, count, seed)

@@ -48,7 +48,7 @@ class Background(A.ImageOnlyTransform):
             return img
         opacity = cv2.GaussianBlur(foreground.astype(np.float32), (3, 3), 0)[..., None]
         ink, paper = (img[foreground == value].mean(0) for value in (1, 0))
-        new = self._new(*img.shape[:2]) if other is None else self._of(cv2.resize(other, img.shape[1::-1]))
+        new = self._new(*img.shape[:2]) if other is None else self._of(cv2.resize(other[..., :3], img.shape[1::-1]))
         if np.abs(new.mean((0, 1)) - ink).max() < np.abs(paper - ink).max() / 2:
             new = new + (paper - new.mean((0, 1)))
         return np.rint(opacity * img + (1 - opacity) * new).clip(0, 255).astype(np.uint8)

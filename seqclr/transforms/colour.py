@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from seqclr.data import images
+from seqclr.data import depth, images
 from seqclr.data.samples import Sample
 from seqclr.errors import UserError
 
@@ -15,15 +15,19 @@ SAMPLED = 256  # images
 PIXELS = 256  # of each, evenly spread
 
 
-def sample_colours(samples: Sequence[Sample], method: str) -> np.ndarray:
-    """Pixels of up to 256 images, `uint8 [N, 3]`. Raises UserError, which names the method, where all are gray."""
+def sample_colours(samples: Sequence[Sample], method: str, channels: int = 3) -> np.ndarray:
+    """Pixels of up to 256 images, `uint8 [N, channels]`, with 4 channels with their depth.
+
+    Raises UserError, which names the method, where all are gray.
+    """
     some = samples[:: -(-len(samples) // SAMPLED)]
-    decoded = [images.decode(sample.read_bytes(), sample.name) for sample in some]
-    if all(map(is_gray, decoded)):
+    with_depth = channels == 4
+    decoded = [depth.read(each) if with_depth else images.decode(each.read_bytes(), each.name) for each in some]
+    if all(is_gray(image[..., :3]) for image in decoded):
         raise UserError(
             f"{some[0].name} is gray, as are all images that were sampled, and {method} needs colour: use simclr"
         )
-    pixels = (image.reshape(-1, 3) for image in decoded)
+    pixels = (image.reshape(-1, channels) for image in decoded)
     return np.concatenate([image[:: -(-len(image) // PIXELS)] for image in pixels])
 
 

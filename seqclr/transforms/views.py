@@ -64,7 +64,8 @@ class Views:
 
     def __call__(self, image: np.ndarray, rng: np.random.Generator, others: Others | None = None) -> np.ndarray:
         """others: the images that a step may mix in."""
-        return self._apply({"image": image, "others": others}, rng)["image"]
+        data = {"image": image} if image.shape[2] == 3 else {"image": _colours(image), "mask": image}
+        return _joined(self._apply({**data, "others": others}, rng))
 
     def follow(
         self, image: np.ndarray, rng: np.random.Generator, others: Others | None = None
@@ -77,11 +78,11 @@ class Views:
         size = image.shape[1::-1]
         points = np.zeros((4, 5), np.float32)  # x, y, and three further values of keypoints in Albumentations
         points[:, :2] = KEYPOINTS * size
-        seen = self._apply({"image": image, "mask": image, "keypoints": points, "others": others}, rng)
+        seen = self._apply({"image": _colours(image), "mask": image, "keypoints": points, "others": others}, rng)
         after = seen["keypoints"][:, :2] / seen["image"].shape[1::-1]
         low, high = np.diag(after[::2]), np.diag(after[1::2])
         factor = (high - low) / 0.5
-        return seen["image"], seen["mask"], np.stack([factor, low - factor * 0.25], 1).ravel().astype(np.float32)
+        return _joined(seen), seen["mask"], np.stack([factor, low - factor * 0.25], 1).ravel().astype(np.float32)
 
     def _apply(self, data: dict, rng: np.random.Generator) -> dict:
         # A.Compose would give all steps the same seed, so that they would all be applied or all be skipped;
@@ -95,6 +96,16 @@ class Views:
 
     def __reduce__(self):  # a worker builds its own
         return Views, (self.preset, self.group)
+
+
+def _colours(image: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(image[..., :3])
+
+
+def _joined(seen: dict) -> np.ndarray:
+    """The view, and the depth of an image that has one, which follows the geometric changes only."""
+    depth = seen["mask"][..., 3:] if "mask" in seen else seen["image"][..., 3:]
+    return np.dstack([seen["image"], depth]) if depth.shape[2] else seen["image"]
 
 
 def drawn(preset: str, copies: int) -> list[tuple[Views, tuple[float, float] | None]]:

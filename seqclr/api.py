@@ -172,9 +172,9 @@ def load_encoder(path: AnyPath) -> keras.Model:
     """Loads the encoder of any run: its best checkpoint, in float32. Raises UserError if the path is not a run.
 
     Call: `encoder(images, widths=None, training=False, layer="transformer")` with images `uint8 [B, height, width, 3]`,
-    RGB (with channels=4 depth is the fourth), returns features `float32 [B, T, encoder.dim]` and a mask `bool [B, T]`, None without widths. widths: `int32
-    [B]`, image columns; the columns right of them are padding. T is `ceil(width / 4)` frames for an encoder
-    of lines, one for an encoder of images. layer: `transformer`, `cnn` (before it) or `pair`.
+    RGB (4 with depth), returns features `float32 [B, T, encoder.dim]` and a mask `bool [B, T]`, None without widths.
+    widths: `int32 [B]`, image columns; the columns right of them are padding. T is `ceil(width / 4)` frames for an
+    encoder of lines, one for an encoder of images. layer: `transformer`, `cnn` (before it) or `pair`.
 
     `encoder.save("encoder.keras")` writes a file that `keras.saving.load_model` loads after `import
     seqclr.nn.encoders`, which registers the classes; `import seqclr` alone registers nothing.

@@ -8,7 +8,7 @@ from PIL import Image
 
 from seqclr.data.samples import Sample
 
-CONFIG = SimpleNamespace(height=16, width=16, resize="stretch")
+CONFIG = SimpleNamespace(height=16, width=16, resize="stretch", channels=3)
 NAMES = ("red", "green", "blue")
 
 

@@ -124,7 +124,7 @@ def test_a_pretraining_probes_with_no_row_of_split_test(pages):
 def test_a_character_that_only_the_rows_to_be_read_have(pages):
     train, held = train_test_split(find([pages]), 0)
     held[0] = Sample(held[0].source, held[0].file, "Ωß")
-    rows = ctc.CTCProbe(train, held, SimpleNamespace(**SIZE), steps=5)
+    rows = ctc.CTCProbe(train, held, SimpleNamespace(**SIZE, channels=3), steps=5)
     reads = rows.predict(build_encoder("tiny", 16, 64, "none"), "cnn")
     assert len(reads) == 4 and rows.texts[0] == "Ωß" != reads[0]
 
@@ -136,7 +136,7 @@ def test_the_encoder_is_not_touched(pages):
     encoder = build_encoder("tiny", 16, 64, "convolutional")
     encoder(np.zeros((2, 16, 64, 3), np.uint8), training=True)  # batch statistics that are not those of the start
     before = checkpoints.snapshot({"encoder": encoder})
-    rows = ctc.CTCProbe(*train_test_split(find([pages]), 0), SimpleNamespace(**SIZE), steps=10)
+    rows = ctc.CTCProbe(*train_test_split(find([pages]), 0), SimpleNamespace(**SIZE, channels=3), steps=10)
     reads = [rows.predict(encoder, layer) for layer in ("transformer", "cnn", "cnn")]
     assert reads[1] == reads[2]
     for (name, a), b in zip(before.items(), checkpoints.snapshot({"encoder": encoder}).values()):
@@ -144,7 +144,9 @@ def test_the_encoder_is_not_touched(pages):
 
 
 def test_padded_images_show_as_many_frames_as_they_fill(pages):
-    rows = ctc.CTCProbe(*train_test_split(find([pages]), 0), SimpleNamespace(height=16, width=96, resize="pad"))
+    rows = ctc.CTCProbe(
+        *train_test_split(find([pages]), 0), SimpleNamespace(height=16, width=96, resize="pad", channels=3)
+    )
     frames = frames_of(build_encoder("tiny", 16, 96, "none"), rows.train, "transformer")
     assert frames.features.dtype == np.float32 and frames.features.shape == (20, 24, 128)
     assert frames.shown.sum(1).tolist() == [-(-width // 4) for width in rows.train.filled()]

@@ -16,6 +16,8 @@ from seqclr.nn.encoders import build_encoder
 from tests.methods.pictures import SIDE, batch, made, striped, train
 from tests.small_runs import run
 
+pytestmark = pytest.mark.usefixtures("least_networks")
+
 
 def test_the_loss_is_the_sum_of_both_entropies():
     method, data = made("split_brain", "least_picture_lab"), batch()

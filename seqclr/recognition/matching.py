@@ -52,7 +52,8 @@ class Matcher(BatchReader):
         path, arrays = run.best()
         method = CLIP(**configuration.fields_of(CLIP, config))
         method.characters = next((array for name, array in arrays.items() if name.endswith(CHARACTERS)), ())
-        method.build(build_encoder(config.encoder, config.height, config.width, config.positions, config.dropout))
+        size = config.height, config.width
+        method.build(build_encoder(config.encoder, *size, config.positions, config.dropout, config.channels))
         checkpoints.restore(method.parts(), arrays, path)
         return cls(method, config.resize)
 

@@ -17,7 +17,7 @@ from tests.small_runs import SMALL, run, untraced
 def translator(pages, tmp_path_factory):
     """A run of one step."""
     folder = tmp_path_factory.mktemp("translate") / "cut"
-    words = ["channels=4", "blocks=1", "patches=8", "projection_dim=8", *SMALL]
+    words = ["generator_channels=4", "blocks=1", "patches=8", "projection_dim=8", *SMALL]
     with untraced():
         run("pretrain", "--method", "cut", "--data", pages, "--output", folder, "--steps", 1, *words)
     assert (folder / "plots" / "task.png").is_file()

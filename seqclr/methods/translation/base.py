@@ -39,7 +39,7 @@ class Translation(GeneratedTexts):
     seen_channels: ClassVar[int] = 3  # of what the discriminator sees
     generators: ClassVar[tuple[str, ...]] = ("generator",)  # parts: to the run's images and, where there is one, back
 
-    channels: int = key(
+    generator_channels: int = key(
         16, "channels of the generator at full size, doubled at each of two reductions; 64 in the paper", least=1,
         most=WIDEST,
     )  # fmt: skip
@@ -58,7 +58,7 @@ class Translation(GeneratedTexts):
         self.discriminator = PatchDiscriminator(encoder.height, encoder.width, self.seen_channels)
 
     def make_generator(self, name: str) -> Generator:
-        return Generator(self.encoder, self.channels, self.blocks, name=name)
+        return Generator(self.encoder, self.generator_channels, self.blocks, name=name)
 
     def generator_of(self, back: bool) -> Generator:
         """The generator to the look of the run's images, or back. Raises UserError where there is none."""

@@ -40,7 +40,7 @@ class Pix2Pix(Translation):
         return GeneratedImages("none", self.texts, self.text_charset, 1, self.distinct_images, clean=True)
 
     def make_generator(self, name):
-        return Generator(self.encoder, self.channels, self.blocks, skips=True, name=name)
+        return Generator(self.encoder, self.generator_channels, self.blocks, skips=True, name=name)
 
     def pair(self, batch):
         """Input and target, `[B, H, W, 3]`, and their widths or None."""

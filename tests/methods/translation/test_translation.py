@@ -138,6 +138,8 @@ def test_translated_images_get_the_colours_of_the_run(tmp_path, name):
 
 @pytest.mark.slow
 def test_clutter_is_removed(tmp_path):
-    job = tiny.trainer(tmp_path / "run", "pix2pix", steps=150, learning_rate=2e-3, dropout=0.0, channels=8, blocks=1)
+    job = tiny.trainer(
+        tmp_path / "run", "pix2pix", steps=150, learning_rate=2e-3, dropout=0.0, generator_channels=8, blocks=1
+    )
     logs = job.fit()
     assert logs["error"] < 0.5 * logs["trivial_error"], logs

@@ -23,8 +23,11 @@ def is_depth(sample: Sample) -> bool:
 
 
 def colours_of(samples: Sequence[Sample]) -> list[Sample]:
-    """The samples without the files of depth."""
-    return [sample for sample in samples if not is_depth(sample)]
+    """The samples without the files of depth. Raises UserError where nothing is left."""
+    colours = [sample for sample in samples if not is_depth(sample)]
+    if not colours:
+        raise UserError(f"{samples[0].name} is the depth of an image, as are all: put the images beside them")
+    return colours
 
 
 def read(sample: Sample) -> np.ndarray:

@@ -55,6 +55,12 @@ def test_images_without_depth_are_refused(tmp_path, pixels, words):
         depth.read(sample)
 
 
+def test_files_of_depth_alone_are_refused(tmp_path):
+    saved(tmp_path, colours[..., 0], "a_depth.png")
+    with pytest.raises(UserError, match="a_depth.png is the depth of an image, as are all"):
+        ImageDataset(find_unlabelled([tmp_path]), 8, 10, "stretch", channels=4)
+
+
 def test_depth_follows_the_geometry_of_a_view_and_nothing_else():
     ramp = np.tile(np.linspace(0, 255, 64).astype(np.uint8)[None, :, None], (32, 1, 4))
     view, original, _ = Views("article").follow(ramp, np.random.default_rng(2))

@@ -163,6 +163,15 @@ def test_channels_of_the_input(name):
     np.testing.assert_allclose(stack(np.tile(images, 3))[0], plain(images)[0], atol=1e-4)
 
 
+def test_an_encoder_of_rgb_sees_the_scaled_image():
+    images = rng.integers(0, 256, (2, 16, 64, 3)).astype(np.uint8)
+    encoder = build_encoder("least_picture", 16, 64, "none")
+    features = images.astype(np.float32) / 127.5 - 1
+    for part in encoder.parts:
+        features = part(features)
+    np.testing.assert_allclose(encoder.map(images), features, atol=1e-6)
+
+
 def test_a_saved_encoder_keeps_its_channels(tmp_path):
     images = rng.integers(0, 256, (2, 16, 64, 3)).astype(np.uint8)
     encoder = build_encoder("least", 16, 64, "none", channels=1)

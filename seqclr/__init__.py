@@ -28,6 +28,7 @@ __all__ = [
     "TrainingFailed",
     "UserError",
     "adapt",
+    "evolve",
     "finetune",
     "label",
     "load",

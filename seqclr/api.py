@@ -26,8 +26,10 @@ from seqclr.errors import UserError as UserError
 from seqclr.files import check_can_make
 from seqclr.labelling.label import label as label
 from seqclr.methods import register as register
+from seqclr.pretraining import evolve as evolution
 from seqclr.pretraining import pretrain as pretraining
 from seqclr.pretraining import translate as translation
+from seqclr.pretraining.evolve import Evolved as Evolved
 from seqclr.reading import AnyPath, Length, Paths, list_of, path_of
 from seqclr.reading import Match as Match
 from seqclr.reading import Prediction as Prediction
@@ -74,6 +76,48 @@ def pretrain(
     chosen = pretraining.configure(values)
     with _folder(output, chosen.method) as folder:
         return Run(folder, pretraining.pretrain(chosen, str(folder), resume, watching))
+
+
+def evolve(
+    data: Paths | None = None,
+    method: str | None = None,
+    output: AnyPath | None = None,
+    *,
+    generations: int = 8,
+    population: int = 8,
+    criterion_clusters: int = 50,
+    criterion_images: int = 1000,
+    resume: bool = False,
+    config: AnyPath | None = None,
+    **keys: Any,
+) -> Evolved:
+    """Finds the weights of several methods by evolution, without labels (Piergiovanni et al. 2020, arXiv:2002.12177).
+
+    Each candidate is trained for a moment; the weights are best whose features fall into clusters with sizes by Zipf's
+    law. `pretrain(..., config=found.file)` trains with them.
+
+    Args:
+        data, method, output, resume, config: as in `pretrain`, with several methods, as `simclr+masked`.
+        generations, population: of CMA-ES; one more candidate has equal weights.
+        criterion_clusters, criterion_images: number of clusters, and of images that are clustered.
+        **keys: as in `pretrain`, for the training of a candidate, which takes 100 steps by default.
+
+    Raises:
+        UserError, Interrupted: as in `pretrain`.
+    """
+    values = _settings(output, resume, config, {"data": data, "method": method}, keys)
+    if resume:
+        setup.check_method(pretraining.method_of, values, os.fspath(output or ""))
+    chosen = pretraining.configure([{"steps": evolution.STEPS}, *values])
+    ranges = {"generations": 1, "population": 3, "criterion_clusters": 2, "criterion_images": 2}
+    for (name, least), value in zip(
+        ranges.items(), (generations, population, criterion_clusters, criterion_images), strict=True
+    ):
+        configuration.check_range(name, configuration.typed(name, "int", value), least, 10**6)
+    with _folder(output, "evolved") as folder:
+        return evolution.evolve(
+            chosen, str(folder), generations, population, criterion_clusters, criterion_images, resume
+        )
 
 
 def finetune(

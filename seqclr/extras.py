@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from seqclr.errors import UserError
 
 SERVE = ("starlette", "uvicorn", "httptools", "uvloop", "anyio", "python_multipart", "prometheus_client")
-EXTRAS = {"ai_edge_litert": "litert", **dict.fromkeys(SERVE, "serve")}  # all other packages: train
+EXTRAS = {"ai_edge_litert": "litert", "cmaes": "evolve", **dict.fromkeys(SERVE, "serve")}  # all other packages: train
 
 
 class MissingExtra(UserError, ImportError):

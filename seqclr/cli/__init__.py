@@ -14,7 +14,7 @@ from seqclr.cli.inspection import configs, embed, methods, probe, pseudo_labels,
 from seqclr.cli.process import set_up
 from seqclr.cli.reading import evaluate, export, match, predict
 from seqclr.cli.serving import label, serve
-from seqclr.cli.training import adapt, finetune, improve, launch, pretrain
+from seqclr.cli.training import adapt, evolve, finetune, improve, launch, pretrain
 from seqclr.engine import signals
 from seqclr.errors import UserError
 from seqclr.extras import required
@@ -68,6 +68,7 @@ VERBS = {
     verb.__name__.replace("_", "-"): verb
     for verb in (
         pretrain,
+        evolve,
         finetune,
         adapt,
         improve,

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -43,7 +44,7 @@ class Combination(Method):
     def __post_init__(self):
         super().__post_init__()
         self.methods = {name: cls(**self._keys_of(name, cls)) for name, cls in self.classes.items()}
-        self.shares = read_weights(self.weights, list(self.methods))
+        self.given = read_weights(self.weights, list(self.methods))
         texts = [name for name, method in self.methods.items() if method.charset is not None]
         self._check_one(texts, "predict text")
         self.leading = texts[0] if texts else next(iter(self.methods))
@@ -92,12 +93,18 @@ class Combination(Method):
 
     def build(self, encoder, run=None):
         super().build(encoder, run)
+        self.shares = {name: keras.Variable(x, trainable=False, dtype="float32") for name, x in self.given.items()}
         for name, method in self.methods.items():
             method.build(encoder, dataclasses.replace(self.run, views=self._views(name)))
         averages = [name for name, method in self.methods.items() if method.result() is not None]
         self._check_one(averages, "have an average of the encoder as their result")
         chances = [method.chance for method in self.methods.values() if method.chance is not None]
         self.chance = chances[0] if len(chances) == 1 else None
+
+    def weigh(self, weights: dict[str, float]) -> None:
+        """Sets the weights of the losses, by method."""
+        for name, weight in weights.items():
+            self.shares[name].assign(weight)
 
     def parts(self):
         return self._of_parts(lambda method: method.parts())
@@ -110,7 +117,7 @@ class Combination(Method):
             figures |= {f"{name}.{figure}": value for figure, value in own.items()}
             for side in ("loss", "adversary_loss"):
                 if side in own:
-                    sums.setdefault(side, []).append(self.shares[name] * tf.cast(own[side], tf.float32))
+                    sums.setdefault(side, []).append(self.shares[name].value * tf.cast(own[side], tf.float32))
         return {**{side: tf.add_n(terms) for side, terms in sums.items()}, **figures}
 
     def preview_inputs(self, batch):

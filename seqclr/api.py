@@ -109,7 +109,7 @@ def evolve(
     if resume:
         setup.check_method(pretraining.method_of, values, os.fspath(output or ""))
     chosen = pretraining.configure([{"steps": evolution.STEPS}, *values])
-    ranges = {"generations": 1, "population": 3, "criterion_clusters": 2, "criterion_images": 2}
+    ranges = {"generations": 1, "population": 4, "criterion_clusters": 2, "criterion_images": 2}
     for (name, least), value in zip(
         ranges.items(), (generations, population, criterion_clusters, criterion_images), strict=True
     ):

@@ -39,7 +39,7 @@ def evolve(parser: Parser, argv: list[str]) -> int:
         from seqclr.pretraining.pretrain import method_of
 
     add_number(parser, "--generations", "generations of CMA-ES", least=1, most=10**6, default=8)
-    add_number(parser, "--population", "candidates in a generation", least=3, most=10**6, default=8)
+    add_number(parser, "--population", "candidates in a generation", least=4, most=10**6, default=8)
     add_number(parser, "--criterion-clusters", "clusters of the criterion", least=2, most=10**6, default=50)
     add_number(parser, "--criterion-images", "images that are clustered", least=2, most=10**6, default=1000)
     args, keys = training_arguments(parser, argv, PretrainConfig, method_of)

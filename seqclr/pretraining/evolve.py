@@ -69,7 +69,6 @@ class Evaluation:
         self.parts = {**method.parts(), **made}
         self.start = checkpoints.snapshot(self.parts)
         chosen = np.random.default_rng(config.seed).permutation(len(dataset))[:count]
-        check_classes("criterion_clusters", groups, len(chosen))
         self.images = list(in_order([dataset[int(index)] for index in np.sort(chosen)], BATCH))
         self.encode = tf.function(self._encode, reduce_retracing=True)
         try:
@@ -128,6 +127,7 @@ def evolve(
     samples = expand(samples) if method.animated else samples
     dataset = ImageDataset(samples, config.height, config.width, config.resize, skip_bad=True)
     try:
+        check_classes("criterion_clusters", groups, min(images, len(dataset)))
         records = method.records(dataset)
         method.prepare(records.samples)
         evaluate = Evaluation(config, method, records, dataset, setup.begin(config), groups, images)

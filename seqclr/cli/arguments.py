@@ -114,7 +114,8 @@ def _add_key(parser: Parser, field: dataclasses.Field, more: Sequence[str] = ())
     else:
         form = {"metavar": re.split(r"[_.]", field.name)[-1].upper()}
     help = field.metadata.get("help", field.name).replace("%", "%%")
-    flags = [f"--{name.replace('_', '-')}" for name in (field.name, *more)]
+    names = [name.rpartition(".") for name in (field.name, *more)]
+    flags = [f"--{method}{dot}{own.replace('_', '-')}" for method, dot, own in names]
     parser.add_argument(*flags, dest=field.name, help=help, **form)
 
 

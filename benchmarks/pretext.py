@@ -8,8 +8,9 @@ twice as many), and, if it supports lines, on the two sites together. The figure
 on training examples: accuracy beside chance accuracy, or error beside that of the trivial predictor that the method's
 docstring names. Beside it is the accuracy of a linear probe (lines: CTC probe) of the frozen encoder, and of one with
 random weights. Tasks of order are trained on sequences of moving digits, made from MNIST, and context prediction on
-digits, because in patches of such small photographs hardly anything but the edges shows their position. Finished parts
-are kept: the same command continues. Writes table.md and results.json.
+digits, because in patches of such small photographs hardly anything but the edges shows their position. With --size 64,
+photographs are enlarged, and it is trained on them. Finished parts are kept: the same command continues, with another
+--output for another size. Writes table.md and results.json.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from typing import NamedTuple
 
 import numpy as np
 import yaml
-from commands import write
+from commands import keep_settings, write
 from PIL import Image
 from runs import pretrained, probe
 
@@ -32,7 +33,8 @@ from seqclr.data.discovery import find
 
 IMAGES, DIGITS, SITES = "img_cifar10", "img_mnist", ("cap_lzu", "cap_zf_old")
 MOVING = "moving_digits"
-IMAGE_KEYS = {"encoder": "resnet9", "height": 32, "width": 32, "views": "none", "batch_size": 64}
+IMAGE_KEYS = {"encoder": "resnet9", "views": "none", "batch_size": 64}
+LARGE = 64  # pixels from which photographs have context to predict
 LINE_KEYS = {"encoder": "tiny", "views": "article", "batch_size": 64}
 SEQUENCES, FRAMES = 1000, 12
 
@@ -90,10 +92,13 @@ def moving_digits(data: Path, folder: Path) -> Path:
     return folder
 
 
-def measure(name: str, what: str, data: Path, output: Path, steps: int) -> dict | None:
-    """The row of a task on `images` or `lines`; None where it does not support such data."""
+def measure(name: str, what: str, data: Path, output: Path, steps: int, size: int) -> dict | None:
+    """The row of a task on `images` of a size or `lines`; None where it does not support such data."""
     task, on_images = TASKS[name], what == "images"
-    own, common = (task.images, IMAGE_KEYS) if on_images else (task.lines, LINE_KEYS)
+    if task.data == DIGITS and size >= LARGE:
+        task = task._replace(data=IMAGES)
+    image_keys = {**IMAGE_KEYS, "height": size, "width": size}
+    own, common = (task.images, image_keys) if on_images else (task.lines, LINE_KEYS)
     if own is None:
         return None
     keys, run, steps = {**common, **own}, output / what / name, 2 * steps if task.slow else steps
@@ -139,7 +144,9 @@ def main() -> None:
     parser.add_argument("--tasks", nargs="+", default=list(TASKS), choices=list(TASKS))
     parser.add_argument("--on", nargs="+", default=["images", "lines"], choices=["images", "lines"])
     parser.add_argument("--steps", type=int, default=500)
+    parser.add_argument("--size", type=int, default=32, help="height and width of images, in pixels")
     args = parser.parse_args()
+    keep_settings(args.output, {"steps": args.steps, "size": args.size})
     missing = [name for name in (IMAGES, DIGITS, *SITES) if not (args.data / name).is_dir()]
     if missing:
         parser.error(f"{args.data} holds no folder {missing[0]}")
@@ -150,7 +157,7 @@ def main() -> None:
             if not done.is_file():
                 done.parent.mkdir(parents=True, exist_ok=True)
                 try:
-                    row = measure(name, what, args.data, args.output, args.steps)
+                    row = measure(name, what, args.data, args.output, args.steps, args.size)
                 except subprocess.CalledProcessError as error:
                     sys.exit(f"pretext: {name}: {error}")
                 done.write_text(json.dumps(row, indent=1))
@@ -158,7 +165,7 @@ def main() -> None:
             if row is not None:
                 rows[f"{name} on {what}"] = row
                 print(table(rows), flush=True)
-    foot = f"{args.steps} steps of 64, images {IMAGES}, lines {' and '.join(SITES)}."
+    foot = f"{args.steps} steps of 64, images {IMAGES} of {args.size} pixels, lines {' and '.join(SITES)}."
     write(args.output, table(rows), foot, rows)
 
 

@@ -105,6 +105,7 @@ def test_with_depth_the_loss_has_three_entropies(deep):
     assert float(method.loss(data, training=False)["loss"]) == pytest.approx(first + second + third, rel=1e-3)
 
 
+@pytest.mark.slow
 def test_depth_is_learned_from_colour_and_colour_from_depth(deep):
     method, data = deep
     after = train(method, data, 25)

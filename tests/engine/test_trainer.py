@@ -54,6 +54,13 @@ def assert_equal(whole, parts):
         ("chase", signal.SIGTERM, {"views": "none"}),
         ("ctc", signal.SIGINT, {"average": 0.9, "pretrained": "x", "head_steps": 30, "warmup": 0.0}),  # thaws at step 2
         pytest.param("cyclegan", signal.SIGTERM, {**tiny.SMALL["cyclegan"], "views": "none"}, marks=pytest.mark.slow),
+        pytest.param("clip", signal.SIGINT, {}, marks=pytest.mark.slow),
+        pytest.param(
+            "sela",
+            signal.SIGTERM,
+            {"clusters": 4, "marginals": "estimated", "relabellings": 4},  # the weight follows from the rounds
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_resumed_is_uninterrupted(tmp_path, monkeypatch, method, number, keys):

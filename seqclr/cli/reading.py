@@ -98,6 +98,8 @@ def match(parser: Parser, argv: list[str]) -> int:
 def read_words(given: str) -> list[str]:
     """The words of an argument, or of the lines of the file that it names."""
     if not os.path.isfile(given):
+        if "," not in given:
+            raise UserError(f"--words {given} is neither a file nor several words separated by commas")
         return [word.strip() for word in given.split(",")]
     try:
         lines = Path(given).read_text(encoding="utf-8-sig").splitlines()

@@ -15,7 +15,8 @@ pytestmark = pytest.mark.usefixtures("least_networks")
 @pytest.fixture(scope="module")
 def clip(shared, pages, least_networks):
     with untraced():
-        words = ["--data", pages, "--output", shared / "clip", "--steps", 2, *SMALL, "encoder=least", "text_dim=16"]
+        words = ["--data", pages, "--output", shared / "clip", "--steps", 2]
+        words += [*SMALL, "encoder=least", "text_dim=16", "resize=pad"]
         run("pretrain", "--method", "clip", *words)
     return seqclr.Run(shared / "clip")
 
@@ -43,7 +44,7 @@ def test_what_cannot_be_matched_is_refused(clip, pages, tmp_path, capsys):
     image = sorted((pages / "images").iterdir())[0]
     (tmp_path / "latin1.txt").write_bytes(b"\xe4\n")
     for words, why in (
-        ("12", "'12': give at least two different ones"),
+        ("words.csv", "--words words.csv is neither a file nor several words separated by commas"),
         ("12,12", "'12': give at least two different ones"),
         ("12,", "none of them empty"),
         ("12,1x", "the word '1x' has 'x', which is in no text"),

@@ -33,7 +33,7 @@ IMAGES, SITES = "img_cifar10", ("cap_lzu", "cap_zf_old")
 LINES = {"encoder": "tiny", "batch_size": 64}
 BY_INDEX = {"correspondence": "index", "layer": "transformer", "frames": "frames:5"}
 RECOMMENDED = load_config("lines")
-SUPERVISED = {"classifier"}  # not comparable with the others
+SUPERVISED = {"classifier", "clip"}  # not comparable with the others
 
 
 class Part(NamedTuple):

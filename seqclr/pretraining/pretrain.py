@@ -70,8 +70,9 @@ def pretrain(
             head = inherited_head(config.init, encoder.dim, method.charset)
         method.build(encoder, setup.run_info(config, loader.steps_per_epoch, head_weights=head or ()))
     probing = [Probing(probe, method, config.probe_every)] if probe and rank.chief else []
+    stacks = config.channels > 4  # single images, as the monitors show, say little about an encoder of stacks
     first = [
-        Monitors(method, dataset, config.views, config.seed),
+        *([] if stacks else [Monitors(method, dataset, config.views, config.seed)]),
         *probing,
         *callbacks.standard(run, config.profile, config.tensorboard),
     ]

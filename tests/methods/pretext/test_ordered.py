@@ -80,15 +80,20 @@ def test_a_run_on_lines_trains_all_of_the_encoder(tmp_path, eagerly, name, keys)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["order_verification", "odd_one_out"])
-def test_a_short_run_on_animations(tmp_path, eagerly, name):
+@pytest.mark.parametrize(
+    ("name", "keys"),
+    [("order_verification", []), ("odd_one_out", ["channels=1"]),
+     ("odd_one_out", ["clip_image=stack", "clip_frames=4", "channels=9"])],
+)  # fmt: skip
+def test_a_short_run_on_animations(tmp_path, eagerly, name, keys):
     (tmp_path / "data").mkdir()
     for n in range(4):
         frames = [Image.new("L", (16, 16), 20 * i + n) for i in range(8)]
         frames[0].save(tmp_path / "data" / f"{n}.gif", save_all=True, append_images=frames[1:])
     words = ["--data", tmp_path / "data", "--output", tmp_path / "run", *SHORT]
-    run("pretrain", "--method", name, *words, "encoder=resnet9", "height=16", "width=16")
-    assert "accuracy" in (tmp_path / "run" / "metrics.csv").read_text()
+    run("pretrain", "--method", name, *words, "encoder=resnet9", "height=16", "width=16", *keys)
+    written = (tmp_path / "run" / "metrics.csv").read_text()
+    assert "accuracy" in written and ("monitor/" in written) == ("clip_image=stack" not in keys)
 
 
 def test_one_frame_where_a_sequence_is_needed_is_one_sentence(tmp_path, capsys):

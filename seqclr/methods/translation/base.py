@@ -1,4 +1,4 @@
-"""Base of the methods that translate generated images to the look of the run's images."""
+"""Base of the methods that translate images to another look."""
 
 from __future__ import annotations
 

@@ -56,10 +56,13 @@ def read(folder: Path, samples: Sequence[Sample]) -> Contradictions:
         indices.setdefault(sample.name, index)
         indices.setdefault(_place(sample.name), index)
     with tables.open_lines(path) as lines:
-        table = csv.DictReader(lines)
-        if tuple(table.fieldnames or ()) != Contradiction._fields:
-            raise UserError(f"{path} has other columns than {','.join(Contradiction._fields)}: {WRITTEN}")
-        listed = [_row(path, number, row) for number, row in enumerate(table, 2)]
+        table = csv.DictReader(lines, strict=True)
+        try:
+            if tuple(table.fieldnames or ()) != Contradiction._fields:
+                raise UserError(f"{path} has other columns than {','.join(Contradiction._fields)}: {WRITTEN}")
+            listed = [_row(row) for row in table]
+        except (csv.Error, TypeError, ValueError):
+            raise UserError(f"{path}, line {table.reader.line_num} is damaged: {WRITTEN}") from None
     found = [(indices.get(row.file, indices.get(_place(row.file))), row) for row in listed]
     rows = {index: row for index, row in found if index is not None}
     if not rows:
@@ -71,10 +74,9 @@ def _place(name: str) -> str:
     return os.path.realpath(name)
 
 
-def _row(path: Path, number: int, row: dict) -> Contradiction:
-    try:
-        found = Contradiction(**row)
-        float(found.confidence)
-    except (TypeError, ValueError):
-        raise UserError(f"{path}, line {number} is damaged: {WRITTEN}") from None
+def _row(row: dict) -> Contradiction:
+    """Raises TypeError for other columns, and ValueError for a confidence that is none."""
+    found = Contradiction(**row)
+    if not 0 <= float(found.confidence) <= 1:
+        raise ValueError
     return found

@@ -23,7 +23,10 @@ def test_images_are_found_by_name_and_by_place(tmp_path):
     [
         ("file,text\na.png,1\n", "other columns"),
         (",".join(Contradiction._fields) + "\nset/a.png,1,2,high,3,yes\n", "line 2 is damaged"),
+        (",".join(Contradiction._fields) + "\nset/a.png,1,2,nan,3,yes\n", "line 2 is damaged"),
         (",".join(Contradiction._fields) + "\nset/a.png,1\n", "line 2 is damaged"),
+        (",".join(Contradiction._fields) + f"\nset/a.png,{'1' * 200_000},2,0.9,3,yes\n", "line 2 is damaged"),
+        (",".join(Contradiction._fields) + '\nset/a.png,"1,2,0.9,3,yes\n', "line 2 is damaged"),
         (",".join(Contradiction._fields) + "\nother.png,1,2,0.9,3,yes\n", "lists none of the images"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -46,6 +47,8 @@ def translate(images: Sequence[str], model: str, output: str, back: bool = False
     files.check_new(Path(output))
     if preview is not None:
         check_output(Path(preview))
+        if os.path.abspath(preview) == os.path.abspath(output):
+            raise UserError(f"--preview {preview} is the folder of --output: choose another --preview")
     method, config = load(model)
     generator = method.generator_of(back)
     samples, faults = survey(images)
@@ -72,10 +75,10 @@ def load(model: str) -> tuple[Translation, SimpleNamespace]:
     config = run.config()
     cls = METHODS.get(getattr(config, "method", ""))
     if cls is None or not issubclass(cls, Translation):
-        known = ", ".join(name for name, other in METHODS.items() if issubclass(other, Translation))
+        known = " or ".join(name for name, other in METHODS.items() if issubclass(other, Translation))
         raise UserError(f"{model} translates no images: give a run of pretrain --method {known}")
     keras.mixed_precision.set_global_policy("float32")
-    method = cls(**configuration.fields_of(cls, config))
+    method = cls(**{**configuration.fields_of(cls, config), "fonts": None})  # which may not be there any more
     method.build(make_encoder(config, None))
     path, arrays = run.best()
     checkpoints.restore({name: method.parts()[name] for name in ("encoder", *method.generators)}, arrays, path)

@@ -15,11 +15,11 @@ from seqclr.config import PretrainConfig
 from seqclr.data.charset import normalize
 from seqclr.engine import checkpoints
 from seqclr.engine.run import Run
+from seqclr.engine.setup import make_encoder
 from seqclr.errors import UserError
 from seqclr.losses.common import normalize as unit
 from seqclr.losses.common import products
 from seqclr.methods.text.clip import CLIP
-from seqclr.nn.encoders import build_encoder
 from seqclr.nn.policy import kept_policy
 from seqclr.nn.texts import code_points
 from seqclr.runtime.reader import BatchReader
@@ -52,18 +52,24 @@ class Matcher(BatchReader):
         path, arrays = run.best()
         method = CLIP(**configuration.fields_of(CLIP, config))
         method.characters = next((array for name, array in arrays.items() if name.endswith(CHARACTERS)), ())
-        size = config.height, config.width
-        method.build(build_encoder(config.encoder, *size, config.positions, config.dropout, config.channels))
+        method.build(make_encoder(config, None))
         checkpoints.restore(method.parts(), arrays, path)
         return cls(method, config.resize)
 
     def among(self, words: Sequence[str]) -> Matcher:
-        """This one for a choice among some words. Raises UserError for fewer than two, or an unknown character."""
+        """This one for a choice among some words. Raises UserError for fewer than two, an unknown character, or words
+        that differ only after `text_length` characters."""
         words = list(dict.fromkeys(normalize(word, "keep") for word in words))
         if len(words) < 2 or not all(words):
             raise UserError(f"words {','.join(words)!r}: give at least two different ones, none of them empty")
-        known = set(map(chr, self.method.characters))
+        known, length = set(map(chr, self.method.characters)), self.method.text_length
+        beginnings: dict[str, str] = {}
         for word in words:
+            if (alike := beginnings.setdefault(word[:length], word)) != word:
+                raise UserError(
+                    f"the words '{alike}' and '{word}' have the same first {length} characters, and the run sees no "
+                    "more (text_length): leave one out"
+                )
             for character in word:
                 if character not in known:
                     raise UserError(f"the word '{word}' has {character!r}, which is in no text of the run's training")

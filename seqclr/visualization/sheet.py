@@ -42,6 +42,8 @@ def check_output(path: Path) -> None:
     """Raises UserError where no new PNG can be written at the path."""
     if path.suffix.lower() != ".png":
         raise UserError(f"{path} does not end in .png: the image is written as PNG")
+    if not path.parent.is_dir():
+        raise UserError(f"{path} cannot be written: there is no folder {path.parent}")
     files.check_new(path)
 
 

@@ -1,6 +1,7 @@
 """Translating images with a run, from the command line and from Python."""
 
 import csv
+import shutil
 
 import numpy as np
 import pytest
@@ -10,17 +11,21 @@ import seqclr
 from seqclr import cli
 from seqclr.data import images
 from seqclr.pretraining import translate as translation
+from seqclr.synthesis.fonts import bundled_fonts
 from tests.small_runs import SMALL, run, untraced
 
 
 @pytest.fixture(scope="module")
 def translator(pages, tmp_path_factory):
-    """A run of one step."""
+    """A run of one step, whose font is not there any more."""
     folder = tmp_path_factory.mktemp("translate") / "cut"
-    words = ["generator_channels=4", "blocks=1", "patches=8", "projection_dim=8", *SMALL]
+    font = folder.with_name("font.ttf")
+    shutil.copy(next(iter(bundled_fonts().values())), font)
+    words = ["generator_channels=4", "blocks=1", "patches=8", "projection_dim=8", f"fonts={font}", *SMALL]
     with untraced():
         run("pretrain", "--method", "cut", "--data", pages, "--output", folder, "--steps", 1, *words)
     assert (folder / "plots" / "task.png").is_file()
+    font.unlink()
     return folder
 
 
@@ -35,6 +40,9 @@ def test_images_keep_their_texts_and_splits(translator, pages, tmp_path):
     expected = method.shown(source[None], None, method.generator)[0]
     np.testing.assert_array_equal(images.read(tmp_path / "new" / after[0]["file"]), expected)
     assert Image.open(tmp_path / "sheet.png").width > 2 * config.width
+    with pytest.raises(seqclr.UserError, match="there is no folder"):
+        seqclr.translate(pages, translator, tmp_path / "newer", preview=tmp_path / "nowhere" / "sheet.png")
+    assert not (tmp_path / "newer").exists()
 
 
 def test_names_that_repeat_are_numbered_and_images_without_texts_have_no_table(translator, tmp_path):
@@ -53,6 +61,8 @@ def test_names_that_repeat_are_numbered_and_images_without_texts_have_no_table(t
         ({"--model": "captcha"}, "captcha translates no images: give a run of pretrain --method cut"),
         ({"--output": "."}, ". exists already: choose another --output"),
         ({"--preview": "sheet.jpg"}, "sheet.jpg does not end in .png"),
+        ({"--preview": "a.png", "--output": "a.png"}, "--preview a.png is the folder of --output"),
+        ({"--preview": "a/b.png"}, "a/b.png cannot be written: there is no folder a"),
         ({"--back": None}, "CUT translates in one direction only: leave --back out"),
         ({"images": "none"}, "none does not exist: check the path"),
         ({"images": "broken"}, "x.png is not an image that can be read"),

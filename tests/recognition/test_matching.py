@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("least_networks")
 def clip(shared, pages, least_networks):
     with untraced():
         words = ["--data", pages, "--output", shared / "clip", "--steps", 2]
-        words += [*SMALL, "encoder=least", "text_dim=16", "resize=pad"]
+        words += [*SMALL, "encoder=least", "text_dim=16", "text_length=7", "resize=pad"]
         run("pretrain", "--method", "clip", *words)
     return seqclr.Run(shared / "clip")
 
@@ -52,6 +52,8 @@ def test_what_cannot_be_matched_is_refused(clip, pages, tmp_path, capsys):
     ):
         assert cli.main(list(map(str, ["match", "--model", clip.folder, "--words", words, image]))) == 2
         assert why in capsys.readouterr().err
+    with pytest.raises(seqclr.UserError, match="words '1234567' and '12345678' have the same first 7 characters"):
+        clip.match([image], ["12", "1234567", "12345678"])
     with pytest.raises(seqclr.UserError, match="has no text encoder: pretrain --method clip"):
         seqclr.Run("captcha").match([image], ["1", "2"])
     with pytest.raises(seqclr.UserError, match="words 12: give a list of words"):

@@ -1,4 +1,4 @@
-"""Parts of an image and their relative positions. Host side: never imports TensorFlow.
+"""Two parts of an image and their relative position. Host side: never imports TensorFlow.
 
 Doersch et al. 2015 (Context Prediction), arXiv:1505.05192.
 """
@@ -35,20 +35,6 @@ def offset_names(height: int, width: int) -> list[str]:
     return [name for name, offset in OFFSETS.items() if abs(offset) < width // height]
 
 
-def adjacent(height: int, width: int) -> np.ndarray:
-    """The indices of the two parts of every pair, `int [P, 2]`: of a line 0 and 1, of an image all neighbours in a 3x3
-    grid, in both orders."""
-    if is_line(height, width):
-        return np.array([(0, 1)])
-    cells = list(np.ndindex(3, 3))
-    return np.array([(a, b) for a in range(9) for b in range(9) if _offset(cells[a], cells[b]) in NEIGHBOURS.values()])
-
-
-def _offset(first: tuple, second: tuple) -> tuple[int, int]:
-    """The cell of the second part in a grid with the first one in the middle."""
-    return second[0] - first[0] + 1, second[1] - first[1] + 1
-
-
 def part_size(height: int, width: int) -> tuple[int, int]:
     """Height and width of the parts of an image of this size. Raises UserError where they are too small."""
     if is_line(height, width):
@@ -63,15 +49,14 @@ def part_size(height: int, width: int) -> tuple[int, int]:
     return side, side
 
 
-class ContextParts:
-    """Parts of an image, `tiles: uint8 [N, h, w, 3]`, and for each pair of `adjacent` the index of the second one's
-    offset in `offset_names`, `label: int32 [P]`.
+class ContextPair:
+    """Two parts of an image, `tiles: uint8 [2, h, w, 3]`, and their offset's index in `offset_names`, `label: int32`.
 
-    In an image: nine patches in a 3x3 grid as large as the shorter side, with gaps and jitter. Their green-magenta
-    component is removed, as the colour fringes of a lens reveal the distance from the middle, and some are reduced to a
-    lower resolution and enlarged again. In a line: two slices of about its height, at most two apart. Each part gets
-    the mean colour and the contrast of the image: the authors' code normalises both, and with their own, lower contrast
-    the statistics of batch norm would not be those of whole images.
+    In an image: the middle and a neighbour in a 3x3 grid as large as the shorter side, with gaps and jitter. Their
+    green-magenta component is removed, as the colour fringes of a lens reveal the distance from the middle, and some
+    are reduced to a lower resolution and enlarged again. In a line: two slices of about its height, at most two apart.
+    Each part gets the mean colour and the contrast of the image: the authors' code normalises both, and with their own,
+    lower contrast the statistics of batch norm would not be those of whole images.
 
     The paper's alternative, to replace two colour channels by noise, is left out: no encoder sees such images later.
     """
@@ -82,39 +67,39 @@ class ContextParts:
     def __call__(self, record: dict, rng: np.random.Generator) -> dict:
         size = record["image"].shape[:2]
         record = {**record, "image": augment(self.views, record, rng)}
-        tiles, names = (_along if is_line(*size) else _grid)(record, rng)
+        tiles, offset_name = (_along if is_line(*size) else _around)(record, rng)
         image = record["image"][:, : content_width(record)]
         tiles = tiles - tiles.mean((1, 2), keepdims=True)
         contrast = np.sqrt(np.square(tiles).mean((1, 2, 3), keepdims=True) + FLAT)
         tiles = tiles / contrast * np.sqrt(image.var((0, 1)).mean()) + image.mean((0, 1))
         return {
             "tiles": np.rint(tiles).clip(0, 255).astype(np.uint8),
-            "label": np.array([offset_names(*size).index(name) for name in names], np.int32),
+            "label": np.int32(offset_names(*size).index(offset_name)),
             "index": record["index"],
         }
 
 
-def _along(record: dict, rng: np.random.Generator) -> tuple[np.ndarray, list[str]]:
+def _along(record: dict, rng: np.random.Generator) -> tuple[np.ndarray, str]:
     height = len(record["image"])
     count = max(2, content_width(record) // height)
     offset_name = rng.choice([name for name, offset in OFFSETS.items() if abs(offset) < count])
     offset = OFFSETS[offset_name]
     first = rng.integers(max(0, -offset), min(count, count - offset))
-    return slices(record, count, height)[[first, first + offset]], [offset_name]
+    return slices(record, count, height)[[first, first + offset]], offset_name
 
 
-def _grid(record: dict, rng: np.random.Generator) -> tuple[np.ndarray, list[str]]:
+def _around(record: dict, rng: np.random.Generator) -> tuple[np.ndarray, str]:
+    offset_name = rng.choice(list(NEIGHBOURS))
     size = np.array(record["image"].shape[:2])
     side, _ = part_size(*size)
     cell = min(size) / 3
     play = min(2 * JITTER * cell, cell - side - 1)  # at least one pixel of gap is left
     corner = rng.uniform(0, size - 3 * cell) + (cell - side - play) / 2
-    parts, cells = [], list(np.ndindex(3, 3))
-    for at in cells:
+    parts = []
+    for at in ((1, 1), NEIGHBOURS[offset_name]):
         y, x = (corner + np.array(at) * cell + rng.uniform(0, play, 2)).astype(int)
         parts.append(_coarse(record["image"][y : y + side, x : x + side] @ FRINGELESS, rng))
-    names = {offset: name for name, offset in NEIGHBOURS.items()}
-    return np.stack(parts), [names[_offset(cells[a], cells[b])] for a, b in adjacent(*size)]
+    return np.stack(parts), offset_name
 
 
 def _coarse(patch: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 
 from seqclr.errors import UserError
-from seqclr.transforms.context import NEIGHBOURS, ContextParts, adjacent, offset_names, part_size
+from seqclr.transforms.context import NEIGHBOURS, ContextPair, offset_names, part_size
 
 
 def examples(image, count, **rest):
-    transform = ContextParts("none")
+    transform = ContextPair("none")
     record = {"image": image, "index": np.int32(0), **rest}
     return [transform(record, np.random.default_rng(seed)) for seed in range(count)]
 
@@ -24,26 +24,24 @@ def located(image, patch):
 def test_patches_lie_as_their_label_says_with_gaps_that_jitter(size):
     image = np.repeat(np.random.default_rng(0).integers(60, 200, (*size, 1)), 3, axis=2).astype(np.uint8)
     side, _ = part_size(*size)
-    ways, sharp, total = {}, 0, 20
+    ways, labels, sharp, total = {}, [], 0, 80
     for example in examples(image, total):
-        corners, fits = zip(*(located(image, tile) for tile in example["tiles"]))
-        is_sharp = np.array(fits) >= 0.98  # others have come through a lower resolution
-        sharp += is_sharp.mean()
-        for (first, second), label in zip(adjacent(*size), example["label"], strict=True):
-            if not is_sharp[[first, second]].all():
-                continue
-            way = corners[second] - corners[first]
-            ways.setdefault(int(label), []).append(tuple(way))
-            row, column = list(NEIGHBOURS.values())[label]
-            for moved, step in zip(way, (row - 1, column - 1)):
-                assert abs(moved) < side / 2 if step == 0 else moved * step >= side + 1
-    assert set(ways) == set(range(8))
-    assert np.bincount(example["label"]).tolist() == [4, 6, 4, 6, 6, 4, 6, 4]
+        (first, fit1), (second, fit2) = (located(image, tile) for tile in example["tiles"])
+        labels.append(int(example["label"]))
+        if min(fit1, fit2) < 0.98:  # one that has come through a lower resolution
+            continue
+        sharp += 1
+        way = second - first
+        ways.setdefault(labels[-1], []).append(tuple(way))
+        row, column = list(NEIGHBOURS.values())[labels[-1]]
+        for moved, step in zip(way, (row - 1, column - 1)):
+            assert abs(moved) < side / 2 if step == 0 else moved * step >= side + 1
+    assert set(labels) == set(range(8))
     if size == (144, 144):  # 32 pixels, a gap of 16, give or take what the jitter of both may be
         moved = np.abs([way for found in ways.values() for way in found])
         gaps = moved[moved > 16] - side
         assert side == 32 and gaps.min() >= 11 and gaps.max() <= 21 and gaps.mean() == pytest.approx(16, abs=1)
-        assert 0.55 < sharp / total < 0.8  # two thirds
+        assert 0.3 < sharp / total < 0.6  # 4 of 9 pairs
         assert max(len(set(found)) for found in ways.values()) > 1
     else:
         assert sharp == total
@@ -56,7 +54,7 @@ def test_a_patch_has_no_fringes_and_the_mean_and_contrast_of_the_image():
     for example in examples(tinted, 20):
         tiles = example["tiles"].astype(float)
         assert np.abs(tiles @ [-1, 2, -1] - tinted.mean((0, 1)) @ [-1, 2, -1]).max() <= 2  # of rounding
-        np.testing.assert_allclose(tiles.mean((1, 2)), np.tile(tinted.mean((0, 1)), (9, 1)), atol=0.5)
+        np.testing.assert_allclose(tiles.mean((1, 2)), np.tile(tinted.mean((0, 1)), (2, 1)), atol=0.5)
         ratio = tiles.var((1, 2)).mean(-1) / tinted.var((0, 1)).mean()
         assert (ratio > 0.7).all() and (ratio < 1.05).all()  # flat parts stay flat
     gray = np.repeat(shades, 3, axis=2).astype(np.uint8)
@@ -87,7 +85,7 @@ def test_slices_of_a_line_lie_as_their_label_says(count, width, offsets):
     for example in examples(image, 40, width=np.int32(width)):
         assert example["tiles"].shape == (2, 16, 16, 3)
         first, second = ((tile < 100).any((1, 2)).sum() for tile in example["tiles"])
-        offset = [-2, -1, 1, 2][example["label"].item()]
+        offset = [-2, -1, 1, 2][example["label"]]
         seen.add(offset)
         if width == 16 * count:
             assert second - first == 2 * offset

@@ -40,8 +40,5 @@ class Arrangement(PartsMethod):
 
     def loss(self, batch, training):
         features = self.embed_parts(batch["tiles"], training)
-        return self.classify(tf.reshape(features, [-1, 1, features.shape[1] * features.shape[2]]), batch, training)
-
-    def classify(self, together: tf.Tensor, batch: dict[str, tf.Tensor], training: bool) -> dict[str, tf.Tensor]:
-        """The loss and accuracy of arrangements, from the features of their parts, `float32 [A, 1, D]`."""
-        return classification(self.head(together, training=training)[:, 0], tf.reshape(batch["label"], [-1]))
+        together = tf.reshape(features, [-1, 1, features.shape[1] * features.shape[2]])
+        return classification(self.head(together, training=training)[:, 0], batch["label"])

@@ -113,7 +113,7 @@ class Views:
 
     def __init__(self, shapes, device: str):
         self.filled, self.added = 0, 0
-        self.tensors = [torch.zeros((KEPT, *shape), dtype=getattr(torch, np.dtype(dtype).name), device=device)
+        self.tensors = [torch.empty((KEPT, *shape), dtype=getattr(torch, np.dtype(dtype).name), device=device)
                         for shape, dtype in shapes]  # fmt: skip
 
     def add(self, *arrays: np.ndarray) -> None:

@@ -17,7 +17,7 @@ class ImagePool(keras.layers.Layer):
     """
 
     def __init__(self, size: int, height: int, width: int, name: str):
-        super().__init__(name=name, autocast=False)
+        super().__init__(name=name, dtype="float32")  # in mixed precision too
         state = {"initializer": "zeros", "trainable": False}
         self.images = self.add_weight(shape=(size, height, width, 3), dtype="float32", name="images", **state)
         self.widths = self.add_weight(shape=(size,), dtype="int32", name="widths", **state)

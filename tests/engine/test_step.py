@@ -178,6 +178,14 @@ def test_the_encoder_stays_frozen_as_long_as_it_is_said(tmp_path):
     assert (head != job.method.head.weights[0].numpy()).any()
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("methods", [EVERY_0, EVERY_1, EVERY_2])
+def test_every_method_trains_in_half_precision(tmp_path, eagerly, methods):
+    for name, (method, keys) in methods.items():
+        job = tiny.trainer(tmp_path / name, method, **{**keys, "steps": 1, "precision": "mixed_bfloat16"})
+        assert np.isfinite(job.fit()["loss"]), name
+
+
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
 @pytest.mark.parametrize("method", ALL)
 def test_half_precision_trains(tmp_path, eagerly, method, precision):

@@ -1,5 +1,6 @@
 """The pool of translated images."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -37,3 +38,9 @@ def test_a_batch_larger_than_the_pool_keeps_its_other_images():
     pool(*batch(1, 2))
     images, widths = pool(batch(3, 5)[0])
     assert widths is None and images[2:, 0, 0, 0].numpy().tolist() == pytest.approx([5, 6, 7])
+
+
+def test_the_pool_is_float32_in_half_precision():
+    keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    pool = ImagePool(2, 2, 99, "pool")
+    assert [pool(*batch(3, 2))[0].dtype, pool(*batch(5, 2))[0].dtype, pool.images.dtype] == ["float32"] * 3

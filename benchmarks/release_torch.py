@@ -25,6 +25,7 @@ from reader_torch import Reader
 
 from seqclr import files
 from seqclr.data.charset import Charset
+from seqclr.errors import UserError
 from seqclr.synthesis.styles import read_length
 from seqclr.synthesis.variety import Texts
 from seqclr.transforms.apply import augment
@@ -48,10 +49,14 @@ def main() -> None:
     parser.add_argument("--learning-rate", type=float, default=0.003)
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
-    args.output.mkdir(parents=True, exist_ok=True)
     config = yaml.safe_load((READER / "config.yaml").read_text())
     charset = Charset(**json.loads((READER / "charset.json").read_text()))
-    source = Source(config, charset, args.fonts, args.seed)  # before CUDA is used, as the workers are forked
+    try:
+        files.check_new(args.output)
+        source = Source(config, charset, args.fonts, args.seed)  # before CUDA is used, as the workers are forked
+    except UserError as error:
+        parser.error(str(error))
+    args.output.mkdir(parents=True)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     views = Views(source.shapes, device)
     while views.filled < 4 * args.batch_size:

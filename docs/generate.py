@@ -134,15 +134,16 @@ def help_text(verb: str) -> str:
 
 def keys_page() -> str:
     page = [(DOCS / "reference" / "_keys.md").read_text(encoding="utf-8")]
-    common = dataclasses.fields(configuration.RunConfig)
     for title, cls in (
         ("Of every training", configuration.RunConfig),
         ("Of `pretrain`", configuration.PretrainConfig),
+        ("Of `evolve`, and those of `pretrain`", configuration.EvolveConfig),
         ("Of `finetune`", configuration.FinetuneConfig),
         ("Of `adapt`", configuration.AdaptConfig),
         ("Of `adapt`, its method", Adaptation),
     ):
-        inherited = {} if cls is configuration.RunConfig else {field.name: field for field in common}
+        base = cls.__mro__[1]
+        inherited = {field.name: field for field in dataclasses.fields(base)} if dataclasses.is_dataclass(base) else {}
         fields = [field for field in dataclasses.fields(cls) if not same(field, inherited.get(field.name))]
         page += [f"## {title}\n", keys_table(fields), ""]
     old = [f"| `{old}` | `{new}` |" for old, new in configuration.RENAMED_KEYS.items()]

@@ -83,10 +83,6 @@ def evolve(
     method: str | None = None,
     output: AnyPath | None = None,
     *,
-    generations: int = 8,
-    population: int = 8,
-    criterion_clusters: int = 50,
-    criterion_images: int = 1000,
     resume: bool = False,
     config: AnyPath | None = None,
     **keys: Any,
@@ -98,9 +94,8 @@ def evolve(
 
     Args:
         data, method, output, resume, config: as in `pretrain`, with several methods, as `simclr+masked`.
-        generations, population: of CMA-ES; one more candidate has equal weights.
-        criterion_clusters, criterion_images: number of clusters, and of images that are clustered.
-        **keys: as in `pretrain`, for the training of a candidate, which takes 100 steps by default.
+        **keys: as in `pretrain`, for the training of a candidate, and `generations`, `population`, `criterion_clusters`
+            and `criterion_images` (docs/reference/keys.md).
 
     Raises:
         UserError, Interrupted: as in `pretrain`.
@@ -108,16 +103,9 @@ def evolve(
     values = _settings(output, resume, config, {"data": data, "method": method}, keys)
     if resume:
         setup.check_method(pretraining.method_of, values, os.fspath(output or ""))
-    chosen = pretraining.configure([{"steps": evolution.STEPS}, *values])
-    ranges = {"generations": 1, "population": 4, "criterion_clusters": 2, "criterion_images": 2}
-    for (name, least), value in zip(
-        ranges.items(), (generations, population, criterion_clusters, criterion_images), strict=True
-    ):
-        configuration.check_range(name, configuration.typed(name, "int", value), least, 10**6)
+    chosen = pretraining.configure(values, configuration.EvolveConfig)
     with _folder(output, "evolved") as folder:
-        return evolution.evolve(
-            chosen, str(folder), generations, population, criterion_clusters, criterion_images, resume
-        )
+        return evolution.evolve(chosen, str(folder), resume)
 
 
 def finetune(

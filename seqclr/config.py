@@ -208,6 +208,18 @@ class PretrainConfig(RunConfig):
 
 
 @dataclasses.dataclass
+class EvolveConfig(PretrainConfig):
+    """Evolution of the weights of several methods."""
+
+    epochs: int | None = key(None, "passes over the data of a candidate", least=1, most=10**6)
+    steps: int | None = key(100, "training steps (batches) of a candidate, instead of epochs", least=1, most=10**8)
+    generations: int = key(8, "generations of CMA-ES", least=1, most=10**6)
+    population: int = key(8, "candidates in a generation; one more has equal weights", least=4, most=10**6)
+    criterion_clusters: int = key(50, "clusters of the criterion", least=2, most=10**6)
+    criterion_images: int = key(1000, "images that are clustered", least=2, most=10**6)
+
+
+@dataclasses.dataclass
 class FinetuneConfig(RunConfig):
     """Training a recognizer on labelled images."""
 

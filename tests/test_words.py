@@ -9,7 +9,7 @@ import pytest
 
 from seqclr.cli import VERBS
 from seqclr.cli.arguments import Parser
-from seqclr.config import AdaptConfig, FinetuneConfig, PretrainConfig
+from seqclr.config import AdaptConfig, EvolveConfig, FinetuneConfig
 from seqclr.methods import METHODS
 from seqclr.methods.text.adaptation import Adaptation
 
@@ -74,7 +74,7 @@ def test_help_of_verbs(verb, capsys):
 
 def test_help_of_keys_and_facts_of_methods():
     found = []
-    for cls in (PretrainConfig, FinetuneConfig, AdaptConfig, Adaptation, *METHODS.values()):
+    for cls in (EvolveConfig, FinetuneConfig, AdaptConfig, Adaptation, *METHODS.values()):
         if not cls.__module__.startswith("seqclr."):
             continue  # a test's own method
         help = [field.metadata.get("help", "") for field in dataclasses.fields(cls)]

@@ -32,20 +32,15 @@ def pretrain(parser: Parser, argv: list[str]) -> int:
 def evolve(parser: Parser, argv: list[str]) -> int:
     """find the weights of several methods by evolution, without labels"""
     import_tensorflow()
-    from seqclr.config import PretrainConfig
+    from seqclr.config import EvolveConfig
 
     with signals.leaving():
         from seqclr import api
         from seqclr.pretraining.pretrain import method_of
 
-    add_number(parser, "--generations", "generations of CMA-ES", least=1, most=10**6, default=8)
-    add_number(parser, "--population", "candidates in a generation", least=4, most=10**6, default=8)
-    add_number(parser, "--criterion-clusters", "clusters of the criterion", least=2, most=10**6, default=50)
-    add_number(parser, "--criterion-images", "images that are clustered", least=2, most=10**6, default=1000)
-    args, keys = training_arguments(parser, argv, PretrainConfig, method_of)
+    args, keys = training_arguments(parser, argv, EvolveConfig, method_of)
     check_apart(args.json, "output", args.output)
-    names = ("generations", "population", "criterion_clusters", "criterion_images", "output", "resume", "config")
-    found, status = trained(lambda: api.evolve(**{name: getattr(args, name) for name in names}, **keys))
+    found, status = trained(lambda: api.evolve(output=args.output, resume=args.resume, config=args.config, **keys))
     if found is not None:
         write_figures({**found._asdict(), "file": str(found.file)}, args.json)
         print(found.file)

@@ -41,7 +41,7 @@ PROCESS = 2**27  # bytes of a process that makes views
 # keys that may change when a run is resumed: paths, length and rates of the training, and how it is executed
 RESUMABLE = frozenset(
     """data unlabelled validation pretrained model init distill perceptual probe probe_kind probe_every probe_labels
-    steps epochs patience learning_rate warmup weight_decay clip dropout accumulate
+    steps epochs generations patience learning_rate warmup weight_decay clip dropout accumulate
     precision deterministic processes workers worker steps_per_execution checkpoint_every profile tensorboard
     max_bytes max_pixels max_frames""".split()
 )

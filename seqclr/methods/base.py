@@ -108,7 +108,8 @@ class Method(abc.ABC):
         """
         self.encoder, self.run = encoder, run or RunInfo()
         if encoder.channels not in self.channels():
-            raise UserError(f"channels {encoder.channels}: this method takes {' or '.join(map(str, self.channels()))}")
+            known = " or ".join(map(str, self.channels()))
+            raise UserError(f"channels {encoder.channels}: {type(self).__name__} takes {known}")
         if 0 < self.run.batch_size < self.least_batch:
             raise UserError(
                 f"batch_size {self.run.batch_size}: the statistics of a batch need at least {self.least_batch} images"

@@ -16,7 +16,7 @@ from seqclr import config as configuration
 from seqclr.config import RunConfig, key
 from seqclr.data.sequences import Sequences
 from seqclr.errors import UserError
-from seqclr.methods.base import Columns, Method
+from seqclr.methods.base import Columns, Method, RunInfo
 from seqclr.methods.facts import Facts
 from seqclr.transforms.together import Together, columns_of
 
@@ -92,7 +92,7 @@ class Combination(Method):
             method.prepare(samples)
 
     def build(self, encoder, run=None):
-        super().build(encoder, run)
+        self.encoder, self.run = encoder, run or RunInfo()  # each method checks them
         self.shares = {name: keras.Variable(x, trainable=False, dtype="float32") for name, x in self.given.items()}
         for name, method in self.methods.items():
             method.build(encoder, dataclasses.replace(self.run, views=self._views(name)))

@@ -34,8 +34,9 @@ from seqclr.nn.momentum import in_place
 from seqclr.nn.policy import kept_policy
 from seqclr.pretraining.evolution import Candidate, search, zipf_divergence
 
-STEPS = 100  # of the training of a candidate
 BATCH = 64
+# keys of pretraining that an evolution has no use for, and their defaults
+OFF = {"probe": None, "steps_per_execution": 1, "checkpoint_every": None, "profile": False, "tensorboard": False}
 # keys of the candidates' training, which other runs may change when they are resumed
 SAME = ("data", "init", "steps", "epochs", "learning_rate", "warmup", "weight_decay", "clip", "dropout", "accumulate")
 
@@ -53,13 +54,15 @@ class Evolved(NamedTuple):
 class Evaluation:
     """Trains the encoder with some weights, from the same start on the same batches, and measures its features.
 
-    records: of the method. dataset: images of which `count` are clustered into `groups`.
+    records: of the method. dataset: the images, of which some are clustered.
     """
 
-    def __init__(self, config, method: Combination, records, dataset: ImageDataset, strategy, groups: int, count: int):
-        self.method, self.records, self.config, self.groups = method, records, config, groups
+    def __init__(self, config, method: Combination, records, dataset: ImageDataset, strategy):
+        self.method, self.records, self.config = method, records, config
         transform = method.make_transform(config.views)
-        loader = setup.make_loader(records, transform, config.batch_size, config.seed, config.processes)
+        loader = setup.make_loader(
+            records, transform, config.batch_size, config.seed, config.processes, same_source=config.same_source
+        )
         with setup.building(config, strategy):
             encoder = setup.make_encoder(config, config.init)
             method.build(encoder, setup.run_info(config, loader.steps_per_epoch))
@@ -68,7 +71,7 @@ class Evaluation:
         self.step = TrainStep(method, made, strategy, accumulate=config.accumulate)
         self.parts = {**method.parts(), **made}
         self.start = checkpoints.snapshot(self.parts)
-        chosen = np.random.default_rng(config.seed).permutation(len(dataset))[:count]
+        chosen = np.random.default_rng(config.seed).permutation(len(dataset))[: config.criterion_images]
         self.images = list(in_order([dataset[int(index)] for index in np.sort(chosen)], BATCH))
         self.encode = tf.function(self._encode, reduce_retracing=True)
         try:
@@ -95,8 +98,8 @@ class Evaluation:
         features = np.concatenate(rows)
         if not np.isfinite(features).all():
             return float("inf")
-        found = clusters.k_means(features, self.groups, self.config.seed)
-        return zipf_divergence(np.bincount(found, minlength=self.groups))
+        count = self.config.criterion_clusters
+        return zipf_divergence(np.bincount(clusters.k_means(features, count, self.config.seed), minlength=count))
 
     def _encode(self, images, widths):
         features, mask = self.method.encoder(images, widths, training=False, layer=self.method.layer)
@@ -104,36 +107,34 @@ class Evaluation:
 
 
 @kept_policy()
-def evolve(
-    config, output: str, generations: int, population: int, groups: int, images: int, resume: bool = False
-) -> Evolved:
-    """Searches the weights of the methods of `config`, a resolved PretrainConfig, and writes them into `output`.
+def evolve(config, output: str, resume: bool = False) -> Evolved:
+    """Searches the weights of the methods of `config`, a resolved EvolveConfig, and writes them into `output`.
 
-    generations, population: of CMA-ES. groups, images: clusters, and images that are clustered, of the criterion.
     `evolution.csv` has every candidate; `weights.yaml` is a configuration with the best. Raises UserError before
-    anything is written if an argument or the data are wrong, and Interrupted after Ctrl-C or SIGTERM.
+    anything is written if an argument or the data are wrong, Interrupted after Ctrl-C or SIGTERM, and TrainingFailed
+    where the training diverges with all weights.
     """
     cls = find_method(config.method)
     check(config, cls)
+    if resume:
+        check_same(Run.open_own(output), config)
     run, rank = setup.find_run(config, output, resume)
     if rank.workers > 1:
         raise UserError("evolve runs in one process: leave out workers")
     method = cls(**configuration.fields_of(cls, config))
     file, names = run.folder / "evolution.csv", list(method.methods)
     past = read(file, names) if resume else []
-    if resume:
-        check_same(run, config)
     samples = find_unlabelled(config.data, config.split)
     samples = expand(samples) if method.animated else samples
-    dataset = ImageDataset(samples, config.height, config.width, config.resize, skip_bad=True)
+    dataset = ImageDataset(samples, config.height, config.width, config.resize, skip_bad=True, channels=config.channels)
     try:
-        check_classes("criterion_clusters", groups, min(images, len(dataset)))
+        check_classes("criterion_clusters", config.criterion_clusters, min(config.criterion_images, len(dataset)))
         records = method.records(dataset)
         method.prepare(records.samples)
-        evaluate = Evaluation(config, method, records, dataset, setup.begin(config), groups, images)
+        evaluate = Evaluation(config, method, records, dataset, setup.begin(config))
         run.claim(new=not resume)
         run.create(config)
-        total = 1 + generations * population
+        total = 1 + config.generations * config.population
         with signals.catch_signals() as seen, bar(total=total, initial=min(len(past), total), unit="candidate") as line:
 
             def record(found: list[Candidate]) -> None:
@@ -142,13 +143,15 @@ def evolve(
                 if seen:
                     raise Interrupted(f"stopped after {len(found)} of {total} candidates, which are saved", seen[0])
 
-            found = search(evaluate, len(names), generations, population, config.seed, past, record)
+            found = search(evaluate, len(names), config.generations, config.population, config.seed, past, record)
     finally:
         dataset.close()
         run.release()
         if dataset.skipped:
             warn(f"{len(dataset.skipped)} image(s) that cannot be read were skipped")
     best = min(found, key=lambda candidate: candidate.divergence)
+    if not np.isfinite(best.divergence):
+        raise TrainingFailed(f"the training diverges with all weights of {file}: lower learning_rate")
     weights = dict(zip(names, best.weights))
     keep = {"method": config.method, "weights": ",".join(f"{name}:{weight:.4g}" for name, weight in weights.items())}
     with files.atomic_write(run.folder / "weights.yaml") as stream:
@@ -164,12 +167,17 @@ def check(config, cls) -> None:
         raise UserError(f"method '{config.method}' is a single one: give several, as simclr+masked")
     if config.weights is not None:
         raise UserError(f"weights {config.weights}: leave it out, as evolve finds them")
+    for name, default in OFF.items():
+        if getattr(config, name) != default:
+            raise UserError(f"{name} {configuration.shown(getattr(config, name))}: leave it out, as evolve has none")
     setup.check(config, cls)
 
 
 def check_same(run: Run, config) -> None:
     """Raises UserError where candidates would be trained otherwise than those so far."""
     past = run.config()
+    if not hasattr(past, "criterion_clusters"):
+        raise UserError(f"{run.folder} is another training: give the folder of an evolution, or a new one")
     for name in SAME:
         now, before = (configuration.absolute(name, getattr(values, name)) for values in (config, past))
         configuration.check_unchanged(name, now, before, run.folder)

@@ -27,15 +27,15 @@ def method_of(values: dict) -> type[Method]:
     return find_method(configuration.typed("method", "str | None", values.get("method")) or "simclr")
 
 
-def configure(values: Sequence[dict]):
-    """The resolved PretrainConfig of mappings of keys to values; later ones override.
+def configure(values: Sequence[dict], base: type[PretrainConfig] = PretrainConfig):
+    """The configuration of mappings of keys to values; later ones override.
 
     The architecture of the encoder to start from comes first.
     """
     method = method_of(configuration.merged(values))
-    init = configuration.resolve(PretrainConfig, method, values).init
+    init = configuration.resolve(base, method, values).init
     built = [setup.architecture_of(init)] if init else []
-    return configuration.resolve(PretrainConfig, method, [*built, *values])
+    return configuration.resolve(base, method, [*built, *values])
 
 
 @kept_policy()

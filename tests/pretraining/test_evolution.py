@@ -8,8 +8,12 @@ import numpy as np
 import pytest
 
 from seqclr import cli
+from seqclr.config import EvolveConfig, PretrainConfig, resolve
+from seqclr.engine.run import Run
 from seqclr.errors import UserError
+from seqclr.methods import find_method
 from seqclr.pretraining.evolution import Candidate, relative, search, zipf_divergence
+from seqclr.pretraining.evolve import check_same
 from tests.small_runs import SMALL, run, untraced
 
 
@@ -59,9 +63,18 @@ def test_a_run_that_was_stopped_goes_on_and_its_weights_are_a_configuration(tmp_
     figures = json.loads((tmp_path / "figures.json").read_text())
     assert len(rows) == 5 and figures["divergence"] == min(float(row["divergence"]) for row in rows)
     capsys.readouterr()
-    for more, message in ((["steps=3"], "steps 3: "), (["--seed", 1], "seed 1: ")):
-        assert cli.main([str(word) for word in ("evolve", "--output", parts, *words, *more, "--resume")]) == 2
+    refused = {"steps=3": "steps 3: ", "seed=1": "seed 1: ", "criterion_images=5": "criterion_images 5: "}
+    for more, message in refused.items():
+        assert cli.main([str(word) for word in ("evolve", "--output", parts, *words, more, "--resume")]) == 2
         assert message in capsys.readouterr().err
+
+
+def test_another_training_is_not_continued_as_an_evolution(tmp_path):
+    config = resolve(PretrainConfig, find_method("simclr+rotation"), [{"data": ["x"]}])
+    run = Run(tmp_path / "run")
+    run.create(config)
+    with pytest.raises(UserError, match="is another training: give the folder of an evolution"):
+        check_same(run, resolve(EvolveConfig, find_method("simclr+rotation"), [{"data": ["x"]}]))
 
 
 @pytest.mark.parametrize(
@@ -69,6 +82,7 @@ def test_a_run_that_was_stopped_goes_on_and_its_weights_are_a_configuration(tmp_
     [
         (["--method", "simclr"], "method 'simclr' is a single one: give several, as simclr+masked"),
         (["--method", "simclr+masked", "weights=simclr:1"], "weights simclr:1: leave it out, as evolve finds them"),
+        (["--method", "simclr+masked", "probe=x"], "probe x: leave it out, as evolve has none"),
         (["--method", "simclr+masked", "--population", "3"], "population 3: at least 4"),
         (["--method", "simclr+masked", "--criterion-clusters", "50"], "criterion_clusters 50: 2 to 20, the number of"),
     ],

@@ -129,7 +129,7 @@ def growing(folder, count):
 def test_a_stack_needs_its_channels_and_sequences(tmp_path, encoder):
     with pytest.raises(UserError, match="channels 3: OddOneOut takes 15"):
         made("odd_one_out", encoder, clip_image="stack")
-    with pytest.raises(UserError, match="channels 9: OddOneOut takes 1 or 3"):
+    with pytest.raises(UserError, match="channels 9: .* takes 1 or 3"):
         made("order_verification", build_encoder("least_picture", 16, 16, "none", channels=9))
     method = METHODS["odd_one_out"](clip_image="stack")
     dataset = ImageDataset(find_unlabelled([growing(tmp_path / "data", 1)]), 16, 64, "stretch")

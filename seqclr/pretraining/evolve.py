@@ -151,7 +151,9 @@ def evolve(config, output: str, resume: bool = False) -> Evolved:
             warn(f"{len(dataset.skipped)} image(s) that cannot be read were skipped")
     best = min(found, key=lambda candidate: candidate.divergence)
     if not np.isfinite(best.divergence):
-        raise TrainingFailed(f"the training diverges with all weights of {file}: lower learning_rate, with another --output")
+        raise TrainingFailed(
+            f"the training diverges with all weights of {file}: lower learning_rate, with another --output"
+        )
     weights = dict(zip(names, best.weights))
     keep = {"method": config.method, "weights": ",".join(f"{name}:{weight:.4g}" for name, weight in weights.items())}
     with files.atomic_write(run.folder / "weights.yaml") as stream:

@@ -77,7 +77,7 @@ def _by_class(run: Run, samples: list[Sample], layer: str) -> tuple[np.ndarray, 
     config = run.config()
     dataset = ImageDataset(samples, config.height, config.width, config.resize, channels=config.channels)
     features = means_of(setup.make_encoder(config, run.folder), dataset, layer)
-    return features, np.array([sample.text for sample in samples])
+    return features, np.array([sample.text for sample in dataset.samples])
 
 
 def _by_reader(run: Run, samples: list[Sample], layer: str) -> tuple[np.ndarray, np.ndarray]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from seqclr.data import tables
+from seqclr.data import depth, tables
 from seqclr.data.dataset import ImageDataset
 from seqclr.data.discovery import find_unlabelled
 from seqclr.engine import setup
@@ -20,7 +20,7 @@ from seqclr.nn import clusters
 from seqclr.nn.policy import kept_policy
 from seqclr.probes.base import means_of
 
-LABELS = "labels/"  # prefix of the cluster assignments in a checkpoint
+LABELS = "labels"  # name of the cluster assignments in a checkpoint, of methods together after that of the method
 
 
 @kept_policy()
@@ -37,6 +37,7 @@ def pseudo_labels(model: str, output: str, data: Sequence[str] = (), count: int 
     if data and count is None:
         raise UserError("--data needs the number of clusters to find in it, such as --clusters 10")
     samples = find_unlabelled(data or config.data, None if data else config.split)
+    samples = depth.colours_of(samples) if config.channels == 4 else samples
     tables.check_can_write(Path(output), samples)
     found = _of_run(run, len(samples)) if count is None else _of_features(run, config, samples, count, seed)
     labelled = [dataclasses.replace(sample, text=str(label)) for sample, label in zip(samples, found) if label >= 0]
@@ -46,7 +47,7 @@ def pseudo_labels(model: str, output: str, data: Sequence[str] = (), count: int 
 
 def _of_run(run: Run, count: int) -> np.ndarray:
     path, arrays = run.best()
-    labels = next((array for name, array in arrays.items() if name.startswith(LABELS)), None)
+    labels = next((array for name, array in arrays.items() if _part(name) == LABELS), None)
     if labels is None:
         raise UserError(f"{run.folder} has no clusters of its own: cluster its features, as with --clusters 10")
     if len(labels) != count:
@@ -54,6 +55,10 @@ def _of_run(run: Run, count: int) -> np.ndarray:
     if labels.shape[1] > 1:
         raise UserError(f"{path} has {labels.shape[1]} clusters per image, one per window: pretrain with frames=all")
     return labels.reshape(count, -1)[:, 0]
+
+
+def _part(name: str) -> str:
+    return name.partition("/")[0].rpartition(".")[2]
 
 
 def _of_features(run: Run, config, samples: list, count: int, seed: int) -> np.ndarray:

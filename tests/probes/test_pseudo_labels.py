@@ -1,11 +1,18 @@
 """Clusters as labels, and a network that learns from them."""
 
 import csv
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from seqclr import cli
+from seqclr.config import PretrainConfig, resolve
+from seqclr.engine.run import Run
 from seqclr.errors import UserError
+from seqclr.methods import find_method
+from seqclr.probes import pseudo_labels as module
 from seqclr.probes.pseudo_labels import pseudo_labels
 from seqclr.synthesis import generate
 from tests.small_runs import SMALL, run, untraced
@@ -39,6 +46,25 @@ def test_the_clusters_of_a_run_are_written_and_learned_by_another_network(cluste
 def test_clusters_are_found_in_the_features_of_any_run(clustered, pretrained, pages):
     assert pseudo_labels(str(pretrained), str(clustered / "found.csv"), [str(pages)], count=3) == 3
     assert len(rows(clustered / "found.csv")) == 20
+
+
+def test_images_with_depth_have_one_label_each(tmp_path, monkeypatch):
+    for name in ("a.png", "a_depth.png", "b.png", "b_depth.png"):
+        Image.new("L", (8, 8)).save(tmp_path / name)
+    Run(tmp_path / "run").create(
+        resolve(PretrainConfig, find_method("split_brain"), [{"data": [str(tmp_path)], "channels": 4}])
+    )
+    monkeypatch.setattr(module, "_of_features", lambda run, config, samples, count, seed: np.arange(len(samples)))
+    assert pseudo_labels(str(tmp_path / "run"), str(tmp_path / "found.csv"), count=2) == 2
+    assert [row["file"] for row in rows(tmp_path / "found.csv")] == ["a.png", "b.png"]
+
+
+@pytest.mark.parametrize("name", ["labels/labels", "sela.labels/labels", "labels"])
+def test_clusters_are_found_in_checkpoints_of_methods_together_too(name):
+    run = SimpleNamespace(
+        folder="run", best=lambda: ("x.npz", {"head/kernel": np.zeros(3), name: np.array([[1], [2]])})
+    )
+    assert module._of_run(run, 2).tolist() == [1, 2]
 
 
 def test_what_cannot_be_is_said_in_a_sentence(clustered, pretrained, pages, capsys):

@@ -46,7 +46,7 @@ class Matcher(BatchReader):
         run = Run.open(folder)
         config = run.config()
         if getattr(config, "method", None) != "clip":
-            raise UserError(f"{folder} has no text encoder: pretrain --method clip on labelled images first")
+            raise UserError(f"{folder} is no run of clip alone: pretrain --method clip on labelled images first")
         config = configuration.resolve(PretrainConfig, CLIP, [vars(config)])
         keras.mixed_precision.set_global_policy("float32")
         path, arrays = run.best()

@@ -54,7 +54,7 @@ def test_what_cannot_be_matched_is_refused(clip, pages, tmp_path, capsys):
         assert why in capsys.readouterr().err
     with pytest.raises(seqclr.UserError, match="words '1234567' and '12345678' have the same first 7 characters"):
         clip.match([image], ["12", "1234567", "12345678"])
-    with pytest.raises(seqclr.UserError, match="has no text encoder: pretrain --method clip"):
+    with pytest.raises(seqclr.UserError, match="is no run of clip alone: pretrain --method clip"):
         seqclr.Run("captcha").match([image], ["1", "2"])
     with pytest.raises(seqclr.UserError, match="words 12: give a list of words"):
         clip.match([image], "12")

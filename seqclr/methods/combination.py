@@ -173,6 +173,8 @@ def read_weights(text: str | None, names: list[str]) -> dict[str, float]:
             raise UserError(f"weights: '{configuration.shown(name)}' is none of the methods {', '.join(names)}")
         if name in weights:
             raise UserError(f"weights: {name} is given twice")
+        if not number:
+            raise UserError(f"weights: {name} has no number: write {name}:1")
         weights[name] = configuration.typed(f"weights: {name}", "float", number)
         configuration.check_range(f"weights: {name}", weights[name], least=0)
     weights = {name: weights.get(name, 1.0) for name in names}

@@ -143,7 +143,7 @@ def test_each_has_the_defaults_that_it_has_alone(encoder, views):
         ),
         ("simclr+masked", {"simclr.temperature": 0}, "^simclr.temperature 0.0: at least 0.001$"),
         ("simclr+masked", {"weights": "moco:1"}, "weights: 'moco' is none of the methods simclr, masked"),
-        ("simclr+masked", {"weights": "simclr"}, "weights: simclr= does not fit: a number"),
+        ("simclr+masked", {"weights": "simclr"}, "weights: simclr has no number: write simclr:1"),
         ("simclr+masked", {"weights": "simclr:-1"}, "weights: simclr -1.0: at least 0"),
         ("simclr+masked", {"weights": "simclr:1,simclr:2"}, "weights: simclr is given twice"),
         ("simclr+masked", {"weights": "simclr:0,masked:0"}, "weights simclr:0,masked:0: at least one must be above 0"),

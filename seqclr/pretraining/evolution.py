@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from seqclr.errors import UserError
+from seqclr.extras import required
 
 SPREAD = 1.0  # initial standard deviation of the logarithms of the weights
 
@@ -32,6 +33,13 @@ def zipf_divergence(sizes: Sequence[int], exponent: float = 1.0) -> float:
     return float(np.sum(shares[seen] * np.log(shares[seen] / law[seen])))
 
 
+def cma_es() -> type:
+    """The class of the library. Raises MissingExtra where it is not installed."""
+    with required("evolve"):
+        from cmaes import CMA
+    return CMA
+
+
 def search(
     evaluate: Callable[[tuple[float, ...]], float],
     count: int,
@@ -47,8 +55,6 @@ def search(
     evaluated again. record: called with all candidates after each. Raises UserError where the past candidates are not
     those of this search.
     """
-    from cmaes import CMA
-
     found: list[Candidate] = []
 
     def measure(generation: int, weights: np.ndarray) -> float:
@@ -64,7 +70,7 @@ def search(
         return found[-1].divergence
 
     measure(0, np.ones(count))
-    evolving = CMA(np.zeros(count), SPREAD, seed=seed, population_size=population)
+    evolving = cma_es()(np.zeros(count), SPREAD, seed=seed, population_size=population)
     for generation in range(1, generations + 1):
         points = [evolving.ask() for _ in range(population)]
         evolving.tell([(point, measure(generation, relative(point))) for point in points])

@@ -32,7 +32,7 @@ from seqclr.methods.combination import Combination
 from seqclr.nn import clusters, frames
 from seqclr.nn.momentum import in_place
 from seqclr.nn.policy import kept_policy
-from seqclr.pretraining.evolution import Candidate, search, zipf_divergence
+from seqclr.pretraining.evolution import Candidate, cma_es, search, zipf_divergence
 
 BATCH = 64
 # keys of pretraining that an evolution has no use for, and their defaults
@@ -164,7 +164,8 @@ def evolve(config, output: str, resume: bool = False) -> Evolved:
 
 
 def check(config, cls) -> None:
-    """Raises UserError where there are no weights to evolve, or keys contradict each other."""
+    """Raises UserError where there are no weights to evolve, keys contradict each other, or the extra is missing."""
+    cma_es()
     if not issubclass(cls, Combination):
         raise UserError(f"method '{config.method}' is a single one: give several, as simclr+masked")
     if config.weights is not None:

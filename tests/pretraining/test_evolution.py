@@ -3,10 +3,12 @@
 import csv
 import json
 import shutil
+import sys
 
 import numpy as np
 import pytest
 
+import seqclr
 from seqclr import cli
 from seqclr.config import EvolveConfig, PretrainConfig, resolve
 from seqclr.engine.run import Run
@@ -75,6 +77,13 @@ def test_another_training_is_not_continued_as_an_evolution(tmp_path):
     run.create(config)
     with pytest.raises(UserError, match="is another training: give the folder of an evolution"):
         check_same(run, resolve(EvolveConfig, find_method("simclr+rotation"), [{"data": ["x"]}]))
+
+
+def test_without_the_extra_nothing_is_written(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "cmaes", None)
+    with pytest.raises(UserError, match="evolve needs cmaes, which is not installed: install the extra 'evolve'"):
+        seqclr.evolve(tmp_path, "simclr+masked", tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(

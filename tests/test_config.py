@@ -12,6 +12,7 @@ from seqclr.config import (
     RENAMED_KEYS,
     RENAMED_VALUES,
     AdaptConfig,
+    EvolveConfig,
     FinetuneConfig,
     PretrainConfig,
     check_keys,
@@ -32,6 +33,7 @@ TUNED = (CTC, SelfTraining, Distillation)
 KINDS = [
     *((PretrainConfig, cls) for cls in METHODS.values()),
     *((FinetuneConfig, cls) for cls in TUNED),
+    (EvolveConfig, METHODS["simclr"]),
     (AdaptConfig, Adaptation),
 ]
 FIELDS = {id(field): (*kind, field) for kind in KINDS for part in kind for field in dataclasses.fields(part)}

@@ -69,7 +69,7 @@ def pretrain(
         Interrupted: training was stopped by Ctrl-C or SIGTERM; the run is saved.
     """
     given = {"data": data, "method": method}
-    values = _settings(output, resume, config, given, keys)
+    values = _settings("pretrain", output, resume, config, given, keys)
     watching = _callbacks(callbacks)
     if resume:
         setup.check_method(pretraining.method_of, values, os.fspath(output or ""))
@@ -100,7 +100,7 @@ def evolve(
     Raises:
         UserError, Interrupted: as in `pretrain`.
     """
-    values = _settings(output, resume, config, {"data": data, "method": method}, keys)
+    values = _settings("evolve", output, resume, config, {"data": data, "method": method}, keys)
     if resume:
         setup.check_method(pretraining.method_of, values, os.fspath(output or ""))
     chosen = pretraining.configure(values, configuration.EvolveConfig)
@@ -132,7 +132,7 @@ def finetune(
         UserError, TrainingFailed, Interrupted: as in `pretrain`.
     """
     given = {"data": data, "pretrained": pretrained}
-    values = _settings(output, resume, config, given, keys)
+    values = _settings("finetune", output, resume, config, given, keys)
     watching = _callbacks(callbacks)
     if resume:
         setup.check_method(finetuning.method_of, values, os.fspath(output or ""))
@@ -171,7 +171,7 @@ def adapt(
         UserError, TrainingFailed, Interrupted: as in `pretrain`.
     """
     known = {"charset": charset, "length": None if length is None else ",".join(map(str, read_lengths(length)))}
-    values = _settings(output, resume, config, {"data": data, "model": model, **known}, keys)
+    values = _settings("adapt", output, resume, config, {"data": data, "model": model, **known}, keys)
     watching = _callbacks(callbacks)
     chosen = adaptation.configure(values)
     with _folder(output, "adapted") as folder:
@@ -223,7 +223,12 @@ def _callbacks(callbacks: Sequence[keras.callbacks.Callback]) -> list[keras.call
 
 
 def _settings(
-    output: AnyPath | None, resume: bool, config: AnyPath | None, given: dict[str, Any], keys: dict[str, Any]
+    verb: str,
+    output: AnyPath | None,
+    resume: bool,
+    config: AnyPath | None,
+    given: dict[str, Any],
+    keys: dict[str, Any],
 ) -> list[dict[str, Any]]:
     """Dictionaries of values by key; later ones override earlier ones. given: named arguments, None if not given."""
     run = None if output is None else path_of("output", output)
@@ -233,7 +238,9 @@ def _settings(
         RunFolder.open_own(run)
     given = {name: value for name, value in given.items() if value is not None}
     file = None if config is None else path_of("config", config)
-    return configuration.settings(run if resume else None, file, {**given, **keys})
+    values = configuration.settings(run if resume else None, file, {**given, **keys})
+    configuration.check_verb(verb, values[0], output or "")
+    return values
 
 
 @contextlib.contextmanager

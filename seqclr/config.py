@@ -32,6 +32,8 @@ RENAMED_KEYS = {"match": "correspondence", "pages": "generated_images", "drawing
 RENAMED_VALUES = {("correspondence", "place"): "index", ("negatives", "place"): "position"}
 Part = TypeVar("Part")
 LENGTHS = {"steps": "epochs", "epochs": "steps"}
+# keys that only the runs of a verb have; `method` has evolve too
+VERB_OF = {"generations": "evolve", "method": "pretrain", "pretrained": "finetune", "model": "adapt"}
 LARGEST = 2**31 - 1  # default upper limit of numbers: TensorFlow counts in int32
 SEED = {"least": 0, "most": 2**32 - 1}
 SIDE = {"least": 8, "most": MAX_SIDE}  # pixels of an image's side: the CNN reduces a smaller one to nothing
@@ -341,6 +343,13 @@ def defaults_of(base: type, method: type, values: Sequence[dict]) -> dict[str, A
     """The defaults of a method that override those of the dataclasses. values: they name the encoder."""
     images = str(merged(values).get("encoder", base.encoder)) in names_in("seqclr.nn.image_encoders.IMAGE_ENCODERS")()
     return {**(method.image_defaults if images else method.line_defaults), **method.defaults}
+
+
+def check_verb(verb: str, past: dict, folder: str | Path) -> None:
+    """Raises UserError where a run, whose saved values are `past`, was started with another verb."""
+    made = next((other for name, other in VERB_OF.items() if name in past), verb)
+    if made != verb:
+        raise UserError(f"{folder} is a run of seqclr {made}: resume it with that, or take another --output")
 
 
 def settings(resumed: str | Path | None, file: str | Path | None, keys: dict) -> list[dict]:

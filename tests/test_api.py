@@ -14,8 +14,12 @@ from PIL import Image
 
 import seqclr
 from seqclr import cli
-from seqclr.methods import METHODS, table
+from seqclr.config import AdaptConfig, EvolveConfig, FinetuneConfig, PretrainConfig, resolve
+from seqclr.engine.run import Run as RunFolder
+from seqclr.methods import METHODS, find_method, table
 from seqclr.methods.contrastive.simclr import SimCLR
+from seqclr.methods.text.adaptation import Adaptation
+from seqclr.methods.text.ctc import CTC
 from seqclr.nn.encoders import build_encoder
 
 pytestmark = pytest.mark.usefixtures("least_networks")
@@ -91,6 +95,21 @@ def test_what_is_refused_leaves_no_folder(here, pages):
         with pytest.raises(seqclr.UserError, match=why):
             seqclr.pretrain(**{"data": pages, **SMALL, **keys})
     assert not list(here.iterdir())
+
+
+@pytest.mark.parametrize("verb", ["pretrain", "evolve", "finetune", "adapt"])
+def test_a_run_is_resumed_by_the_verb_that_started_it(tmp_path, verb):
+    together = find_method("simclr+masked")
+    kinds = {
+        "pretrain": (PretrainConfig, together),
+        "evolve": (EvolveConfig, together),
+        "finetune": (FinetuneConfig, CTC),
+    }
+    kinds["adapt"] = AdaptConfig, Adaptation
+    RunFolder(tmp_path / "run").create(resolve(*kinds[verb]))
+    for other in kinds.keys() - {verb}:
+        with pytest.raises(seqclr.UserError, match=f"run is a run of seqclr {verb}: resume it with that"):
+            getattr(seqclr, other)(output=tmp_path / "run", resume=True)
 
 
 def test_nothing_is_overwritten(pretrained, pages):

@@ -179,8 +179,6 @@ def check(config, cls) -> None:
 def check_same(run: Run, config) -> None:
     """Raises UserError where candidates would be trained otherwise than those so far."""
     past = run.config()
-    if not hasattr(past, "criterion_clusters"):
-        raise UserError(f"{run.folder} is another training: give the folder of an evolution, or a new one")
     for name in SAME:
         now, before = (configuration.absolute(name, getattr(values, name)) for values in (config, past))
         configuration.check_unchanged(name, now, before, run.folder)

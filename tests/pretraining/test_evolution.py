@@ -10,12 +10,8 @@ import pytest
 
 import seqclr
 from seqclr import cli
-from seqclr.config import EvolveConfig, PretrainConfig, resolve
-from seqclr.engine.run import Run
 from seqclr.errors import UserError
-from seqclr.methods import find_method
 from seqclr.pretraining.evolution import Candidate, relative, search, zipf_divergence
-from seqclr.pretraining.evolve import check_same
 from tests.small_runs import SMALL, run, untraced
 
 
@@ -69,14 +65,6 @@ def test_a_run_that_was_stopped_goes_on_and_its_weights_are_a_configuration(tmp_
     for more, message in refused.items():
         assert cli.main([str(word) for word in ("evolve", "--output", parts, *words, more, "--resume")]) == 2
         assert message in capsys.readouterr().err
-
-
-def test_another_training_is_not_continued_as_an_evolution(tmp_path):
-    config = resolve(PretrainConfig, find_method("simclr+rotation"), [{"data": ["x"]}])
-    run = Run(tmp_path / "run")
-    run.create(config)
-    with pytest.raises(UserError, match="is another training: give the folder of an evolution"):
-        check_same(run, resolve(EvolveConfig, find_method("simclr+rotation"), [{"data": ["x"]}]))
 
 
 def test_without_the_extra_nothing_is_written(tmp_path, monkeypatch):

@@ -6,7 +6,8 @@ import string
 from dataclasses import dataclass
 
 from seqclr.config import key
-from seqclr.data.charset import CASES, Charset
+from seqclr.data.charset import CASES, FRAME_STRIDE, Charset
+from seqclr.errors import UserError
 from seqclr.methods.base import Method
 from seqclr.synthesis.styles import read_length
 from seqclr.synthesis.variety import Texts
@@ -39,3 +40,13 @@ class GeneratedTexts(Method):
         super().__post_init__()
         self.texts = Texts(self.characters, read_length(self.length), self.fonts, self.sums)
         self.text_charset = Charset(self.texts.all_characters(), self.case)
+
+    def build(self, encoder, run=None):
+        longest, frames = self.texts.longest(), -(-encoder.width // FRAME_STRIDE)
+        needed = longest if len(self.text_charset) > 1 else 2 * longest - 1
+        if needed > frames:  # no image with so long a text would be drawn
+            raise UserError(
+                f"length {self.length} needs {needed} frames, and width {encoder.width} gives {frames}: raise "
+                f"width to {FRAME_STRIDE * needed}, or give a shorter length"
+            )
+        super().build(encoder, run)

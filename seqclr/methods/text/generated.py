@@ -8,8 +8,6 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 from seqclr.config import key
-from seqclr.data.charset import FRAME_STRIDE
-from seqclr.errors import UserError
 from seqclr.methods.base import stacked
 from seqclr.methods.generated_texts import GeneratedTexts
 from seqclr.methods.registry import register
@@ -68,13 +66,6 @@ class Generated(GeneratedTexts):
         return {name: getattr(self, name) for name in ("alignment", "boxes", "styles", "domain")}
 
     def build(self, encoder, run=None):
-        longest, frames = self.texts.longest(), -(-encoder.width // FRAME_STRIDE)
-        needed = longest if len(self.charset) > 1 else 2 * longest - 1
-        if needed > frames:
-            raise UserError(
-                f"length {self.length} needs {needed} frames, and width {encoder.width} gives {frames}: raise "
-                f"width to {FRAME_STRIDE * needed}, or give a shorter length"
-            )
         super().build(encoder, run)
         self.head = ctc_head(encoder.dim, len(self.charset) + 1, self.run.dropout)
         given = self.run.head_weights

@@ -121,6 +121,11 @@ def test_only_cyclegan_translates_back():
         made("cut")[0].generator_of(back=True)
 
 
+def test_a_text_that_fits_no_image_is_refused():
+    with pytest.raises(UserError, match="length 17 needs 17 frames, and width 64 gives 16"):
+        made("cut", length="17")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["cut", "cyclegan"])
 def test_translated_images_get_the_colours_of_the_run(tmp_path, name):

@@ -76,6 +76,7 @@ for name in seqclr.__all__:
             "Interrupted",
             "TrainingFailed",
             "adapt",
+            "evolve",
             "finetune",
             "load_encoder",
             "pretrain",

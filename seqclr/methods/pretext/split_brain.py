@@ -45,6 +45,7 @@ class SplitBrain(Method):
     transform = OneView
     defaults = {"views": "none"}  # the colours of the image are the target
     layer = "cnn"
+    read_channels = 3  # of the images, which may have depth
 
     def channels(self):
         return 3, 4

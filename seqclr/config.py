@@ -345,7 +345,7 @@ def defaults_of(base: type, method: type, values: Sequence[dict]) -> dict[str, A
     return {**(method.image_defaults if images else method.line_defaults), **method.defaults}
 
 
-def check_verb(verb: str, past: dict, folder: str | Path) -> None:
+def check_verb(verb: str, past: dict, folder: str | os.PathLike) -> None:
     """Raises UserError where a run, whose saved values are `past`, was started with another verb."""
     made = next((other for name, other in VERB_OF.items() if name in past), verb)
     if made != verb:

@@ -11,8 +11,6 @@ import torch.nn.functional as F
 from torch import nn
 
 SLOPE = 0.18  # of the head's LeakyReLU
-
-
 CHANNELS, DIM, DEPTH, HEADS, RATIO, STEM = (48, 64, 96), 96, 2, 4, 3, 8  # the encoder `fast`
 STRIDE = 4  # columns of the image per frame
 

@@ -106,7 +106,7 @@ class Source:
             chunk = self.free.get()
             for i in range(CHUNK):
                 number = FIRST + int(rng.integers(2**60))
-                record = self.generated._draw(number, height, width, "stretch")
+                record = self.generated.render(number, height, width, "stretch")
                 for j in range(i, CHUNK * VIEWS, CHUNK):
                     for array, value in zip(self.arrays, (augment(self.generated.views, record, rng), record["label"])):
                         array[chunk, j] = value

@@ -23,7 +23,7 @@ from runs import pretrained
 from seqclr.data.charset import normalize
 from seqclr.data.dataset import ImageDataset
 from seqclr.data.discovery import find
-from seqclr.data.loader import in_order
+from seqclr.data.loader import InOrder
 from seqclr.recognition.matching import Matcher
 
 TEXTS, BATCH = 1000, 64
@@ -37,7 +37,7 @@ def recall(run: Path, site: Path) -> dict[str, float]:
     texts = list(dict.fromkeys([*own, *others]))[: max(TEXTS, len(set(own)))]
     words = matcher.text_vectors(texts).numpy()
     dataset = ImageDataset(samples, matcher.height, matcher.width, matcher.resize)
-    parts = (matcher.image_vectors(batch["image"], batch.get("width")) for batch in in_order(dataset, BATCH))
+    parts = (matcher.image_vectors(batch["image"], batch.get("width")) for batch in InOrder(dataset, BATCH))
     cosines = np.concatenate([part.numpy() for part in parts]) @ words.T
     found = cosines[np.arange(len(own)), [texts.index(text) for text in own]]
     better = (cosines >= found[:, None]).sum(1) - 1  # a text that is as near counts as nearer

@@ -4,11 +4,13 @@
     python benchmarks/translation.py --data DATA --output runs/translation --sites cap_tjsp cap_zf_old cap_lzu
 
 DATA holds a folder per site with `labels.csv` (file,text,split). No label is trained on; characters and lengths are
-those of the train rows, which a user sees at a glance. For each site a method of translation is trained on the images
-of the train rows, and generated images in random styles are translated. Of generated and of translated images:
+those of the train rows, which a user sees at a glance. For each site a method of translation is trained on its
+images but those of test and validation rows, and generated images in random styles are translated. Of generated and of
+translated images:
 
     distance       Frechet distance (Heusel et al. 2017, arXiv:1706.08500) to the site's test images, of the mean frames
-                   of the Transformer of `captcha`, the released reader; that of the train images is the least possible
+                   of the Transformer of `captcha`, the released reader; the least possible is that of the site's other
+                   images
     readable       exact match of `captcha` on them, which knows characters and lengths
     reader         exact match on the site's test images of `captcha`, fine-tuned on them
 

@@ -89,8 +89,8 @@ def evolve(
 ) -> Evolved:
     """Finds the weights of several methods by evolution, without labels (Piergiovanni et al. 2020, arXiv:2002.12177).
 
-    Each candidate is trained for a moment; the weights are best whose features fall into clusters with sizes by Zipf's
-    law. `pretrain(..., config=found.file)` trains with them.
+    Each candidate is trained for a few steps; the best weights are those after which the sizes of k-means clusters of
+    the features are closest to Zipf's law. `pretrain(..., config=found.file)` trains with them.
 
     Args:
         data, method, output, resume, config: as in `pretrain`, with several methods, as `simclr+masked`.
@@ -181,7 +181,7 @@ def adapt(
 def translate(
     images: Paths, model: AnyPath | Run, output: AnyPath, *, back: bool = False, preview: AnyPath | None = None
 ) -> Path:
-    """Translates images to another look; returns the new folder, with `images/` and the `labels.csv` of labelled ones.
+    """Translates images into another domain; returns the new folder: `images/`, and `labels.csv` of labelled ones.
 
     Args:
         images: images, folders, tables, LMDBs or packs; texts and splits are kept. The images written have the height

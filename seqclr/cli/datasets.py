@@ -135,7 +135,7 @@ def synth(parser: Parser, argv: list[str]) -> int:
 
 
 def translate(parser: Parser, argv: list[str]) -> int:
-    """translate images to another look, by a run of cut, cyclegan or pix2pix"""
+    """translate images into another domain, by a run of cut, cyclegan or pix2pix"""
     add_paths(parser, "IMAGES", DATA)
     parser.add_argument("--model", required=True, help="a run of pretrain --method cut, cyclegan or pix2pix")
     parser.add_argument("--output", required=True, metavar="DIR", help="new folder for images and labels.csv")

@@ -115,7 +115,7 @@ class Joined:
 
 
 @dataclasses.dataclass(frozen=True)
-class in_order:  # named like a function, as it is called like one
+class InOrder:
     """Batches of all records in order; each loop over it makes them anew. The last batch may be smaller."""
 
     records: Sequence

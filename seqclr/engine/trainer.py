@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from seqclr import config as configuration
-from seqclr.data.loader import in_order
+from seqclr.data.loader import InOrder
 from seqclr.data.workers import LoaderFailed
 from seqclr.engine import checkpoints, optimizers, signals
 from seqclr.engine.checkpoint_manager import CheckpointManager
@@ -143,7 +143,7 @@ class Trainer:
             count -= 1
         batches = self._take(count)
         if self.method.relabels(self.step):
-            self.method.relabel(in_order(self.loader.records, self.config.batch_size))
+            self.method.relabel(InOrder(self.loader.records, self.config.batch_size))
         return self.train_step(batches, frozen)
 
     def _take(self, count: int) -> list[dict[str, np.ndarray]]:

@@ -35,8 +35,8 @@ class Encoder(keras.Model):
         """The sizes of the input, for `get_config`."""
         return {"height": self.height, "width": self.width, "channels": self.channels}
 
-    def look(self, images):
-        """The input of the network: what `sees`, a function of images, gives."""
+    def network_input(self, images):
+        """What `sees`, a function of images, gives."""
         if images.shape[-1] < self.channels:
             images = ops.tile(images, (1, 1, 1, self.channels // images.shape[-1]))
         return ops.cast(self.sees(images), self.compute_dtype)

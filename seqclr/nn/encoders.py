@@ -144,7 +144,7 @@ class TextEncoder(Encoder):
         return {**super().get_config(), **own, **self.sizes()}
 
     def call(self, images, widths=None, training=False, layer="transformer"):
-        x = self.look(images)
+        x = self.network_input(images)
         stride = self.size.stem[1]
         before, after = column_mask(widths, x.shape[2], 1), column_mask(widths, -(-x.shape[2] // stride), stride)
         x = self.stem(x, before, after, training=training)

@@ -1,4 +1,4 @@
-"""Generators: networks that translate images into images of another look, and the projections of their patches."""
+"""Generators: networks that translate images into those of another domain, and the projections of their patches."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def _normed(conv, x, widths, before: int, after: int, activation: bool = True):
 
 
 class PatchProjectors(layers.Layer):
-    """A projection of the patches of each map, two dense layers with ReLU: `[B, P, dims[i]]` to `[B, P, dim]`."""
+    """A projection of the patches of each map, `[B, P, dims[i]]` to `[B, P, dim]`: two dense layers and LeakyReLU."""
 
     def __init__(self, dims: Sequence[int], dim: int, name: str = "projectors"):
         super().__init__(name=name)

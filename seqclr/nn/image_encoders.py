@@ -46,7 +46,7 @@ class ImageEncoder(Encoder):
 
     def map(self, images, training=False):
         """The feature map `[B, h, w, D]` of images."""
-        x = self.look(images)
+        x = self.network_input(images)
         for part in self.parts:
             x = part(x, training=training)
         return x
@@ -54,7 +54,7 @@ class ImageEncoder(Encoder):
     def visible(self, images, kept, training=False):
         """Features `[B, n, D]` of the positions `kept: int32 [B, n]` alone, of a Transformer."""
         patches, transformer = self.parts
-        return transformer(patches(self.look(images)), kept=kept, training=training)
+        return transformer(patches(self.network_input(images)), kept=kept, training=training)
 
 
 # Networks: the parts and the feature size, for small images or others; share: 2 for half the width

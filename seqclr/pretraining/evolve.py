@@ -16,7 +16,7 @@ from seqclr import config as configuration
 from seqclr import files, memory
 from seqclr.data.dataset import ImageDataset
 from seqclr.data.discovery import find_unlabelled
-from seqclr.data.loader import in_order
+from seqclr.data.loader import InOrder
 from seqclr.data.sequences import expand
 from seqclr.data.workers import LoaderFailed
 from seqclr.engine import checkpoints, optimizers, setup, signals
@@ -72,7 +72,7 @@ class Evaluation:
         self.parts = {**method.parts(), **made}
         self.start = checkpoints.snapshot(self.parts)
         chosen = np.random.default_rng(config.seed).permutation(len(dataset))[: config.criterion_images]
-        self.images = list(in_order([dataset[int(index)] for index in np.sort(chosen)], BATCH))
+        self.images = list(InOrder([dataset[int(index)] for index in np.sort(chosen)], BATCH))
         self.encode = tf.function(self._encode, reduce_retracing=True)
         try:
             first = next(loader)
@@ -91,7 +91,7 @@ class Evaluation:
         self.method.weigh(dict(zip(self.method.methods, weights)))
         for number, batch in enumerate(self.batches):
             if self.method.relabels(number):
-                self.method.relabel(in_order(self.records, self.config.batch_size))
+                self.method.relabel(InOrder(self.records, self.config.batch_size))
             self.step([batch], self.method.frozen(number))
         with in_place(self.method.result()):
             rows = [self.encode(batch["image"], batch.get("width")).numpy() for batch in self.images]

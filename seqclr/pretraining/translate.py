@@ -18,7 +18,7 @@ from seqclr import files
 from seqclr.data import tables
 from seqclr.data.dataset import ImageDataset
 from seqclr.data.discovery import survey
-from seqclr.data.loader import in_order
+from seqclr.data.loader import InOrder
 from seqclr.data.samples import Sample
 from seqclr.engine import checkpoints
 from seqclr.engine.run import Run
@@ -100,7 +100,7 @@ def names_of(samples: Sequence[Sample]) -> list[str]:
 
 def translated(method: Translation, generator: Generator, dataset: ImageDataset) -> Iterator[np.ndarray]:
     """The translated images, `uint8 [height, w, 3]`, without padding."""
-    for batch in in_order(dataset, BATCH):
+    for batch in InOrder(dataset, BATCH):
         widths = batch.get("width")
         found = method.shown(batch["image"], widths, generator)
         yield from found if widths is None else (image[:, :width] for image, width in zip(found, widths))

@@ -67,7 +67,7 @@ def _encoded(encoder: keras.Model, dataset: ImageDataset, layer: str) -> Iterato
         features, shown = encoder(pixels, widths, training=False, layer=layer)
         return tf.cast(features, tf.float32), tf.ones(tf.shape(features)[:2], tf.bool) if shown is None else shown
 
-    for batch in loader.in_order(dataset, BATCH):
+    for batch in loader.InOrder(dataset, BATCH):
         features, shown = encode(tf.constant(batch["image"]), tf.constant(batch["width"]) if "width" in batch else None)
         yield Frames(features.numpy(), shown.numpy())
 

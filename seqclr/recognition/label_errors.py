@@ -40,18 +40,8 @@ from seqclr.visualization.predictions import draw_sheet
 
 STEPS = 1000  # of the training of a fold at most, by default
 BATCH = 64  # images
-DATA_KEYS = (
-    "data",
-    "split",
-    "labels",
-    "label_pattern",
-    "validation",
-    "unlabelled",
-    "distill",
-    "refused",
-    "workers",
-    "worker",
-)
+DATA_KEYS = ("data", "split", "labels", "label_pattern", "validation", "unlabelled", "distill", "refused", "workers",
+             "worker")  # fmt: skip
 SHEET, DRAWN = "label_errors.png", 40  # images in the sheet
 
 

@@ -48,7 +48,7 @@ class Validation(keras.callbacks.Callback):
         with in_place(self.result):
             rows = [
                 row
-                for batch in data_loader.in_order(self.dataset, 64)
+                for batch in data_loader.InOrder(self.dataset, 64)
                 for row in self.recognizer.predict_batch(batch["image"], batch.get("width"))
             ]
         predictions, confidences = zip(*rows)

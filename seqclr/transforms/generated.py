@@ -77,13 +77,14 @@ class GeneratedImages:
         row = self.cache.get(seed, dtype)
         if row is None:
             row = np.zeros((), dtype)
-            for name, value in self._draw(seed, height, width, resize).items():
+            for name, value in self.render(seed, height, width, resize).items():
                 row[name] = value
             row = row[()]
             self.cache.put(seed, row)
         return {name: row[name] for name in dtype.names if name != "width" or resize == "pad"}
 
-    def _draw(self, seed: int, height: int, width: int, resize: str) -> dict:
+    def render(self, seed: int, height: int, width: int, resize: str) -> dict:
+        """As `draw`, without the cache."""
         rng = np.random.default_rng(seed)
         for _ in range(REDRAWN):
             labelled, style = variety.draw_labelled(self.texts, rng)

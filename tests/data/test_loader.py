@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from seqclr.data.loader import Joined, Loader, in_order
+from seqclr.data.loader import InOrder, Joined, Loader
 from seqclr.data.workers import LoaderFailed
 
 
@@ -124,5 +124,5 @@ def test_joined_loaders_go_on_where_both_were(taken):
 
 
 def test_in_order():
-    batches = list(in_order(Numbers(), 10))
+    batches = list(InOrder(Numbers(), 10))
     assert [batch["index"].tolist() for batch in batches] == [[*range(10)], [*range(10, 20)], [*range(20, 24)]]

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from seqclr.config import PretrainConfig, fields_of, resolve
-from seqclr.data.loader import as_batch, in_order
+from seqclr.data.loader import InOrder, as_batch
 from seqclr.data.sequences import Sequences
 from seqclr.engine import setup
 from seqclr.engine.trainer import Interrupted
@@ -81,7 +81,7 @@ def test_every_clustering_sees_all_records(eagerly, monkeypatch):
         monkeypatch.setattr(each, "relabels", lambda step: step in (0, 4))
         monkeypatch.setattr(each, "relabel", lambda batches: seen.append(len(list(batches))))
     assert not method.relabels(3) and method.relabels(4)
-    method.relabel(in_order(tiny.pages(10), 4))
+    method.relabel(InOrder(tiny.pages(10), 4))
     assert seen == [3, 3]
 
 

@@ -132,5 +132,5 @@ def test_a_stack_has_the_differences_of_neighbours():
         assert np.abs(stack[..., 3 * i : 3 * i + 3] - 127.5 - half).max() <= 0.5
     clips = OddOneOut("none", 4, 5, "stack")(sequence(12), np.random.default_rng(1))
     assert clips["views"].shape == (4, 8, 8, 12)
-    in_order = [(clip == 128).all() for clip in clips["views"]]  # the frames count up by one
-    assert in_order.count(False) == 1 and not in_order[clips["label"]]
+    InOrder = [(clip == 128).all() for clip in clips["views"]]  # the frames count up by one
+    assert InOrder.count(False) == 1 and not InOrder[clips["label"]]

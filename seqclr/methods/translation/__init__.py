@@ -1,4 +1,4 @@
-"""Methods that translate images between two looks; the encoder is a part of the generator.
+"""Methods that translate images between two domains; the encoder is a part of the generator.
 
 A new method is a module here, imported below so that it is registered.
 """

@@ -1,4 +1,4 @@
-"""Base of the methods that translate images to another look."""
+"""Base of the methods that translate images into another domain."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Translation(GeneratedTexts):
         return Generator(self.encoder, self.generator_channels, self.blocks, name=name)
 
     def generator_of(self, back: bool) -> Generator:
-        """The generator to the look of the run's images, or back. Raises UserError where there is none."""
+        """The generator of the run's images, or that of generated ones. Raises UserError where there is none."""
         if back and len(self.generators) == 1:
             raise UserError(f"{type(self).__name__} translates in one direction only: leave --back out")
         return getattr(self, self.generators[back])
@@ -74,7 +74,7 @@ class Translation(GeneratedTexts):
     def translate(
         self, images: tf.Tensor, widths: tf.Tensor | None, training: bool = False, generator: Generator | None = None
     ) -> tf.Tensor:
-        """Images `[B, H, W, 3]` in the other look, `float32`; columns of padding have no meaning."""
+        """Images `[B, H, W, 3]` in the other domain, `float32`; columns of padding have no meaning."""
         generator = generator or self.generator
         return generator.decode(self.encode(images, widths, training, generator)[0], widths)
 

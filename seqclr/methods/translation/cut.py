@@ -22,8 +22,8 @@ from seqclr.transforms.patch_positions import ImageWithPositions
 )
 @dataclass
 class CUT(Translation):
-    """Translation of generated images to the look of the run's images, in which each patch finds the patch that it was
-    among the others of its image (Park et al. 2020, arXiv:2007.15651).
+    """Translation of generated images into the domain of the run's images, in which each patch is recognized among the
+    other patches of its image (Park et al. 2020, arXiv:2007.15651).
 
     PatchNCE compares the maps of the generator at four or five layers and, here, the frames of the encoder. The run's
     images, which should stay as they are, have the same loss. The positions are the same in all layers.

@@ -21,11 +21,11 @@ from seqclr.nn.image_pool import ImagePool
 )
 @dataclass
 class CycleGAN(Translation):
-    """Translation of generated images to the look of the run's images, and back to the image that it was (Zhu et al.
-    2017, arXiv:1703.10593).
+    """Translation of generated images into the domain of the run's images, and back to the same image (Zhu et al. 2017,
+    arXiv:1703.10593).
 
     The encoder is a part of both generators. Each discriminator sees a pool of earlier translations. With
-    `seqclr translate --back` a run gives images the look of generated ones.
+    `seqclr translate --back` a run translates images into the domain of the generated ones.
     """
 
     adversaries = frozenset({"discriminator", "back_discriminator"})
@@ -33,7 +33,7 @@ class CycleGAN(Translation):
 
     cycle: float = key(10.0, "weight of the cycle loss, relative to the adversarial loss", least=0)
     identity: float = key(
-        0.5, "weight of the loss of images that have the look already, relative to the cycle loss", least=0
+        0.5, "weight of the loss of images that are of the domain already, relative to the cycle loss", least=0
     )
     pool: int = key(50, "translated images of earlier steps that a discriminator sees", least=1, most=10**4)
 

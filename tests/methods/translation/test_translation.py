@@ -1,4 +1,4 @@
-"""Translation: the losses by hand, and that translated images get the look of the run's images."""
+"""Translation: the losses by hand, and that translated images get the colours of the run's images."""
 
 import keras
 import numpy as np

@@ -218,7 +218,7 @@ def test_an_infinite_loss_is_not_blamed_on_the_learning_rate(tmp_path, eagerly, 
     """Sixteen equal characters in as many frames."""
     job = tiny.trainer(tmp_path / "run", "generated", steps=1, length="16")
     page = {"image": 0, "width": 64, "label": [0] * 16, "boxes": -1, "font": 0, "background": 0, "colour": 0}
-    monkeypatch.setattr(GeneratedImages, "_draw", lambda *_: page)
+    monkeypatch.setattr(GeneratedImages, "render", lambda *_: page)
     with pytest.raises(TrainingFailed) as failed:
         job.fit()
     assert "infinite" in str(failed.value) and "more frames" in str(failed.value)

@@ -35,16 +35,16 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--runs", type=Path, required=True, help="output of benchmarks/new_sites.py")
     args = parser.parse_args()
-    folders = sorted(file.parent for file in args.runs.glob("adapted_*/*/adapt.json"))
+    folders = sorted(file.parent for file in args.runs.glob("adapted_*/*/result.json"))
     if not folders:
-        sys.exit(f"{args.runs} holds no adapted_*/*/adapt.json: run benchmarks/new_sites.py first")
+        sys.exit(f"{args.runs} holds no adapted_*/*/result.json: run benchmarks/new_sites.py first")
     for folder in folders:
-        if not (folder / "train.json").is_file():
+        if not (folder / "train_rows.json").is_file():
             seqclr("evaluate", "--model", folder / "run", "--data", args.data / folder.name, "--split", "train",
-                   "--json", folder / "train.json")  # fmt: skip
-    adapted = [json.loads((folder / "adapt.json").read_text()) for folder in folders]
+                   "--json", folder / "train_rows.json")  # fmt: skip
+    adapted = [json.loads((folder / "train.json").read_text()) for folder in folders]
     confidence = np.array([row["mean_confidence"] for row in adapted])
-    exact = np.array([json.loads((folder / "train.json").read_text())["exact_match"] for folder in folders])
+    exact = np.array([json.loads((folder / "train_rows.json").read_text())["exact_match"] for folder in folders])
     estimates = []
     print("| site | run | exact match | mean confidence | estimate |", "|---|---|---|---|---|", sep="\n")
     for i, folder in enumerate(folders):

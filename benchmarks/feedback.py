@@ -6,8 +6,9 @@
 DATA holds a folder per site with `labels.csv` (file,text,split). The first `--start` train rows, 20 of them with
 labels, are what the first reader is adapted to; the others are the images of the login form of examples/login_page.py.
 The export of the reader is served with `--keep`, logs in until `--logins` have succeeded, and reports every outcome.
-Then `improve` trains the next round, and a control is adapted to the same images without the feedback. Exact match is
-that on the test rows, which nothing else has seen.
+Then `improve` trains the next round. Beside it the first reader is adapted to the same images without the feedback
+(`control`), and with the accepted texts but not the refused ones (`accepted`). Exact match is that on the test rows,
+which nothing else has seen.
 
 Finished parts are kept: the same command continues. Writes table.md and results.json.
 """
@@ -131,7 +132,8 @@ def main() -> None:
     args = parser.parse_args()
     site, out = args.data / args.site, args.output / args.site
     images = split(site, out / "start", args.start)
-    first, export, kept, second, control = (out / name for name in ("first", "export", "kept", "round", "control"))
+    names = ("first", "export", "kept", "round", "control", "accepted")
+    first, export, kept, second, control, accepted = (out / name for name in names)
     start = [out / "start" / "labelled", out / "start" / "images"]
 
     def resumed(folder: Path) -> list[str]:
@@ -151,13 +153,16 @@ def main() -> None:
         for file in (second / "data").rglob("*.*"):
             if file.suffix != ".csv":
                 shutil.copy(file, control / "images")
-        words = ["--data", *start, control / "images", "--model", first, "--steps", args.steps, *known(site)]
-        verb("adapt", *words, "--output", control / "run", *resumed(control / "run"))
+    more = {control: [control / "images"], accepted: [second / "data", "refused=0"]}
+    for arm, words in more.items():
+        if not (out / f"{arm.name}.json").is_file():
+            words = ["--data", *start, *words, "--model", first, "--steps", args.steps, *known(site)]
+            verb("adapt", *words, "--output", arm / "run", *resumed(arm / "run"))
     results = json.loads((out / "logins.json").read_text())
     results |= {"comparison": json.loads((out / "improve.json").read_text())}
-    runs = {"first": first, "feedback": second / "run", "control": control / "run"}
+    runs = {"first": first, "control": control / "run", "accepted": accepted / "run", "feedback": second / "run"}
     results |= {name: exact_match(run, site, out / f"{name}.json") for name, run in runs.items()}
-    names = ("images", "submits", "logins", "first", "control", "feedback")
+    names = ("images", "submits", "logins", *runs)
     cells = [f"{results[name]:.3f}" if name in runs else str(results[name]) for name in names]
     lines = ["| site | " + " | ".join(names) + " |", "|" + "---|" * (1 + len(names))]
     lines.append(f"| {args.site} | {' | '.join(cells)} |")

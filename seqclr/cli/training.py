@@ -87,8 +87,6 @@ def improve(parser: Parser, argv: list[str]) -> int:
     )
     parser.add_argument("--export", metavar="EXPORT", help="the export to replace if the new reader is better")
     add_number(parser, "--steps", "training steps (batches)", least=1, most=10**8, default=1000)
-    refused = "weight of the loss that makes refused texts less likely (default: 0)"
-    add_number(parser, "--refused", refused, "float")
     parser.add_argument("--resume", action="store_true", help="continue the round in --output")
     parser.add_argument("--json", type=figures_file, help="write the comparison to this JSON file")
     args = parser.parse_args(argv)
@@ -101,7 +99,7 @@ def improve(parser: Parser, argv: list[str]) -> int:
     export = None if args.export is None else Path(args.export)
     if export is not None:
         replace.replaceable(export)
-    names = ("model", "feedback", "output", "data", "steps", "resume", "refused")
+    names = ("model", "feedback", "output", "data", "steps", "resume")
     found, status = trained(lambda: improve(**{name: getattr(args, name) for name in names}))
     if found is None:
         return status

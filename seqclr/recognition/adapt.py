@@ -76,10 +76,10 @@ def adapt(
     targets = {sample: target_of(sample, charset, config) for sample in labelled}
     texts = [targets.get(sample, "") for sample in dataset.samples]
     check_lengths(dataset, texts)
-    refused = refused_texts(config.data, dataset, charset) if method.refused else [""] * len(texts)
+    refused = refused_texts(config.data, dataset, charset) if method.refused else []
     refused = ["" if text else wrong for text, wrong in zip(texts, refused)]
     ids = [[charset.encode(text) for text in column] for column in (texts, refused)]
-    transform = method.make_site_transform(config.views, charset, lengths, *ids)
+    transform = method.make_site_transform(config.views, charset, lengths, ids[0], ids[1] if any(refused) else None)
     records = balanced(dataset, {index for index, text in enumerate(texts) if text})
     loader = setup.make_loader(records, transform, config.batch_size, config.seed, config.processes, rank)
     with setup.building(config, strategy):

@@ -96,17 +96,15 @@ def improve(
     data: Sequence[str] = (),
     steps: int = STEPS,
     resume: bool = False,
-    refused: float | None = None,
 ) -> Comparison:
     """Adapts a reader to the images with feedback, and compares it with the reader before.
 
     model: a run that predicts text. feedback: the folder of a model under `serve --keep`. output: a new folder, with a
     copy of the images as they are now, and `run`. data: more images and labels to train on; their labelled rows of
-    split `validation` and `test` are compared on. steps: of the training. resume: continue in the folder. refused:
-    weight of the loss of refused texts, by default 0.
+    split `validation` and `test` are compared on. steps: of the training. resume: continue in the folder.
 
-    An image with a refused text is trained on without a label. It says nothing about which reader is better: the old
-    one is wrong there by its choice, and whether another text is right is not known.
+    An image with a refused text is trained on without a label, and that text is made less likely. It is not compared
+    on: the old reader is wrong there by choice of the image, and whether another text is right is not known.
 
     Raises UserError before anything is written if an argument or the data are wrong.
     """
@@ -122,7 +120,7 @@ def improve(
     if not resume:
         copy(Path(feedback), target)
     run, labelled = target / "run", find([target / "data"])
-    train(model, old, labelled, [*data, str(target / "data")], run, steps, refused)
+    train(model, old, labelled, [*data, str(target / "data")], run, steps)
     new = Recognizer.load(run)
     accepted = [sample for sample in labelled if sample.split == "test"]
     parts = [
@@ -182,21 +180,13 @@ def copied(samples: Sequence[Sample], target: Path) -> list[Sample]:
 
 
 def train(
-    model: str | Path,
-    old: Recognizer,
-    labelled: Sequence[Sample],
-    data: Sequence[str],
-    run: Path,
-    steps: int,
-    refused: float | None = None,
+    model: str | Path, old: Recognizer, labelled: Sequence[Sample], data: Sequence[str], run: Path, steps: int
 ) -> None:
     """Adapts the reader, or continues. A reader of one site goes on to predict the same characters and lengths.
 
-    labelled: images with accepted texts, whose lengths are added. refused: weight of the loss of refused texts.
+    labelled: images with accepted texts, whose lengths are added.
     """
     values = {"model": str(model), "data": list(data), "steps": steps}
-    if refused is not None:
-        values["refused"] = refused
     if hasattr(Run.open(model).config(), "labels"):
         values["charset"] = old.charset.characters
         if lengths := old.possible.lengths or old.lengths:

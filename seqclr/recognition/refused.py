@@ -17,16 +17,12 @@ from seqclr.errors import UserError
 def refused_texts(data: Sequence[str], dataset: ImageDataset, charset: Charset) -> list[str]:
     """The refused text of each sample, from the tables that `seqclr serve --keep` writes; empty where there is none.
 
-    data: paths, of which one at least is a folder with such a table. A text that the reader cannot predict is left out.
-    Raises UserError where there is no table, or one that cannot be read.
+    data: paths; folders among them may have such a table. A text that the reader cannot predict is left out.
+    Raises UserError where a table cannot be read.
     """
-    found = [Path(path) / REFUSED[0] for path in data if (Path(path) / REFUSED[0]).is_file()]
-    if not found:
-        raise UserError(
-            f"refused: no folder of data has a {REFUSED[0]}, as seqclr serve --keep writes it: leave it out"
-        )
+    found = [Path(path) / REFUSED[0] for path in data]
     reader, texts = AnnotationReader(), {}
-    for row in (row for table in found for row in tables.rows(table)):
+    for row in (row for table in found if table.is_file() for row in tables.rows(table)):
         if not isinstance(row, Fault):
             texts[reader.image_id(row[0])] = charset.normalize(row[0].text)
         elif not row.missing:

@@ -16,8 +16,8 @@ from seqclr.methods.text.balance import CharacterBalance
 from seqclr.methods.text.characters import alike, character_contrast
 from seqclr.methods.text.consistency import frame_consistency
 from seqclr.methods.text.ctc import IMPOSSIBLE, ReaderInfo, ctc_head, ctc_loss
-from seqclr.methods.text.not_text import not_text_loss
 from seqclr.methods.text.self_training import nonempty, teacher_logits, teacher_texts
+from seqclr.methods.text.unlikelihood import unlikelihood_loss
 from seqclr.nn.heads import mlp
 from seqclr.nn.momentum import Momentum
 from seqclr.synthesis.variety import Texts
@@ -40,8 +40,8 @@ class Adaptation(Method):
 
     With `contrast`, equal characters of the accepted and the generated images attract each other, each the mean of its
     frames at the CTC alignment. With `consistency`, the frames of the strong view predict what the teacher predicts at
-    the same strip of the weak one, of every image. With `refused`, a text that a login has refused is made less likely
-    for its image, and is not accepted as its label.
+    the same strip of the weak one, of every image. A text that a login has refused (`refused.csv`) is made less likely
+    for its image, unless `refused` is 0, and is not accepted as its label.
 
     Logs the losses of `site` and `generated` images, the `accepted` fraction of the site's, the mean `confidence`, and
     the further losses where their weight is above 0.
@@ -76,14 +76,14 @@ class Adaptation(Method):
     consistency: float = key(
         0.0, "weight of the cross-entropy of the student's frames with the teacher's at the same position", least=0
     )
-    refused: float = key(0.0, "weight of the loss of texts in refused.csv, which their images do not have", least=0)
+    refused: float = key(0.5, "weight of the loss of texts in refused.csv, which their images do not have", least=0)
 
     def make_site_transform(self, views: str, charset, lengths, labels, refused=None) -> GeneratedImages:
         """The transform of a site's images, with generated ones beside.
 
         charset: of the reader. lengths: of the texts; generated ones have all lengths from the least to the largest.
         labels: ids of the text of each record, empty where it is not known. refused: ids of a text that it does not
-        have.
+        have; None where no record has any.
         """
         cases = charset.characters
         if charset.case != "keep":  # a site may write in either case
@@ -92,7 +92,7 @@ class Adaptation(Method):
         sums = set(signs) & set(OPERATORS) and set(string.digits) <= set(cases)
         characters = "".join(c for c in dict.fromkeys(cases) if not (sums and c in signs))
         texts = Texts(characters, (lengths[0], lengths[-1]), self.fonts, SUMS if sums else 0.0, signs)
-        site = Unlabelled(self.weak_views, views, labels, self.consistency > 0, refused if self.refused else None)
+        site = Unlabelled(self.weak_views, views, labels, self.consistency > 0, refused)
         return GeneratedImages(views, texts, charset, self.generated_images, self.distinct_images, site)
 
     def build(self, encoder, run: ReaderInfo | None = None):
@@ -121,7 +121,7 @@ class Adaptation(Method):
         texts = tf.where(known[:, None], given, texts)
         sure = confidence >= self.threshold(tf.boolean_mask(confidence, ~known))
         accepted = known | (sure & (texts[:, 0] >= 0))
-        if self.refused:
+        if "refused" in batch:
             texts, wrong = alike(texts, batch["refused"])
             accepted &= tf.reduce_any(texts != wrong, axis=1)
 
@@ -152,8 +152,8 @@ class Adaptation(Method):
         if self.consistency:
             figures["consistency"] = frame_consistency(teacher, logits[:rows], batch["geometry"], site_mask)
             figures["loss"] += self.consistency * figures["consistency"]
-        if self.refused:
-            figures["refused"] = tf.reduce_mean(not_text_loss(wrong, logits[:rows], site_mask))
+        if "refused" in batch:
+            figures["refused"] = tf.reduce_mean(unlikelihood_loss(wrong, logits[:rows], site_mask))
             figures["loss"] += self.refused * figures["refused"]
         return figures
 

@@ -93,7 +93,6 @@ def test_a_refused_text_is_no_label_and_has_a_loss(resize):
     texts, _ = teacher_texts(method, *teacher_logits(method, batch["weak"], width))
     method.first_share = method.last_share = 1.0
     assert float(method.loss(batch, training=False)["accepted"]) == 1
-    method.refused = 0.5
     method.head.layers[-1].bias.assign(tf.one_hot(10, 11) * 4)  # texts that are not too unlikely
     wrong = np.full((4, 3), -1, np.int32)
     wrong[2, : texts.shape[1]] = texts[2]

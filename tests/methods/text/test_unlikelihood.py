@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from seqclr.methods.text.not_text import not_text_loss
+from seqclr.methods.text.unlikelihood import unlikelihood_loss
 
 TEXTS = np.array([[0, 1], [1, -1], [0, 0], [-1, -1]], np.int32)
 LOGITS = np.random.default_rng(0).normal(0, 2, (4, 4, 3)).astype(np.float32)
@@ -29,7 +29,7 @@ def expected(logits, lengths=(4, 4, 4, 4)) -> np.ndarray:
 def test_the_loss_and_its_gradient():
     logits = tf.Variable(LOGITS)
     with tf.GradientTape() as tape:
-        losses = not_text_loss(tf.constant(TEXTS), logits)
+        losses = unlikelihood_loss(tf.constant(TEXTS), logits)
     np.testing.assert_allclose(losses, expected(LOGITS), rtol=1e-4, atol=1e-6)
     gradient = tape.gradient(losses, logits).numpy()
     for place in [(0, 0, 0), (0, 3, 2), (1, 1, 1), (2, 2, 2), (3, 0, 0)]:
@@ -42,7 +42,7 @@ def test_the_loss_and_its_gradient():
 def test_padding_changes_nothing():
     mask = tf.sequence_mask([4, 3, 4, 2], 4)
     np.testing.assert_allclose(
-        not_text_loss(tf.constant(TEXTS), tf.constant(LOGITS), mask), expected(LOGITS, (4, 3, 4, 2)), rtol=1e-4
+        unlikelihood_loss(tf.constant(TEXTS), tf.constant(LOGITS), mask), expected(LOGITS, (4, 3, 4, 2)), rtol=1e-4
     )
 
 
@@ -52,6 +52,6 @@ def test_a_text_that_is_certain_becomes_less_likely():
     before = probability([0, 1], logits.numpy()[0])
     for _ in range(60):
         with tf.GradientTape() as tape:
-            loss = not_text_loss(texts, logits)
+            loss = unlikelihood_loss(texts, logits)
         logits.assign_sub(2.0 * tape.gradient(loss, logits))
     assert before > 0.998 and probability([0, 1], logits.numpy()[0]) < 0.5

@@ -10,7 +10,7 @@ from seqclr.methods.text.self_training import nonempty
 LEAST = 1e-5  # of minus the log probability: below, 1 - p is lost in rounding
 
 
-def not_text_loss(texts: tf.Tensor, logits: tf.Tensor, mask: tf.Tensor | None = None) -> tf.Tensor:
+def unlikelihood_loss(texts: tf.Tensor, logits: tf.Tensor, mask: tf.Tensor | None = None) -> tf.Tensor:
     """`float32 [B]`: -log(1 - p), where p is the CTC probability of a text that the image does not have.
 
     It is the unlikelihood of Welleck et al. 2020, arXiv:1908.04319, of a whole text.

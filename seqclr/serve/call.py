@@ -21,7 +21,7 @@ from starlette.responses import Response
 from seqclr.serve.metrics import Metrics
 from seqclr.serve.refusal import Refusal
 from seqclr.serve.reload import ServedReader
-from seqclr.serve.results import Results
+from seqclr.serve.results import Answer, Results
 
 if TYPE_CHECKING:
     from seqclr.reading import Prediction
@@ -91,12 +91,12 @@ class Service:
             if answer.accepted != accepted:
                 raise Refusal(409, f"{number!s:.40} was reported as {OUTCOMES[answer.accepted]} before")
             return answer.kept
-        answer.accepted, reader, text = accepted, self.readers[answer.fields["model"]], answer.fields["text"]
+        answer.accepted, reader = accepted, self.readers[answer.model]
         self.metrics.feedback.labels(reader.name, OUTCOMES[accepted]).inc()
         reader.drift.add_outcome(accepted)
-        image = self.results.take_image(answer.fields["id"])
-        if reader.keeper is not None and image is not None and text:
-            answer.kept = await reader.keeper.keep(answer.fields["id"], image, text, accepted)
+        image = self.results.take_image(answer.id)
+        if reader.keeper is not None and image is not None and answer.text:
+            answer.kept = await reader.keeper.keep(answer.id, image, answer.text, accepted)
         return answer.kept
 
 
@@ -180,9 +180,9 @@ class Call:
     async def answer(self, data: bytes, name: str, model: object = None, task: bool = False) -> dict:
         """The prediction for an image file as a JSON object, with the `id` for feedback, or for fetching a task."""
         reader, (text, confidence, accept) = await self.predict(data, name, model)
-        confidence, accept = round(float(confidence), 4), bool(accept)
-        fields = {"text": text, "confidence": confidence, "accept": accept, "model": reader.name}
-        return self.service.results.add(fields, data if reader.keeper is not None else None, task)
+        answer = Answer(text, round(float(confidence), 4), bool(accept), reader.name)
+        self.service.results.add(answer, data if reader.keeper is not None else None, task)
+        return answer.fields()
 
 
 def parse_form(body: bytes, content_type: str, boundary: bytes | None) -> list[Part]:

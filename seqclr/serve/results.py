@@ -15,17 +15,27 @@ HELD_BYTES = 64_000_000  # of the images of answers, held until a client reports
 LARGEST = 2**53  # the largest integer that JavaScript reads exactly
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(slots=True)  # there may be 20,000
 class Answer:
-    """An answer, and what a client has reported.
+    """The answer to an image, and what a client has reported.
 
+    model: name of the reader. id: for feedback, or for fetching a task. until: time at which the id becomes invalid.
     accepted: None without a report. kept: whether the image was written.
     """
 
-    until: float
-    fields: dict
+    text: str
+    confidence: float
+    accept: bool
+    model: str
+    id: int = 0
+    until: float = 0.0
     accepted: bool | None = None
     kept: bool = False
+
+    def fields(self) -> dict:
+        """Those of the response, as JSON."""
+        names = ("text", "confidence", "accept", "model", "id")
+        return {name: getattr(self, name) for name in names}
 
 
 class Results:
@@ -37,24 +47,22 @@ class Results:
         self._images: OrderedDict[int, bytes] = OrderedDict()
         self._bytes = 0  # of the images
 
-    def add(self, fields: dict, image: bytes | None = None, task: bool = False) -> dict:
-        """The fields of an answer with its `id`.
+    def add(self, answer: Answer, image: bytes | None = None, task: bool = False) -> None:
+        """Gives an answer its id, and keeps it.
 
         image: to be held; beyond HELD_BYTES the oldest are dropped. task: whether the client fetches the answer with a
         second request; only other tasks displace it.
         """
-        number = 1 + secrets.randbelow(LARGEST - 1)
-        answer = Answer(time.monotonic() + SECONDS, {**fields, "id": number})
-        (self._tasks if task else self._others)[number] = answer
+        answer.id, answer.until = 1 + secrets.randbelow(LARGEST - 1), time.monotonic() + SECONDS
+        (self._tasks if task else self._others)[answer.id] = answer
         if image is not None:
-            self._images[number] = image
+            self._images[answer.id] = image
             self._bytes += len(image)
         for kept in (self._tasks, self._others):
             while kept and (len(kept) > KEPT or next(iter(kept.values())).until < time.monotonic()):
                 self.take_image(kept.popitem(last=False)[0])
         while self._bytes > HELD_BYTES:
             self.take_image(next(iter(self._images)))
-        return answer.fields
 
     def get(self, number: object) -> Answer:
         """The answer with an id. Raises Refusal, 404."""

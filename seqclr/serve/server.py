@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import ipaddress
 import re
 import signal
@@ -32,6 +33,7 @@ CONNECTIONS = 1000  # open at once; further ones get status 503
 HEAD_SECONDS, HEAD_BYTES = 10.0, 65_536  # in which the headers of a request arrive, and that they have at most
 IDLE_SECONDS = 30  # that a connection stays open between two requests
 NAME = re.compile(r"[\w.-]+")
+TRIM_THRESHOLD = -1  # of mallopt(3)
 
 
 def serve(models: Sequence[str], options: Options, load: Callable[[str], Reader] | None = None) -> int:
@@ -44,6 +46,7 @@ def serve(models: Sequence[str], options: Options, load: Callable[[str], Reader]
     """
     folders = named(models)
     check_tls(options)
+    return_freed_memory()
     with contextlib.closing(bound(options.host, options.port)) as listener:
         service = load_service(folders, options, load or seqclr.load)
         raise_file_limit()
@@ -191,6 +194,12 @@ def bound(host: str, port: int, options: str = "--host or --port") -> socket.soc
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UserError(f"cannot listen on {host}:{port} ({reason}): choose another {options}") from None
+
+
+def return_freed_memory() -> None:
+    """Fixes the size of free memory that glibc keeps at its default; else it grows with the largest batch."""
+    with contextlib.suppress(OSError, AttributeError):  # another C library
+        ctypes.CDLL("libc.so.6").mallopt(TRIM_THRESHOLD, 128 * 1024)
 
 
 def raise_file_limit() -> None:

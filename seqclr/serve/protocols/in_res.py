@@ -68,7 +68,7 @@ async def fetch(call: Call) -> Response:
         return reply(call, str(BALANCE))
     number = call.fields.get("id")
     if action == "get":
-        return reply(call, call.service.results.get(number).fields["text"])
+        return reply(call, call.service.results.get(number).text)
     if action in ("reportbad", "reportgood"):
         await call.service.report(number, accepted=action == "reportgood")
         return reply(call, "OK_REPORT_RECORDED", ok=call.fields.get("json") == "1")

@@ -59,7 +59,7 @@ async def create_task(call: Call) -> Response:
 
 
 async def task_result(call: Call) -> Response:
-    solution = call.service.results.get((await opened(call)).get("taskId")).fields
+    solution = call.service.results.get((await opened(call)).get("taskId")).fields()
     return as_json({"errorId": 0, "status": "ready", "solution": solution, "cost": "0", "solveCount": 0})
 
 

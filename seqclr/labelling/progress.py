@@ -30,7 +30,8 @@ def forecast(points: Iterable[tuple[int, float, int]], target: float) -> int | N
     """How many labels in all an accuracy needs, or None if the points do not tell.
 
     The error falls with a power of the number of labels, error = a n^-b (Hestness et al. 2017, arXiv:1712.00409); the
-    answer is the median under the posterior of a and b, of a binomial likelihood and a prior of b.
+    answer is the median under the posterior of a and b, of a binomial likelihood, a prior of b, and a uniform one of the
+    error with the fewest labels: a few images that are all right do not show that the labels suffice.
 
     points: of each reader its labels, its accuracy, and the number of images on which the accuracy was measured.
     target: an accuracy, 0 to 1.
@@ -43,7 +44,7 @@ def forecast(points: Iterable[tuple[int, float, int]], target: float) -> int | N
     at_first = np.geomspace(1e-4, 1, 600)[None, None, :]  # the error with the fewest labels
     errors = np.clip(at_first * (labels / labels.min()) ** -exponents, 1e-9, 1 - 1e-9)
     likelihood = counts * (shares * np.log(1 - errors) + (1 - shares) * np.log(errors))
-    prior = -0.5 * (np.log(exponents / EXPONENT) / SPREAD) ** 2
+    prior = -0.5 * (np.log(exponents / EXPONENT) / SPREAD) ** 2 + np.log(at_first)  # the grid is logarithmic
     log_posterior = (likelihood.sum(axis=0) + prior[0]).ravel()
     needed = (labels.min() * (at_first / (1 - target)) ** (1 / exponents)).ravel()
     order = np.argsort(needed)

@@ -27,6 +27,11 @@ def test_few_images_tell_less_than_many():
     assert abs(forecast([*points, (100, 0.8, 10)], 0.95) - forecast(points, 0.95)) < 100
 
 
+def test_a_few_right_images_do_not_show_that_labels_suffice():
+    assert forecast([(20, 1.0, 7)], 0.98) > 100
+    assert forecast([(20, 1.0, 200)], 0.98) < 20
+
+
 @pytest.mark.parametrize("points", [[], [(0, 0.8, 50)], [(20, 0.8, 0)], [(20, 0.5, 200), (100, 0.5, 200)]])
 def test_there_is_no_forecast_without_a_curve(points):
     assert forecast(points, 0.98) is None

@@ -30,8 +30,8 @@ def forecast(points: Iterable[tuple[int, float, int]], target: float) -> int | N
     """How many labels in all an accuracy needs, or None if the points do not tell.
 
     The error falls with a power of the number of labels, error = a n^-b (Hestness et al. 2017, arXiv:1712.00409); the
-    answer is the median under the posterior of a and b, of a binomial likelihood, a prior of b, and a uniform one of the
-    error with the fewest labels: a few images that are all right do not show that the labels suffice.
+    answer is the median under the posterior of a and b, of a binomial likelihood, a prior of b, and a uniform prior of
+    the error with the fewest labels: a few images that are all right do not show that the labels suffice.
 
     points: of each reader its labels, its accuracy, and the number of images on which the accuracy was measured.
     target: an accuracy, 0 to 1.

@@ -3,7 +3,14 @@
     python benchmarks/evolution.py --data IMAGES --output runs/evolution --methods simclr rotation jigsaw \
         --steps 300 --seeds 3 encoder=resnet9 height=32 width=32
 
-IMAGES have classes as labels; a k-NN probe of the frozen features measures every run on the rows of split test.
+IMAGES have classes as labels; a k-NN probe of the frozen features measures every run on the rows of split test, or on
+those of other labelled images (--probe), and an encoder of new weights beside them. Sequences with sound are made by
+moving_digits.py:
+
+    python benchmarks/evolution.py --data DATA/clips --probe DATA/frames --output runs/modalities --seeds 3 \
+        --methods order_verification gray_distillation flow_distillation sound_distillation --clusters 10 \
+        encoder=resnet9 height=24 width=24
+
 key=value words are keys of every training. Finished parts are kept: the same command continues. Writes table.md and
 results.json.
 """
@@ -22,7 +29,8 @@ def evolved(args: argparse.Namespace, together: str, seed: int) -> Path:
     """The configuration with the weights that evolution finds."""
     folder = args.output / f"evolve_{seed}"
     words = ["--method", together, "--data", args.data, "--output", folder, "--seed", seed, "--steps", args.short]
-    words += ["--generations", args.generations, "--population", args.population, *args.keys]
+    words += ["--generations", args.generations, "--population", args.population]
+    words += [f"criterion_clusters={args.clusters}", *args.keys]
     if not (folder / "weights.yaml").is_file():
         seqclr("evolve", *words, *(["--resume"] if (folder / "config.yaml").is_file() else []))
     return folder / "weights.yaml"
@@ -34,7 +42,20 @@ def accuracy(args: argparse.Namespace, arm: str, seed: int, *method: object) -> 
     if not file.is_file():
         words = ["--data", args.data, "--output", folder, "--seed", seed, "--steps", args.steps, *args.keys]
         seqclr("pretrain", *method, *words, *(["--resume"] if (folder / "config.yaml").is_file() else []))
-        seqclr("probe", "--model", folder, "--kind", "knn", "--data", args.data, "--k", 20, "--json", file)
+        probe(args, folder, file)
+    return json.loads(file.read_text())["accuracy"]
+
+
+def probe(args: argparse.Namespace, run: Path, file: Path, *flags: str) -> None:
+    data = args.probe or args.data
+    seqclr("probe", "--model", run, "--kind", "knn", "--data", data, "--k", 20, "--json", file, *flags)
+
+
+def accuracy_of_new_weights(args: argparse.Namespace, seed: int) -> float:
+    """The probe's accuracy on the encoder of the run with equal weights before its training."""
+    file = args.output / f"new_{seed}.json"
+    if not file.is_file():
+        probe(args, args.output / f"equal_{seed}", file, "--untrained", "--seed", str(seed))
     return json.loads(file.read_text())["accuracy"]
 
 
@@ -47,6 +68,8 @@ def main() -> None:
     parser.add_argument("--short", type=int, default=60, help="steps of a candidate")
     parser.add_argument("--generations", type=int, default=4)
     parser.add_argument("--population", type=int, default=6)
+    parser.add_argument("--clusters", type=int, default=50, help="clusters of the criterion")
+    parser.add_argument("--probe", type=Path, help="labelled images; by default the data")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("keys", nargs="*", metavar="key=value")
     args = parser.parse_intermixed_args()
@@ -60,6 +83,7 @@ def main() -> None:
         words |= {method: ["--method", method] for method in args.methods}
         for arm, method in words.items():
             arms.setdefault(arm, []).append(accuracy(args, arm, seed, *method))
+        arms.setdefault("new weights", []).append(accuracy_of_new_weights(args, seed))
     rows = [
         f"| {arm} | {statistics.mean(found):.3f} | {' '.join(f'{x:.3f}' for x in found)} |"
         for arm, found in arms.items()

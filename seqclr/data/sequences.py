@@ -50,7 +50,7 @@ class Sequences(Sequence):
         self.dataset = dataset
         groups: dict[tuple, list[int]] = {}
         for index, sample in enumerate(dataset.samples):
-            groups.setdefault(_sequence(sample), []).append(index)
+            groups.setdefault((sample.source, path_of(sample)), []).append(index)
         self.indices = [sorted(group, key=self._order) for group in groups.values() if len(group) >= shortest]
         if not self.indices:
             (_, name), longest = max(groups.items(), key=lambda item: len(item[1]))
@@ -62,6 +62,11 @@ class Sequences(Sequence):
             dropped = len(groups) - len(self.indices)
             warn(f"left out: {dropped} sequence(s) of fewer than {shortest} frames")
         self.samples = [dataset.samples[indices[0]] for indices in self.indices]
+
+    @property
+    def paths(self) -> list[str]:
+        """The folder or animation of each sequence."""
+        return [path_of(sample) for sample in self.samples]
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -77,10 +82,11 @@ class Sequences(Sequence):
 
 
 class Frames(Sequence):
-    """The images of a sequence, `uint8 [H, W, 3]` each, read on access."""
+    """The images of a sequence, `uint8 [H, W, 3]` each, read on access. path: its folder or animation."""
 
     def __init__(self, dataset: ImageDataset, indices: Sequence[int]):
         self.dataset, self.indices = dataset, indices
+        self.path = path_of(dataset.samples[indices[0]])
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -94,7 +100,7 @@ def natural(name: str) -> list:
     return [(1, int(part), "") if part.isdecimal() else (0, 0, part) for part in re.split(r"(\d+)", name) if part]
 
 
-def _sequence(sample: Sample) -> tuple:
-    """An identifier of the sequence of a sample."""
+def path_of(sample: Sample) -> str:
+    """The folder or animation of the sequence of a sample."""
     animation = sample.store is None and sample.index is not None
-    return sample.source, sample.file if animation else os.fspath(Path(sample.file).parent)
+    return sample.file if animation else os.fspath(Path(sample.file).parent)

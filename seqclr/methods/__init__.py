@@ -7,6 +7,7 @@ from seqclr.methods import (  # noqa: F401
     clustering,
     contrastive,
     distillation,
+    modalities,
     pretext,
     reconstruction,
     redundancy,

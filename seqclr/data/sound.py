@@ -98,4 +98,4 @@ def _opened(path: Path) -> Iterator[wave.Wave_read]:
     except OSError as error:
         raise UserError(f"{path} cannot be opened ({error.strerror}): check the path") from None
     except (wave.Error, EOFError, ValueError) as error:
-        raise UserError(f"{path} is not a WAV file of PCM ({error or 'cut off'}): write it again") from None
+        raise UserError(f"{path} is not a WAV file of PCM ({str(error) or 'cut off'}): write it again") from None

@@ -35,7 +35,10 @@ DIVIDED_MORE = {
     "read": ("ctc", {**SGD, "resize": "pad"}),
     "several": (STATES, {**SGD, **tiny.lines(STATES), "weights": "byol:0.5"}),
 }
-OF_PICTURES = {"colorization": "least_picture", "mae": "least_vit", "split_brain": "least_picture_lab"}
+OF_PICTURES = {"mae": "least_vit", "split_brain": "least_picture_lab"}
+OF_PICTURES |= dict.fromkeys(
+    ["colorization", "flow_distillation", "gray_distillation", "sound_distillation"], "least_picture"
+)
 
 
 def every_method(first):

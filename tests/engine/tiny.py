@@ -1,6 +1,7 @@
 """A small job for tests of the trainer: images of noisy bars, the smallest encoder, any method."""
 
 import dataclasses
+import wave
 from pathlib import Path
 
 import keras
@@ -64,15 +65,25 @@ def pages(count=32, padded=False):
 
 
 class Pages(list):
-    """The same as an image dataset."""
+    """The same as an image dataset. folder: before the names of its samples, four frames each of animations."""
 
-    def __init__(self, settings):
+    def __init__(self, settings, folder):
         self.resize = settings.resize
         super().__init__(pages(padded=self.resize == "pad"))
         self.shape = self[0]["image"].shape
+        self.samples = [Sample("bars", f"{folder}-{i // 4}.gif", index=i % 4) for i in range(len(self))]
 
     def filled(self):
         return [page.get("width", 64) for page in self]
+
+
+def write_sound(path, hertz, seconds=0.6, rate=8000):
+    """A WAV file of a tone in noise."""
+    tone = np.sin(2 * np.pi * hertz * np.arange(int(seconds * rate)) / rate)
+    samples = 8000 * tone + np.random.default_rng(0).normal(0, 500, len(tone))
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, rate, 0, "NONE", None))
+        file.writeframes(samples.astype("<i2").tobytes())
 
 
 def lines(method):
@@ -100,8 +111,10 @@ def trainer(folder, method, callbacks=(), **keys):
         transform = cls.transform(settings.views, LABELS)
     else:
         transform = built.make_transform(settings.views)
-    records = built.records(Pages(settings))
     Path(folder).parent.mkdir(exist_ok=True)
+    for i in range(8):
+        write_sound(f"{folder}-{i}.wav", 200 * (i + 1))
+    records = built.records(Pages(settings, folder))
     for i, page in enumerate(pages()):
         Image.fromarray(page["image"]).save(f"{folder}-{i}.png")
     built.prepare([Sample("bars", f"{folder}-{i}.png", str(i % 2)) for i in range(32)])

@@ -27,6 +27,7 @@ POOLS = {"images", "back_images"}  # of the size of a batch's images
 # what is cut out of a line and brought to a part of the canvas: the batch has neither padding nor widths
 CUT = {"counting", "jigsaw", "jigsaw_clustering", "odd_one_out", "order_verification"}
 PICTURES = {"colorization": "no meaning in lines", "mae": "encoder=vit_tiny", "split_brain": "no meaning in lines"}
+PICTURES |= dict.fromkeys(["flow_distillation", "gray_distillation", "sound_distillation"], "not a sequence in time")
 KEYS = {
     "generated": {"boxes": 1.0, "styles": 1.0, "domain": 0.1},
     "moco": {"queue_size": 12},

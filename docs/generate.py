@@ -14,6 +14,7 @@ import inspect
 import io
 import os
 import tempfile
+import wave
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +53,7 @@ PHOTOGRAPHERS = (
 FAMILIES = {
     "contrastive": "Contrastive",
     "distillation": "Distillation (no negatives)",
+    "modalities": "Distillation between modalities",
     "redundancy": "Redundancy reduction",
     "clustering": "Clustering",
     "pretext": "Pretext tasks",
@@ -208,7 +210,7 @@ def methods_page() -> str:
 
 def method_page(name: str) -> str:
     cls, facts = METHODS[name], formulas()[name]
-    kind = "PHOTOS" if needs_photographs(name) else "LINES"
+    kind = "CLIPS" if needs_clips(name) else "PHOTOS" if needs_photographs(name) else "LINES"
     keys = "".join(f" {key}={value}" for key, value in settings_of_picture(name).items())
     page = [
         f"# `{name}`\n",
@@ -293,12 +295,13 @@ def pictures() -> Path:
     """A folder with all pictures, by the name of the method or of the page that shows them."""
     folder = Path(tempfile.mkdtemp(prefix="seqclr-docs-"))
     photographs(folder / "photographs")
+    clips(folder / "clips")
     for preset in ("article", "strong", "roaming"):
         show_views([str(SAMPLES)], preset, str(folder / f"views_{preset}.png"), count=4, copies=5)
     show_views([str(folder / "photographs")], "images", str(folder / "views_images.png"), 64, 64, count=4, copies=6)
     for name in sorted({picture_of(name) for name in METHODS}):
-        of_images = needs_photographs(name)
-        keys = {"method": name, "data": [str(folder / "photographs" if of_images else SAMPLES)]}
+        data = folder / ("clips" if needs_clips(name) else "photographs") if needs_photographs(name) else SAMPLES
+        keys = {"method": name, "data": [str(data)]}
         show_task(configure([keys, settings_of_picture(name)]), str(folder / f"{name}.png"), 4)
     return folder
 
@@ -325,6 +328,23 @@ def photographs(folder: Path) -> None:
             small.crop((x, y, x + 96, y + 96)).save(folder / f"{name}{number}.png")
 
 
+def clips(folder: Path) -> None:
+    """Windows that move over the two photographs, as folders of frames, with a tone for each."""
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    time = np.arange(8000) / 8000
+    for number, (name, photograph) in enumerate(zip(("china", "flower"), load_sample_images().images)):
+        small = Image.fromarray(photograph).resize((320, 214))
+        (folder / name).mkdir()
+        for i in range(8):
+            x, y = 60 + 6 * i, 40 + (3 - 6 * number) * i // 2
+            small.crop((x, y, x + 96, y + 96)).save(folder / name / f"{i}.png")
+        tone = np.sin(2 * np.pi * (300 + 900 * number) * time * (1 + time / 2)) + 0.05 * rng.normal(size=len(time))
+        with wave.open(str(folder / f"{name}.wav"), "wb") as file:
+            file.setparams((1, 2, 8000, 0, "NONE", None))
+            file.writeframes(np.rint(10000 * tone).astype("<i2").tobytes())
+
+
 def picture_of(name: str) -> str:
     """The method whose picture shows what this one sees: methods that see views alone share them."""
     cls = METHODS[name]
@@ -336,6 +356,11 @@ def picture_of(name: str) -> str:
         return cls.preview_inputs, cls.transform, cls.line_defaults, cls.defaults.get("views"), needs_photographs(other)
 
     return next(other for other in METHODS if sees(other) == sees(name))
+
+
+def needs_clips(name: str) -> bool:
+    """Whether a method takes sequences, and no lines in their place."""
+    return METHODS[name].animated and bool(METHODS[name].facts.needs_images)
 
 
 def needs_photographs(name: str) -> bool:

@@ -16,6 +16,7 @@ padded lines, `width`, the number of columns before the padding; those of sequen
 | context.py | two parts and their relative position | context prediction |
 | counting.py | an image and its parts | learning to count |
 | order.py | frames or slices in or out of order | order verification, odd-one-out |
+| modalities.py | two frames of a sequence with their gray image, flow or sound | distillation between modalities |
 | patches.py | a distorted patch | Exemplar-CNN |
 
 views.py reads the augmentations of a view from YAML (`presets/`), augmentations.py has those that Albumentations lacks,

@@ -25,10 +25,10 @@ from pathlib import Path
 from commands import keep_settings, seqclr, write
 
 
-def evolved(args: argparse.Namespace, together: str, seed: int) -> Path:
-    """The configuration with the weights that evolution finds."""
-    folder = args.output / f"evolve_{seed}"
-    words = ["--method", together, "--data", args.data, "--output", folder, "--seed", seed, "--steps", args.short]
+def evolved(args: argparse.Namespace, together: str) -> Path:
+    """The configuration with the weights that evolution finds, with seed 0."""
+    folder = args.output / "evolve"
+    words = ["--method", together, "--data", args.data, "--output", folder, "--seed", 0, "--steps", args.short]
     words += ["--generations", args.generations, "--population", args.population]
     words += [f"criterion_clusters={args.clusters}", *args.keys]
     if not (folder / "weights.yaml").is_file():
@@ -70,15 +70,15 @@ def main() -> None:
     parser.add_argument("--population", type=int, default=6)
     parser.add_argument("--clusters", type=int, default=50, help="clusters of the criterion")
     parser.add_argument("--probe", type=Path, help="labelled images; by default the data")
-    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--seeds", type=int, default=1, help="number of runs with each of the weights")
     parser.add_argument("keys", nargs="*", metavar="key=value")
     args = parser.parse_intermixed_args()
     keep_settings(
         args.output, {name: str(value) for name, value in vars(args).items() if name not in ("output", "seeds")}
     )
     together, arms = "+".join(args.methods), {}
+    config = evolved(args, together)
     for seed in range(args.seeds):
-        config = evolved(args, together, seed)
         words = {"evolved": ["--config", config], "equal": ["--method", together]}
         words |= {method: ["--method", method] for method in args.methods}
         for arm, method in words.items():

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from seqclr.config import key
 from seqclr.data import sound
+from seqclr.errors import UserError
 from seqclr.methods.modalities.base import PAPER, ModalityDistillation
 from seqclr.methods.registry import register
 from seqclr.transforms.modalities import FramesAndSound
@@ -30,6 +31,8 @@ class SoundDistillation(ModalityDistillation):
 
     def records(self, dataset):
         records = super().records(dataset)
-        for path in records.paths:
+        for sample, path in zip(records.samples, records.paths):
+            if sample.store is not None:
+                raise UserError(f"{sample.store} holds images without sound: give the folder that it was made of")
             sound.check(sound.beside(path), self.seconds)
         return records

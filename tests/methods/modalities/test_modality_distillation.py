@@ -9,6 +9,7 @@ import tensorflow as tf
 from PIL import Image
 
 from seqclr import cli
+from seqclr.curation import pack
 from seqclr.data.dataset import ImageDataset
 from seqclr.data.discovery import find_unlabelled
 from seqclr.data.loader import Loader, as_batch
@@ -153,6 +154,13 @@ def test_sequences_without_their_sound_are_refused_before_anything_is_written(tm
     words = ["--data", tmp_path / "data", "--output", tmp_path / "run", *SHORT, "encoder=least_picture"]
     assert cli.main(["pretrain", "--method", "sound_distillation", *map(str, words)]) == 2
     assert message in capsys.readouterr().err and not (tmp_path / "run").exists()
+
+
+def test_a_pack_holds_no_sound(tmp_path):
+    pack.pack([films(tmp_path / "data", 1, 1)], tmp_path / "packed")
+    dataset = ImageDataset(find_unlabelled([tmp_path / "packed"]), 16, 16, "stretch")
+    with pytest.raises(UserError, match="holds images without sound: give the folder that it was made of"):
+        METHODS["sound_distillation"]().records(dataset)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,12 +1,12 @@
 """Sequences of moving digits with sound, made from MNIST, and labelled frames of other ones for probes.
 
-    python benchmarks/moving_digits.py --data img_mnist --output DATA --count 1000
+    python benchmarks/moving_digits.py --data img_mnist --output DATA --count 500
 
 Writes DATA/clips, a folder of frames and a WAV file for each digit of split train that is drawn, and DATA/frames,
 single frames with labels.csv (file,text,split): 100 per class of split train, and one for every digit of split test. A
-digit of random colour moves over a background of random patches, and bounces at the edges. Its class decides the pitch
-of a chord with beats; loudness, beats and noise are random. The classes of the clips have frequencies of 1 / rank
-(Zipf's law), as evolution assumes; those of the frames of split test are those of MNIST.
+digit of random colour moves over dark patches, and bounces at the edges. Its class decides the pitch of a chord with
+beats; loudness, beats and noise are random. The classes of the clips have frequencies of 1 / rank (Zipf's law), as
+evolution assumes; those of the frames of split test are those of MNIST.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ def clip(digit: np.ndarray, rng: np.random.Generator) -> list[Image.Image]:
     """The frames of a digit, `uint8 [28, 28]`, that moves over a background."""
     size = int(rng.integers(14, 19))
     shape = np.asarray(Image.fromarray(digit).resize((size, size)), np.float32)[..., None] / 255
-    patches = Image.fromarray(rng.integers(0, 120, (3, 3, 3)).astype(np.uint8))
+    patches = Image.fromarray(rng.integers(0, 50, (3, 3, 3)).astype(np.uint8))
     background = np.asarray(patches.resize((SIDE, SIDE), Image.Resampling.BILINEAR), np.float32)
-    colour = rng.uniform(130, 255, 3)
+    colour = rng.uniform(150, 255, 3)
     room, start, angle = SIDE - size, rng.uniform(0, SIDE - size, 2), rng.uniform(0, 2 * np.pi)
     step = rng.uniform(1, 2.5) * np.array([np.cos(angle), np.sin(angle)])
     frames = []
@@ -68,7 +68,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="MNIST, with labels.csv")
     parser.add_argument("--output", type=Path, required=True)
-    parser.add_argument("--count", type=int, default=1000, help="number of clips")
+    parser.add_argument("--count", type=int, default=500, help="number of clips")
     args = parser.parse_args()
     digits: dict[str, list[np.ndarray]] = {}  # by split and class
     for sample in find([args.data]):

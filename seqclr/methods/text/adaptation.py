@@ -61,6 +61,12 @@ class Adaptation(Method):
         most=1,
     )
     weak_views: str = key("none", "augmentation of the teacher's images; the student's is views", free=True)
+    generated_weight: float = key(
+        0.05,
+        "weight of the loss of generated images, which is several times that of the site's: where they contradict "
+        "labels, it outweighs these",
+        least=0,
+    )
     generated_images: int = key(1, "generated images per image of a batch", least=1, most=100)
     distinct_images: int = key(
         4000, "different generated images that a run draws; each is augmented anew every time", least=1, most=10**9
@@ -137,7 +143,7 @@ class Adaptation(Method):
         site = tf.reduce_mean(losses)
         generated = tf.reduce_mean(ctc_loss(stacked(batch["label"]), logits[rows:], generated_mask))
         figures = {
-            "loss": site + generated,
+            "loss": site + self.generated_weight * generated,
             "site": site,
             "generated": generated,
             "accepted": tf.reduce_mean(tf.cast(accepted, tf.float32)),

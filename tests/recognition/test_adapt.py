@@ -17,7 +17,7 @@ from seqclr.data.samples import Sample
 from seqclr.decision import COST, Decision, choose_threshold
 from seqclr.errors import UserError
 from seqclr.recognition import estimates
-from seqclr.recognition.adapt import balanced
+from seqclr.recognition.adapt import balanced, generated_weight
 from seqclr.recognition.recognizer import Recognizer
 from seqclr.recognition.splits import find_validation
 from tests.small_runs import SMALL, run, untraced
@@ -53,7 +53,8 @@ def test_a_reader_is_adapted_and_keeps_what_is_known(start, pages, tmp_path, eag
     assert all(len(text) == 4 for text, *_ in seqclr.load(folder).predict([np.zeros((20, 50, 3), np.uint8)], length=4))
     assert seqclr.load(folder).evaluate(pages, split="train")["trained_on"] == 3
     run("adapt", "--resume", "--output", folder, "--steps", 3)  # with its data, model, charset and length
-    assert load_yaml(folder / "config.yaml")["length"] == "4,5,6"
+    config = load_yaml(folder / "config.yaml")
+    assert (config["length"], config["generated_weight"]) == ("4,5,6", 1)
 
 
 def test_what_is_not_known_is_estimated(start, pages, tmp_path, eagerly, monkeypatch, capsys):
@@ -95,6 +96,14 @@ def test_labels_are_a_quarter_of_the_records():
     assert set(indices) == set(range(100))
     assert sum(indices.count(index) for index in (3, 7, 8, 20, 99)) / len(indices) == pytest.approx(0.25, abs=0.03)
     assert balanced(records(9), set()).indices == balanced(records(9), set(range(9))).indices == list(range(9))
+
+
+@pytest.mark.parametrize(
+    ("labels", "sources", "weight"), [(0, 1, 1), (20, 1, 1), (50, 1, 0.2), (100, 1, 0.05), (200, 2, 0.05)]
+)
+def test_many_labels_outweigh_generated_images(labels, sources, weight):
+    labelled = [Sample(f"site{i % sources}", f"{i}.png", "1") for i in range(labels)]
+    assert generated_weight(labelled) == pytest.approx(weight)
 
 
 def test_rare_lengths_and_characters_are_errors_but_not_in_labels(monkeypatch):

@@ -61,11 +61,8 @@ class Adaptation(Method):
         most=1,
     )
     weak_views: str = key("none", "augmentation of the teacher's images; the student's is views", free=True)
-    generated_weight: float = key(
-        0.05,
-        "weight of the loss of generated images, which is several times that of the site's: where they contradict "
-        "labels, it outweighs these",
-        least=0,
+    generated_weight: float | None = key(
+        None, "weight of the loss of generated images; default: 1, and less with more than 22 labels", least=0
     )
     generated_images: int = key(1, "generated images per image of a batch", least=1, most=100)
     distinct_images: int = key(

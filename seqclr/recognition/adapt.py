@@ -134,8 +134,8 @@ def balanced(dataset: ImageDataset, labelled: set[int]) -> Repeated:
 def generated_weight(labelled: Sequence[Sample]) -> float:
     """The weight of the loss of generated images by the labels of a source: 1 up to 22 labels, 0.2 of 50, 0.05 of 100.
 
-    That loss is several times as large as the site's. Where generated characters contradict the site's, as an l that
-    looks like an i there, it outweighs the labels; with few labels it is needed for the characters that these lack.
+    That loss is many times the site's. Where generated characters contradict the site's, as an l that looks like an i
+    there, it outweighs the labels; with few labels it is needed for the characters that these lack.
     """
     sources = {sample.source for sample in labelled}
     return min(1.0, 500 * (len(sources) / len(labelled)) ** 2) if labelled else 1.0

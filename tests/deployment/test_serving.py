@@ -25,7 +25,7 @@ from seqclr.serve import server as serving
 from seqclr.serve.options import Options
 from tests.deployment.serving import Stub, exchange, png, running, service_of
 
-OPTIONS = Options(port=0, timeout=1.0, max_bytes=100_000)
+OPTIONS = Options(port=0, timeout=2.0, max_bytes=100_000)
 POST = b"POST /v1/predict HTTP/1.1\r\nHost: x\r\n"
 
 
@@ -44,6 +44,7 @@ def port(stub):
 
 def ask(port: int, value: int, **more) -> str:
     response = requests.post(f"http://127.0.0.1:{port}/v1/predict", data=png(value), timeout=20, **more)
+    assert response.status_code == 200, response.text
     return response.json()["text"]
 
 

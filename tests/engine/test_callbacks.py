@@ -1,12 +1,14 @@
 """What looks at training and writes beside it."""
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from seqclr.engine.callbacks import Previews, standard
 from tests.engine import tiny
 
 
+@pytest.mark.slow
 def test_a_run_that_ends_within_its_profile_has_one(tmp_path):
     job = tiny.trainer(tmp_path / "run", "ctc", steps=12, profile=True)
     job.callbacks += standard(job.run, job.config)

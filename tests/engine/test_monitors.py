@@ -173,6 +173,7 @@ def test_padded_lines_and_tensorboard(tmp_path, eagerly):
     assert 0 < float(read(job)[-1]["monitor/position_share"]) < 1
 
 
+@pytest.mark.slow
 def test_a_method_without_projections(tmp_path, eagerly):
     job, monitors = watched(tmp_path / "run", "masked", tiny.pages(), steps=2)
     job.fit()

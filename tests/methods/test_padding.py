@@ -144,10 +144,11 @@ def test_more_of_it_changes_nothing(tmp_path, eagerly, monkeypatch, name, keys):
     assert np.isfinite(one["log loss"]) and one["log loss"] != 0
     blind = {key for key, value in one.items() if value is None}  # of frames of the CNN the Transformer learns nothing
     assert not blind if narrow.layer == "transformer" else all(key.startswith("gradient encoder") for key in blind)
+    noise = 1e-6 * max(1, abs(one["log loss"]))  # rounding of a gradient that is 0 grows with the loss
     for (key, value), other in zip(one.items(), two.values(), strict=True):
         assert (value is None) == (other is None), key
         if value is not None:
-            np.testing.assert_allclose(other, value, rtol=2e-3, atol=1e-6 + 1e-4 * np.abs(value).max(), err_msg=key)
+            np.testing.assert_allclose(other, value, rtol=2e-3, atol=noise + 1e-4 * np.abs(value).max(), err_msg=key)
 
 
 def relabelled(narrow, wide, folder, monkeypatch):

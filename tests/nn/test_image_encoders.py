@@ -97,6 +97,7 @@ def test_half_precision_gives_nearly_the_same(encoder):
     np.testing.assert_allclose(a, tf.cast(b, tf.float32), atol=0.1 * np.abs(a).max())
 
 
+@pytest.mark.slow
 def test_a_transformer_tells_positions_apart_by_its_table():
     encoder = build_encoder("vit_tiny", 8, 16, "none", dropout=0.0)
     image = np.full((1, 8, 16, 3), 90, np.uint8)

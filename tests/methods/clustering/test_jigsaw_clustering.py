@@ -121,6 +121,7 @@ def test_a_short_run(tmp_path, eagerly, keys):
     assert 0 < logs["location"] < 3 and 0 < logs["clustering"] < 10
 
 
+@pytest.mark.slow
 def test_it_learns_where_tiles_lie(tmp_path):
     job = tiny.trainer(tmp_path / "run", "jigsaw_clustering", steps=60, dropout=0.0, learning_rate=3e-3)
     held = {name: tf.constant(value) for name, value in next(job.loader).items()}

@@ -19,7 +19,8 @@ def write(graph: Graph, file: Path, int8: bool = False) -> None:
     """Writes a graph for any number of images.
 
     int8: the weights of matrix products are of 8 bits, and their inputs are quantized at each call. Convolutions stay
-    in float32: on a CPU they would be slower.
+    in float32: on a CPU they would be slower. Weights are unsigned: sums of products of signed ones with the
+    unsigned inputs overflow on x86 without VNNI instructions (onnxruntime's documentation of quantization).
     """
     with required("ONNX export"):
         import tf2onnx
@@ -29,7 +30,8 @@ def write(graph: Graph, file: Path, int8: bool = False) -> None:
     with _quiet():
         model, _ = tf2onnx.convert.from_function(tf.function(graph, input_signature=spec), spec, opset=OPSET)
         if int8:
-            quantization.quantize_dynamic(model, file, op_types_to_quantize=["MatMul"])
+            weights = {"weight_type": quantization.QuantType.QUInt8, "per_channel": True}
+            quantization.quantize_dynamic(model, file, op_types_to_quantize=["MatMul"], **weights)
         else:
             file.write_bytes(model.SerializeToString())
 

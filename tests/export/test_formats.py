@@ -69,7 +69,7 @@ def test_a_graph_has_the_outputs_of_the_recognizer(network, images, tmp_path, na
     if int8:
         logits, valid = reader.logits(tf.constant(pixels), None)
         difference = np.abs(outputs["log_probabilities"] - tf.nn.log_softmax(logits).numpy())
-        assert 0 < difference.mean() < 0.3
+        assert 0 < difference.mean() < 0.2  # 0.5 and more where products overflow
         return
     assert texts == list(wanted)
     np.testing.assert_allclose(outputs["confidence"], confidence, atol=1e-4)

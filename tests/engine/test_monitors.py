@@ -131,6 +131,7 @@ def read(job) -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
+@pytest.mark.slow
 def test_resumed_is_uninterrupted(tmp_path, eagerly):
     """The rows of metrics.csv, and what was told."""
     keys = {"steps": 6, "checkpoint_every": 2}

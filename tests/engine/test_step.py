@@ -22,13 +22,13 @@ SGD = {"steps": 4, "dropout": 0.0, "optimizer": "sgd", "learning_rate": 0.01}
 STATES = "moco_v2+byol+deep_cluster"  # a queue, target networks, clusters of every pass
 CROPS = {"views": "multicrop", "correspondence": "geometry"}
 DIVIDED = {
-    "padded": ("simclr", {**SGD, "resize": "pad"}),
     "simsiam": ("simsiam", {**SGD, "steps_per_execution": 4}),
     "queue": ("moco_v2", {**SGD, "queue_size": 64}),
     "ctc": ("ctc", SGD),
 }
 DIVIDED_MORE = {
     "simclr": ("simclr", SGD),
+    "padded": ("simclr", {**SGD, "resize": "pad"}),
     "bank": ("inst_disc", {**SGD, "noise": 64}),
     "codes": ("swav", {**SGD, **CROPS, "prototypes": 8, "queue_size": 16}),
     "centre": ("dino", {**SGD, **CROPS, "prototypes": 8}),

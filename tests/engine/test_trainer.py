@@ -51,7 +51,7 @@ def assert_equal(whole, parts):
     [
         ("simsiam", signal.SIGTERM, {"precision": "mixed_float16"}),
         ("deep_cluster", signal.SIGINT, {"clusters": 5}),  # labels of steps 0 and 4
-        ("chase", signal.SIGTERM, {"views": "none"}),
+        pytest.param("chase", signal.SIGTERM, {"views": "none"}, marks=pytest.mark.slow),
         ("ctc", signal.SIGINT, {"average": 0.9, "pretrained": "x", "head_steps": 30, "warmup": 0.0}),  # thaws at step 2
         pytest.param("cyclegan", signal.SIGTERM, {**tiny.SMALL["cyclegan"], "views": "none"}, marks=pytest.mark.slow),
         pytest.param("clip", signal.SIGINT, {}, marks=pytest.mark.slow),

@@ -1,9 +1,10 @@
 # The server of readers: docker build -t seqclr . && docker run -p 127.0.0.1:8000:8000 -v "$PWD/export:/models/export:ro" \
 #     seqclr /models/export
 FROM python:3.13-slim AS build
+ARG EXTRAS=serve
 COPY . /source
 RUN python -m venv /venv \
-    && /venv/bin/pip install --no-cache-dir "/source[serve]" \
+    && /venv/bin/pip install --no-cache-dir "/source[$EXTRAS]" \
     && /venv/bin/pip uninstall -y pip \
     && find /venv -type d -name tests -prune -exec rm -rf {} +
 

@@ -81,7 +81,8 @@ import onnxruntime
 from PIL import Image
 
 session = onnxruntime.InferenceSession("FOLDER/encoder.onnx")
-pixels = np.asarray(Image.open("image.png").convert("RGB").resize(({width}, {height})))
+image = Image.open("image.png").convert("RGB").resize(({width}, {height}), Image.Resampling.BILINEAR)
+pixels = np.asarray(image)
 [features, *_] = session.run(["features"], {{"pixels": pixels[None]{_widths(size)}}})
 ```
 

@@ -79,13 +79,13 @@ def check_features(
 
 
 def find_images(
-    size: tuple[int, int, str], data: Sequence[str], validated_on: Sequence[Sample] = (), characters: str = ""
+    size: tuple[int, int, str], data: Sequence[str], seen: tuple[Sequence[Sample], str] = ((), ""), characters: str = ""
 ) -> Images:
-    """Those of `data`, else `validated_on`, or where these no longer exist generated ones, of some characters.
+    """Those of `data`, else those of `seen`, or where these no longer exist generated ones, of some characters.
 
-    size: height, width and resize.
+    size: height, width and resize. seen: samples, and a description of them.
     """
-    samples, which = (survey(data)[0], f"images of {data[0]}") if data else (validated_on, "validation images")
+    samples, which = (survey(data)[0], f"images of {data[0]}") if data else seen
     samples = samples[:: max(1, -(-len(samples) // MOST))]
     arrays = list(_readable(samples))
     if not arrays:
@@ -96,15 +96,15 @@ def find_images(
     return Images([pixels[:, :width] for pixels, width in resized], which, size[2] == "pad")
 
 
-def validated_on(model: str | Path) -> list[Sample]:
-    """The images that a run was validated on, or adapted to; none where they no longer exist."""
+def seen_by(model: str | Path) -> tuple[list[Sample], str]:
+    """The images that a run was validated on, or adapted to, and which they are; none where they no longer exist."""
     config = Run.open(model).config()
     try:
-        if not hasattr(config, "labels"):
-            return []
-        return split_off_validation(config)[1] if hasattr(config, "validation") else split_off_labelled(config)[0]
+        if hasattr(config, "validation"):
+            return split_off_validation(config)[1], "validation images"
+        return split_off_labelled(config)[0] if hasattr(config, "labels") else [], "images that it was adapted to"
     except UserError:
-        return []
+        return [], ""
 
 
 def _readable(samples: Sequence[Sample]) -> Iterator[np.ndarray]:

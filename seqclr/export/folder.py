@@ -14,11 +14,10 @@ from seqclr.export.cards import encoder_card, reader_card
 from seqclr.export.graph import EncoderGraph, ReaderGraph
 from seqclr.export.reader import load_reader
 from seqclr.files import atomic_folder, check_new
+from seqclr.messages import say
 from seqclr.recognition.recognizer import Recognizer
-from seqclr.runtime.folder import CHARSET, FORMATS, Facts
+from seqclr.runtime.folder import CHARSET, ENCODER, FORMATS, Facts
 from seqclr.runtime.sessions import OnnxSession
-
-ENCODER = "encoder.onnx"
 
 
 def export(
@@ -44,7 +43,7 @@ def export(
     recognizer = Recognizer.load(model).knowing(known)
     known = Known(known.charset, recognizer.possible.lengths)  # those of an adapted reader too
     graph, size = ReaderGraph(recognizer, known), (recognizer.height, recognizer.width, recognizer.resize)
-    compared = checks.find_images(size, data, checks.validated_on(model), recognizer.charset.characters)
+    compared = checks.find_images(size, data, checks.seen_by(model), recognizer.charset.characters)
     with atomic_folder(target) as beside:
         if form == "savedmodel":
             savedmodel.write(graph, beside)
@@ -58,6 +57,7 @@ def export(
         checked = checks.check_texts(load_reader(beside), recognizer, compared, name, int8)
         card = reader_card(model, graph.charset, size, known, form, int8, checked)
         (beside / "model_card.md").write_text(card, encoding="utf-8")
+    say(f"{name}: {checked}")
 
 
 def export_encoder(model: str | Path, output: str | Path, data: Sequence[str] = ()) -> None:
@@ -80,6 +80,7 @@ def export_encoder(model: str | Path, output: str | Path, data: Sequence[str] = 
         )
         card = encoder_card(model, size, encoder.grid[1] if encoder.lines else 1, encoder.dim, checked)
         (beside / "model_card.md").write_text(card, encoding="utf-8")
+    say(f"format onnx: {checked}")
 
 
 def _new(output: str | Path) -> Path:

@@ -29,6 +29,8 @@ def write(graph: Graph, file: Path, int8: bool = False) -> None:
     spec = graph.signature()
     with _quiet():
         model, _ = tf2onnx.convert.from_function(tf.function(graph, input_signature=spec), spec, opset=OPSET)
+        for value in (*model.graph.input, *model.graph.output):
+            value.type.tensor_type.shape.dim[0].dim_param = "batch"
         if int8:
             weights = {"weight_type": quantization.QuantType.QUInt8, "per_channel": True}
             quantization.quantize_dynamic(model, file, op_types_to_quantize=["MatMul"], **weights)

@@ -50,6 +50,7 @@ class Service(tf.Module):
 
         Uses tf.data, the only part of a graph that can ignore a failed operation.
         """
+        tf.debugging.assert_positive(tf.size(image_bytes), "image_bytes is empty: give at least one image")
         white = tf.fill(self._size, tf.constant(255, tf.uint8))
         nothing = tf.data.Dataset.from_tensors((white, self._width, False))
 
@@ -119,7 +120,7 @@ def decode_image(data: tf.Tensor) -> tf.Tensor:
     return tf.case(
         [
             (starts(b"\xff\xd8"), lambda: tf.io.decode_jpeg(data, channels=3, dct_method="INTEGER_ACCURATE")),
-            (starts(b"GIF8"), lambda: tf.io.decode_gif(data)[0]),
+            (starts(b"GIF8"), lambda: tf.io.decode_image(data, expand_animations=False)),
             (starts(b"BM"), bmp),
         ],
         png,

@@ -15,7 +15,7 @@ from seqclr.errors import UserError
 from seqclr.files import atomic_write, exists
 
 VERSION = 1  # of reader.json and the inputs and outputs of the graphs
-NAME, CHARSET = "reader.json", "charset.json"
+NAME, CHARSET, ENCODER = "reader.json", "charset.json", "encoder.onnx"
 FORMATS = {"savedmodel": "saved_model.pb", "onnx": "model.onnx", "litert": "model.tflite"}  # with the main file of each
 
 
@@ -64,6 +64,8 @@ def why_no_run(folder: Path) -> str:
     """Why a path without a config.yaml is not a run, and what to give instead."""
     if is_export(folder):
         return "it is an export, so give the fine-tuning run that was exported"
+    if exists(folder / ENCODER):
+        return "it is an exported encoder, which predicts no text: its model_card.md shows how it is used"
     inside = next((above for above in folder.parents[:2] if (above / "config.yaml").is_file()), None)
     if inside and folder.exists():
         return f"it is inside a run, so give {inside}"

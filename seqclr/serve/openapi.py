@@ -28,6 +28,7 @@ REFUSALS = {
     409: "The answer was reported otherwise before.",
     413: "The request has too many bytes.",
     422: "There is no image that can be read, or it has too many pixels.",
+    501: "Tasks of this type are not offered.",
     503: "Too many images are waiting.",
     504: "No prediction in time.",
 }
@@ -57,15 +58,17 @@ def description(models: Sequence[str]) -> dict:
     path = [{"name": "name", "in": "path", "required": True, "schema": model}]
     file, form, js = "multipart/form-data", "application/x-www-form-urlencoded", "application/json"
     task = item(type={"const": "ImageToTextTask"}, body=BASE64, model=model)
+    one_of_several = item(file=TEXT, **PREDICTION["properties"], error=TEXT, status={"type": "integer"})
     result = item(errorId={"type": "integer"}, taskId={"type": "integer"}, status=TEXT, solution=PREDICTION)
     answer = item(status={"type": "integer"}, result=TEXT, msg=TEXT)
     by_id = {js: item(clientKey=TEXT, taskId={"type": "integer"})}
     row = item(b64=BASE64)
     paths = {
         "/v1/predict": endpoint(
-            "Predicts an image: the body of the request, or the files of a form. Several files give a list.",
+            "Predicts an image: the body of the request, or the files of a form. Several files give a list, with error "
+            "and status for one that is refused.",
             {"image/*": BYTES, file: item(file={"type": "array", "items": BYTES}, model=model)},
-            {"oneOf": [PREDICTION, item(predictions={"type": "array", "items": PREDICTION})]},
+            {"oneOf": [PREDICTION, item(predictions={"type": "array", "items": one_of_several})]},
             parameters=query,
         ),
         "/v1/feedback": endpoint(
@@ -77,7 +80,9 @@ def description(models: Sequence[str]) -> dict:
             "Predicts an image, as services for captchas have it.", {js: item(clientKey=TEXT, task=task)}, result
         ),
         "/getTaskResult": endpoint("The result of a task, for five minutes.", by_id, result),
-        "/getBalance": endpoint("A balance; nothing is charged.", {js: item(clientKey=TEXT)}, item(balance=TEXT)),
+        "/getBalance": endpoint(
+            "A balance; nothing is charged.", {js: item(clientKey=TEXT)}, item(balance={"type": "number"})
+        ),
         "/reportCorrect": endpoint("Takes the report that a text was accepted.", by_id, item(status=TEXT)),
         "/reportIncorrect": endpoint("Takes the report that a text was refused.", by_id, item(status=TEXT)),
         "/reportIncorrectImageCaptcha": endpoint("The same, by its older name.", by_id, item(status=TEXT)),
@@ -101,7 +106,12 @@ def description(models: Sequence[str]) -> dict:
         "/ocr": endpoint(
             "Predicts an image, as servers of ddddocr have it.",
             {file: item(file=BYTES), form: item(image=BASE64), js: item(image=BASE64)},
-            item(code={"type": "integer"}, message=TEXT, data=TEXT),
+            {
+                "oneOf": [
+                    item(code={"type": "integer"}, message=TEXT, data=TEXT),
+                    item(success={"type": "boolean"}, message=TEXT, data=item(text=TEXT), text=TEXT),
+                ]
+            },
             parameters=query,
         ),
         "/v1/models/{name}:predict": endpoint(

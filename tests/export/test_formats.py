@@ -8,8 +8,10 @@ import pytest
 import tensorflow as tf
 
 from seqclr import cli
+from seqclr.data import images as images_of
 from seqclr.data.charset import Charset
 from seqclr.data.knowledge import NOTHING, Known
+from seqclr.engine.setup import load_encoder
 from seqclr.errors import UserError
 from seqclr.export import checks, folder, litert, onnx
 from seqclr.export.graph import EncoderGraph, ReaderGraph
@@ -142,3 +144,17 @@ def test_an_export_folder_predicts_as_its_run(reader, pages, tmp_path, capsys):
     assert [row[:2] for row in rows[0]] == [row[:2] for row in rows[1]]
     assert cli.main(["export", "--model", str(output), "--output", str(tmp_path / "again")]) == 2
     assert "is an export" in capsys.readouterr().err
+
+
+def test_the_code_on_the_card_of_an_encoder_gives_its_features(reader, pages, tmp_path, capsys):
+    output, file = tmp_path / "encoder", sorted((pages / "images").iterdir())[0]
+    assert cli.main(["export", "--model", str(reader), "--encoder", "--output", str(output)]) == 0
+    card = (output / "model_card.md").read_text(encoding="utf-8")
+    code = card.split("```python\n")[1].split("```")[0].replace("FOLDER", str(output)).replace("image.png", str(file))
+    names: dict = {}
+    exec(code, names)
+    image, _ = images_of.fit(images_of.read(file), 16, 64, "stretch")
+    np.testing.assert_allclose(names["features"], load_encoder(reader)(image[None])[0], rtol=1e-3, atol=1e-4)
+    capsys.readouterr()
+    assert cli.main(["predict", "--model", str(output), str(file)]) == 2
+    assert "it is an exported encoder, which predicts no text" in capsys.readouterr().err

@@ -219,6 +219,11 @@ def test_a_bad_image_in_a_batch_is_empty_and_changes_no_other(exported, files, r
     assert_same([row for row in found if row not in bad], read[:6], files[:6])
 
 
+def test_an_empty_batch_is_an_error_that_says_so(exported):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="image_bytes is empty: give at least one image"):
+        loaded(str(exported)).signatures["serving_default"](image_bytes=tf.constant([], tf.string))
+
+
 def test_nothing_predicted_has_no_confidence(reader, exported, tmp_path, eagerly):
     shades = (0, 128, 255)
     for shade in shades:

@@ -154,7 +154,8 @@ def test_the_code_on_the_card_of_an_encoder_gives_its_features(reader, pages, tm
     names: dict = {}
     exec(code, names)
     image, _ = images_of.fit(images_of.read(file), 16, 64, "stretch")
-    np.testing.assert_allclose(names["features"], load_encoder(reader)(image[None])[0], rtol=1e-3, atol=1e-4)
+    features = load_encoder(reader)(image[None])[0].numpy()
+    assert np.abs(names["features"] - features).max() < 0.01 * np.abs(features).max()  # the card rounds between passes
     capsys.readouterr()
     assert cli.main(["predict", "--model", str(output), str(file)]) == 2
     assert "it is an exported encoder, which predicts no text" in capsys.readouterr().err

@@ -81,6 +81,22 @@ def test_a_graph_has_the_outputs_of_the_recognizer(network, images, tmp_path, na
         assert {len(text) for text, _ in best} - {2, 5}  # the loops have run
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("form", ["onnx", "litert"])
+@pytest.mark.parametrize(("size", "resize"), [("tiny", "pad"), ("small", "stretch"), ("base", "pad"), ("fast", "pad")])
+def test_every_size_of_encoder_is_exported(images, tmp_path, size, resize, form):
+    keras.utils.set_random_seed(0)
+    encoder = build_encoder(size, 16, 32, "convolutional")
+    recognizer = Recognizer(encoder, ctc_head(encoder.dim, 5, 0.0, []), Charset("abcd"), 16, 32, resize)
+    graph, file = ReaderGraph(recognizer, NOTHING), tmp_path / {"onnx": "model.onnx", "litert": "model.tflite"}[form]
+    {"onnx": onnx, "litert": litert}[form].write(graph, file, False)
+    pixels, widths = images
+    found = SESSIONS[form](file).predict(pixels, widths)["log_probabilities"]
+    logits, mask = recognizer.logits(tf.constant(pixels), tf.constant(widths) if resize == "pad" else None)
+    wanted, shown = tf.nn.log_softmax(logits).numpy(), np.ones(found.shape[:2], bool) if mask is None else mask.numpy()
+    np.testing.assert_allclose(found[shown], wanted[shown], atol=1e-3)
+
+
 def test_the_encoder_of_lines_and_of_images(images, tmp_path):
     pixels, widths = images
     with networks.offered():

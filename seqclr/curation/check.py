@@ -19,7 +19,7 @@ import numpy as np
 from seqclr.data import images, shards, tables
 from seqclr.data.charset import FRAME_STRIDE, Charset, frames_needed, normalize
 from seqclr.data.discovery import survey
-from seqclr.data.label_validation import character_variants, code_point, invisible_characters, right_to_left
+from seqclr.data.label_validation import character_variants, code_point, invisible_characters, right_to_left, script_of
 from seqclr.data.samples import HELD_OUT, Sample
 from seqclr.errors import UserError, printable
 from seqclr.messages import bar
@@ -35,9 +35,14 @@ KINDS = {
     "too_long": ("labels too long for the frames of their image", True),
     "conflicts": ("equal images with different labels", True),
     "leaks": ("equal images in two splits or two sources", True),
+    "length": ("labels of an unusual length", False),
+    "character": ("labels with an unusual character", False),
     "duplicates": ("equal images with the same label and split", False),
     "contradicted": ("labels that the reader surely contradicts, the surest first", False),
 }
+DOUBTFUL = ("length", "character", "contradicted")  # kinds whose labels may be wrong
+RARE = 0.05  # share of the labels below which a length, a script or characters that occur once are unusual
+LEAST = 100  # labels among which a character that occurs once is unusual
 NAMED = 10  # findings of each kind that a text report names
 SHOWN = 200  # characters of a charset that a text report shows
 
@@ -92,9 +97,9 @@ class Report:
                 lines += [f"  {printable(message)}" for message in messages[:NAMED]]
             if len(messages) > NAMED:
                 lines.append(f"  and {len(messages) - NAMED} more")
-        contradicted = any(finding.kind == "contradicted" for finding in self.findings)
+        doubtful = any(finding.kind in DOUBTFUL for finding in self.findings)
         if not self.hurts:
-            lines.append("nothing else is wrong" if contradicted else "nothing wrong")
+            lines.append("nothing else is wrong" if doubtful else "nothing wrong")
         return "\n".join(lines)
 
 
@@ -134,13 +139,26 @@ def check(
     return Report(_summary(samples, looks, case), findings)
 
 
-def examine(looks: list[Look], allowed: Charset | None, case: str, fit: tuple[int, int, str]) -> list[Finding]:
-    """The findings of some images and their labels. fit: height, width and resize of a run."""
+def examine(
+    looks: list[Look],
+    allowed: Charset | None,
+    case: str,
+    fit: tuple[int, int, str],
+    lengths: Sequence[int] | None = None,
+) -> list[Finding]:
+    """The findings of some images and their labels.
+
+    allowed, lengths: the characters and the lengths of labels; None where they are not known, so that unusual ones are
+    found. fit: height, width and resize of a run.
+    """
     read = [look for look in looks if look.error is None]
+    labelled = [look.sample for look in read if look.sample.text is not None]
     return [
         *_unreadable(looks),
         *_labels(read, allowed, case, fit),
-        *_character_variants([look.sample for look in read if look.sample.text is not None]),
+        *_character_variants(labelled),
+        *_lengths(labelled, lengths),
+        *(_unusual_characters(labelled, case) if allowed is None else ()),
         *_equal_images(read, case),
     ]
 
@@ -222,6 +240,46 @@ def _character_variants(samples: list[Sample]) -> Iterator[Finding]:
         named = ", ".join(map(code_point, others))
         message = f"{len(drop)} label(s) have {named} where others have {code_point(plain)}"
         yield Finding("unusable", tuple(_printable(sample.name) for sample in drop), message, drop)
+
+
+def _lengths(samples: list[Sample], lengths: Sequence[int] | None) -> Iterator[Finding]:
+    """Findings for labels whose length is not one of `lengths`, or, where these are not known, for labels of lengths
+    that are rare where most labels have one length."""
+    counts = Counter(len(sample.text) for sample in samples if sample.text)
+    usual = _common(counts, counts.total()) if lengths is None else lengths
+    for sample in samples:
+        if sample.text and usual and len(sample.text) not in usual:
+            name, length = _printable(sample.name), len(sample.text)
+            share = f"as {counts[length]} of {counts.total()}"
+            yield Finding("length", (name,), f"{name} has the label {sample.text!r} of length {length}, {share}")
+
+
+def _unusual_characters(samples: list[Sample], case: str) -> Iterator[Finding]:
+    """Findings for labels with a character of another script than most labels, or with one that occurs once.
+
+    Where more labels have characters that occur once, as in texts of thousands of characters, new ones are to be
+    expected (Good 1953, as in `decision.seen_lengths`), and are not reported.
+    """
+    texts = [normalize(sample.text, case) for sample in samples]
+    scripts = Counter(script for text in texts for script in {script_of(c) for c in text} - {None})
+    usual = _common(scripts, len(texts))
+    counts = Counter("".join(texts))
+    once = {c for c, count in counts.items() if count == 1 and not c.isspace()}
+    if len(texts) < LEAST or sum(not once.isdisjoint(text) for text in texts) >= RARE * len(texts):
+        once = set()
+    for sample, text in zip(samples, texts):
+        of_other = [c for c in dict.fromkeys(text) if usual and script_of(c) not in (None, "DIGIT", *usual)]
+        odd = [f"{code_point(c)} of another script" for c in of_other]
+        odd += [f"{code_point(c)}, which no other has" for c in dict.fromkeys(text) if c in once and c not in of_other]
+        if odd:
+            name = _printable(sample.name)
+            yield Finding("character", (name,), f"{name} has the label {text!r} with {', '.join(odd)}")
+
+
+def _common(counts: Counter, total: int) -> set:
+    """What is not rare, where most of `total` labels have the same; else an empty set."""
+    most = max(counts.values(), default=0) > total / 2
+    return {each for each, count in counts.items() if count >= RARE * total} if most else set()
 
 
 # equal images

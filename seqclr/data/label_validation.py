@@ -35,6 +35,11 @@ def code_point(character: str) -> str:
     return f"U+{ord(character):04X} ({unicodedata.name(character, 'a control character').lower()})"
 
 
+def script_of(character: str) -> str | None:
+    """The first word of the name of a letter or digit, such as LATIN or DIGIT; None for other characters."""
+    return unicodedata.name(character, "").partition(" ")[0] or None if character.isalnum() else None
+
+
 def invisible_characters(text: str) -> list[str]:
     """The code points of invisible characters, outer spaces and look-alike letters of another script in a label."""
     categories = {c: unicodedata.category(c) for c in text if c != " "}

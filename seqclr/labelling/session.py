@@ -348,11 +348,6 @@ class Session:
             fit = self._reader.height, self._reader.width, self._reader.resize
         indices = {sample.name: index for index, sample in enumerate(self.images.samples)}
         kinds: dict[str, dict[int, None]] = {}
-        for finding in check.examine(looks, self.allowed, "keep", fit):
+        for finding in check.examine(looks, self.allowed, "keep", fit, self.known.lengths):
             kinds.setdefault(finding.kind, {}).update({indices[file]: None for file in finding.files})
-        found = [{"kind": k, "title": check.KINDS[k][0], "images": list(images)} for k, images in kinds.items()]
-        lengths = self.known.lengths or ()
-        other = [i for i, look in enumerate(looks) if look.sample.text and len(look.sample.text) not in lengths]
-        if lengths and other:
-            found.append({"kind": "length", "title": "labels of another length", "images": other})
-        return found
+        return [{"kind": k, "title": check.KINDS[k][0], "images": list(images)} for k, images in kinds.items()]

@@ -113,6 +113,41 @@ def test_labels(tmp_path):
     assert not check([make(tmp_path / "fine", CLEAN)], charset="ABCD", case="upper").hurts
 
 
+def labelled(folder: Path, texts: list[str]) -> Path:
+    """A folder of images with these texts; no two images are equal."""
+    return make(folder, [(f"{i:03}.png", text, "train", i) for i, text in enumerate(texts)])
+
+
+def test_a_length_that_few_labels_have_is_noted(tmp_path):
+    report = check([labelled(tmp_path / "data", ["12345"] * 39 + ["1234", "123456"])])
+    assert not report.hurts and found(report) == {"length": ["039.png", "040.png"]}
+    assert "039.png has the label '1234' of length 4, as 1 of 41" in report.text()
+    assert report.text().endswith("nothing else is wrong")
+    assert found(check([labelled(tmp_path / "one in twenty", ["12345"] * 19 + ["1234"])])) == {}
+    mixed = ["1234"] * 20 + ["12345"] * 20 + ["123"]  # no length has most
+    assert found(check([labelled(tmp_path / "mixed", mixed)])) == {}
+
+
+def test_a_character_of_another_script_is_noted(tmp_path):
+    report = check([labelled(tmp_path / "data", ["12345"] * 30 + ["12З45"])])  # a Cyrillic letter
+    assert not report.hurts and found(report) == {"character": ["030.png"]}
+    assert "U+0417 (cyrillic capital letter ze) of another script" in report.text()
+    assert found(check([labelled(tmp_path / "latin", ["12345"] * 30 + ["12E45"])])) == {"character": ["030.png"]}
+    assert found(check([labelled(tmp_path / "digit", ["abcde"] * 30 + ["ab1de"])])) == {}  # digits go with any script
+    assert found(check([labelled(tmp_path / "both", ["abcde"] * 30 + ["абвгд"] * 2)])) == {}  # one in twenty
+    allowed = check([tmp_path / "data"], charset="12345З")
+    assert found(allowed) == {}
+
+
+def test_a_character_that_occurs_once_is_noted_among_many_labels(tmp_path):
+    report = check([labelled(tmp_path / "data", ["abcd", "bcda"] * 50 + ["abzd"])])
+    assert not report.hurts and found(report) == {"character": ["100.png"]}
+    assert "'abzd' with U+007A (latin small letter z), which no other has" in report.text()
+    assert found(check([labelled(tmp_path / "few", ["abcd", "bcda"] * 49 + ["abzd"])])) == {}
+    rich = ["abcd"] * 100 + [f"ab{chr(0xE0 + i)}d" for i in range(6)]  # so many have one that more are to be expected
+    assert found(check([labelled(tmp_path / "rich", rich)])) == {}
+
+
 def test_labels_too_long_for_their_frames(tmp_path):
     rows = [("a.png", "a" * 17, "train", 1), ("b.png", "ab" * 16, "train", 2), ("c.png", "a" * 16, "train", 3)]
     folder = make(tmp_path / "data", rows)  # 17 equal letters need 33 frames, 16 of two kinds need 32, of one kind 31
@@ -240,7 +275,7 @@ def test_the_clean_list_leaves_out_what_hurts_and_nothing_else(tmp_path):
     (folder / "images" / "bad.png").write_bytes(b"bad")
     charset = "abcd,\"'"
     report = check([folder], charset, fix=tmp_path / "clean.csv")
-    assert set(found(report)) == set(KINDS) - {"unusable", "changed", "contradicted"}
+    assert set(found(report)) == set(KINDS) - {"unusable", "changed", "length", "character", "contradicted"}
     kept = {Path(sample.file).name: (sample.text, sample.split) for sample in find([tmp_path / "clean.csv"])}
     assert kept == {
         "a.png": ("abc", "train"),

@@ -292,6 +292,22 @@ def test_findings_of_check_are_of_the_present_labels(folder):
     session.close()
 
 
+@pytest.mark.parametrize(("lengths", "texts"), [((3,), ["12", "345"]), (None, ["12"] + ["345"] * 24)])
+def test_labels_of_another_length_are_found(tmp_path, lengths, texts):
+    """Lengths that are known, and without, those that few labels have."""
+    folder = tmp_path / "images"
+    folder.mkdir()
+    draw(folder, len(texts))
+    rows = [f"{number}.png,{text}\n" for number, text in enumerate(texts)]
+    (folder / "labels.csv").write_text("file,text\n" + "".join(rows))
+    session = session_of(folder, Known("0123456789", lengths))
+    found = client_of(session).get(f"/{TOKEN}/findings").json()
+    assert [(each["kind"], [session.images.files[i] for i in each["images"]]) for each in found] == [
+        ("length", ["0.png"])
+    ]
+    session.close()
+
+
 def test_contradicted_labels_are_ranked_until_they_are_looked_at(folder):
     (folder / "labels.csv").write_text("file,text\n0.png,12\n1.png,34\n2.png,56\n3.png,78\n")
     listed = [(f"{folder}/{n}.png", text, "9", "0.75", "5", "yes") for n, text in ((2, "56"), (0, "12"), (3, "other"))]

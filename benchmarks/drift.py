@@ -7,8 +7,12 @@ DATA holds a folder per site with `labels.csv` (file,text,split), READERS a run 
 `BEFORE:AFTER` is the reader of BEFORE, to which BEFORE changes into AFTER. Requests are test rows, drawn with
 replacement; the outcome of a request is whether the text is right. Per seed:
 
-    change    enough requests of BEFORE for all first values, STEADY further ones, then at most MOST of AFTER
+    change    as many requests of BEFORE as `Drift` compares nothing with, 300 further ones (`--steady`), which it
+              compares and adds to its first values, then at most MOST of AFTER
     steady    the first ones, then 5,000 of BEFORE (`--requests`)
+
+A last row counts the false alarms of a simulated site, with uniform confidences, of which 0.7 are right. Ranks have the
+same distribution for every continuous distribution of confidences, so it needs no site.
 
 `seqclr.serve.drift.Drift` gets them as from the server, confidences and outcomes apart. Finished predictions are kept.
 Writes table.md and results.json.
@@ -18,6 +22,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import itertools
 import logging
 import statistics
 from collections.abc import Iterable
@@ -41,7 +46,7 @@ PAIRS = [
     "cap_tjsp:cap_kr_gov24",
     "cap_zf_old:cap_simple_v2",
 ]
-STEADY, MOST, SOON = 300, 400, 50  # requests
+MOST, SOON = 400, 50  # requests after a change
 SIGNALS = {"confidence": Drift.add_confidence, "acceptance": Drift.add_outcome}
 Rows = dict[str, np.ndarray]  # by signal: a value for each image
 
@@ -77,24 +82,31 @@ def started(signal: str, rows: Rows, rng: np.random.Generator) -> Drift:
     return drift
 
 
-def delays(signal: str, before: Rows, after: Rows, seeds: int) -> list[int | None]:
+def delays(signal: str, before: Rows, after: Rows, seeds: int, steady: int) -> list[int | None]:
     """Per seed, the requests after a change until it is reported. A report before the change counts as none."""
     found = []
     for seed in range(seeds):
         rng = np.random.default_rng(seed)
         drift = started(signal, before, rng)
-        early = reported(drift, signal, rng.choice(before[signal], STEADY))
+        early = reported(drift, signal, rng.choice(before[signal], steady))
         found.append(None if early else reported(drift, signal, rng.choice(after[signal], MOST)))
     return found
 
 
-def false_alarms(signal: str, rows: Rows, seeds: int, requests: int) -> int:
-    """In how many seeds a change of a steady site is reported."""
-    alarms = 0
-    for seed in range(seeds):
+def steadiness(rows: Rows, seeds: int, requests: int) -> dict[str, int]:
+    """By signal, in how many seeds a change of a steady site is reported; and the number of seeds and of requests."""
+    found = dict.fromkeys(SIGNALS, 0)
+    for signal, seed in itertools.product(SIGNALS, range(seeds)):
         rng = np.random.default_rng(seed)
-        alarms += reported(started(signal, rows, rng), signal, rng.choice(rows[signal], requests)) is not None
-    return alarms
+        drift = started(signal, rows, rng)
+        found[signal] += reported(drift, signal, rng.choice(rows[signal], requests)) is not None
+    return {"seeds": seeds, "requests": requests, **found}
+
+
+def simulated() -> Rows:
+    """Uniform confidences, and outcomes of which 0.7 are right."""
+    uniform = np.random.default_rng(0).random(1_000_000)
+    return {"confidence": uniform, "acceptance": (uniform < 0.7).astype(float)}
 
 
 def table(changes: dict[str, dict], steady: dict[str, dict]) -> str:
@@ -133,7 +145,9 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--pairs", nargs="+", default=PAIRS, metavar="BEFORE:AFTER")
     parser.add_argument("--split", default="test", help="rows that requests are drawn from")
-    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--seeds", type=int, default=100)
+    parser.add_argument("--steady", type=int, default=300, help="requests before a change, after the first ones")
+    parser.add_argument("--simulated", type=int, default=1000, help="seeds of the simulated site")
     parser.add_argument("--requests", type=int, default=5000, help="of a steady site")
     args = parser.parse_args()
     logging.getLogger("seqclr").setLevel(logging.ERROR)  # each report is a warning
@@ -146,13 +160,17 @@ def main() -> None:
                         args.output / "predictions" / args.split / before.name / f"{site.name}.csv")
             for site in (before, after)
         )  # fmt: skip
-        changes[pair] = {signal: delays(signal, rows, changed, args.seeds) for signal in SIGNALS}
+        changes[pair] = {signal: delays(signal, rows, changed, args.seeds, args.steady) for signal in SIGNALS}
         changes[pair] |= {"exact_match": rows["acceptance"].mean(), "exact_match_after": changed["acceptance"].mean()}
         if before.name not in steady:
-            steady[before.name] = {"seeds": args.seeds, "requests": args.requests}
-            steady[before.name] |= {s: false_alarms(s, rows, args.seeds, args.requests) for s in SIGNALS}
-        foot = f"Requests until the report: least, median, most of {args.seeds} seeds; - none within {MOST}."
+            steady[before.name] = steadiness(rows, args.seeds, args.requests)
+        foot = (
+            f"Requests until the report: least, median, most of {args.seeds} seeds; - none within {MOST}. "
+            f"{args.steady} steady requests after the first ones."
+        )
         write(args.output, table(changes, steady), foot, {"changes": changes, "steady": steady})
+    steady["simulated"] = steadiness(simulated(), args.simulated, args.requests)
+    write(args.output, table(changes, steady), foot, {"changes": changes, "steady": steady})
     print((args.output / "table.md").read_text())
 
 

@@ -77,6 +77,10 @@ class Keeper:
         self._failing = False
         return True
 
+    def write(self, name: str, text: str) -> None:
+        """Replaces a small file of the folder, in the thread. Never raises: a failure is a warning."""
+        self._thread.submit(self._replace, self.folder / name, text)
+
     async def watch(self) -> None:
         """Removes images that are too old, every hour."""
         while True:
@@ -96,6 +100,13 @@ class Keeper:
         self._failing = True
 
     # in the thread
+
+    def _replace(self, file: Path, text: str) -> None:
+        try:
+            with files.atomic_write(file) as stream:
+                stream.write(text)
+        except OSError as error:
+            warn(str(error))
 
     def _write(self, number: int, image: bytes, text: str, accepted: bool) -> None:
         table, images = PARTS[accepted]

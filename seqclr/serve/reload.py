@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -34,9 +36,9 @@ class ServedReader:
     ):  # fmt: skip
         self.name, self.folder, self.keeper = name, folder, keeper
         self._load, self._metrics = load, metrics
-        self._loaded = state_of(folder)
+        self._loaded, self._digest = state_of(folder), digest_of(folder)
         self.batcher = Batcher(name, self._load_and_try(), limit, timeout, metrics)
-        self.drift = Drift(name, metrics)
+        self.drift = Drift(name, metrics, self._digest, keeper)
 
     def _load_and_try(self) -> Reader:
         reader = self._load(self.folder)
@@ -58,6 +60,7 @@ class ServedReader:
             before = now
 
     def _reload(self) -> None:
+        digest = digest_of(self.folder)
         try:
             self.batcher.reader = self._load_and_try()
         except Exception as error:
@@ -65,7 +68,9 @@ class ServedReader:
             self._metrics.reloads.labels(self.name, "failed").inc()
             warn(f"{self.name}: {self.folder} has changed and cannot be loaded, the reader stays as it was ({reason})")
         else:
-            self.drift = Drift(self.name, self._metrics)  # of the new reader's confidences
+            if digest != self._digest:  # another reader has other confidences
+                self._digest = digest
+                self.drift = Drift(self.name, self._metrics, digest, self.keeper)
             self._metrics.reloads.labels(self.name, "loaded").inc()
             say(f"{self.name}: loaded again, as {self.folder} has changed")
 
@@ -73,12 +78,24 @@ class ServedReader:
 def state_of(folder: str) -> frozenset[tuple]:
     """Path, size, time and inode of each file in a folder; empty where there is none."""
     found = set()
-    for above, _, files in os.walk(readers.folder_of(folder)):
-        for file in files:
-            path = Path(above, file)
-            try:
-                status = path.stat()
-            except OSError:  # removed since
-                continue
-            found.add((str(path), status.st_size, status.st_mtime_ns, status.st_ino))
+    for path in files_of(folder):
+        try:
+            status = path.stat()
+        except OSError:  # removed since
+            continue
+        found.add((str(path), status.st_size, status.st_mtime_ns, status.st_ino))
     return frozenset(found)
+
+
+def digest_of(folder: str) -> str:
+    """A digest of the names and the content of all files in a folder, which copies of it have too."""
+    found = hashlib.sha256()
+    for path in sorted(files_of(folder)):
+        with contextlib.suppress(OSError):  # removed since
+            content = hashlib.sha256(path.read_bytes()).digest()
+            found.update(os.fsencode(path.relative_to(readers.folder_of(folder)).as_posix()) + b"\0" + content)
+    return found.hexdigest()
+
+
+def files_of(folder: str) -> list[Path]:
+    return [Path(above, file) for above, _, files in os.walk(readers.folder_of(folder)) for file in files]

@@ -6,7 +6,8 @@ from starlette.testclient import TestClient
 
 import seqclr
 from seqclr.serve.app import application
-from seqclr.serve.drift import LIMIT, Cusum, Drift
+from seqclr.serve.drift import FILE, LIMIT, MOST, Cusum, Drift
+from seqclr.serve.keeper import Keeper
 from seqclr.serve.metrics import Metrics
 from seqclr.serve.options import Options
 from seqclr.synthesis.generate import generate
@@ -39,7 +40,7 @@ def test_less_sure_predictions_are_reported_and_withdrawn(caplog):
         rng, drift = np.random.default_rng(seed), Drift("site", Metrics())
         assert requests_until_reported(drift, confidences(rng, 4.0, 1000), drift.add_confidence) is None
         assert requests_until_reported(drift, confidences(rng, 0.0, 50), drift.add_confidence)
-        assert "mean confidence 0." in drift.message() and "in the first 200" in drift.message()
+        assert "mean confidence 0." in drift.message() and "in the first 1000" in drift.message()
         for value in confidences(rng, 4.0, 200):
             drift.add_confidence(value)
         assert drift.message() is None
@@ -73,8 +74,58 @@ def test_constant_confidences_are_steady():
     assert requests_until_reported(drift, [0.5] * 50, drift.add_confidence) == 13
 
 
+def test_a_moderate_change_is_reported():
+    """Ranks a standard deviation lower, as those of a reader that is right on 0.68 instead of 0.82 of the images."""
+    for seed in range(20):
+        rng, drift = np.random.default_rng(seed), Drift("site", Metrics())
+        assert requests_until_reported(drift, rng.normal(0, 1, 700), drift.add_confidence) is None
+        assert requests_until_reported(drift, rng.normal(-1.2, 1, 50), drift.add_confidence)
+
+
+def test_first_values_are_bounded_and_none_is_added_after_a_change():
+    drift = Drift("site", Metrics())
+    first = drift._sums["confidence"].first
+    for value in range(500):
+        drift.add_confidence(value % 7)
+    assert first == sorted(value % 7 for value in range(500))
+    found = requests_until_reported(drift, [-1] * 50, drift.add_confidence)
+    drift.add_confidence(-1)
+    assert found and first.count(-1) == found - 1
+    for value in range(2000):
+        drift.add_confidence(value % 7)
+    assert drift.message() is None and len(first) == MOST
+
+
+def test_a_change_during_a_restart_is_reported(tmp_path, caplog):
+    rng, options = np.random.default_rng(0), ("site", 10**6, 90.0, Metrics())
+    keeper = Keeper(tmp_path / "site", *options)
+    drift = Drift("site", Metrics(), "digest", keeper)
+    assert requests_until_reported(drift, confidences(rng, 4.0, 450), drift.add_confidence) is None
+    assert requests_until_reported(drift, rng.random(450) < 0.9, drift.add_outcome) is None
+    first = {name: each.first for name, each in drift._sums.items()}
+    keeper.close()  # after what waits to be written
+    assert sorted(path.name for path in (tmp_path / "site").glob("drift*")) == [FILE]
+
+    keeper = Keeper(tmp_path / "site", *options)
+    changed, refused = confidences(rng, 0.0, 50), [False] * 50
+    again = Drift("site", Metrics(), "digest", keeper)
+    kept = {name: each.first for name, each in again._sums.items()}
+    assert {name: len(values) for name, values in kept.items()} == {"confidence": 450, "acceptance": 400}
+    assert kept["confidence"] == first["confidence"]
+    assert requests_until_reported(again, changed, again.add_confidence)
+    for digest in ("digest", "another"):
+        again = Drift("site", Metrics(), digest, keeper)
+        assert bool(requests_until_reported(again, refused, again.add_outcome)) == (digest == "digest")
+    fresh = Drift("site", Metrics())
+    assert requests_until_reported(fresh, [*changed] * 8, fresh.add_confidence) is None
+    (tmp_path / "site" / FILE).write_text('{"digest": "digest"}')
+    damaged = Drift("site", Metrics(), "digest", keeper)
+    assert not damaged._sums["confidence"].first and f"{FILE} cannot be read" in caplog.text
+    keeper.close()
+
+
 def test_a_sum_is_bounded_and_falls_to_zero():
-    each = Cusum([0.9, 0.8] * 50)
+    each = Cusum(100, [0.9, 0.8] * 500)
     assert [each.add(0.1) for _ in range(1000)].count(True) == 1 and each.sum == LIMIT
     assert each.recent == pytest.approx(0.1)
     assert [each.add(0.95) for _ in range(100)].count(True) == 1 and each.sum == 0.0

@@ -181,7 +181,7 @@ def test_an_export_that_is_half_copied_is_not_loaded(tmp_path, monkeypatch, capl
     image = next(Path(__file__).parents[2].glob("data_samples/images/*.jpg")).read_bytes()
     text = seqclr.load("captcha").predict([image])[0].text
     service = serving.load_service({"site": str(folder)}, OPTIONS, seqclr.load)
-    whole = (folder / "model.onnx").read_bytes()
+    whole, drift = (folder / "model.onnx").read_bytes(), service.readers["site"].drift
     with running(service, OPTIONS) as port, caplog.at_level("INFO", "seqclr"):
 
         def predicted() -> str:
@@ -193,6 +193,9 @@ def test_an_export_that_is_half_copied_is_not_loaded(tmp_path, monkeypatch, capl
         (folder / "model.onnx").write_bytes(whole)
         until(lambda: "loaded again" in caplog.text)
         assert predicted() == text
+        assert service.readers["site"].drift is drift  # of the same reader
+        (folder / "another").touch()
+        until(lambda: service.readers["site"].drift is not drift)
 
 
 # TLS, and arguments

@@ -40,7 +40,8 @@ def serve(parser: Parser, argv: list[str]) -> int:
         "--keep",
         metavar="DIR",
         help="write images that clients send feedback on, with their texts, to DIR/MODEL on this machine, for improve "
-        "and finetune (default: none is written)",
+        "and finetune, and the first confidences, to tell after a restart that a site has changed (default: nothing is "
+        "written)",
     )
     size = "bytes of the kept images of each model at most; the oldest are removed first"
     add_number(parser, "--keep-bytes", size, least=1, most=10**13, default=DEFAULTS.keep_bytes, metavar="N")

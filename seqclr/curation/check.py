@@ -153,12 +153,15 @@ def examine(
     """
     read = [look for look in looks if look.error is None]
     labelled = [look.sample for look in read if look.sample.text is not None]
+    of_sources: dict[str, list[Sample]] = defaultdict(list)  # a small site is not unusual beside a large one
+    for sample in labelled:
+        of_sources[sample.source].append(sample)
     return [
         *_unreadable(looks),
         *_labels(read, allowed, case, fit),
         *_character_variants(labelled),
-        *_lengths(labelled, lengths),
-        *(_unusual_characters(labelled, case) if allowed is None else ()),
+        *(finding for one in of_sources.values() for finding in _lengths(one, lengths)),
+        *(finding for one in of_sources.values() if allowed is None for finding in _unusual_characters(one, case)),
         *_equal_images(read, case),
     ]
 

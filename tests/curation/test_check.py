@@ -124,6 +124,8 @@ def test_a_length_that_few_labels_have_is_noted(tmp_path):
     assert "039.png has the label '1234' of length 4, as 1 of 41" in report.text()
     assert report.text().endswith("nothing else is wrong")
     assert found(check([labelled(tmp_path / "one in twenty", ["12345"] * 19 + ["1234"])])) == {}
+    one, other = labelled(tmp_path / "one", ["12345"] * 39), make(tmp_path / "other", [("a.png", "abc", "train", 99)])
+    assert found(check([one, other])) == {}  # another site
     mixed = ["1234"] * 20 + ["12345"] * 20 + ["123"]  # no length has most
     assert found(check([labelled(tmp_path / "mixed", mixed)])) == {}
 

@@ -141,3 +141,15 @@ def test_the_server_tells_of_it():
             client.post("/v1/predict", content=png(240))  # of confidence 0.3
         assert "seem to have changed" in client.get("/healthz").json()["models"]["site"]["drift"]
         assert 'seqclr_drift{model="site",signal="confidence"} 1.0' in client.get("/metrics").text
+
+
+def test_a_server_that_keeps_images_tells_of_it_after_a_restart(tmp_path):
+    options, found = Options(keep=str(tmp_path)), []
+    for values in ([0.9] * 160 + [0.8] * 40, []):
+        with TestClient(application(service_of(options, site=Stub()))) as client:
+            for value in values:
+                client.app.routes[0].endpoint.service.readers["site"].drift.add_confidence(value)
+            for _ in range(0 if values else 50):
+                client.post("/v1/predict", content=png(240))  # of confidence 0.3
+            found.append(client.get("/healthz").json()["models"]["site"]["drift"])
+    assert found[0] is None and "seem to have changed" in found[1]

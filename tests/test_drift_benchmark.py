@@ -1,6 +1,7 @@
 """The benchmark of changed sites: its predictions, its counts and its table."""
 
 import json
+import logging
 import sys
 
 import drift as benchmark
@@ -37,6 +38,7 @@ def test_predictions_are_compared_with_the_labels_of_a_split_and_kept(tmp_path, 
 
 
 def test_changes_and_steady_sites_are_counted(tmp_path, monkeypatch):
+    monkeypatch.setattr(logging.getLogger("seqclr"), "setLevel", lambda level: None)
     rng, folder = np.random.default_rng(0), tmp_path / "output" / "predictions" / "test" / "before"
     folder.mkdir(parents=True)
     for site, confidences, right in (("before", rng.random(300), 0.9), ("after", rng.random(300) - 2, 0.9)):

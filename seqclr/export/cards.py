@@ -49,7 +49,7 @@ def reader_card(
   probability among them. An image too narrow for them gives an empty text.
 """
     savedmodel = form == "savedmodel"
-    interface = SAVEDMODEL if savedmodel else _interface(form, size, len(charset), known)
+    interface = SAVEDMODEL if savedmodel else _interface(form, size, len(charset))
     return f"""# Text recognizer, made with seqclr {__version__}
 
 Predicts the text in an image of one line. Use it only where you are authorised to.
@@ -101,14 +101,12 @@ def _widths(size: tuple[int, int, str]) -> str:
     return f', "widths": np.array([{size[1]}], np.int32)' if size[2] == "pad" else ""
 
 
-def _interface(form: str, size: tuple[int, int, str], blank: int, known: Known) -> str:
-    more = ""
-    if known == NOTHING:
-        more = "\n  `log_probabilities`, float32 `[B, T, classes]`, classes as in charset.json, then the blank."
+def _interface(form: str, size: tuple[int, int, str], blank: int) -> str:
     one = "\n- B is 1." * (form == "litert")
     return f"""\
 {_inputs(size)}- Output: `ids`, int32 `[B, L]`: the index in charset.json of each character, {blank} where none is;
-  `confidence`, float32 `[B]`, 0 to 1, the probability of the text over all CTC paths; 0 for an empty text.{more}{one}
+  `confidence`, float32 `[B]`, 0 to 1, the probability of the text over all CTC paths; 0 for an empty text;
+  `log_probabilities`, float32 `[B, T, classes]`, classes as in charset.json, then the blank.{one}
 """
 
 

@@ -28,8 +28,8 @@ class ReaderGraph(Graph):
     """A recognizer with its decoding.
 
     Call: a dictionary: `ids`, `int32 [B, L]`, the index in `charset` of each character, and the number of characters
-    (the blank) wherever there is none; `confidence`, `float32 [B]`, 0 to 1. Where nothing is known of the texts also
-    `log_probabilities`, `float32 [B, T, classes]`, the blank last.
+    (the blank) wherever there is none; `confidence`, `float32 [B]`, 0 to 1; `log_probabilities`, `float32 [B, T,
+    classes]`, the blank last, of any length of the text.
 
     known: only such texts are predicted, and `charset` has only their characters.
     """
@@ -44,10 +44,8 @@ class ReaderGraph(Graph):
         if self._possible.classes is not None:
             logits = tf.gather(logits, [*self._possible.classes, logits.shape[-1] - 1], axis=-1)
         ids, confidence = constrained.predict(logits, valid, Possible(None, self._possible.lengths))
-        outputs = {"ids": ids, "confidence": confidence}
-        if self.known == NOTHING:
-            outputs["log_probabilities"] = constrained.log_probabilities(logits, valid)
-        return outputs
+        frames = constrained.log_probabilities(logits, valid)
+        return {"ids": ids, "confidence": confidence, "log_probabilities": frames}
 
 
 class EncoderGraph(Graph):

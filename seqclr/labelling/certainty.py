@@ -81,7 +81,7 @@ def _predict_batch(reader: Reader, batch: list[np.ndarray]) -> list[ImagePredict
 
 
 def _frames(reader: Reader, batch: list[np.ndarray]) -> np.ndarray | None:
-    """Log probabilities `[B, T, classes]`; None of a SavedModel, and of an export with known characters or lengths."""
+    """Log probabilities `[B, T, classes]`; None of a reader that gives none, such as a SavedModel."""
     if not hasattr(reader, "log_probabilities"):
         return None
     pixels, widths = zip(*(images.fit(array, reader.height, reader.width, reader.resize) for array in batch))

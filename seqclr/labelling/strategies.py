@@ -112,7 +112,7 @@ def _groups(predictions: Sequence[ImagePrediction]) -> tuple[np.ndarray, np.ndar
 
 
 STRATEGIES: dict[str, Callable] = {"random": _random, "uncertain": _uncertain, "diverse": _diverse, "mixed": _mixed}
-WITHOUT = "a SavedModel, or an export with known characters or lengths, gives none: give the run, or choose random"
+WITHOUT = "this export gives none: export the run as ONNX, give the run, or choose random"
 
 
 # the test part

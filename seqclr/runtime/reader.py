@@ -82,7 +82,7 @@ class ExportedReader(BatchReader):
         self.facts, self.charset = load(self.folder)
         self.height, self.width, self.resize = self.facts.height, self.facts.width, self.facts.resize
         self.threshold, self.lengths = self.facts.threshold, self.facts.lengths
-        self.possible = Possible()
+        self.possible = self._decoded = Possible(None, self.facts.length)  # the charset has only known characters
         self._session = SESSIONS[self.facts.format](self.folder / FORMATS[self.facts.format])
 
     def knowing(self, known: Known) -> ExportedReader:
@@ -104,7 +104,7 @@ class ExportedReader(BatchReader):
         if beam != 1:
             raise UserError(f"beam {beam}: {self.folder} is an export and has no beam search: use the run")
         outputs, blank = self._session.predict(pixels, widths), self.charset.blank
-        if self.possible == Possible():
+        if self.possible == self._decoded:
             ids, confidence = outputs["ids"], outputs["confidence"]
         else:
             ids, confidence = constrained.predict(outputs["log_probabilities"], self.possible)
@@ -112,5 +112,5 @@ class ExportedReader(BatchReader):
             yield self.charset.decode(row[row != blank]), float(certainty)
 
     def log_probabilities(self, pixels: np.ndarray, widths: np.ndarray | None = None) -> np.ndarray | None:
-        """`float32 [B, T, classes]`, the blank last; None where the export knows characters or lengths."""
+        """`float32 [B, T, classes]`, the blank last; None of an export of 0.2 with known characters or lengths."""
         return self._session.predict(pixels, widths).get("log_probabilities")

@@ -10,9 +10,12 @@ from pathlib import Path
 import pytest
 
 from seqclr.data.charset import Charset
+from seqclr.data.images import read
+from seqclr.data.knowledge import Known
 from seqclr.data.samples import Sample
 from seqclr.errors import UserError
-from seqclr.labelling import retraining
+from seqclr.export.reader import load_reader
+from seqclr.labelling import certainty, retraining, strategies
 from seqclr.labelling.retraining import Retraining, read_labels
 from tests.labelling.pictures import draw
 from tests.small_runs import SMALL, run
@@ -214,5 +217,10 @@ def test_a_real_round(tmp_path, pages):
     assert beside.state()["failed"] is None
     [measured] = beside.state()["rounds"]
     assert measured["labels"] == 2 and measured["tested"] == 4
+    reader = load_reader(beside.latest).knowing(Known.of("0123456789", "4:6"))
+    arrays = [read(path) for path in sorted((tmp_path / "images").iterdir())[:4]]
+    found = list(certainty.predict(reader, arrays))
+    assert [row.text for row in found] == [text for text, _ in reader.predict_images(arrays)]
+    assert sorted(strategies.order("mixed", found)) == list(range(4))
     assert json.loads((work / "round-0002.json").read_text()) == {"labels": 2, "failed": None}
     beside.close()

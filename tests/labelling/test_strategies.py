@@ -1,8 +1,12 @@
 """What to label next, on made predictions and by the reader of the package."""
 
+import json
+import shutil
+
 import numpy as np
 import pytest
 
+from seqclr import readers
 from seqclr.data.images import read
 from seqclr.data.knowledge import Known
 from seqclr.errors import UserError
@@ -62,7 +66,7 @@ def test_mixed_takes_rare_characters_early():
 @pytest.mark.parametrize("strategy", ["diverse", "mixed"])
 def test_what_a_reader_does_not_give_is_said(strategy):
     bare = [prediction._replace(alternatives=(), features=None) for prediction in POOL]
-    with pytest.raises(UserError, match=f"{strategy} needs .* give the run"):
+    with pytest.raises(UserError, match=f"{strategy} needs .* export the run as ONNX, give the run, or choose random"):
         strategies.order(strategy, bare)
 
 
@@ -108,6 +112,18 @@ def test_the_predictions_of_a_reader_hold_alternatives(pages):
         )
         assert all(each.other in "0123456789" and each.other != each.character for each in row.alternatives)
         assert all(0 <= each.probability <= 1 for each in row.alternatives) and 0 <= row.certainty <= 1
+
+
+def test_an_export_with_a_known_length_holds_alternatives_of_that_length(pages, tmp_path):
+    """Such are the readers of the rounds of `--train`."""
+    for name in ("model.onnx", "charset.json", "reader.json"):
+        shutil.copy(readers.folder_of("captcha") / name, tmp_path)
+    facts = json.loads((tmp_path / "reader.json").read_text())
+    (tmp_path / "reader.json").write_text(json.dumps({**facts, "length": [3, 8]}))
+    reader = load_reader(tmp_path).knowing(Known.of(None, "3,8"))
+    found = list(certainty.predict(reader, [read(path) for path in sorted((pages / "images").iterdir())[:6]]))
+    assert {len(row.text) for row in found} <= {3, 8} and all(row.characters for row in found)
+    assert sorted(strategies.order("mixed", found)) == sorted(strategies.order("diverse", found)) == list(range(6))
 
 
 def test_a_reader_without_log_probabilities_still_predicts():

@@ -180,12 +180,12 @@ def _changed(paths: Sequence[str | Path]) -> Iterator[Finding]:
 # images
 
 
-def look_at_all(samples: list[Sample]) -> list[Look]:
-    """Decodes every image."""
+def look_at_all(samples: list[Sample], quiet: bool = False) -> list[Look]:
+    """Decodes every image. quiet: without a progress bar."""
     with warnings.catch_warnings(), ThreadPoolExecutor(os.cpu_count()) as pool:
         warnings.simplefilter("ignore")  # of Pillow, such as on odd EXIF tags
         looks = pool.map(_look_at, samples)
-        return list(bar(looks, "check", len(samples), unit="img", leave=False, disable=len(samples) < 2000))
+        return list(bar(looks, "check", len(samples), unit="img", leave=False, disable=quiet or len(samples) < 2000))
 
 
 def _look_at(sample: Sample) -> Look:

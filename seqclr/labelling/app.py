@@ -139,8 +139,8 @@ def parse(data: bytes) -> list[Change]:
     try:
         changes = [Change(**each) for each in json.loads(data)["changes"]]
         for change in changes:
-            kinds = (int, int, (str, type(None)), str)
-            if not all(isinstance(value, kind) for value, kind in zip(change, kinds)):
+            kinds = ((int,), (int,), (str, type(None)), (str,))
+            if not all(type(value) in kind for value, kind in zip(change, kinds)):  # True is an instance of int
                 raise TypeError("a value of another type")
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise HTTPException(400, f"the request is not a list of labels ({error})") from None

@@ -3,7 +3,8 @@
     labels.csv            file,text,split,source,time: a row for each labelled image
     labels.csv.journal    a line of JSON for each change, with the same keys
 
-In the journal, the text of an image without a label is null; its source is `unreadable` or `removed`. The line
+In the journal, the text of an image without a label is null; its source is `unreadable`, `wrong` (its prediction or
+former label was marked as wrong) or `removed`. The line
 `{"written": true}` says that the CSV file holds all lines before it: at the next start only those after it are applied,
 so that rows that were edited by hand since then stay as they are.
 """
@@ -26,7 +27,7 @@ from seqclr.errors import UserError
 from seqclr.files import Lock, atomic_write, check_can_make, exists, writing
 
 SOURCES = ("typed", "accepted", "corrected", "login", "given")
-NO_TEXT = ("unreadable", "removed")
+NO_TEXT = ("unreadable", "wrong", "removed")
 
 
 class Journal:

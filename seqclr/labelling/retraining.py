@@ -137,12 +137,14 @@ class Retraining:
                 self._active, self._may_retry = reached[-1], True
                 self._go_on()
 
-    def state(self) -> dict[str, Any]:
+    def state(self, truths: Sequence[Sample] = ()) -> dict[str, Any]:
         """What the web page shows, as JSON.
 
+        truths: images of the test part with their texts; every prediction is wrong where the text is None.
+
         running: None, or `labels`, and `step` of `steps`. failed: None, or why the newest round failed.
-        rounds: of each reader `labels`, and on the labelled images of the test part `tested`, and `accuracy` with `low`
-        and `high`, the ends of its interval of 95 %.
+        rounds: of each reader `labels`, and on the truths `tested`, their number, and `accuracy` with `low` and `high`,
+        the ends of its interval of 95 %.
         """
         with self._mutex:
             self._look()
@@ -152,7 +154,6 @@ class Retraining:
                 running = {"labels": self._active.labels, "step": step, "steps": steps}
             ended = [(each, result) for each in self.rounds if (result := each.result())]
             failed = ended[-1][1]["failed"] if ended else None
-            truths = self._truths() if ended else []
             rounds = [self._measured(each, result, truths) for each, result in ended if not result["failed"]]
             return {"running": running, "failed": failed, "rounds": rounds}
 
@@ -238,11 +239,6 @@ class Retraining:
 
     # accuracy
 
-    def _truths(self) -> list[Sample]:
-        """The labelled images of split test."""
-        rows = read_labels(self.labels_file)
-        return [row for row in rows if isinstance(row, Sample) and row.split == "test" and row.text]
-
     def _measured(self, done: Round, result: dict, truths: Sequence[Sample]) -> dict[str, Any]:
         """What the web page shows of a reader. An image is predicted once."""
         if done.reader not in self._readers:
@@ -250,7 +246,7 @@ class Retraining:
         reader, texts = self._readers[done.reader]
         new = [sample for sample in truths if sample.file not in texts]
         texts |= {sample.file: text for sample, (text, _) in zip(new, reader.predict_samples(new))}
-        right = sum(texts[sample.file] == reader.charset.normalize(sample.text) for sample in truths)
+        right = sum(s.text is not None and texts[s.file] == reader.charset.normalize(s.text) for s in truths)
         share, low, high = progress.accuracy(right, len(truths))
         return {"labels": result["labels"], "tested": len(truths), "accuracy": share, "low": low, "high": high}
 

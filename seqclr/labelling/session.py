@@ -16,7 +16,7 @@ from seqclr.data import label_validation
 from seqclr.data.charset import Charset
 from seqclr.data.knowledge import Known
 from seqclr.data.labels import Label, now
-from seqclr.data.samples import HELD_OUT
+from seqclr.data.samples import HELD_OUT, Sample
 from seqclr.errors import UserError
 from seqclr.export.reader import load_reader
 from seqclr.files import NotWritten
@@ -67,7 +67,7 @@ class State:
     @property
     def is_done(self) -> bool:
         """Whether the image has a label or is unreadable."""
-        return self.label is not None and self.label.source != "removed"
+        return self.label is not None and self.label.source not in ("wrong", "removed")
 
 
 class Session:
@@ -95,6 +95,7 @@ class Session:
         self._reader, self._predictor = reader, Predictor(images, self._predicted)
         self._mutex, self._version = threading.RLock(), 1
         self._states = [State(self._label_before(index)) for index in range(len(images))]
+        self._first = [state.label for state in self._states]
         self.test = self._test_part()
         self._order, self._ordered, self._labelled = [], 1, 0  # with its version, and the number of labels then
         self._sort()
@@ -162,6 +163,10 @@ class Session:
             raise UserError(f"there is no image {change.image}")
         if change.source not in (NO_TEXT if change.text is None else SOURCES):
             raise UserError(f"the source '{change.source}' is not known")
+        first = self._first[change.image]
+        is_undone = first and (first.text, first.source) == (change.text, "login")
+        if change.source == "login" and not is_undone:
+            raise UserError("the source 'login' is not for labels that are given here")
         if change.text is None:
             return
         text = label_validation.check(change.text, "the label")
@@ -174,9 +179,12 @@ class Session:
             raise UserError(f"the label '{text}' has {len(text)} characters, and --length is not that")
 
     def _label(self, change: Change) -> Label:
+        """The label of a change. An image that had a label keeps its split, an empty one too."""
         before = self._states[change.image].label
-        split = before.split if before else self.images.samples[change.image].split
-        split = split or ("test" if change.image in self.test else "train")
+        if before:
+            split = before.split
+        else:
+            split = self.images.samples[change.image].split or ("test" if change.image in self.test else "train")
         text = change.text.strip() if change.text else None
         return Label(self.images.files[change.image], text, split, change.source, now())
 
@@ -191,12 +199,12 @@ class Session:
         return self.journal.labels.get(file)
 
     def _test_part(self) -> set[int]:
-        """The indices of the images on which accuracy is measured: of split `test`, and of those without a split the
-        ones that `strategies.set_apart` chooses."""
+        """The indices of the images on which accuracy is measured: of split `test`, and of those without a label
+        and a split the ones that `strategies.set_apart` chooses."""
         apart, test = strategies.set_apart(self.images.files), set()
         for index, (state, sample, file) in enumerate(zip(self._states, self.images.samples, self.images.files)):
             split = (state.label and state.label.part) or sample.split
-            if split == "test" or (not split and file in apart):
+            if split == "test" or (not split and state.label is None and file in apart):
                 test.add(index)
         return test
 
@@ -251,7 +259,7 @@ class Session:
                 self.journal.write()
                 labels = [state.label for state in self._with_label()]
                 self.training.offer(sum(label.text is not None and label.part not in HELD_OUT for label in labels))
-                state, latest = self.training.state(), self.training.latest
+                state, latest = self.training.state(self._truths()), self.training.latest
                 points = [(each["labels"], each["accuracy"], each["tested"]) for each in state["rounds"]]
                 self._trained = {**state, "target": TARGET, "forecast": progress.forecast(points, TARGET)}
                 if latest is not None and latest != reader:
@@ -263,6 +271,24 @@ class Session:
     def _with_label(self) -> list[State]:
         with self._mutex:
             return [state for state in self._states if state.label]
+
+    def _truths(self) -> list[Sample]:
+        """The samples of `_tested`, with the texts of their labels."""
+        return [dataclasses.replace(self.images.samples[i], text=state.label.text) for i, state in self._tested()]
+
+    def _tested(self) -> list[tuple[int, State]]:
+        """The images of the test part on which accuracy is measured, with their indices.
+
+        They have a label, or none (None as text) where a prediction was marked as wrong, which counts as wrong. Labels
+        of source `login` are predictions of a reader.
+        """
+        with self._mutex:
+            found = [(index, self._states[index]) for index in sorted(self.test) if self._states[index].label]
+        return [
+            (index, state)
+            for index, state in found
+            if state.label.part == "test" and state.label.source not in ("login", "unreadable", "removed")
+        ]
 
     # what the web page shows
 
@@ -309,9 +335,8 @@ class Session:
         labels = [state.label for state in self._states if state.label]
         texts = [label.text for label in labels if label.text is not None]
         sources = Counter(label.source for label in labels)
-        tested = [s for s in self._with_label() if s.label.text and s.prediction and s.label.part == "test"]
-        normalize = self._reader.charset.normalize
-        right = sum(normalize(state.label.text) == state.prediction.text for state in tested)
+        normalize, tested = self._reader.charset.normalize, [state for _, state in self._tested() if state.prediction]
+        right = sum(s.label.text is not None and normalize(s.label.text) == s.prediction.text for s in tested)
         characters = Counter("".join(map(normalize, texts)))
         possible = self.known.charset or self._reader.charset.characters
         return {
@@ -322,6 +347,7 @@ class Session:
             "accepted": sources["accepted"],
             "predicted": sources["accepted"] + sources["corrected"],
             "tested": len(tested),
+            "test_part": len(self.test),
             "accuracy": progress.accuracy(right, len(tested)),
             "characters": dict(sorted(characters.items())),
             "lengths": dict(sorted(Counter(map(len, texts)).items())),
@@ -337,7 +363,7 @@ class Session:
     def findings(self) -> list[dict]:
         """The findings of `seqclr check` on the present labels: kind, title and images; decodes all images once."""
         if self._looks is None:
-            self._looks = check.look_at_all(self.images.samples)
+            self._looks = check.look_at_all(self.images.samples, quiet=True)
         looks = []
         with self._mutex:
             for look, state in zip(self._looks, self._states):

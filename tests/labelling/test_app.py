@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -127,6 +128,7 @@ def test_a_stale_label_records_nothing(session, client):
         ((0, 0, " ", "typed"), "the label is empty"),
         ((0, 0, "1\n2", "typed"), "U+000A"),
         ((0, 0, None, "typed"), "the source 'typed' is not known"),
+        ((0, 0, "123", "login"), "the source 'login' is not for labels that are given here"),
         ((0, 0, "123", "removed"), "the source 'removed' is not known"),
         ((6, 0, "123", "typed"), "there is no image 6"),
         ((-1, 0, "123", "typed"), "there is no image -1"),
@@ -146,6 +148,8 @@ def test_labels_that_cannot_be_are_refused(folder, change, message):
 def test_malformed_requests_are_refused(client, body):
     assert client.post(f"/{TOKEN}/labels", content=body).status_code == 400
     assert post(client, ("1", 0, "a", "typed")).status_code == post(client, (1, 0, 5, "typed")).status_code == 400
+    for booleans in ((True, 0), (1, False)):
+        assert post(client, (*booleans, "1", "typed")).status_code == 400
     assert post(client, (1, 0, "1", "typed"), (1, 0, "2", "typed")).status_code == 400
     assert client.post(f"/{TOKEN}/labels", content=b" " * (app.MAX_BYTES + 1)).status_code == 413
 
@@ -211,11 +215,59 @@ def test_labels_of_the_data_are_given_and_can_be_corrected(folder):
     session = session_of(folder)
     client = client_of(session)
     assert [image["source"] for image in state(client)["images"]] == ["given"] * 2 + [""] * 4
+    assert 0 in session.test and 1 not in session.test
     post(client, (0, 0, "better", "corrected"), (3, 0, "new", "typed"))
+    post(client, (1, 0, None, "wrong"))
+    post(client, (1, 1, "second one", "corrected"))
     session.close()
     found = discovery.find([folder / "labels.csv"])
     part = "test" if 3 in session.test else "train"
-    assert [(each.text, each.split) for each in found] == [("better", "test"), ("second", None), ("new", part)]
+    assert [(each.text, each.split) for each in found] == [("better", "test"), ("second one", None), ("new", part)]
+
+
+def test_marks_of_wrong_texts_survive_and_remove_labels(folder):
+    (folder / "labels.csv").write_text("file,text\n0.png,000\n1.png,010\n")
+    session = session_of(folder)
+    assert post(client_of(session), (0, 0, None, "wrong"), (2, 0, None, "wrong")).status_code == 200
+    session.close()
+    assert rows(folder) == [("1.png", "010", "given")]
+    again = session_of(folder)
+    client = client_of(again)
+    found = {image["name"]: image for image in state(client)["images"]}
+    sources = {"0.png": "wrong", "1.png": "given", "2.png": "wrong", "3.png": "", "4.png": "", "5.png": ""}
+    assert {name: image["source"] for name, image in found.items()} == sources
+    assert state(client)["order"][-1] == found["1.png"]["image"]  # the others are to be labelled
+    post(client, (found["0.png"]["image"], 0, "000", "given"))
+    again.close()
+    assert sorted(rows(folder)) == [("0.png", "000", "given"), ("1.png", "010", "given")]
+
+
+def test_accuracy_is_that_on_labels_by_hand_with_marks_as_wrong(folder):
+    """0 is right, 1 is the prediction of the reader that a login confirmed, 2 is marked, 3 unreadable, 4 to come."""
+    names = "".join(f"{number}.png,,test\n" for number in (0, 2, 3, 4))
+    (folder / "given.csv").write_text(f"file,text,split\n{names}")
+    (folder / "labels.csv").write_text("file,text,split,source\n1.png,010,test,login\n")
+    session = session_of(folder, paths=[folder / "given.csv", folder / "1.png"])
+    session.start()
+    session._predictor._thread.join()
+    client, files = client_of(session), [Path(sample.file).name for sample in session.images.samples]
+    for name, text, source in (("0.png", "000", "accepted"), ("2.png", None, "wrong"), ("3.png", None, "unreadable")):
+        assert post(client, (files.index(name), 0, text, source)).status_code == 200
+    progress = state(client)["progress"]
+    assert (progress["tested"], progress["test_part"]) == (2, 5) and progress["accuracy"][0] == 0.5
+    assert {(Path(each.file).name, each.text) for each in session._truths()} == {("0.png", "000"), ("2.png", None)}
+    session.close()
+
+
+def test_a_label_of_a_login_can_only_be_brought_back(folder):
+    (folder / "labels.csv").write_text("file,text,source\n1.png,010,login\n")
+    session = session_of(folder)
+    client = client_of(session)
+    assert post(client, (0, 0, "011", "corrected")).status_code == 200  # 1.png, as it is listed
+    for change in ((0, 1, "011", "login"), (1, 0, "000", "login")):
+        assert post(client, change).status_code == 422
+    assert post(client, (0, 1, "010", "login")).status_code == 200
+    session.close()
 
 
 def test_rows_without_a_text_are_no_labels(folder):
@@ -317,7 +369,7 @@ def test_contradicted_labels_are_ranked_until_they_are_looked_at(folder):
     assert [each["contradicted"] for each in state(client)["images"]] == [2, 0, 1, 0, 0, 0]
     found = state(client)["images"][2]
     assert (found["text"], found["predicted"], found["confidence"]) == ("56", "9", 0.75)
-    post(client, (2, 0, "56", "corrected"))  # it is right
+    post(client, (2, 0, "56", "given"))  # it is right
     assert [each["contradicted"] for each in state(client)["images"]][:3] == [2, 0, 0]
     session.close()
     again = session_of(folder, listed=True)
@@ -361,7 +413,7 @@ class Training:
     def offer(self, n_labels):
         self.latest = self.folder if n_labels >= 3 else None
 
-    def state(self):
+    def state(self, truths):
         rounds = [{"labels": 3, "tested": 20, "accuracy": 0.9, "low": 0.7, "high": 0.97}] if self.latest else []
         return {"running": None, "failed": None, "rounds": rounds}
 

@@ -113,12 +113,12 @@ def test_a_round_trains_exports_and_is_measured(site):
     rows = {Path(sample.file).name: (sample.text, sample.split) for sample in read_labels(table)}
     assert rows == {"0.png": ("12", "train"), "1.png": ("34", "train"), "6.png": ("", "test"), "7.png": ("", "test")}
     assert beside.state()["rounds"] == [{"labels": 2, "tested": 0, "accuracy": 0.0, "low": 0.0, "high": 1.0}]
-    label(site, {0: "12", 1: "12"}, test={6: "X2", 7: "12"})
-    [measured] = beside.state()["rounds"]
-    assert (measured["tested"], measured["accuracy"]) == (2, 0.5) and measured["low"] < 0.2
+    texts = {5: None, 6: "X2", 7: "12", 8: "12"}  # 5 was marked as wrong
+    [measured] = beside.state([Sample("", f"{number}.png", text) for number, text in texts.items()])["rounds"]
+    assert (measured["tested"], measured["accuracy"]) == (4, 0.5) and measured["low"] < 0.2
     beside.offer(4)
     until(lambda: beside.latest == site / "work" / "round-0004")
-    assert [each["labels"] for each in beside.state()["rounds"]] == [2, 2]  # those that they were trained on
+    assert [each["labels"] for each in beside.state()["rounds"]] == [2, 4]  # those that they were trained on
     beside.close()
 
 
@@ -215,8 +215,9 @@ def test_a_real_round(tmp_path, pages):
     beside.offer(2)
     until(lambda: beside.state()["running"] is None, 300)
     assert beside.state()["failed"] is None
-    [measured] = beside.state()["rounds"]
-    assert measured["labels"] == 2 and measured["tested"] == 4
+    truths = [row for row in read_labels(tmp_path / "labels.csv") if row.split == "test"]
+    [measured] = beside.state(truths)["rounds"]
+    assert measured["labels"] == 2 and measured["tested"] == len(truths) == 4
     reader = load_reader(beside.latest).knowing(Known.of("0123456789", "4:6"))
     arrays = [read(path) for path in sorted((tmp_path / "images").iterdir())[:4]]
     found = list(certainty.predict(reader, arrays))

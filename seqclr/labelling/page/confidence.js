@@ -22,8 +22,10 @@ export function coloured(image) {
   });
 }
 
-// How a label came about: against what was predicted.
+// How a label came about: against what was predicted. One that is confirmed keeps its source; `login` is for labels that
+// nobody has looked at.
 export function sourceOf(image, text) {
+  if (text === image.text) return image.source === "login" ? "accepted" : image.source;
   if (image.predicted === null || image.predicted === "") return "typed";
   return text === image.predicted ? "accepted" : "corrected";
 }

@@ -66,7 +66,8 @@ export function send(labels) {
       for (const old of before) {
         const { text } = data.images[old.image];
         Object.assign(data.images[old.image], { text: old.text, source: old.source, revision: old.revision });
-        if (text !== null && !isDraft(old.image)) keepDraft(old.image, text);
+        const isStale = error.images?.includes(old.image); // the text of the other window is shown then
+        if (text !== null && !isDraft(old.image) && !isStale) keepDraft(old.image, text);
       }
       data.version = 0; // all is loaded again: changes may have come while labels were on their way
       throw error;
@@ -91,11 +92,11 @@ function lost() {
 async function answer(response) {
   const text = await response.text();
   if (response.ok) return JSON.parse(text);
-  let message = text.trim();
+  let found = { error: text.trim() };
   try {
-    message = JSON.parse(text).error;
+    found = JSON.parse(text);
   } catch {
     // plain text
   }
-  throw new Error(message || `status ${response.status}`);
+  throw Object.assign(new Error(found.error || `status ${response.status}`), { images: found.images });
 }

@@ -2,7 +2,7 @@
 
 import { percent, sourceOf } from "./confidence.js";
 import { data, isDraft, keepDraft, textOf } from "./data.js";
-import { list, wrong } from "./lists.js";
+import { list } from "./lists.js";
 import { save, say } from "./label.js";
 
 const SIZE = 200; // thumbnails
@@ -10,6 +10,7 @@ const get = (id) => document.getElementById(id);
 const tiles = get("tiles");
 let images = [];
 let start = 0;
+const marked = new Map(); // labels that images had when they were marked as wrong
 
 export function open() {
   images = list();
@@ -27,11 +28,12 @@ export function show() {
   tiles.querySelector("input")?.focus();
 }
 
-// Goes to the thumbnails with an image.
+// Goes to the thumbnails with an image, and to it.
 export function goTo(image) {
   if (!images.includes(image)) images = list();
   start = SIZE * Math.max(0, Math.floor(images.indexOf(image) / SIZE));
   show();
+  tiles.querySelector(`[data-image="${image}"] input`)?.focus();
 }
 
 // Shows new facts about images whose text was not changed.
@@ -59,14 +61,13 @@ function tile(index) {
   input.spellcheck = false;
   element.append(button, input, document.createElement("span"));
   button.addEventListener("click", () => {
-    mark(element, !wrong.has(index));
+    toggle(element);
     input.focus();
   });
   input.addEventListener("focus", () => input.select());
   input.addEventListener("input", () => {
     keepDraft(index, input.value);
-    element.classList.toggle("changed", isDraft(index));
-    mark(element, false);
+    showMark(element);
   });
   fill(element, data.images[index]);
   return element;
@@ -75,30 +76,54 @@ function tile(index) {
 function fill(element, image) {
   const [button, input, note] = element.children;
   input.value = textOf(image);
-  element.classList.toggle("changed", isDraft(image.image));
+  note.id = `note-${image.image}`;
   input.setAttribute("aria-label", `Text of ${image.name}`);
+  input.setAttribute("aria-describedby", note.id);
   button.setAttribute("aria-label", `Mark ${image.name} as wrong`);
   button.firstChild.alt = `Image ${image.name}`;
   note.dataset.plain = image.contradicted ? `predicted: ${image.predicted}` : image.source === "unreadable" ? "unreadable" : image.text !== null ? image.source
     : image.confidence === null ? "" : percent(image.confidence);
-  mark(element, wrong.has(image.image));
+  showMark(element);
 }
 
-function mark(element, isWrong) {
+const imageOf = (element) => data.images[element.dataset.image];
+const isWrong = (image) => image.source === "wrong" && !isDraft(image.image);
+
+// Shows whether the text is wrong or changed.
+function showMark(element) {
   const [button, , note] = element.children;
-  wrong[isWrong ? "add" : "delete"](Number(element.dataset.image));
-  element.classList.toggle("wrong", isWrong);
-  button.setAttribute("aria-pressed", isWrong);
-  note.textContent = isWrong ? "wrong" : element.classList.contains("changed") ? "changed" : note.dataset.plain;
+  const image = imageOf(element);
+  const [wrong, changed] = [isWrong(image), isDraft(image.image)];
+  element.classList.toggle("wrong", wrong);
+  element.classList.toggle("changed", changed);
+  button.setAttribute("aria-pressed", wrong);
+  note.textContent = wrong ? "wrong" : changed ? "changed" : note.dataset.plain;
+}
+
+// Marks a text as wrong, which removes a label; a second time, the label is given again.
+function toggle(element) {
+  const { image, text, source } = imageOf(element);
+  if (isWrong(imageOf(element))) {
+    save([marked.get(image) ?? { image, text: null, source: "removed" }], "No longer marked as wrong.");
+  } else {
+    if (source !== "wrong") marked.set(image, { image, text, source: source || "removed" });
+    save([{ image, text: null, source: "wrong" }], "Marked as wrong.");
+  }
+  fill(element, data.images[image]);
 }
 
 function acceptAll() {
   const labels = [];
   for (const element of tiles.children) {
-    const image = data.images[element.dataset.image];
-    const text = element.children[1].value.trim();
-    const unread = image.source === "unreadable" && !element.classList.contains("changed");
-    if (!wrong.has(image.image) && !unread && text && (text !== image.text || image.contradicted)) {
+    const image = imageOf(element);
+    const input = element.children[1];
+    const text = input.value.trim();
+    if (isDraft(image.image) && !text) {
+      input.focus();
+      return say("Type the text, or press Esc to mark it as wrong.", true);
+    }
+    const isKept = image.contradicted || image.source === "unreadable" || image.source === "wrong"; // unless it is changed
+    if (text && text !== image.text && (isDraft(image.image) || !isKept)) {
       labels.push({ image: image.image, text, source: sourceOf(image, text) });
     }
   }
@@ -122,13 +147,23 @@ function step(by) {
   inputs[inputs.indexOf(document.activeElement) + by]?.focus();
 }
 
-function toggle() {
-  const element = document.activeElement.closest(".tile");
-  if (element) mark(element, !wrong.has(Number(element.dataset.image)));
+const focused = () => document.activeElement.closest(".tile");
+
+function toggleFocused() {
+  if (focused()) toggle(focused());
 }
 
-export const KEYS = { Enter: () => step(1), ArrowDown: () => step(1), ArrowUp: () => step(-1), Escape: toggle, "Ctrl+Enter": acceptAll };
-export const isChanged = () => document.activeElement.closest(".tile")?.classList.contains("changed") ?? false;
+// Fills in the prediction in place of a label that a reader contradicts.
+function usePrediction() {
+  const image = focused() && imageOf(focused());
+  if (!image?.contradicted) return;
+  keepDraft(image.image, image.predicted);
+  fill(focused(), image);
+  step(1);
+}
+
+export const KEYS = { Enter: () => step(1), ArrowDown: () => step(1), ArrowUp: () => step(-1), Escape: toggleFocused, "Shift+Enter": usePrediction, "Ctrl+Enter": acceptAll };
+export const isChanged = () => focused()?.classList.contains("changed") ?? false;
 
 const ACTIONS = { "accept-all": acceptAll, before: () => turn(-SIZE), after: () => turn(SIZE) };
 for (const [id, action] of Object.entries(ACTIONS)) get(id).addEventListener("click", action);

@@ -11,45 +11,50 @@ const get = (id) => document.getElementById(id);
 const undos = []; // lists of labels that bring back what was before
 let mode = one;
 let counted = 0; // labels that were saved since the page was opened
+let isChecked = false; // whether the findings of `seqclr check` were asked for since all images are predicted
 
 export function say(text, isError = false) {
   get("status").textContent = text;
   get("status").classList.toggle("error", isError);
 }
 
-// Saves labels {image, text, source}; they can be undone.
-export function save(labels) {
+// Saves labels {image, text, source}; they can be undone. said: what the page says then, instead of their number.
+export async function save(labels, said) {
   const before = labels.map(({ image }) => {
     const { text, source } = data.images[image];
     return { image, text, source: source || "removed" };
   });
-  return deliver(labels, labels.length).then((saved) => saved && undos.push(before));
+  if (!(await deliver(labels))) return;
+  const more = said ? 0 : labels.length;
+  undos.push({ labels: before, more });
+  counted += more;
+  say(said ?? `Saved. ${counted} since the page was opened.`);
 }
 
-// more: by how many labels there are more then.
-async function deliver(labels, more) {
+async function deliver(labels) {
   try {
     await send(labels);
-    counted += more;
-    say(`Saved. ${counted} since the page was opened.`);
     return true;
   } catch (error) {
-    say(`Not saved: ${error.message}`, true);
+    const lost = labels.filter(({ image, text }) => text && error.images?.includes(image)).map(({ text }) => text);
+    say(`Not saved: ${error.message}${lost.length ? `. Your text: ${lost.join(", ")}` : ""}`, true);
     mode.goTo(labels[0].image);
     return false;
   }
 }
 
 async function undo() {
-  const labels = undos.pop();
-  if (!labels) return say("There is nothing to undo.");
-  const done = deliver(labels, -labels.length);
-  if (mode === one) one.goTo(labels[0].image);
-  if (await done) say(labels.length === 1 ? "Undone." : `Undone: ${labels.length} labels.`);
-  if (mode === grid) grid.show();
+  if (!undos.length) return say("There is nothing to undo.");
+  const { labels, more } = undos.pop();
+  const done = deliver(labels);
+  mode.goTo(labels[0].image);
+  if (!(await done)) return;
+  counted -= more;
+  say(labels.length === 1 ? "Undone." : `Undone: ${labels.length} labels.`);
 }
 
 function setMode(chosen) {
+  say("");
   mode = chosen;
   for (const [name, module] of Object.entries({ one, grid })) {
     get(name).hidden = module !== mode;
@@ -62,7 +67,7 @@ addEventListener("keydown", (event) => {
   if (event.target.closest?.("select, summary, header button") || event.isComposing || event.altKey || event.metaKey) return;
   const onButton = event.target.closest?.("button");
   const isUndo = event.ctrlKey && event.key.toLowerCase() === "z" && !mode.isChanged();
-  const action = isUndo ? undo : mode.KEYS[`${event.ctrlKey ? "Ctrl+" : ""}${event.key}`];
+  const action = isUndo ? undo : mode.KEYS[`${event.ctrlKey ? "Ctrl+" : ""}${event.shiftKey ? "Shift+" : ""}${event.key}`];
   if (!action || (onButton && event.key === "Enter" && !event.ctrlKey)) return;
   event.preventDefault();
   action();
@@ -76,7 +81,11 @@ async function poll() {
     progress.show();
     if (data.problem) say(data.problem, true);
     if (mode === one && (isSorted || (predicting && dependsOnPredictions()))) one.sortRest();
-    if (predicting && !data.predicting) await addFindings();
+    if (data.predicting) isChecked = false;
+    else if (!isChecked) {
+      isChecked = true;
+      await addFindings();
+    }
   } catch (error) {
     say(error.message, true);
   }
@@ -84,6 +93,7 @@ async function poll() {
 }
 
 async function changeList() {
+  say("");
   if (isFinding()) await addFindings();
   mode.open();
 }

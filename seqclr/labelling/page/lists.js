@@ -2,17 +2,16 @@
 
 import { data, findings, known } from "./data.js";
 
-export const wrong = new Set(); // images whose text was marked as wrong in the grid and not corrected
 const found = new Map(); // kind of finding -> images
 
 const FILTERS = {
-  unlabelled: ["To label", (image) => image.source === "" || image.source === "removed"],
+  unlabelled: ["To label", (image) => ["", "removed", "wrong"].includes(image.source)],
   all: ["All images", () => true],
   labelled: ["Labelled", (image) => image.text !== null],
   unreadable: ["Unreadable", (image) => image.source === "unreadable"],
   differs: ["Label differs from the prediction",
     (image) => image.text !== null && image.predicted !== null && image.text !== image.predicted],
-  wrong: ["Marked as wrong in the grid", (image) => wrong.has(image.image)],
+  wrong: ["Marked as wrong in the grid", (image) => image.source === "wrong"],
 };
 const CONTRADICTED = "contradicted"; // a filter and an order, where labels are that a reader contradicts
 

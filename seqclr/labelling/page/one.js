@@ -40,6 +40,7 @@ export function goTo(image) {
 export function show(hasFocus = true) {
   const image = data.images[images[at]];
   for (const id of ["text", "accept", "skip", "unreadable"]) get(id).disabled = !image;
+  get("use").hidden = !image?.contradicted;
   get("back").disabled = at === 0;
   get("image").hidden = !image;
   if (!image) {
@@ -48,7 +49,7 @@ export function show(hasFocus = true) {
     input.value = filled = "";
     return;
   }
-  let state = image.source === "unreadable" ? ", unreadable" : image.text !== null ? `, labelled (${image.source})` : "";
+  let state = image.source === "unreadable" ? ", unreadable" : image.source === "wrong" ? ", marked as wrong" : image.text !== null ? `, labelled (${image.source})` : "";
   if (image.contradicted) state += ", contradicted: a reader that has not seen the label predicts";
   get("position").textContent = `${at + 1} of ${images.length}: ${image.name}${state}`;
   get("image").src = `images/${image.image}`;
@@ -86,6 +87,13 @@ function accept() {
   next();
 }
 
+function usePrediction() {
+  const image = data.images[images[at]];
+  if (!image?.contradicted) return;
+  save([{ image: image.image, text: image.predicted, source: "accepted" }]);
+  next();
+}
+
 function unreadable() {
   const image = data.images[images[at]];
   if (!image) return;
@@ -100,7 +108,7 @@ function back() {
 
 input.addEventListener("input", () => keepDraft(images[at], input.value));
 
-export const KEYS = { Enter: accept, ArrowDown: next, ArrowUp: back, Escape: unreadable };
+export const KEYS = { Enter: accept, "Shift+Enter": usePrediction, ArrowDown: next, ArrowUp: back, Escape: unreadable };
 export const isChanged = () => input.value !== filled;
 
-for (const [id, action] of Object.entries({ accept, skip: next, back, unreadable })) get(id).addEventListener("click", action);
+for (const [id, action] of Object.entries({ accept, use: usePrediction, skip: next, back, unreadable })) get(id).addEventListener("click", action);

@@ -25,7 +25,8 @@ export function show() {
 }
 
 function accuracy({ accuracy: [share, low, high], tested }) {
-  return tested ? `${percent(share)} (${percent(low)} to ${percent(high)}), on ${tested} of the test part` : "-";
+  const part = `on ${tested} of the ${data.progress.test_part} images of the test part`;
+  return tested ? `${percent(share)} (${percent(low)} to ${percent(high)}), ${part}` : "-";
 }
 
 const counts = (found) => Object.entries(found).map(([what, count]) => `${what}\u00a0×\u00a0${count}`).join(", ") || "-";

@@ -11,7 +11,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from seqclr.curation import contradictions
 from seqclr.curation.contradictions import Contradiction
@@ -232,34 +234,132 @@ def test_two_windows_do_not_overwrite_each_other(folder, tab):
         open_page(other, address)
         name, _ = shown(tab)
         assert shown(other)[0] == name
-        other.route("**/state*", lambda route: None)  # a window that was not refreshed yet
+        held = []
+        other.route("**/state*", lambda route: held.append(route))  # a window that was not refreshed yet
         tab.keyboard.type("11")
         tab.keyboard.press("Enter")
         saved(tab, 1)
         other.keyboard.type("22")
         other.keyboard.press("Enter")
-        wait_for(other, "#status.error", "in another window")
+        wait_for(other, "#status.error", "in another window since it was shown. Your text: 22")
+        other.unroute("**/state*")
+        for route in held:
+            route.continue_()
+        wait_for(other, "#position", "labelled (corrected)")
+        assert shown(other) == (name, "11")
     assert rows(folder) == {name: ("11", "corrected")}
 
 
 def test_it_opens_on_contradicted_labels(folder, tab):
-    names = sorted(path.name for path in (folder / "images").iterdir())[1:4]
+    names = sorted(path.name for path in (folder / "images").iterdir())[1:6]
     (folder / "labels.csv").write_text("file,text\n" + "".join(f"{name},12\n" for name in names))
     listed = [Contradiction(str(folder / "images" / name), "12", "34", "0.9", "5.0", "yes") for name in names[::-1]]
     contradictions.write(listed, folder)
     with labelling(folder, "--errors", folder) as (_, address):
         tab.goto(address)
-        wait_for(tab, "#position", f"1 of 3: {names[2]}, labelled (given), contradicted")
+        wait_for(tab, "#position", f"1 of 5: {names[4]}, labelled (given), contradicted")
         assert tab.input_value("#text") == "12" and tab.inner_text("#prediction").startswith("34")
         tab.keyboard.press("Enter")  # the label is right
-        wait_for(tab, "#position", names[1])
-        tab.keyboard.type("34")
+        wait_for(tab, "#position", names[3])
+        tab.keyboard.type("35")
         tab.keyboard.press("Enter")
-        saved(tab, 2)
+        wait_for(tab, "#position", names[2])
+        tab.keyboard.press("Shift+Enter")
+        saved(tab, 3)
+        tab.reload()
+        wait_for(tab, "#position", f"1 of 2: {names[1]}")
+        tab.click("#mode-grid")
+        tab.keyboard.press("Shift+Enter")  # the prediction is in the field
+        assert tab.locator(".tile.changed input").input_value() == "34"
+        tab.keyboard.press("Control+Enter")
+        saved(tab, 1)
         tab.reload()
         wait_for(tab, "#position", f"1 of 1: {names[0]}")
-    assert rows(folder) == {
-        names[0]: ("12", "given"), names[1]: ("34", "accepted"), names[2]: ("12", "corrected")}  # fmt: skip
+        assert "Predictions that you accepted\n67" in tab.inner_text("#progress")
+    changed = {names[1]: ("34", "accepted"), names[2]: ("34", "accepted"), names[3]: ("35", "corrected")}
+    assert rows(folder) == {names[0]: ("12", "given"), names[4]: ("12", "given"), **changed}
+
+
+def test_marks_of_wrong_texts_outlast_a_reload_and_a_kill(folder, tab):
+    with labelling(folder) as (process, address):
+        open_page(tab, address)
+        tab.click("#mode-grid")
+        second = tab.locator(".tile").nth(1)
+        second.locator("input").fill("12")
+        tab.keyboard.press("Control+Enter")
+        wait_for(tab, "#status", "Saved.")
+        tab.select_option("#filter", "all")
+        second, third = (tab.locator(".tile").nth(number) for number in (1, 2))
+        kept = tuple(third.evaluate("t => [t.querySelector('img').alt.slice('Image '.length), t.children[1].value]"))
+        for tile in (second, third):
+            tile.locator("button").click()
+        tab.keyboard.press("Escape")  # the third is right
+        wait_for(tab, "#status", "No longer marked")
+        tab.reload()
+        open_page(tab, address)
+        tab.select_option("#filter", "wrong")
+        name, _ = shown(tab)
+        assert tab.inner_text("#position").startswith("1 of 1: ") and "marked as wrong" in tab.inner_text("#position")
+        process.kill()
+        process.wait()
+    name = name.removesuffix(", marked as wrong")
+    with labelling(folder) as (_, address):
+        open_page(tab, address)
+        tab.select_option("#filter", "wrong")
+        wait_for(tab, "#position", f"1 of 1: {name}, marked as wrong")
+        tab.keyboard.type("13")
+        tab.keyboard.press("Enter")
+        saved(tab, 1)
+        tab.keyboard.press("Control+z")
+        wait_for(tab, "#position", f"1 of 1: {name}, marked as wrong")
+    found = rows(folder)
+    assert name not in found and found[kept[0]] == (kept[1], "accepted")
+
+
+def test_an_emptied_field_is_not_skipped(folder, tab):
+    with labelling(folder) as (_, address):
+        open_page(tab, address)
+        tab.click("#mode-grid")
+        first = tab.locator(".tile input").first
+        first.fill("")
+        tab.keyboard.press("Control+Enter")
+        wait_for(tab, "#status.error", "press Esc to mark it as wrong")
+        assert first.evaluate("input => input === document.activeElement")
+        tab.keyboard.press("Escape")
+        tab.keyboard.press("Control+Enter")
+        wait_for(tab, "#status", "Saved.")
+        wait_for(tab, "#range", "1 to 1 of 1")
+        assert tab.locator(".tile.wrong").count() == 1
+
+
+def test_undo_goes_to_the_page_of_what_is_undone(tmp_path, tab):
+    for number in range(205):
+        Image.fromarray(np.full((8, 24, 3), number, np.uint8)).save(tmp_path / f"{number:03}.png")
+    with labelling(tmp_path) as (_, address):
+        open_page(tab, address)
+        tab.focus("#text")
+        tab.fill("#text", "")
+        tab.keyboard.press("Enter")
+        wait_for(tab, "#status.error", "Type the text")
+        tab.click("#mode-grid")
+        assert tab.inner_text("#status") == "" and not tab.locator("#status.error").count()
+        third = tab.locator(".tile input").nth(2)
+        third.fill("31")
+        tab.keyboard.press("Control+Enter")
+        wait_for(tab, "#range", "201 to 205 of 205")
+        wait_for(tab, "#status", "Saved.")
+        tab.keyboard.press("Control+z")
+        wait_for(tab, "#range", "1 to 200 of")
+        wait_for(tab, "#status", "Undone")
+
+
+def test_findings_are_offered_after_a_reload(folder, tab):
+    first = min((folder / "images").iterdir())
+    shutil.copy(first, first.with_name("copy.png"))
+    with labelling(folder) as (_, address):
+        for _ in range(2):
+            open_page(tab, address)
+            tab.locator("#filter option", has_text="equal images").wait_for(state="attached")
 
 
 class OtherSite(http.server.BaseHTTPRequestHandler):

@@ -26,6 +26,7 @@ class Annotation(NamedTuple):
     image: ImageId
     sample: Sample
     where: str  # the file and line, for messages
+    given: bool = False  # whether it is a row of a table that is one of the paths
 
 
 class AnnotationReader:
@@ -109,13 +110,15 @@ def by_image(items: Iterable[Annotation | Fault]) -> dict[ImageId, list[Annotati
 def merge(annotations: list[Annotation], known: list[Annotation], reader: AnnotationReader) -> Sample | Fault:
     """The sample of an image, or a Fault where two annotations differ.
 
-    The text is that of `annotations`, or else of the nearest table above the image. The split is that of all
-    annotations, the tables above and `known`.
+    The text is that of a table that was given, or else of the other `annotations`, or else of the nearest table above
+    the image: so a table can correct the labels of a folder. The split is that of all annotations, the tables above
+    and `known`.
     """
     sample = annotations[0].sample
     above = [row for each in annotations for row in reader.rows_above(each)]  # hard links lie in several folders
     try:
-        text = _common("text", annotations, label_validation.check)
+        given = [each for each in annotations if each.given]
+        text = _common("text", given or annotations, label_validation.check)
         text = _common("text", above[:1], label_validation.check) if text is None else text
         split = _common("split", [*annotations, *known, *above], _known_split)
     except UserError as error:
@@ -123,6 +126,13 @@ def merge(annotations: list[Annotation], known: list[Annotation], reader: Annota
     if (text, split) == (sample.text, sample.split):
         return sample
     return dataclasses.replace(sample, text=text, split=split)
+
+
+def is_corrected(annotations: list[Annotation]) -> bool:
+    """Whether a table that was given has another text for the image than its folder."""
+    if len({each.given for each in annotations}) < 2:
+        return False
+    return len({each.sample.text for each in annotations} - {None}) > 1
 
 
 def _common(field: str, annotations: Iterable[Annotation], check: Callable) -> str | None:

@@ -6,6 +6,7 @@ A data set is a list of `Sample`; no image is decoded to make it. data/dataset.p
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,10 +14,11 @@ from pathlib import Path
 
 from seqclr import files
 from seqclr.data import folders, images, lmdbs, shards, tables
-from seqclr.data.annotations import Annotation, AnnotationReader, by_image, merge
+from seqclr.data.annotations import Annotation, AnnotationReader, by_image, is_corrected, merge
 from seqclr.data.hashes import content_digest
 from seqclr.data.samples import HELD_OUT, Fault, Sample, count_splits, split_name
 from seqclr.errors import UserError
+from seqclr.messages import warn
 
 
 def find(paths: Sequence[str | Path], split: str | None = None, pattern: str | None = None) -> list[Sample]:
@@ -25,6 +27,7 @@ def find(paths: Sequence[str | Path], split: str | None = None, pattern: str | N
     paths: folders of images, folders with `labels.csv`, CSV, TSV or JSONL files, LMDB folders, packs or shards of them.
     split: only rows with this split, in any table above the image, whichever path was given.
     pattern: takes the text from file names, such as `{text}.png` or `{text}_{any}.jpg`.
+    The texts of a table that is one of the paths replace those that folders have, with a warning.
     Raises UserError for a path, row or column that is missing, for an image with two different texts or splits, and
     where no sample is left.
     """
@@ -171,12 +174,24 @@ def _read(
     others = itertools.chain(*(_annotations(names, path, None, False, reader) for names, path in _named(known, reader)))
     annotations, more = by_image(item for _, items in groups for item in items), by_image(others)
     samples = {image: merge(found, more.get(image, []), reader) for image, found in annotations.items()}
+    corrected = sum(map(is_corrected, annotations.values()))
+    if corrected:
+        _warn_of(corrected, ", ".join(str(path) for path, _ in groups if _is_table(path)))
     result = [
         (path, [samples[item.image] if isinstance(item, Annotation) else item for item in items])
         for path, items in groups
     ]
     result[0][1].extend(reader.faults)
     return result
+
+
+@functools.cache  # once, as many read the same paths several times
+def _warn_of(corrected: int, names: str) -> None:
+    warn(f"{corrected} label(s) of folders are replaced by those of {names}")
+
+
+def _is_table(path: Path) -> bool:
+    return path.suffix.lower() in tables.DELIMITERS and path.is_file()
 
 
 def _named(paths: Sequence[str | Path], reader: AnnotationReader) -> list[tuple[list[str], Path]]:
@@ -223,8 +238,8 @@ def _annotations(
         samples = _packed(names, path)
         labelled = [sample for sample in samples if sample.text is not None]
         return map(reader.annotation, samples if everything else labelled or samples)
-    if path.is_file() and path.suffix.lower() in tables.DELIMITERS:
-        return _from_table(name, path, reader)
+    if _is_table(path):
+        return _from_table(name, path, reader, given=True)
     if path.is_file() and path.suffix.lower() in images.SUFFIXES:
         return _from_files(name, [path], pattern, reader)
     if path.is_file():
@@ -250,12 +265,15 @@ def _suffixes() -> str:
     return ", ".join(sorted(suffix[1:] for suffix in images.SUFFIXES))
 
 
-def _from_table(name: str, path: Path, reader: AnnotationReader) -> Iterator[Annotation | Fault]:
+def _from_table(name: str, path: Path, reader: AnnotationReader, given: bool = False) -> Iterator[Annotation | Fault]:
     rows = reader.rows(path)
     if not rows:
         raise UserError(f"{path} has no rows: the columns are file,text and perhaps split")
     for row in rows:
-        yield row if isinstance(row, Fault) else row._replace(sample=dataclasses.replace(row.sample, source=name))
+        if isinstance(row, Fault):
+            yield row
+        else:
+            yield row._replace(sample=dataclasses.replace(row.sample, source=name), given=given)
 
 
 def _from_files(

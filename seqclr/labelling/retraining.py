@@ -1,6 +1,6 @@
 """Trains readers on the labels so far, in a process beside the web page.
 
-    FOLDER/round-0020.csv     the labels that the round was started with, and the images of the test part
+    FOLDER/round-0020.csv     the labels that the round was started with, and images without a label, see `_write_table`
     FOLDER/.round-0020        the run of `seqclr adapt`; hidden, as its plots are no images to label or to train on
     FOLDER/round-0020.log     what its commands said
     FOLDER/round-0020         the ONNX export of the run, which the web page reads without TensorFlow
@@ -56,7 +56,8 @@ class Round:
         return json.loads(self.end.read_text(encoding="utf-8")) if self.end.is_file() else None
 
     def finish(self, failed: str | None = None) -> None:
-        used = sum(isinstance(row, Sample) and row.split not in HELD_OUT for row in read_labels(self.table))
+        rows = read_labels(self.table)
+        used = sum(isinstance(row, Sample) and bool(row.text) and row.split not in HELD_OUT for row in rows)
         with atomic_write(self.end) as stream:
             stream.write(json.dumps({"labels": used, "failed": failed}) + "\n")
 
@@ -118,6 +119,7 @@ class Retraining:
         self._may_retry = True  # whether the active round may start anew
         self._mutex = threading.Lock()
         self._closed = False
+        self._removed: Sequence[Sample] = ()
         self._readers: dict[Path, tuple[Reader, dict[str, str]]] = {}
         self._folder_lock = Lock(folder / ".lock", folder)
 
@@ -128,9 +130,13 @@ class Retraining:
             self._look()
             return newest(self.rounds)
 
-    def offer(self, n_labels: int) -> None:
-        """Starts the round of the largest count that n_labels reach, unless one runs or it has been tried."""
+    def offer(self, n_labels: int, removed: Sequence[Sample] = ()) -> None:
+        """Starts the round of the largest count that n_labels reach, unless one runs or it has been tried.
+
+        removed: samples whose label in the data no longer counts.
+        """
         with self._mutex:
+            self._removed = removed
             self._look()
             reached = [each for each in self.rounds if each.labels <= n_labels]
             if self._active is None and not self._closed and reached and reached[-1].result() is None:
@@ -225,7 +231,8 @@ class Retraining:
             os.setpriority(os.PRIO_PROCESS, self._process.pid, NICE)
 
     def _write_table(self, path: Path) -> None:
-        """The labels so far, and the images of the test part without a label: rows of split test are left out."""
+        """The labels so far, and images without one: those of the test part, as rows of split test are left out, and
+        those whose label in the data no longer counts."""
         rows = read_labels(self.labels_file)
         for row in rows:
             if isinstance(row, Fault):
@@ -233,7 +240,10 @@ class Retraining:
         labels = [sample for sample in rows if sample.text]
         known = {os.path.realpath(sample.file) for sample in labels}
         others = [sample for sample in self.test if os.path.realpath(sample.file) not in known]
+        test = {sample.file for sample in others}
+        removed = [sample for sample in self._removed if sample.file not in test]
         rows = [*labels, *(Sample(each.source, each.file, "", "test") for each in others)]
+        rows += [dataclasses.replace(each, text="") for each in removed]
         tables.check_can_write(path, rows)
         tables.write(path, rows)
 

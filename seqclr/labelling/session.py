@@ -258,7 +258,8 @@ class Session:
             try:
                 self.journal.write()
                 labels = [state.label for state in self._with_label()]
-                self.training.offer(sum(label.text is not None and label.part not in HELD_OUT for label in labels))
+                used = sum(label.text is not None and label.part not in HELD_OUT for label in labels)
+                self.training.offer(used, self._removed())
                 state, latest = self.training.state(self._truths()), self.training.latest
                 points = [(each["labels"], each["accuracy"], each["tested"]) for each in state["rounds"]]
                 self._trained = {**state, "target": TARGET, "forecast": progress.forecast(points, TARGET)}
@@ -271,6 +272,12 @@ class Session:
     def _with_label(self) -> list[State]:
         with self._mutex:
             return [state for state in self._states if state.label]
+
+    def _removed(self) -> list[Sample]:
+        """The samples that have a label in the data and none here."""
+        with self._mutex:
+            states = list(zip(self.images.samples, [state.label for state in self._states]))
+        return [sample for sample, label in states if sample.text and label and label.text is None]
 
     def _truths(self) -> list[Sample]:
         """The samples of `_tested`, with the texts of their labels."""

@@ -43,14 +43,12 @@ def split_off_validation(config) -> tuple[list[Sample], list[Sample]]:
 
 
 def split_off_labelled(config) -> tuple[list[Sample], list[Sample]]:
-    """All samples that a reader is adapted to, and those of them whose labels are used.
+    """All samples that a reader is adapted to, and those of them whose labels are used; an empty text is no label.
 
-    Raises UserError if there is no sample, or a label is empty.
+    Raises UserError if there is no sample.
     """
     samples = find_unlabelled(config.data, config.split, pattern=config.label_pattern)
-    labelled = subsample([sample for sample in samples if sample.text is not None], config.labels, config.seed)
-    check_not_empty(labelled)
-    return samples, labelled
+    return samples, subsample([sample for sample in samples if sample.text], config.labels, config.seed)
 
 
 def find_validation(config, samples: list[Sample]) -> list[Sample]:

@@ -136,10 +136,20 @@ def test_rows_that_say_different_things_of_an_image_are_refused(folder):
     write(folder / "more.csv", "file,text\na.png,won\n")
     assert [(sample.text, sample.split) for sample in find([folder / "more.csv"])] == [("won", "train")]
     with pytest.raises(UserError, match="more.csv, line 2 has the text 'won' for .*a.png, and .*labels.csv, line 2"):
-        find([folder, folder / "more.csv"])
+        find([folder / "labels.csv", folder / "more.csv"])
     write(folder / "labels.csv", "file,text,split\na.png,one,train\n./a.png,one,test\n")
     with pytest.raises(UserError, match="line 3 has the split 'test'.*line 2 has 'train'"):
         find([folder])
+
+
+def test_a_table_that_is_given_replaces_texts_of_a_folder(folder, caplog):
+    write(folder / "images" / "d.gt.txt", "four")
+    write(folder / "more.csv", "file,text\na.png,won\nb.png,two\nd.png,for\n")
+    for paths in ([folder, folder / "images", folder / "more.csv"], [folder / "more.csv", folder / "images", folder]):
+        found = survey(paths)
+        assert texts(found[0]) == {"a.png": "won", "b.png": "two", "c.png": "three", "d.png": "for"} and not found[1]
+        assert {sample.split for sample in found[0] if sample.text == "won"} == {"train"}
+    assert caplog.messages == [f"2 label(s) of folders are replaced by those of {folder / 'more.csv'}"]
 
 
 def test_rows_that_cannot_be_read_stop_whoever_asks_for_images_below(folder):

@@ -233,6 +233,7 @@ def test_marks_of_wrong_texts_survive_and_remove_labels(folder):
     assert rows(folder) == [("1.png", "010", "given")]
     again = session_of(folder)
     client = client_of(again)
+    assert not again._removed()  # labels.csv, the table of the folder, has no label of it
     found = {image["name"]: image for image in state(client)["images"]}
     sources = {"0.png": "wrong", "1.png": "given", "2.png": "wrong", "3.png": "", "4.png": "", "5.png": ""}
     assert {name: image["source"] for name, image in found.items()} == sources
@@ -267,6 +268,14 @@ def test_a_label_of_a_login_can_only_be_brought_back(folder):
     for change in ((0, 1, "011", "login"), (1, 0, "000", "login")):
         assert post(client, change).status_code == 422
     assert post(client, (0, 1, "010", "login")).status_code == 200
+    session.close()
+
+
+def test_labels_of_a_table_that_no_longer_count_are_known(folder):
+    (folder / "given.csv").write_text("file,text\n0.png,000\n1.png,010\n2.png,020\n")
+    session = session_of(folder, paths=[folder / "given.csv"])
+    post(client_of(session), (0, 0, None, "unreadable"), (1, 0, "011", "corrected"))
+    assert [(Path(sample.file).name, sample.text) for sample in session._removed()] == [("0.png", "000")]
     session.close()
 
 
@@ -410,7 +419,7 @@ class Training:
     def __init__(self, folder):
         self.folder = folder
 
-    def offer(self, n_labels):
+    def offer(self, n_labels, removed):
         self.latest = self.folder if n_labels >= 3 else None
 
     def state(self, truths):
@@ -433,7 +442,7 @@ def test_no_predictions_run_after_the_end(folder, monkeypatch):
             return super().predict_images(arrays)
 
     class Late(Training):
-        def offer(self, n_labels):
+        def offer(self, n_labels, removed):
             session._closed.wait()
             self.latest = self.folder
 

@@ -6,6 +6,7 @@ import shutil
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -17,6 +18,7 @@ from seqclr.errors import UserError
 from seqclr.export.reader import load_reader
 from seqclr.labelling import certainty, retraining, strategies
 from seqclr.labelling.retraining import Retraining, read_labels
+from seqclr.recognition.splits import split_off_labelled
 from tests.labelling.pictures import draw
 from tests.small_runs import SMALL, run
 
@@ -119,6 +121,21 @@ def test_a_round_trains_exports_and_is_measured(site):
     beside.offer(4)
     until(lambda: beside.latest == site / "work" / "round-0004")
     assert [each["labels"] for each in beside.state()["rounds"]] == [2, 4]  # those that they were trained on
+    beside.close()
+
+
+def test_an_image_whose_label_was_removed_is_trained_on_without_it(site):
+    """An image of the folder's own table that was marked as unreadable, and one that was corrected."""
+    (site / "site" / "labels.csv").write_text("file,text,split\n0.png,99,train\n3.png,88,train\n4.png,44,\n")
+    beside = opened(site)
+    beside.offer(2, [Sample("site", str(site / "site" / "3.png"), "88", "train")])
+    until(lambda: beside.latest)
+    adapt, _ = commands(site)
+    config = SimpleNamespace(data=adapt[4:6], split=None, label_pattern=None, labels=None, seed=0)
+    samples, labelled = split_off_labelled(config)
+    assert {Path(each.file).name: each.text for each in labelled} == {"0.png": "12", "1.png": "34", "4.png": "44"}
+    assert {Path(each.file).name for each in samples} == {f"{number}.png" for number in range(6)}
+    assert [each["labels"] for each in beside.state()["rounds"]] == [2]
     beside.close()
 
 

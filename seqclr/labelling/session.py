@@ -199,8 +199,8 @@ class Session:
         return self.journal.labels.get(file)
 
     def _test_part(self) -> set[int]:
-        """The indices of the images on which accuracy is measured: of split `test`, and of those without a label
-        and a split the ones that `strategies.set_apart` chooses."""
+        """The indices of the images on which accuracy is measured: of split `test`, and of those with neither a
+        label nor a split the ones that `strategies.set_apart` chooses."""
         apart, test = strategies.set_apart(self.images.files), set()
         for index, (state, sample, file) in enumerate(zip(self._states, self.images.samples, self.images.files)):
             split = (state.label and state.label.part) or sample.split

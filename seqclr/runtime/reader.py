@@ -112,5 +112,5 @@ class ExportedReader(BatchReader):
             yield self.charset.decode(row[row != blank]), float(certainty)
 
     def log_probabilities(self, pixels: np.ndarray, widths: np.ndarray | None = None) -> np.ndarray | None:
-        """`float32 [B, T, classes]`, the blank last; None of an export of 0.2 with known characters or lengths."""
+        """`float32 [B, T, classes]`, the blank last; None of an older export."""
         return self._session.predict(pixels, widths).get("log_probabilities")

@@ -24,7 +24,7 @@ from seqclr.data.hashes import uniform
 from seqclr.errors import UserError
 from seqclr.labelling.certainty import ImagePrediction
 
-DEFAULT = "random"
+DEFAULT = "uncertain"
 CHOSEN = 200  # images that a strategy puts in order, as it compares all images for each; the others follow at random
 PRESENCE = 0.1  # weight of a character that no chosen image has, where an even doubt has sqrt(0.5)
 TEST_SHARE, TEST_LEAST, TEST_MOST = 0.1, 100, 0.25  # of the images; a number of images; and at most this share of them

@@ -122,8 +122,8 @@ class AccuracyEstimate(keras.callbacks.Callback):
             say(f"estimated exact match on images without labels: {estimate:.2f}")
         if enough and estimate < DOUBTFUL and len(self.labelled) < ASKED:
             warn(
-                f"the predictions are uncertain: label {ASKED} images, and adapt with these labels; seqclr label --model "
-                f"{self.decision_file.parent} offers the least certain ones first"
+                f"the predictions are uncertain: label {ASKED} images, and adapt with these labels; seqclr label "
+                f"--model {self.decision_file.parent} offers the least certain ones first"
             )
         if checked or enough:
             self._decide(predictions, checked, estimate)

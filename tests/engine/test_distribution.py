@@ -102,7 +102,7 @@ def weights(run):
 @pytest.mark.parametrize(
     "words",
     [
-        ["pretrain", "--method=simclr"],
+        pytest.param(["pretrain", "--method=simclr"], marks=pytest.mark.slow),
         pytest.param(["pretrain", "--method=simsiam"], marks=pytest.mark.slow),
         pytest.param(["pretrain", "--method=moco_v2", "queue_size=1024"], marks=pytest.mark.slow),
         pytest.param(["finetune"], marks=pytest.mark.slow),

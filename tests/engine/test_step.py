@@ -23,11 +23,11 @@ STATES = "moco_v2+byol+deep_cluster"  # a queue, target networks, clusters of ev
 CROPS = {"views": "multicrop", "correspondence": "geometry"}
 DIVIDED = {
     "simsiam": ("simsiam", {**SGD, "steps_per_execution": 4}),
-    "queue": ("moco_v2", {**SGD, "queue_size": 64}),
     "ctc": ("ctc", SGD),
 }
 DIVIDED_MORE = {
     "simclr": ("simclr", SGD),
+    "queue": ("moco_v2", {**SGD, "queue_size": 64}),
     "padded": ("simclr", {**SGD, "resize": "pad"}),
     "bank": ("inst_disc", {**SGD, "noise": 64}),
     "codes": ("swav", {**SGD, **CROPS, "prototypes": 8, "queue_size": 16}),
@@ -112,7 +112,10 @@ def test_two_replicas_are_one_device_with_the_whole_batch(tmp_path, eagerly, met
                 np.testing.assert_allclose(a, b, atol=1e-5, rtol=1e-4, err_msg=f"{name}: {weight}")
 
 
-@pytest.mark.parametrize("method", ["simsiam", "ctc", pytest.param("byol+rotation", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "method",
+    [pytest.param("simsiam", marks=pytest.mark.slow), "ctc", pytest.param("byol+rotation", marks=pytest.mark.slow)],
+)
 def test_a_batch_in_parts_is_the_whole(tmp_path, method):
     """Where batch norm keeps its statistics, which it otherwise takes of a part."""
     keys = {"steps": 4, "dropout": 0.0, "optimizer": "sgd", "learning_rate": 0.01}
@@ -129,6 +132,7 @@ def test_a_batch_in_parts_is_the_whole(tmp_path, method):
             np.testing.assert_allclose(a, b, atol=1e-6, rtol=1e-4, err_msg=name)
 
 
+@pytest.mark.slow
 def test_steps_at_one_go_are_those_one_by_one(tmp_path):
     """Up to rounding, over the ends of rounds, checkpoints and a thaw after three steps."""
     keys = {"steps": 9, "checkpoint_every": 5, "pretrained": "x", "head_steps": 30, "warmup": 0.0}

@@ -49,7 +49,7 @@ def assert_equal(whole, parts):
 @pytest.mark.parametrize(
     ("method", "number", "keys"),
     [
-        ("simsiam", signal.SIGTERM, {"precision": "mixed_float16"}),
+        pytest.param("simsiam", signal.SIGTERM, {"precision": "mixed_float16"}, marks=pytest.mark.slow),
         ("deep_cluster", signal.SIGINT, {"clusters": 5}),  # labels of steps 0 and 4
         pytest.param("chase", signal.SIGTERM, {"views": "none"}, marks=pytest.mark.slow),
         ("ctc", signal.SIGINT, {"average": 0.9, "pretrained": "x", "head_steps": 30, "warmup": 0.0}),  # thaws at step 2
@@ -130,7 +130,7 @@ class Ends:
         return next(self.loader)
 
 
-@pytest.mark.parametrize("last", [0, 3])
+@pytest.mark.parametrize("last", [pytest.param(0, marks=pytest.mark.slow), 3])
 def test_a_loader_that_fails_costs_nothing(tmp_path, eagerly, last):
     """In the middle of steps that go to the device at once, too."""
     whole = measured(tmp_path / "whole", "simsiam", steps=6)
@@ -186,6 +186,7 @@ def test_weights_that_are_not_finite_replace_nothing_that_was_saved(tmp_path, ea
     assert checkpoints.load_newest(job.run.checkpoints)[2]["step"] == 2
 
 
+@pytest.mark.slow
 def test_stock_callbacks_can_stop_it(tmp_path, eagerly):
     stop = keras.callbacks.EarlyStopping(monitor="loss", patience=0, baseline=-1e9)
     job = tiny.trainer(tmp_path / "run", "simclr", [stop], steps=40)
@@ -193,6 +194,7 @@ def test_stock_callbacks_can_stop_it(tmp_path, eagerly):
     assert job.step < 40
 
 
+@pytest.mark.slow
 def test_a_batch_that_does_not_fit_in_memory_ends_the_run_with_a_sentence(tmp_path, eagerly):
     job = tiny.trainer(tmp_path / "run", "simclr", steps=4)
     job.method.loss = lambda batch, training: {"loss": tf.reduce_sum(tf.fill([2**25, 2**25], 1.0))}

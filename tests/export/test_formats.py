@@ -167,6 +167,7 @@ def test_an_export_folder_predicts_as_its_run(reader, pages, tmp_path, capsys):
     assert "is an export" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_code_on_the_card_of_an_encoder_gives_its_features(reader, pages, tmp_path, capsys):
     output, file = tmp_path / "encoder", sorted((pages / "images").iterdir())[0]
     assert cli.main(["export", "--model", str(reader), "--encoder", "--output", str(output)]) == 0

@@ -209,6 +209,7 @@ def test_the_checkpoint_that_probed_best_is_kept(whole):
     assert rows == [(0.5, 0), (0.75, 0), (0.25, 0)]
 
 
+@pytest.mark.slow
 def test_a_run_is_the_same_however_it_is_probed(whole, tmp_path, pages):
     trainer, probe = job(tmp_path / "run", probing.make_probe(tiny.config("simclr", probe=str(pages))))
     trainer.fit()
@@ -216,6 +217,7 @@ def test_a_run_is_the_same_however_it_is_probed(whole, tmp_path, pages):
     assert_same(whole[2][12], tiny.weights(trainer))  # a script looks at no encoder
 
 
+@pytest.mark.slow
 def test_resumed_is_uninterrupted(whole, tmp_path):
     class Stop(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):

@@ -44,6 +44,7 @@ def test_a_picture_has_a_colour_for_each_name(tmp_path):
         assert coloured >= min(count, 20) - 2  # two of twenty are gray
 
 
+@pytest.mark.slow
 def test_a_run_that_reads_shows_frames_by_what_its_head_reads(reader, pages, tmp_path, drawn):
     features, names = embeddings._by_reader(Run.open(reader), find([pages]), "cnn")
     assert features.shape == (len(names), 128) and set(names) <= set("0123456789")

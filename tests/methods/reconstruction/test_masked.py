@@ -32,6 +32,7 @@ def test_the_loss_is_the_weighted_error_of_the_columns():
         assert float(loss) == pytest.approx(np.mean(means), rel=1e-5)
 
 
+@pytest.mark.slow
 def test_masked_learns_to_reconstruct(tmp_path):
     job = tiny.trainer(tmp_path / "run", "masked", encoder="tiny", steps=60, learning_rate=3e-3)
     held = {key: tf.constant(value) for key, value in next(job.loader).items()}

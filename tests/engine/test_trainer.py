@@ -50,7 +50,7 @@ def assert_equal(whole, parts):
     ("method", "number", "keys"),
     [
         pytest.param("simsiam", signal.SIGTERM, {"precision": "mixed_float16"}, marks=pytest.mark.slow),
-        ("deep_cluster", signal.SIGINT, {"clusters": 5}),  # labels of steps 0 and 4
+        pytest.param("deep_cluster", signal.SIGINT, {"clusters": 5}, marks=pytest.mark.slow),  # labels of steps 0 and 4
         pytest.param("chase", signal.SIGTERM, {"views": "none"}, marks=pytest.mark.slow),
         ("ctc", signal.SIGINT, {"average": 0.9, "pretrained": "x", "head_steps": 30, "warmup": 0.0}),  # thaws at step 2
         pytest.param("cyclegan", signal.SIGTERM, {**tiny.SMALL["cyclegan"], "views": "none"}, marks=pytest.mark.slow),

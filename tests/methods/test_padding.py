@@ -108,7 +108,7 @@ def seen(method, batch):
                 assert keras.backend.is_float_dtype(variable.dtype)
                 side = "adversary_loss" if name in method.adversaries else "loss"
                 learning[side][f"gradient {name} {i} {variable.path}"] = variable.value
-            elif name.rpartition(".")[2] not in {"labels", *POOLS}:
+            elif name.rpartition(".")[2] not in {"labels", *POOLS} and "seed_generator" not in variable.path:
                 found[f"state {name} {i} {variable.path}"] = variable.value
     for side, variables in learning.items():
         found |= dict(zip(variables, tape.gradient(logs[side], list(variables.values())))) if variables else {}

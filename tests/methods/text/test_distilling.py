@@ -77,6 +77,7 @@ def test_a_student_comes_to_say_what_its_teacher_says(tmp_path):
     assert 0 < divergence() < 0.3 * before
 
 
+@pytest.mark.slow
 def test_a_run_is_taught_by_another(pages, reader, tmp_path, eagerly):
     run = tmp_path / "run"
     words = ["--data", str(pages), "--unlabelled", str(pages), "--distill", str(reader), *SMALL, "--steps", "1"]

@@ -182,6 +182,7 @@ def test_the_weight_rises_from_the_start(learned):
 EARLY = {"confidence": 0.0, "unlabelled_start": 0.0, "average": 0.9, "resize": "pad"}
 
 
+@pytest.mark.slow
 def test_resumed_is_uninterrupted(tmp_path, eagerly):
     """Bitwise, with the images without labels, their place in the data and the average."""
     keys = {**EARLY, "steps": 4}

@@ -4,7 +4,7 @@ A CUSUM (doi:10.1093/biomet/41.1-2.100) of ranks: each confidence, and each outc
 first ones of the reader, so that no distribution is assumed. Low ranks, standardized, add to the sum; a sum of LIMIT
 reports the change, a sum of 0 withdraws it. Constant time and memory per request.
 
-LIMIT is chosen in simulations, for a false alarm on fewer than 1 in 1,000 steady sites of 5,000 requests each. Ranks
+LIMIT is such that simulations have a false alarm on fewer than 1 in 1,000 steady sites of 5,000 requests each. Ranks
 have the same distribution for all continuous distributions of confidences (`benchmarks/drift.py` counts false alarms).
 The first values are kept in a file, with a digest of the reader, where images are kept.
 """

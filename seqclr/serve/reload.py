@@ -14,6 +14,7 @@ import numpy as np
 from seqclr import readers
 from seqclr.errors import UserError
 from seqclr.messages import say, warn
+from seqclr.runtime import folder as exports
 from seqclr.serve.batcher import BATCH, Batcher, Reader
 from seqclr.serve.drift import Drift
 from seqclr.serve.keeper import Keeper
@@ -92,8 +93,8 @@ def digest_of(folder: str) -> str:
     found = hashlib.sha256()
     for path in sorted(files_of(folder)):
         with contextlib.suppress(OSError):  # removed since
-            content = hashlib.sha256(path.read_bytes()).digest()
-            found.update(os.fsencode(path.relative_to(readers.folder_of(folder)).as_posix()) + b"\0" + content)
+            name = path.relative_to(readers.folder_of(folder)).as_posix()
+            found.update(os.fsencode(name) + b"\0" + exports.digest(path).encode())
     return found.hexdigest()
 
 

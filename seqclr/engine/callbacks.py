@@ -154,7 +154,7 @@ def draw_curves(source: Path, folder: Path) -> None:
         for position, name in enumerate(names, 1):
             points = [(float(row["step"]), float(row[name])) for row in rows if row[name]]
             axes = figure.add_subplot(down, across, position)
-            axes.plot(*zip(*points))
+            axes.plot(*zip(*points), marker="" if len(points) > 1 else "o")  # a line of one point is invisible
             axes.set(title=name, xlabel="step")
             axes.grid(alpha=0.3)
         with files.atomic_write(folder / f"{group}.png", binary=True) as stream:

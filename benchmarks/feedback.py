@@ -19,6 +19,7 @@ import argparse
 import contextlib
 import csv
 import json
+import secrets
 import shutil
 import sys
 import threading
@@ -105,7 +106,11 @@ def log_in(export: Path, images: list[tuple[Path, str]], kept: Path, logins: int
         count["submits"] += 1
         login.tell(server, number, accepted)
 
-    with LoginPage(images, {"demo": "demo"}) as page, serving(export, kept) as server:
+    def draw() -> tuple[bytes, str]:
+        file, text = secrets.choice(images)
+        return file.read_bytes(), text
+
+    with LoginPage(draw, {"demo": "demo"}) as page, serving(export, kept) as server:
         threading.Thread(target=page.serve_forever, daemon=True).start()
         while count["logins"] < logins:
             succeeded = login.log_in(Form(page.url), predict, report)

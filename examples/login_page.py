@@ -1,26 +1,30 @@
 """A login form with a captcha on this machine, to try login_playwright.py and login_selenium.py on.
 
-    python examples/login_page.py [--images data_samples] [--port 8080]
+    pip install ".[train]"
+    python examples/login_page.py [--style login] [--port 8080]
 
-Every load of the image is a new code, for one submit. Five wrong tries lock an account. The images are those of a
-folder with labels.csv, such as `seqclr synth` writes.
+Every load of the image draws a new code, for one submit, with the generator of `seqclr synth`. Five wrong tries lock an
+account. The generator's packages are in the extra train; it does not import TensorFlow.
 """
 
 import argparse
-import csv
 import functools
 import html
+import io
 import secrets
 import threading
 from collections import Counter
+from collections.abc import Callable
 from http import HTTPStatus
 from http.cookies import SimpleCookie
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-SAMPLES = Path(__file__).resolve().parent.parent / "data_samples"
+from seqclr.errors import UserError
+from seqclr.extras import required
+
 LOCKED = 5  # wrong tries in a row
+PNG = b"\x89PNG"  # the first bytes of a file; the generator's other format is JPEG
 
 FORM = """<!doctype html>
 <title>Sign in</title>
@@ -43,10 +47,10 @@ ANSWER = """<!doctype html>
 
 
 class LoginPage(ThreadingHTTPServer):
-    """The server: images `[(file, text)]`, accounts `{user: password}`. Port 0 is any free port."""
+    """The server. draw: a new image, the file and its text. accounts: `{user: password}`. Port 0 is any free port."""
 
-    def __init__(self, images: list[tuple[Path, str]], accounts: dict[str, str], port: int = 0):
-        self.images, self.accounts = images, accounts
+    def __init__(self, draw: Callable[[], tuple[bytes, str]], accounts: dict[str, str], port: int = 0):
+        self.draw, self.accounts = draw, accounts
         self.codes: dict[str, str] = {}  # by session: the text of the image that was loaded last
         self.wrong: Counter[str] = Counter()  # by user: wrong tries since the last login
         self.one_at_a_time = threading.Lock()
@@ -56,9 +60,9 @@ class LoginPage(ThreadingHTTPServer):
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_port}/"
 
-    def draw(self, session: str) -> Path:
-        """A file with a new code for the session."""
-        file, self.codes[session] = secrets.choice(self.images)
+    def load(self, session: str) -> bytes:
+        """The file of an image with a new code for the session."""
+        file, self.codes[session] = self.draw()
         return file
 
     def check(self, session: str, user: str, password: str, code: str) -> tuple[HTTPStatus, str]:
@@ -84,8 +88,8 @@ class Handler(BaseHTTPRequestHandler):
         if path == "/":
             self.answer(HTTPStatus.OK, FORM.format(message="").encode())
         elif path == "/captcha":
-            file = self.server.draw(self.session)
-            self.answer(HTTPStatus.OK, file.read_bytes(), f"image/{'png' if file.suffix == '.png' else 'jpeg'}")
+            file = self.server.load(self.session)
+            self.answer(HTTPStatus.OK, file, f"image/{'png' if file.startswith(PNG) else 'jpeg'}")
         else:
             self.answer(HTTPStatus.NOT_FOUND, b"not found", "text/plain")
 
@@ -116,26 +120,33 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
-def labelled(folder: Path) -> list[tuple[Path, str]]:
-    """The files and texts of a folder with labels.csv and images/. Raises ValueError if there are none."""
-    with (folder / "labels.csv").open(encoding="utf-8", newline="") as table:
-        rows = csv.DictReader(table)
-        found = [(folder / "images" / row["file"], row["text"]) for row in rows if {"file", "text"} <= row.keys()]
-    if not found or not found[0][0].is_file():
-        raise ValueError(f"{folder} holds no images as `seqclr synth` writes them: images/ and labels.csv (file,text)")
-    return found
+def generator(style: str) -> Callable[[], tuple[bytes, str]]:
+    """Draws images in a style, a preset or a YAML file. Raises UserError where it or a package is missing."""
+    with required("the login page"):
+        import numpy as np
+
+        from seqclr.synthesis import drawing, encoding, styles
+    look = styles.load_style(style)
+
+    def draw() -> tuple[bytes, str]:
+        image, text = drawing.draw(look, np.random.default_rng())
+        file = io.BytesIO()
+        encoding.save(look, image, file)
+        return file.getvalue(), text
+
+    return draw
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--images", type=Path, default=SAMPLES, help="folder with labels.csv; default: data_samples")
+    parser.add_argument("--style", default="login", help="a preset of `seqclr synth` or a YAML file (default: login)")
     parser.add_argument("--port", type=int, default=8080)
     parser.add_argument("--user", default="demo")
     parser.add_argument("--password", default="demo")
     given = parser.parse_args()
     try:
-        page = LoginPage(labelled(given.images), {given.user: given.password}, given.port)
-    except (OSError, ValueError, OverflowError) as error:
+        page = LoginPage(generator(given.style), {given.user: given.password}, given.port)
+    except (UserError, OSError, OverflowError) as error:
         parser.error(str(error))
     print(f"{page.url}: user {given.user}, password {given.password}. Ctrl-C ends it.", flush=True)
     try:

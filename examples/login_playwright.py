@@ -1,7 +1,7 @@
 """Logs in where a form asks for the code of an image, with Playwright. Only for sites where you may log in.
 
     pip install . playwright
-    python examples/login_page.py     # in another terminal
+    python examples/login_page.py     # in another terminal; it needs the extra train
     python examples/login_playwright.py --url http://127.0.0.1:8080/ --user demo --password demo --model captcha
 
 The browser is an installed Chromium, or Playwright's own, which `playwright install chromium` installs. Exit status: 0

@@ -1,7 +1,7 @@
 """Logs in where a form asks for the code of an image, with Selenium. Only for sites where you may log in.
 
     pip install . selenium
-    python examples/login_page.py     # in another terminal
+    python examples/login_page.py     # in another terminal; it needs the extra train
     python examples/login_selenium.py --url http://127.0.0.1:8080/ --user demo --password demo --model captcha
 
 The browser is an installed Chromium with its chromedriver, or what Selenium Manager finds. Exit status: 0 logged in, 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import string
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -25,38 +26,65 @@ from seqclr.synthesis import variety
 MOST = 1000  # images that are compared
 GENERATED = 200
 LEAST = {False: 1.0, True: 0.99}  # share of equal texts, by int8
+CONFIDENCE = 1e-3  # difference of confidences in float32; 4e-6 was measured
 DIFFERENCE = 1e-3  # of features, as a share of the largest
 
 
 class Images(NamedTuple):
     """Images to compare on, resized, `uint8 [height, up to width, 3]`.
 
-    which: a description of them. padded: whether the columns up to the width are padding.
+    names: of the images in messages. which: a description of them. padded: whether the columns up to the width are
+    padding.
     """
 
+    names: list[str]
     arrays: list[np.ndarray]
     which: str
     padded: bool
 
 
-def check_texts(exported: Reader, recognizer: Recognizer, compared: Images, name: str, int8: bool) -> str:
+@contextlib.contextmanager
+def _full_precision() -> Iterator[None]:
+    """A context, or decorator, in which a GPU does not round the inputs of products to TensorFloat-32."""
+    before = tf.config.experimental.tensor_float_32_execution_enabled()
+    tf.config.experimental.enable_tensor_float_32_execution(False)
+    try:
+        yield
+    finally:
+        tf.config.experimental.enable_tensor_float_32_execution(before)
+
+
+@_full_precision()
+def check_predictions(exported: Reader, recognizer: Recognizer, compared: Images, name: str, int8: bool) -> str:
     """Compares an export with its recognizer; returns a sentence on the result.
 
-    name: of the export in messages. Raises UserError where a smaller share of the texts than LEAST is equal.
+    name: of the export in messages. Raises UserError where a smaller share of the texts than LEAST is equal, and
+    without int8 where a confidence differs by more than CONFIDENCE.
     """
-    wanted = [text for text, _ in recognizer.predict_images(compared.arrays)]
-    found = [text for text, _ in exported.predict_images(compared.arrays)]
-    if not any(wanted):
+    wanted = list(recognizer.predict_images(compared.arrays))
+    found = list(exported.predict_images(compared.arrays))
+    if not any(text for text, _ in wanted):
         warn(f"the run predicts no text in {compared.which}, which shows little: give images of the site with --data")
-    equal = sum(a == b for a, b in zip(wanted, found))
-    told = f"{equal} of {len(wanted)} texts ({equal / len(wanted):.2%}) equal those of the run, in {compared.which}"
-    if equal < LEAST[int8] * len(wanted):
-        first = next(f"'{b}' for '{a}'" for a, b in zip(wanted, found) if a != b)
+    equal = [a == b for (a, _), (b, _) in zip(wanted, found)]
+    told = f"{sum(equal)} of {len(equal)} texts ({sum(equal) / len(equal):.2%}) equal those of the run"
+    if sum(equal) < LEAST[int8] * len(equal):
+        first = equal.index(False)
+        example = f"'{found[first][0]}' for '{wanted[first][0]}' in {compared.names[first]}"
         instead = "export without int8, or give more images of the site with --data" if int8 else "report this"
-        raise UserError(f"{name}: {told} (such as {first}), and {LEAST[int8]:.0%} are needed: {instead}")
-    return told
+        which = f"in {compared.which} (such as {example})"
+        raise UserError(f"{name}: {told}, {which}, and {LEAST[int8]:.0%} are needed: {instead}")
+    differences = np.abs([a - b for (_, a), (_, b) in zip(wanted, found)])
+    if int8:
+        return f"{told}, their confidences differ by {differences[equal].mean():.1e} on average, in {compared.which}"
+    most = differences.argmax()
+    if not differences[most] <= CONFIDENCE:
+        (text, a), (_, b) = wanted[most], found[most]
+        problem = f"the confidence of '{text}' in {compared.names[most]} is {b:.6f}, and {a:.6f} in the run"
+        raise UserError(f"{name}: {problem}, a difference of {CONFIDENCE} is allowed: report this")
+    return f"{told}, their confidences differ by at most {differences[most]:.1e}, in {compared.which}"
 
 
+@_full_precision()
 def check_features(
     exported: Callable[[np.ndarray, np.ndarray], np.ndarray], encoder: keras.Model, compared: Images
 ) -> str:
@@ -87,13 +115,13 @@ def find_images(
     """
     samples, which = (survey(data)[0], f"images of {data[0]}") if data else seen
     samples = samples[:: max(1, -(-len(samples) // MOST))]
-    arrays = list(_readable(samples))
+    arrays = dict(_readable(samples))
     if not arrays:
         if data:
             raise UserError(f"{data[0]} holds no image that can be read: give images, or leave --data out")
-        arrays, which = list(_generated(characters)), "generated images"
-    resized = (images.fit(array, *size) for array in arrays)  # by all formats alike
-    return Images([pixels[:, :width] for pixels, width in resized], which, size[2] == "pad")
+        arrays, which = dict(_generated(characters)), "generated images"
+    resized = (images.fit(array, *size) for array in arrays.values())  # by all formats alike
+    return Images(list(arrays), [pixels[:, :width] for pixels, width in resized], which, size[2] == "pad")
 
 
 def seen_by(model: str | Path) -> tuple[list[Sample], str]:
@@ -107,17 +135,17 @@ def seen_by(model: str | Path) -> tuple[list[Sample], str]:
         return [], ""
 
 
-def _readable(samples: Sequence[Sample]) -> Iterator[np.ndarray]:
+def _readable(samples: Sequence[Sample]) -> Iterator[tuple[str, np.ndarray]]:
     for sample in samples:
         try:
-            yield images.decode(sample.read_bytes(), sample.name)
+            yield sample.name, images.decode(sample.read_bytes(), sample.name)
         except UserError:  # an image that was skipped by the run too, or has gone
             continue
 
 
-def _generated(characters: str) -> Iterator[np.ndarray]:
+def _generated(characters: str) -> Iterator[tuple[str, np.ndarray]]:
     plain = string.ascii_letters + string.digits
     texts = variety.Texts("".join(c for c in plain if c in characters) or plain)
     for index in range(GENERATED):
         image, _ = variety.draw(texts, np.random.default_rng(index))
-        yield np.asarray(image.convert("RGB"))
+        yield f"generated image {index}", np.asarray(image.convert("RGB"))

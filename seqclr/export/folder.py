@@ -54,7 +54,7 @@ def export(
         decision = recognizer.lengths, recognizer.threshold
         Facts(form, *size, int8, known.charset, known.lengths, *decision).save(beside, names)
         name = f"format {form}{' with int8' * int8}"
-        checked = checks.check_texts(load_reader(beside), recognizer, compared, name, int8)
+        checked = checks.check_predictions(load_reader(beside), recognizer, compared, name, int8)
         card = reader_card(model, graph.charset, size, known, form, int8, checked)
         (beside / "model_card.md").write_text(card, encoding="utf-8")
     say(f"{name}: {checked}")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import login
 import numpy as np
 import pytest
-from login_page import LoginPage
+from login_page import LoginPage, generator
 from PIL import Image
 
 ACCOUNT = ("user", "secret")
@@ -18,15 +18,22 @@ needs_chromium = pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '
 
 
 class WatchedPage(LoginPage):
-    """The login page of the examples; it keeps what it answered."""
+    """The login page of the examples; it keeps what it answered.
 
-    def __init__(self, images):
-        super().__init__(images, dict([ACCOUNT]))
-        self.shown, self.messages = [], []
+    shown: the files of the images. texts: their texts, by the pixels.
+    """
 
-    def draw(self, session):
-        self.shown.append(super().draw(session))
-        return self.shown[-1]
+    def __init__(self, style: str):
+        super().__init__(generator(style), dict([ACCOUNT]))
+        self.shown: list[bytes] = []
+        self.texts: dict[bytes, str] = {}
+        self.messages: list[str] = []
+
+    def load(self, session):
+        file = super().load(session)
+        self.shown.append(file)
+        self.texts[pixels(file)] = self.codes[session]
+        return file
 
     def check(self, *given):
         status, message = super().check(*given)
@@ -49,11 +56,6 @@ def serving(server) -> Iterator:
 
 def pixels(image: bytes) -> bytes:
     return np.asarray(Image.open(io.BytesIO(image)).convert("RGB")).tobytes()
-
-
-def texts_of(images) -> dict[bytes, str]:
-    """The texts by the pixels of the images."""
-    return {pixels(file.read_bytes()): text for file, text in images}
 
 
 def scripted(texts: dict[bytes, str], script: str) -> Callable[[bytes], login.Prediction]:

@@ -23,7 +23,6 @@ from tests.deployment.logins import (
     pixels,
     scripted,
     serving,
-    texts_of,
 )
 
 EXAMPLES = Path(login.__file__).parent
@@ -83,36 +82,36 @@ def open_form(request):
 
 
 @needs_chromium
-def test_a_browser_refreshes_and_submits(open_form, page, images):
+def test_a_browser_refreshes_and_submits(open_form, page):
     """The reader knows an image by its exact pixels, so the form hands over what the browser received."""
     form = open_form(page.url)
-    assert login.log_in(form, scripted(texts_of(images), "uwuwr"))
+    assert login.log_in(form, scripted(page.texts, "uwuwr"))
     assert page.messages == ["The code is wrong."] * 2 + ["Signed in as user."]
     assert len(page.shown) == 5  # one load for each image that was predicted, and none besides
     assert page.wrong[ACCOUNT[0]] == 0
 
 
 @needs_chromium
-def test_a_browser_stops_before_the_lock_out(open_form, page, images, capsys):
-    assert not login.log_in(open_form(page.url), scripted(texts_of(images), "uw"))
+def test_a_browser_stops_before_the_lock_out(open_form, page, capsys):
+    assert not login.log_in(open_form(page.url), scripted(page.texts, "uw"))
     assert page.messages == ["The code is wrong."] * login.SUBMITS
     assert "another one may lock the account" in capsys.readouterr().out
-    assert login.log_in(open_form(page.url), scripted(texts_of(images), "r"))  # the last try, by hand
+    assert login.log_in(open_form(page.url), scripted(page.texts, "r"))  # the last try, by hand
 
 
 @needs_chromium
-def test_files_and_screenshots(page, images):
+def test_files_and_screenshots(page):
     """Playwright hands over the file itself, or that in the document. Selenium takes a screenshot of what a canvas may
     not read, which is an image of another site."""
     with FORMS["playwright"]() as open_form:
         form = open_form(page.url)
-        assert form.image() == page.shown[-1].read_bytes()
+        assert form.image() == page.shown[-1]
         form.page.evaluate("document.images[0].src = 'data:image/png;base64,iVBORw0KGgo='")
         assert form.image() == b"\x89PNG\r\n\x1a\n"
     with FORMS["selenium"]() as open_form:
         form = open_form(page.url)
         form.driver.execute_script(f"document.images[0].src = 'http://localhost:{page.server_port}/captcha'")
-        assert pixels(form.image()) == pixels(page.shown[-1].read_bytes())
+        assert pixels(form.image()) == pixels(page.shown[-1])
 
 
 def documented(language):
@@ -127,7 +126,7 @@ def test_the_script_of_the_documentation_reads_the_image(page):
     with FORMS["selenium"]() as open_form:
         form = open_form(page.url)
         drawn = form.driver.execute_script(f"return ({script})(document.querySelector('#captcha'))")
-    assert pixels(base64.b64decode(drawn)) == pixels(page.shown[-1].read_bytes())
+    assert pixels(base64.b64decode(drawn)) == pixels(page.shown[-1])
 
 
 class Answers(BaseHTTPRequestHandler):
@@ -154,19 +153,19 @@ class Answers(BaseHTTPRequestHandler):
         pass
 
 
-@pytest.fixture(scope="module")
-def server(images):
+@pytest.fixture
+def server(page):
     with serving(HTTPServer(("127.0.0.1", 0), Answers)) as server:
-        server.texts = texts_of(images)
+        server.texts = page.texts
         yield f"http://127.0.0.1:{server.server_port}"
 
 
-def test_the_function_of_the_documentation_asks_the_server(server, images, monkeypatch):
+def test_the_function_of_the_documentation_asks_the_server(server, page, monkeypatch):
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     names = {}
     exec(documented("python").replace("http://127.0.0.1:8000", server), names)
-    file, text = images[0]
-    assert names["predict"](base64.b64encode(file.read_bytes()).decode())["text"] == text
+    file = page.load("a session")
+    assert names["predict"](base64.b64encode(file).decode())["text"] == page.codes["a session"]
 
 
 @pytest.fixture(scope="module")

@@ -6,23 +6,24 @@ import urllib.request
 from urllib.error import HTTPError
 
 import pytest
-from login_page import LOCKED, labelled
+from login_page import LOCKED, generator
 
-from tests.deployment.logins import ACCOUNT, pixels, texts_of
+from seqclr.errors import UserError
+from tests.deployment.logins import ACCOUNT, pixels
 
 
 class Visitor:
     """Loads the image and submits codes, with cookies."""
 
-    def __init__(self, page, texts):
-        self.page, self.texts = page, texts
+    def __init__(self, page):
+        self.page = page
         cookies = urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar())
         self.opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), cookies)
         self.opener.open(page.url).close()
 
     def code(self):
         with self.opener.open(f"{self.page.url}captcha") as response:
-            return self.texts[pixels(response.read())]
+            return self.page.texts[pixels(response.read())]
 
     def submit(self, code, password=ACCOUNT[1]):
         fields = {"user": ACCOUNT[0], "password": password, "code": code}
@@ -35,13 +36,13 @@ class Visitor:
 
 
 @pytest.fixture
-def visitor(page, images):
-    return Visitor(page, texts_of(images))
+def visitor(page):
+    return Visitor(page)
 
 
 def test_a_code_is_of_the_last_image_and_for_one_submit(visitor, page):
     codes = [visitor.code() for _ in range(12)]
-    assert len(set(codes)) > 1  # another code at every load
+    assert len(set(page.shown)) == len(codes)  # every load draws another image
     first = next(code for code in codes if code != codes[-1])
     assert "The code is wrong" in visitor.submit(first)
     assert "The code is wrong" in visitor.submit(codes[-1])  # the failed submit has used it up
@@ -51,7 +52,7 @@ def test_a_code_is_of_the_last_image_and_for_one_submit(visitor, page):
 
 
 def test_a_session_of_another_visitor_is_another_code(visitor, page):
-    other = Visitor(page, visitor.texts)
+    other = Visitor(page)
     code = visitor.code()
     while other.code() == code:
         pass
@@ -72,8 +73,11 @@ def test_a_login_forgets_wrong_tries(visitor):
         assert "Signed in" in visitor.submit(visitor.code())
 
 
-@pytest.mark.parametrize("table", ["file,text\n", "a,b\n1,2\n", "file,text\nnone.png,1\n"])
-def test_a_folder_without_labelled_images_is_refused(tmp_path, table):
-    (tmp_path / "labels.csv").write_text(table)
-    with pytest.raises(ValueError, match="holds no images"):
-        labelled(tmp_path)
+def test_codes_are_not_predictable():
+    first, second = (generator("login") for _ in range(2))  # as of a page that was started twice
+    assert len({draw() for draw in (first, first, second, second)}) == 4
+
+
+def test_an_unknown_style_is_refused():
+    with pytest.raises(UserError, match="no style 'none': give a YAML file or one of digits"):
+        generator("none")

@@ -2,7 +2,6 @@
 
 import login
 import pytest
-from login_page import labelled
 
 import seqclr
 from seqclr.synthesis.generate import generate
@@ -15,7 +14,10 @@ STYLE = "overlap"  # touching letters, which the reader of the package predicts 
 
 @pytest.fixture(scope="module")
 def reader(tmp_path_factory):
-    """The prediction of the reader of the package, adapted with 100 labelled images of the page's style."""
+    """The prediction of the reader of the package, adapted with 100 labelled images of the page's style.
+
+    The page draws others, at every load.
+    """
     folder = tmp_path_factory.mktemp("site")
     generate(folder / "images", 100, STYLE, seed=1, progress=False)
     style = load_style(STYLE)
@@ -24,20 +26,12 @@ def reader(tmp_path_factory):
     return login.reader_of(str(folder / "run"))
 
 
-@pytest.fixture(scope="module")
-def images(tmp_path_factory):
-    """Others of the style."""
-    folder = tmp_path_factory.mktemp("page") / "images"
-    generate(folder, 300, STYLE, seed=2, progress=False)
-    return labelled(folder)
-
-
 @needs_chromium
 @pytest.mark.slow
 @pytest.mark.parametrize("browser", FORMS)
-def test_logins_succeed_within_two_submits_and_none_locks_the_account(browser, reader, images):
+def test_logins_succeed_within_two_submits_and_none_locks_the_account(browser, reader):
     submits = []
-    with serving(WatchedPage(images)) as page, FORMS[browser]() as open_form:
+    with serving(WatchedPage(STYLE)) as page, FORMS[browser]() as open_form:
         for _ in range(LOGINS):
             before = len(page.messages)
             succeeded = login.log_in(open_form(page.url), reader)

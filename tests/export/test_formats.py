@@ -115,32 +115,58 @@ def test_the_encoder_of_lines_and_of_images(images, tmp_path):
 
 
 class Texts:
-    """A reader that predicts the given texts."""
+    """A reader that predicts the given texts, with the given confidences or 0.5."""
 
-    def __init__(self, *texts):
-        self.texts = texts
+    def __init__(self, *texts, confidences=()):
+        self.predictions = list(zip(texts, confidences or [0.5] * len(texts)))
 
     def predict_images(self, arrays):
-        return [(text, 0.5) for text in self.texts]
+        self.rounded = tf.config.experimental.tensor_float_32_execution_enabled()
+        return self.predictions
+
+
+def hundred():
+    names = [f"{index}.png" for index in range(100)]
+    return checks.Images(names, [np.zeros((8, 8, 3), np.uint8)] * 100, "validation images", False)
 
 
 @pytest.mark.parametrize(
     "int8, wrong, refused", [(False, 1, True), (False, 0, False), (True, 2, True), (True, 1, False)]
 )
 def test_an_export_that_predicts_other_texts_is_refused(int8, wrong, refused):
-    compared, run = (
-        checks.Images([np.zeros((8, 8, 3), np.uint8)] * 100, "validation images", False),
-        Texts(*["12"] * 100),
-    )
-    exported = Texts(*["12"] * (100 - wrong), *["7"] * wrong)
-    told = f"{100 - wrong} of 100 texts ({100 - wrong}.00%) equal those of the run, in validation images"
+    run, exported = Texts(*["12"] * 100), Texts(*["12"] * (100 - wrong), *["7"] * wrong)
+    told = f"{100 - wrong} of 100 texts ({100 - wrong}.00%) equal those of the run, "
     if not refused:
-        assert checks.check_texts(exported, run, compared, "format onnx", int8) == told
+        assert checks.check_predictions(exported, run, hundred(), "format onnx", int8).startswith(told)
         return
-    with pytest.raises(
-        UserError, match=re.escape(f"format onnx: {told} (such as '7' for '12'), and {99 if int8 else 100}%")
-    ):
-        checks.check_texts(exported, run, compared, "format onnx", int8)
+    told += f"in validation images (such as '7' for '12' in {100 - wrong}.png), and {99 if int8 else 100}%"
+    with pytest.raises(UserError, match=re.escape(f"format onnx: {told}")):
+        checks.check_predictions(exported, run, hundred(), "format onnx", int8)
+
+
+@pytest.mark.parametrize("confidence", [0.5 + 2 * checks.CONFIDENCE, 0.5 - 2 * checks.CONFIDENCE, np.nan])
+def test_an_export_with_another_confidence_is_refused(confidence):
+    run, exported = Texts(*["12"] * 100), Texts(*["12"] * 100, confidences=[0.5] * 97 + [confidence] + [0.5] * 2)
+    told = f"format onnx: the confidence of '12' in 97.png is {confidence:.6f}, and 0.500000 in the run, a difference"
+    with pytest.raises(UserError, match=re.escape(told)):
+        checks.check_predictions(exported, run, hundred(), "format onnx", False)
+
+
+def test_the_check_tells_how_much_confidences_differ():
+    run = Texts(*["12"] * 100)
+    exported = Texts("7", *["12"] * 99, confidences=[0.9, *[0.5, 0.504] * 49, 0.502])
+    told = checks.check_predictions(exported, run, hundred(), "format onnx", True)  # the mean where texts are equal
+    assert told.endswith("the run, their confidences differ by 2.0e-03 on average, in validation images")
+    exported = Texts(*["12"] * 100, confidences=[0.5, 0.5004] * 50)
+    told = checks.check_predictions(exported, run, hundred(), "format onnx", False)
+    assert told.endswith("the run, their confidences differ by at most 4.0e-04, in validation images")
+
+
+def test_a_gpu_does_not_round_during_the_check():
+    rounds = tf.config.experimental.tensor_float_32_execution_enabled
+    run = Texts(*["12"] * 100)
+    assert rounds() and checks.check_predictions(run, run, hundred(), "format onnx", False)
+    assert not run.rounded and rounds()
 
 
 def test_nothing_is_left_of_a_refused_export(reader, tmp_path, monkeypatch, capsys):
@@ -156,7 +182,8 @@ def test_an_export_folder_predicts_as_its_run(reader, pages, tmp_path, capsys):
     assert cli.main(["export", "--model", str(reader), "--format", "onnx", "--output", str(output)]) == 0
     assert {path.name for path in output.iterdir()} == {"model.onnx", "charset.json", "reader.json", "model_card.md"}
     card = (output / "model_card.md").read_text(encoding="utf-8")
-    assert "texts (100.00%) equal those of the run, in validation images" in card
+    told = r"texts \(100.00%\) equal those of the run, their confidences differ by at most \d.\de-\d\d, in"
+    assert re.search(told, card)
     capsys.readouterr()
     rows = []
     for model in (reader, output):

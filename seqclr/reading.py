@@ -212,8 +212,9 @@ class Reader(Run):
                 onnxruntime; `litert`, for LiteRT. `seqclr.load` loads each of them.
             int8: whether weights have 8 bits, of `onnx` (matrix products) and `litert` (all).
             charset, length: as in `predict`; with them it predicts only such texts.
-            data: images on which the export is compared with this reader: it must predict the same texts, with int8 at
-                least 99 % of them. By default the images that the reader was validated on, else generated ones.
+            data: images on which the export is compared with this reader: it must predict the same texts and
+                confidences, with int8 at least 99 % of the texts. By default the images that the reader was validated
+                on, else generated ones.
 
         Raises:
             UserError: the folder exists, this reader is an export itself, it cannot predict such texts, or the export

@@ -144,8 +144,8 @@ def export(parser: Parser, argv: list[str]) -> int:
         nargs="+",
         metavar="PATH",
         default=[],
-        help="images on which the export is compared with the run: the same texts are needed, with --int8 99%% of them "
-        "(default: those that the run was validated on, else generated ones)",
+        help="images on which the export is compared with the run: the same texts and confidences are needed, "
+        "with --int8 99%% of the texts (default: those that the run was validated on, else generated ones)",
     )
     args = parse_with_limits(parser, argv)
     if args.encoder:

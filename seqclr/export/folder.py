@@ -33,7 +33,7 @@ def export(
     The export is loaded and compared with the run before it gets its name. int8: weights of 8 bits. known: it predicts
     no other texts. data: images to compare on, by default those that the run was validated on, where they no longer
     exist generated ones. Raises UserError if `output` exists, `model` predicts no text or cannot predict such texts,
-    and where the export predicts other texts than the run.
+    and where the export predicts other texts or confidences than the run.
     """
     if form not in FORMATS:
         raise UserError(f"format {form}: give {', '.join(FORMATS)}")

@@ -124,7 +124,7 @@ def test_one_bad_image_of_many_without_labels_is_skipped_and_counted(capsys, pag
         ("file,label", ["good.png,12"], "has no column 'text'"),
         ("image,text", ["good.png,12"], "has no column 'file'"),
         ("file,text", ["good.png,12", "lost.png,34"], "labels.csv, line 3 names lost.png"),
-        ("file,text", ["good.png,12", "other.png,"], "other.png has an empty label"),
+        ("file,text", ["good.png,", "other.png,"], "good.png has an empty text, as all others"),
         ("file,text", [], "labels.csv has no rows"),
         ("file,text,split", ["good.png,12,test", "other.png,34,test"], "no samples to train on"),
         ("file,text", ["good.png,12"], "one label is not enough"),
@@ -147,6 +147,18 @@ def test_a_label_outside_the_given_charset(refused, tmp_path, stranger):
 def test_a_table_of_a_spreadsheet_with_a_byte_order_mark(tmp_path, reader):
     folder = labelled(tmp_path / "data", ["good.png,12", "other.png,34"], encoding="utf-8-sig")
     assert cli.main(["evaluate", "--model", str(reader), "--data", str(folder)]) == 0
+
+
+def test_an_image_with_an_empty_text_is_left_out_and_counted(tmp_path, reader, capsys):
+    """The labels of the folder are 12 and 34; the table of `seqclr label` takes that of other.png away."""
+    folder, figures = labelled(tmp_path / "data", ["good.png,12", "other.png,34"]), tmp_path / "figures.json"
+    table = tmp_path / "mine.csv"
+    table.write_text("file,text,split,source,time\ndata/other.png,,,unreadable,\n")
+    words = ["evaluate", "--model", reader, "--data", folder, table, "--json", figures]
+    assert cli.main(list(map(str, words))) == 0
+    assert json.loads(figures.read_text())["samples"] == 1
+    left_out = [line for line in capsys.readouterr().err.splitlines() if "left out" in line]
+    assert len(left_out) == 1 and "1 image(s) with an empty text" in left_out[0] and "other.png" in left_out[0]
 
 
 def test_a_split_that_is_not_there(refused, pages, reader):
@@ -624,7 +636,7 @@ def test_probe_takes_a_run_that_reads(reader, pages, capsys):
     [
         (["good.png,12"], "file,text", "too few labels for a probe: 1 for training and 0 for evaluation"),
         (["good.png,12,test", "other.png,34,test"], "file,text,split", "0 for training and 2 for evaluation"),
-        (["good.png,12", "other.png,"], "file,text", "other.png has an empty label"),
+        (["good.png,", "other.png,"], "file,text", "good.png has an empty text, as all others"),
         (["good.png,12345678901234567", "other.png,12345678901234567"], "file,text", "needs 17 frames but has 16"),
         (["good.png,12", "lost.png,3"], "file,text", "line 3 names lost.png"),
     ],

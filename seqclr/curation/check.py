@@ -30,7 +30,7 @@ KINDS = {
     "unusable": ("rows or labels that cannot be used", True),
     "changed": ("shards that are not as they were packed", True),
     "unreadable": ("images that cannot be read", True),
-    "empty": ("empty labels", True),
+    "empty": ("empty labels, which are left out", False),
     "unknown": ("labels with characters outside the charset", True),
     "too_long": ("labels too long for the frames of their image", True),
     "conflicts": ("equal images with different labels", True),

@@ -27,13 +27,15 @@ def find(paths: Sequence[str | Path], split: str | None = None, pattern: str | N
     paths: folders of images, folders with `labels.csv`, CSV, TSV or JSONL files, LMDB folders, packs or shards of them.
     split: only rows with this split, in any table above the image, whichever path was given.
     pattern: takes the text from file names, such as `{text}.png` or `{text}_{any}.jpg`.
-    The texts of a table that is one of the paths replace those that folders have, with a warning.
+    The texts of a table that is one of the paths replace those that folders have, with a warning. An empty text is no
+    label: such images are left out, with a warning.
     Raises UserError for a path, row or column that is missing, for an image with two different texts or splits, and
     where no sample is left.
     """
-    samples = []
+    samples, empty = [], {}
     for path, items in _read(paths, pattern):
         found = _without_faults(items)
+        empty |= dict.fromkeys(sample for sample in found if sample.text == "")
         if split is not None:
             found = _of_split(found, split, path)
         unlabelled = next((sample for sample in found if sample.text is None), None)
@@ -42,7 +44,11 @@ def find(paths: Sequence[str | Path], split: str | None = None, pattern: str | N
                 f"{unlabelled.name} has no text: {path} needs a labels.csv with the columns file,text, a .gt.txt "
                 "beside each image, or a pattern for the file names (label_pattern='{text}.png')"
             )
-        samples += found
+        samples += [sample for sample in found if sample not in empty]
+    if empty and not samples:
+        raise UserError(f"{next(iter(empty)).name} has an empty text, as all others: label the images first")
+    if empty:
+        _warn_of_empty(len(empty), next(iter(empty)).name)
     return list(dict.fromkeys(samples))
 
 
@@ -188,6 +194,11 @@ def _read(
 @functools.cache  # once, as many read the same paths several times
 def _warn_of(corrected: int, names: str) -> None:
     warn(f"{corrected} label(s) of folders are replaced by those of {names}")
+
+
+@functools.cache
+def _warn_of_empty(count: int, name: str) -> None:
+    warn(f"{count} image(s) with an empty text are left out, such as {name}")
 
 
 def _is_table(path: Path) -> bool:

@@ -1,6 +1,7 @@
 """Labels on disk: every change is in a journal before it is confirmed, and then in a CSV file that other verbs read.
 
-    labels.csv            file,text,split,source,time: a row for each labelled image
+    labels.csv            file,text,split,source,time: a row for each labelled image, and one with an empty text for each
+                          that has lost the label that it had in the data: it goes before that label
     labels.csv.journal    a line of JSON for each change, with the same keys
 
 In the journal, the text of an image without a label is null; its source is `unreadable`, `wrong` (its prediction or
@@ -33,6 +34,7 @@ NO_TEXT = ("unreadable", "wrong", "removed")
 class Journal:
     """The labels of one CSV file, `labels` by file, which one process changes at a time.
 
+    in_data: files that have a row or a text in the data; without a label here, they have a row with an empty text.
     Raises UserError where another process holds the file, and where it or the journal cannot be read. A method may be
     called in any thread.
     """
@@ -41,6 +43,7 @@ class Journal:
         check_path(path)
         self.path, self.file = path, path.with_name(path.name + ".journal")
         self.labels: dict[str, Label] = {}
+        self.in_data: set[str] = set()
         self._changed, self._mutex = False, threading.Lock()
         self._stream: io.FileIO | None = None  # opened at the first change
         self._held = Lock(path.with_name(f".{path.name}.lock"), path)
@@ -64,7 +67,7 @@ class Journal:
         with self._mutex:
             if not self._changed:
                 return
-            rows = [label for label in self.labels.values() if label.text is not None]
+            rows = [label for label in self.labels.values() if label.text is not None or label.file in self.in_data]
             if rows:
                 with atomic_write(self.path) as stream:
                     csv.writer(stream).writerows([COLUMNS, *rows])
@@ -141,7 +144,7 @@ def check_path(path: Path) -> None:
 
 
 def read(path: Path) -> list[Label]:
-    """The labels of a CSV file; a row with an empty text has none.
+    """The labels of a CSV file. A row with an empty text is one of an image without a label, if its source says so.
 
     Raises UserError for a row that names no image, and for columns that would not be written again.
     """
@@ -158,6 +161,8 @@ def read(path: Path) -> list[Label]:
         for found, row in zip(rows, reader):
             if isinstance(found, Fault):
                 raise UserError(found.reason)
-            if row["text"].strip():
-                labels.append(Label(**{name: row[name] for name in COLUMNS if row.get(name)}))
+            text = row["text"] if row["text"].strip() else None
+            if text or row.get("source") in NO_TEXT:
+                values = {name: row[name] for name in COLUMNS if row.get(name)}
+                labels.append(Label(**values | {"text": text}))
     return labels

@@ -1,6 +1,6 @@
 """Trains readers on the labels so far, in a process beside the web page.
 
-    FOLDER/round-0020.csv     the labels that the round was started with, and images without a label, see `_write_table`
+    FOLDER/round-0020.csv     the rows that the round was started with, and the images of the test part
     FOLDER/.round-0020        the run of `seqclr adapt`; hidden, as its plots are no images to label or to train on
     FOLDER/round-0020.log     what its commands said
     FOLDER/round-0020         the ONNX export of the run, which the web page reads without TensorFlow
@@ -119,7 +119,6 @@ class Retraining:
         self._may_retry = True  # whether the active round may start anew
         self._mutex = threading.Lock()
         self._closed = False
-        self._removed: Sequence[Sample] = ()
         self._readers: dict[Path, tuple[Reader, dict[str, str]]] = {}
         self._folder_lock = Lock(folder / ".lock", folder)
 
@@ -130,13 +129,9 @@ class Retraining:
             self._look()
             return newest(self.rounds)
 
-    def offer(self, n_labels: int, removed: Sequence[Sample] = ()) -> None:
-        """Starts the round of the largest count that n_labels reach, unless one runs or it has been tried.
-
-        removed: samples whose label in the data no longer counts.
-        """
+    def offer(self, n_labels: int) -> None:
+        """Starts the round of the largest count that n_labels reach, unless one runs or it has been tried."""
         with self._mutex:
-            self._removed = removed
             self._look()
             reached = [each for each in self.rounds if each.labels <= n_labels]
             if self._active is None and not self._closed and reached and reached[-1].result() is None:
@@ -231,19 +226,14 @@ class Retraining:
             os.setpriority(os.PRIO_PROCESS, self._process.pid, NICE)
 
     def _write_table(self, path: Path) -> None:
-        """The labels so far, and images without one: those of the test part, as rows of split test are left out, and
-        those whose label in the data no longer counts."""
+        """The rows so far, and the other images of the test part: rows of split test are left out."""
         rows = read_labels(self.labels_file)
         for row in rows:
             if isinstance(row, Fault):
                 raise UserError(row.reason)
-        labels = [sample for sample in rows if sample.text]
-        known = {os.path.realpath(sample.file) for sample in labels}
-        others = [sample for sample in self.test if os.path.realpath(sample.file) not in known]
-        test = {sample.file for sample in others}
-        removed = [sample for sample in self._removed if sample.file not in test]
-        rows = [*labels, *(Sample(each.source, each.file, "", "test") for each in others)]
-        rows += [dataclasses.replace(each, text="") for each in removed]
+        listed = {os.path.realpath(sample.file) for sample in rows}
+        others = [sample for sample in self.test if os.path.realpath(sample.file) not in listed]
+        rows += [Sample(each.source, each.file, "", "test") for each in others]
         tables.check_can_write(path, rows)
         tables.write(path, rows)
 

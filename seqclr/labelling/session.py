@@ -95,6 +95,8 @@ class Session:
         self._reader, self._predictor = reader, Predictor(images, self._predicted)
         self._mutex, self._version = threading.RLock(), 1
         self._states = [State(self._label_before(index)) for index in range(len(images))]
+        pairs = zip(images.samples, images.files)
+        journal.in_data = {file for sample, file in pairs if sample.text is not None and sample.store is None}
         self._first = [state.label for state in self._states]
         self.test = self._test_part()
         self._order, self._ordered, self._labelled = [], 1, 0  # with its version, and the number of labels then
@@ -259,7 +261,7 @@ class Session:
                 self.journal.write()
                 labels = [state.label for state in self._with_label()]
                 used = sum(label.text is not None and label.part not in HELD_OUT for label in labels)
-                self.training.offer(used, self._removed())
+                self.training.offer(used)
                 state, latest = self.training.state(self._truths()), self.training.latest
                 points = [(each["labels"], each["accuracy"], each["tested"]) for each in state["rounds"]]
                 self._trained = {**state, "target": TARGET, "forecast": progress.forecast(points, TARGET)}
@@ -272,12 +274,6 @@ class Session:
     def _with_label(self) -> list[State]:
         with self._mutex:
             return [state for state in self._states if state.label]
-
-    def _removed(self) -> list[Sample]:
-        """The samples that have a label in the data and none here."""
-        with self._mutex:
-            states = list(zip(self.images.samples, [state.label for state in self._states]))
-        return [sample for sample, label in states if sample.text and label and label.text is None]
 
     def _truths(self) -> list[Sample]:
         """The samples of `_tested`, with the texts of their labels."""

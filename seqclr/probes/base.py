@@ -78,7 +78,7 @@ class Probe(abc.ABC):
     train, held: samples for training and for evaluation. config: of the run, for height, width and resize. options:
     values of the attributes that `options` names; they have defaults.
 
-    Raises UserError where there are too few samples, or a label is empty.
+    Raises UserError where there are too few samples.
     """
 
     kind: ClassVar[str]
@@ -86,9 +86,6 @@ class Probe(abc.ABC):
     metrics: ClassVar[tuple[str, ...]]  # logged during pretraining; the first one chooses the best checkpoint
 
     def __init__(self, train: list[Sample], held: list[Sample], config, **options):
-        empty = [sample for sample in [*train, *held] if not sample.text]
-        if empty:
-            raise UserError(f"{empty[0].name} has an empty label ({len(empty)} in all): label it or leave it out")
         if not train or not held:
             raise UserError(
                 f"too few labels for a probe: {len(train)} for training and {len(held)} for evaluation; both need at "

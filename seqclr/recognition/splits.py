@@ -19,7 +19,7 @@ def split_off_validation(config) -> tuple[list[Sample], list[Sample]]:
     `validation`, else the rows that are not of split `test`, else all; otherwise the rows of split `validation` in the
     data; otherwise a tenth of the labels.
 
-    Raises UserError if no sample is left for either, or a training label is empty.
+    Raises UserError if no sample is left for either.
     """
     found = find(config.data, None, config.label_pattern)
     if config.split is None:
@@ -28,7 +28,6 @@ def split_off_validation(config) -> tuple[list[Sample], list[Sample]]:
         train = find(config.data, config.split, config.label_pattern)
     if not train:
         raise UserError(f"{config.data[0]} has no samples to train on: it has {count_splits(found)}")
-    check_not_empty(train)
     train = subsample(train, config.labels, config.seed)
     if config.validation is None:
         validation = exclude([sample for sample in found if sample.split == "validation"], train)
@@ -55,13 +54,6 @@ def find_validation(config, samples: list[Sample]) -> list[Sample]:
     """The labelled rows of split `validation` in the data, without the samples that are trained on."""
     found, _ = survey(config.data, config.label_pattern)
     return exclude([sample for sample in found if sample.split == "validation" and sample.text], samples)
-
-
-def check_not_empty(samples: list[Sample]) -> None:
-    """Raises UserError for an empty label."""
-    empty = [sample for sample in samples if not sample.text]
-    if empty:
-        raise UserError(f"{empty[0].name} has an empty label ({len(empty)} in all): label it or leave it out")
 
 
 def hold_out(samples: list[Sample], seed: int) -> tuple[list[Sample], list[Sample]]:

@@ -152,6 +152,21 @@ def test_a_table_that_is_given_replaces_texts_of_a_folder(folder, caplog):
     assert caplog.messages == [f"2 label(s) of folders are replaced by those of {folder / 'more.csv'}"]
 
 
+def test_an_empty_text_is_no_label(folder, caplog):
+    """The table that is given takes the text of a.png, and that of d.png beside the image."""
+    write(folder / "images" / "d.gt.txt", "four")
+    write(folder / "more.csv", "file,text\na.png,\nd.png,\n")
+    for paths in ([folder, folder / "images", folder / "more.csv"], [folder / "more.csv", folder / "images", folder]):
+        assert texts(find(paths, "train")) == {"b.png": "two"}
+        assert texts(find(paths)) == {"b.png": "two", "c.png": "three"}
+        free = texts(find_unlabelled(paths))
+        assert (free["a.png"], free["d.png"], "c.png" in free) == ("", "", False)
+    left_out = [message for message in caplog.messages if "left out" in message]
+    assert len(left_out) == 1 and left_out[0].startswith("2 image(s) with an empty text are left out, such as ")
+    with pytest.raises(UserError, match="a.png has an empty text, as all others"):
+        find([folder / "more.csv"])
+
+
 def test_rows_that_cannot_be_read_stop_whoever_asks_for_images_below(folder):
     write(folder / "labels.csv", "file,text,split\na.png,one, two,test\n")
     for path in (folder, folder / "images", folder / "images" / "b.png"):

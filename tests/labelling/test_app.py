@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
-from seqclr.curation import contradictions, pack
+from seqclr.curation import check, contradictions, pack
 from seqclr.curation.contradictions import Contradiction
 from seqclr.data import discovery
 from seqclr.data.charset import Charset
@@ -230,10 +230,9 @@ def test_marks_of_wrong_texts_survive_and_remove_labels(folder):
     session = session_of(folder)
     assert post(client_of(session), (0, 0, None, "wrong"), (2, 0, None, "wrong")).status_code == 200
     session.close()
-    assert rows(folder) == [("1.png", "010", "given")]
+    assert sorted(rows(folder)) == [("0.png", "", "wrong"), ("1.png", "010", "given")]
     again = session_of(folder)
     client = client_of(again)
-    assert not again._removed()  # labels.csv, the table of the folder, has no label of it
     found = {image["name"]: image for image in state(client)["images"]}
     sources = {"0.png": "wrong", "1.png": "given", "2.png": "wrong", "3.png": "", "4.png": "", "5.png": ""}
     assert {name: image["source"] for name, image in found.items()} == sources
@@ -271,12 +270,32 @@ def test_a_label_of_a_login_can_only_be_brought_back(folder):
     session.close()
 
 
-def test_labels_of_a_table_that_no_longer_count_are_known(folder):
-    (folder / "given.csv").write_text("file,text\n0.png,000\n1.png,010\n2.png,020\n")
-    session = session_of(folder, paths=[folder / "given.csv"])
-    post(client_of(session), (0, 0, None, "unreadable"), (1, 0, "011", "corrected"))
-    assert [(Path(sample.file).name, sample.text) for sample in session._removed()] == [("0.png", "000")]
+def test_a_label_that_was_taken_away_stays_away_in_other_verbs(folder):
+    """Labels of the folder's own table, into another file, in two sessions; 3.png had none."""
+    site = folder / "site"
+    site.mkdir()
+    draw(site, 4)
+    (site / "labels.csv").write_text("file,text,split\n0.png,000,train\n1.png,010,test\n2.png,020,\n")
+    session = session_of(folder, paths=[site])
+    index = {Path(sample.file).name: number for number, sample in enumerate(session.images.samples)}
+    marks = [(index[name], 0, None, "unreadable") for name in ("0.png", "3.png")]
+    assert post(client_of(session), *marks).status_code == 200
     session.close()
+    session = session_of(folder, paths=[site])
+    assert post(client_of(session), (index["1.png"], 0, None, "wrong")).status_code == 200
+    session.close()
+    expected = [("site/0.png", "", "unreadable"), ("site/1.png", "", "wrong"), ("site/2.png", "020", "given")]
+    assert sorted(rows(folder)) == expected
+    session.journal.file.unlink()
+    session = session_of(folder, paths=[site])
+    sources = {image["name"]: image["source"] for image in state(client_of(session))["images"]}
+    assert sources == {**{file: source for file, _, source in expected}, "site/3.png": ""}  # that one has no row
+    session.close()
+    data = [site, folder / "labels.csv"]
+    assert [(Path(each.file).name, each.text) for each in discovery.find(data)] == [("2.png", "020")]
+    assert {Path(each.file).name for each in discovery.find_unlabelled(data)} == {"0.png", "2.png", "3.png"}
+    found = check.check(data)
+    assert not found.hurts and {finding.kind for finding in found.findings} == {"empty"}
 
 
 def test_rows_without_a_text_are_no_labels(folder):
@@ -419,7 +438,7 @@ class Training:
     def __init__(self, folder):
         self.folder = folder
 
-    def offer(self, n_labels, removed):
+    def offer(self, n_labels):
         self.latest = self.folder if n_labels >= 3 else None
 
     def state(self, truths):
@@ -442,7 +461,7 @@ def test_no_predictions_run_after_the_end(folder, monkeypatch):
             return super().predict_images(arrays)
 
     class Late(Training):
-        def offer(self, n_labels, removed):
+        def offer(self, n_labels):
             session._closed.wait()
             self.latest = self.folder
 

@@ -127,8 +127,10 @@ def test_a_round_trains_exports_and_is_measured(site):
 def test_an_image_whose_label_was_removed_is_trained_on_without_it(site):
     """An image of the folder's own table that was marked as unreadable, and one that was corrected."""
     (site / "site" / "labels.csv").write_text("file,text,split\n0.png,99,train\n3.png,88,train\n4.png,44,\n")
+    with open(site / "labels.csv", "a") as stream:
+        stream.write("site/3.png,,train,unreadable,\n")
     beside = opened(site)
-    beside.offer(2, [Sample("site", str(site / "site" / "3.png"), "88", "train")])
+    beside.offer(2)
     until(lambda: beside.latest)
     adapt, _ = commands(site)
     config = SimpleNamespace(data=adapt[4:6], split=None, label_pattern=None, labels=None, seed=0)

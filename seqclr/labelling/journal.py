@@ -1,8 +1,8 @@
 """Labels on disk: every change is in a journal before it is confirmed, and then in a CSV file that other verbs read.
 
-    labels.csv            file,text,split,source,time: a row for each labelled image, and one with an empty text for each
-                          that has lost the label that it had in the data: it goes before that label
-    labels.csv.journal    a line of JSON for each change, with the same keys
+    labels.csv           file,text,split,source,time: a row for each labelled image, and one with an empty text for each
+                         that has lost the label that it had in the data: it goes before that label
+    labels.csv.journal   a line of JSON for each change, with the same keys
 
 In the journal, the text of an image without a label is null; its source is `unreadable`, `wrong` (its prediction or
 former label was marked as wrong) or `removed`. The line
@@ -54,6 +54,11 @@ class Journal:
         except BaseException:
             self._held.close()
             raise
+
+    def take_over(self, label: Label) -> None:
+        """Adds a label of the data, which is in the CSV file from its next writing on."""
+        with self._mutex:
+            self.labels[label.file], self._changed = label, True
 
     def record(self, labels: Sequence[Label]) -> None:
         """Puts labels on the disk. Raises files.NotWritten, as on a full disk; then none of them is recorded."""

@@ -1,14 +1,14 @@
 """Trains readers on the labels so far, in a process beside the web page.
 
-    FOLDER/round-0020.csv     the rows that the round was started with, and the images of the test part
+    FOLDER/round-0020.csv     all images, with the labels that the round was started with
     FOLDER/.round-0020        the run of `seqclr adapt`; hidden, as its plots are no images to label or to train on
     FOLDER/round-0020.log     what its commands said
     FOLDER/round-0020         the ONNX export of the run, which the web page reads without TensorFlow
     FOLDER/round-0020.json    once the round has ended: its number of labels, and why it failed if it did
 
 A round is a chain of commands, each of which leaves a file or folder at its end. So what is on the disk says how far a
-round is, and one that was killed goes on where it was. A labels.csv in or above the folders of the images counts too:
-where its labels have changed since, `adapt` refuses to resume, and the round starts anew with the present labels.
+round is, and one that was killed goes on where it was. The splits in a labels.csv in or above the folders of the images
+count too: where they have changed since, `adapt` refuses to resume, and the round starts anew with the present labels.
 """
 
 from __future__ import annotations
@@ -90,10 +90,10 @@ class Round:
 class Retraining:
     """Starts a round of training whenever another number of labels is reached, one at a time.
 
-    data: the folders and tables that the images are from. labels_file: the CSV file of labels, read when a round
-    starts; rows of split `test` are never trained on. model: the reader that every round starts from, with all labels
-    so far. folder: for all files; what earlier processes left there is taken up. test: samples of the test part, whose
-    images are not trained on either, with a label or without. keys: of `seqclr adapt`, such as charset and length.
+    images: all, with a label or without; labels that only they have do not count. labels_file: the CSV file of labels,
+    read when a round starts; rows of split `test` are never trained on. model: the reader that every round starts from,
+    with all labels so far. folder: for all files; what earlier processes left there is taken up. test: those images of
+    the test part, which are not trained on either. keys: of `seqclr adapt`, such as charset and length.
 
     A method may be called in any thread; none waits for a training. Raises UserError where the folder cannot be made or
     another process has it.
@@ -101,7 +101,7 @@ class Retraining:
 
     def __init__(
         self,
-        data: Sequence[str | Path],
+        images: Sequence[Sample],
         labels_file: Path,
         model: str,
         folder: Path,
@@ -111,7 +111,7 @@ class Retraining:
     ):
         check_can_make(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        self.data, self.labels_file, self.model, self.test = data, labels_file, model, test
+        self.images, self.labels_file, self.model, self.test = images, labels_file, model, test
         self.rounds = [Round(folder, count) for count in sorted(counts)]
         self.words = [f"{name}={value}" for name, value in (keys or {}).items()]
         self._process: subprocess.Popen | None = None
@@ -202,7 +202,7 @@ class Retraining:
             return  # the process of a page that was killed is still saving its checkpoint
         if not active.figures.is_file():  # adapt writes them last, and not if it was stopped
             resume = ["--resume"] if (active.run / "config.yaml").is_file() else []
-            self._start("adapt", "--model", self.model, "--data", *self.data, active.table, "--output", active.run,
+            self._start("adapt", "--model", self.model, "--data", active.table, "--output", active.run,
                         "--json", active.figures, *self.words, *resume)  # fmt: skip
         elif not exists(active.reader):
             self._start("export", "--model", active.run, "--output", active.reader, "--format", "onnx")
@@ -226,14 +226,15 @@ class Retraining:
             os.setpriority(os.PRIO_PROCESS, self._process.pid, NICE)
 
     def _write_table(self, path: Path) -> None:
-        """The rows so far, and the other images of the test part: rows of split test are left out."""
+        """The rows so far, and all other images without a text; `adapt` leaves rows of split test out."""
         rows = read_labels(self.labels_file)
         for row in rows:
             if isinstance(row, Fault):
                 raise UserError(row.reason)
         listed = {os.path.realpath(sample.file) for sample in rows}
-        others = [sample for sample in self.test if os.path.realpath(sample.file) not in listed]
-        rows += [Sample(each.source, each.file, "", "test") for each in others]
+        others = [sample for sample in self.images if os.path.realpath(sample.file) not in listed]
+        test = {sample.file for sample in self.test}
+        rows += [dataclasses.replace(s, text="", split="test" if s.file in test else s.split) for s in others]
         tables.check_can_write(path, rows)
         tables.write(path, rows)
 

@@ -53,7 +53,7 @@ def serve(
             listed = None if errors is None else contradictions.read(Path(errors), found.samples)
             session = Session(found, journal, reader, known, strategy, listed)
             if train:
-                session.training = training(session, images, model)
+                session.training = training(session, model)
             else:
                 name_trained(labels, model)
         except BaseException:
@@ -70,7 +70,7 @@ def serve(
     return 0
 
 
-def training(session: Session, images: Sequence[str], model: str) -> Retraining:
+def training(session: Session, model: str) -> Retraining:
     """What trains readers on the labels of a session.
 
     Raises UserError where images are in an LMDB or a pack, and ModuleNotFoundError without TensorFlow.
@@ -84,7 +84,7 @@ def training(session: Session, images: Sequence[str], model: str) -> Retraining:
     keys = {"charset": known.charset, "length": known.lengths and ",".join(map(str, known.lengths))}
     test = [session.images.samples[index] for index in session.test]
     keys = {key: each for key, each in keys.items() if each}
-    return Retraining(images, labels, model, folder_for(labels), test, keys=keys)
+    return Retraining(session.images.samples, labels, model, folder_for(labels), test, keys=keys)
 
 
 def name_trained(labels: Path, model: str) -> None:

@@ -196,7 +196,7 @@ class Session:
         if file not in self.journal.labels and (sample.text or "").strip():
             given = Label(file, sample.text, sample.split or "")
             if sample.store is None:  # it has no file of its own
-                self.journal.labels[file] = given
+                self.journal.take_over(given)
             return given
         return self.journal.labels.get(file)
 

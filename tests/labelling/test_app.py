@@ -298,6 +298,25 @@ def test_a_label_that_was_taken_away_stays_away_in_other_verbs(folder):
     assert not found.hurts and {finding.kind for finding in found.findings} == {"empty"}
 
 
+def test_labels_of_the_data_are_trained_on_before_one_is_given(folder, monkeypatch):
+    """A training reads the file; a table of the data that has another text is not given to it."""
+    (folder / "given.csv").write_text("file,text\n0.png,000\n1.png,010\n")
+    offered = []
+
+    class Seen(Training):
+        def offer(self, n_labels):
+            offered.append((n_labels, rows(folder)))
+
+    monkeypatch.setattr("seqclr.labelling.session.LOOK", 0.01)
+    session = session_of(folder, paths=[folder / "given.csv"])
+    session.training = Seen(folder)
+    session.start()
+    while not offered:
+        time.sleep(0.01)
+    session.close()
+    assert offered[0] == (2, [("0.png", "000", "given"), ("1.png", "010", "given")])
+
+
 def test_rows_without_a_text_are_no_labels(folder):
     (folder / "labels.csv").write_text("file,text\n0.png,\n1.png, \n2.png,2\n")
     session = session_of(folder)

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from seqclr.data.charset import Charset
+from seqclr.data.discovery import survey
 from seqclr.data.images import read
 from seqclr.data.knowledge import Known
 from seqclr.data.samples import Sample
@@ -79,8 +80,9 @@ def label(site: Path, texts: dict[int, str], test: dict[int, str] | None = None)
 
 
 def opened(site: Path, **more) -> Retraining:
-    test = [Sample("site", str(site / "site" / f"{number}.png")) for number in (6, 7)]
-    return Retraining([site / "site"], site / "labels.csv", "captcha", site / "work", test, (2, 4), **more)
+    images = [Sample("site", str(site / "site" / f"{number}.png")) for number in range(8)]
+    test = images[6:]
+    return Retraining(images, site / "labels.csv", "captcha", site / "work", test, (2, 4), **more)
 
 
 def until(condition, seconds: float = 20):
@@ -110,10 +112,11 @@ def test_a_round_trains_exports_and_is_measured(site):
     assert (site / "work" / ".round-0002" / "priority").read_text() == str(retraining.NICE)
     adapt, export = commands(site)
     table = site / "work" / "round-0002.csv"
-    assert adapt[:5] == ["adapt", "--model", "captcha", "--data", str(site / "site")] and adapt[5] == str(table)
+    assert adapt[:6] == ["adapt", "--model", "captcha", "--data", str(table), "--output"]
     assert "length=2" in adapt and "--resume" not in adapt and export[-2:] == ["--format", "onnx"]
     rows = {Path(sample.file).name: (sample.text, sample.split) for sample in read_labels(table)}
-    assert rows == {"0.png": ("12", "train"), "1.png": ("34", "train"), "6.png": ("", "test"), "7.png": ("", "test")}
+    others = {f"{number}.png": ("", "test" if number > 5 else None) for number in range(2, 8)}
+    assert rows == {"0.png": ("12", "train"), "1.png": ("34", "train"), **others}
     assert beside.state()["rounds"] == [{"labels": 2, "tested": 0, "accuracy": 0.0, "low": 0.0, "high": 1.0}]
     texts = {5: None, 6: "X2", 7: "12", 8: "12"}  # 5 was marked as wrong
     [measured] = beside.state([Sample("", f"{number}.png", text) for number, text in texts.items()])["rounds"]
@@ -124,20 +127,20 @@ def test_a_round_trains_exports_and_is_measured(site):
     beside.close()
 
 
-def test_an_image_whose_label_was_removed_is_trained_on_without_it(site):
-    """An image of the folder's own table that was marked as unreadable, and one that was corrected."""
+def test_labels_of_the_data_that_were_corrected_or_removed_do_not_count(site):
+    """Of the folder's own table; one was marked as unreadable."""
     (site / "site" / "labels.csv").write_text("file,text,split\n0.png,99,train\n3.png,88,train\n4.png,44,\n")
     with open(site / "labels.csv", "a") as stream:
-        stream.write("site/3.png,,train,unreadable,\n")
+        stream.write("site/3.png,,train,unreadable,\nsite/4.png,44,,given,\n")
     beside = opened(site)
     beside.offer(2)
     until(lambda: beside.latest)
     adapt, _ = commands(site)
-    config = SimpleNamespace(data=adapt[4:6], split=None, label_pattern=None, labels=None, seed=0)
+    config = SimpleNamespace(data=adapt[4:5], split=None, label_pattern=None, labels=None, seed=0)
     samples, labelled = split_off_labelled(config)
     assert {Path(each.file).name: each.text for each in labelled} == {"0.png": "12", "1.png": "34", "4.png": "44"}
     assert {Path(each.file).name for each in samples} == {f"{number}.png" for number in range(6)}
-    assert [each["labels"] for each in beside.state()["rounds"]] == [2]
+    assert [each["labels"] for each in beside.state()["rounds"]] == [3]
     beside.close()
 
 
@@ -230,7 +233,8 @@ def test_a_real_round(tmp_path, pages):
         writer.writerows(row for row in rows if row["split"] == "test" or row is rows[0] or row is rows[1])
     keys = {"charset": "0123456789", "length": "4:6", "steps": 2, "processes": 0, "distinct_images": 4}
     work = tmp_path / "work"
-    beside = Retraining([tmp_path / "images"], tmp_path / "labels.csv", str(tmp_path / "start"), work, (), (2,), keys)
+    images, labels = survey([tmp_path / "images"])[0], tmp_path / "labels.csv"
+    beside = Retraining(images, labels, str(tmp_path / "start"), work, (), (2,), keys)
     beside.offer(2)
     until(lambda: beside.state()["running"] is None, 300)
     assert beside.state()["failed"] is None

@@ -53,4 +53,4 @@ def test_training_needs_image_files(tmp_path):
     samples = [Sample("a", "0.png"), Sample("b", "0.png", store="pack/0.array_record", index=0)]
     session = SimpleNamespace(images=SimpleNamespace(samples=samples))
     with pytest.raises(UserError, match="0.array_record is no folder of image files, which --train needs"):
-        server.training(session, ["a", "pack"], "captcha")
+        server.training(session, "captcha")

@@ -31,6 +31,7 @@ from seqclr.runtime.reader import Reader
 BY_HAND = ("typed", "accepted", "corrected")
 DELAY = 0.5  # seconds between a label and the writing of the CSV file, so that labels in a row are written once
 AGAIN = 20  # labels after which the order is made again
+LONGEST = 1000  # characters of a label: a pasted document is none, and no table of it could be read
 PAUSE = 60.0  # seconds between two labels; longer ones do not count for the speed
 LOOK = 2.0  # seconds between two looks at the training
 TARGET = 0.98  # accuracy whose number of labels is forecast
@@ -174,6 +175,8 @@ class Session:
         text = label_validation.check(change.text, "the label")
         if not text.strip():
             raise UserError("the label is empty: type the text, or mark the image as unreadable")
+        if len(text) > LONGEST:
+            raise UserError(f"the label has {len(text)} characters, more than {LONGEST}: type the text of the image")
         strangers = self.allowed.strangers(text) if self.allowed else []
         if strangers:
             raise UserError(f"the label '{text}' has {strangers[0]!r}, which --charset does not have")

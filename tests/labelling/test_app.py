@@ -130,6 +130,7 @@ def test_a_stale_label_records_nothing(session, client):
         ((0, 0, None, "typed"), "the source 'typed' is not known"),
         ((0, 0, "123", "login"), "the source 'login' is not for labels that are given here"),
         ((0, 0, "123", "removed"), "the source 'removed' is not known"),
+        ((0, 0, "1" * 1001, "typed"), "the label has 1001 characters, more than 1000"),
         ((6, 0, "123", "typed"), "there is no image 6"),
         ((-1, 0, "123", "typed"), "there is no image -1"),
     ],

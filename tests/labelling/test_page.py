@@ -332,6 +332,27 @@ def test_an_emptied_field_is_not_skipped(folder, tab):
         assert tab.locator(".tile.wrong").count() == 1
 
 
+def test_lists_are_used_by_keyboard(folder, tab):
+    """A list keeps the focus while the arrow keys change it; Enter goes to the images."""
+    with labelling(folder) as (_, address):
+        open_page(tab, address)
+        tab.focus("#order")
+        for mode, field in (("one", "#text"), ("grid", ".tile input")):
+            tab.keyboard.press("Home")
+            tab.keyboard.press("ArrowDown")
+            tab.keyboard.press("ArrowDown")
+            assert tab.input_value("#order") == "confidence"
+            assert tab.locator("#order").evaluate("e => e === document.activeElement")
+            tab.keyboard.press("Enter")
+            assert tab.locator(field).first.evaluate("e => e === document.activeElement")
+            tab.focus("#mode-grid")
+            tab.keyboard.press("Enter")
+            tab.focus("#order")
+        tab.mouse.click(5, 5)
+        tab.select_option("#order", "name")  # as by pointer: the next key is for the images
+        assert tab.locator(".tile input").first.evaluate("e => e === document.activeElement")
+
+
 def test_undo_goes_to_the_page_of_what_is_undone(tmp_path, tab):
     for number in range(205):
         Image.fromarray(np.full((8, 24, 3), number, np.uint8)).save(tmp_path / f"{number:03}.png")

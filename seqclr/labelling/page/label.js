@@ -11,6 +11,7 @@ const get = (id) => document.getElementById(id);
 const undos = []; // lists of labels that bring back what was before
 let mode = one;
 let counted = 0; // labels that were saved since the page was opened
+let isByKey = false; // whether a list is used by keyboard: it keeps the focus then, so that the keys go on in it
 let isChecked = false; // whether the findings of `seqclr check` were asked for since all images are predicted
 
 export function say(text, isError = false) {
@@ -64,6 +65,8 @@ function setMode(chosen) {
 }
 
 addEventListener("keydown", (event) => {
+  isByKey = true;
+  if (event.key === "Enter" && event.target.closest?.("select")) return mode.show();
   if (event.target.closest?.("select, summary, header button") || event.isComposing || event.altKey || event.metaKey) return;
   const onButton = event.target.closest?.("button");
   const isUndo = event.ctrlKey && event.key.toLowerCase() === "z" && !mode.isChanged();
@@ -92,12 +95,14 @@ async function poll() {
   setTimeout(poll, POLL);
 }
 
-async function changeList() {
+async function changeList({ target }) {
   say("");
   if (isFinding()) await addFindings();
   mode.open();
+  if (isByKey) target.focus();
 }
 
+addEventListener("pointerdown", () => (isByKey = false), true);
 addOptions();
 get("mode-one").addEventListener("click", () => setMode(one));
 get("mode-grid").addEventListener("click", () => setMode(grid));

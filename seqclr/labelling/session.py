@@ -58,9 +58,11 @@ class Stale(Exception):
 
 @dataclasses.dataclass
 class State:
-    """revision: number of labels given in this session. version: of the session, when something changed last."""
+    """former: the label when it was marked as wrong. revision: number of labels given in this session. version: of the
+    session, when something changed last."""
 
     label: Label | None = None
+    former: Label | None = None
     prediction: ImagePrediction | None = None
     revision: int = 0
     version: int = 1
@@ -95,7 +97,7 @@ class Session:
         self.allowed = None if known.charset is None else Charset(known.charset)
         self._reader, self._predictor = reader, Predictor(images, self._predicted)
         self._mutex, self._version = threading.RLock(), 1
-        self._states = [State(self._label_before(index)) for index in range(len(images))]
+        self._states = [State(label=self._label_before(index)) for index in range(len(images))]
         pairs = zip(images.samples, images.files)
         journal.in_data = {file for sample, file in pairs if sample.text is not None and sample.store is None}
         self._first = [state.label for state in self._states]
@@ -151,6 +153,8 @@ class Session:
             self._version += 1
             for index, label in labels.items():
                 state = self._states[index]
+                if label.source == "wrong" and not (state.label and state.label.source == "wrong"):
+                    state.former = state.label
                 state.label, state.revision, state.version = label, state.revision + 1, self._version
             given = sum(label.source in (*BY_HAND, "unreadable") for label in labels.values())
             if given:
@@ -324,6 +328,7 @@ class Session:
             "name": self.images.files[index] if sample.store is None else sample.name,
             "text": state.label and state.label.text,
             "source": state.label.source if state.label else "",
+            "former": state.former and {"text": state.former.text, "source": state.former.source},
             "revision": state.revision,
             "predicted": None if found is None else found.text,
             "confidence": None if found is None else round(found.confidence, 4),

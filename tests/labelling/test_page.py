@@ -293,9 +293,14 @@ def test_marks_of_wrong_texts_outlast_a_reload_and_a_kill(folder, tab):
         kept = tuple(third.evaluate("t => [t.querySelector('img').alt.slice('Image '.length), t.children[1].value]"))
         for tile in (second, third):
             tile.locator("button").click()
-        tab.keyboard.press("Escape")  # the third is right
-        wait_for(tab, "#status", "No longer marked")
+        wait_for(tab, "#status", "Marked as wrong")
         tab.reload()
+        open_page(tab, address)
+        tab.select_option("#filter", "all")
+        tab.click("#mode-grid")
+        third.locator("button").click()  # the third is right
+        wait_for(tab, "#status", "No longer marked")
+        tab.click("#mode-one")
         open_page(tab, address)
         tab.select_option("#filter", "wrong")
         name, _ = shown(tab)
@@ -337,7 +342,7 @@ def test_lists_are_used_by_keyboard(folder, tab):
     with labelling(folder) as (_, address):
         open_page(tab, address)
         tab.focus("#order")
-        for mode, field in (("one", "#text"), ("grid", ".tile input")):
+        for field in ("#text", ".tile input"):
             tab.keyboard.press("Home")
             tab.keyboard.press("ArrowDown")
             tab.keyboard.press("ArrowDown")
@@ -372,6 +377,24 @@ def test_undo_goes_to_the_page_of_what_is_undone(tmp_path, tab):
         tab.keyboard.press("Control+z")
         wait_for(tab, "#range", "1 to 200 of")
         wait_for(tab, "#status", "Undone")
+        for key, part in (("Down", "201 to 205"), ("Down", "201 to 205"), ("Up", "1 to 200"), ("Up", "1 to 200")):
+            tab.keyboard.press(f"Control+Arrow{key}")
+            wait_for(tab, "#range", f"{part} of 205")
+
+
+def test_what_has_the_focus_is_not_covered(folder, tab):
+    """By the buttons, which stay at the top of the window, nor is its thumbnail."""
+    is_covered = """button => { const { x, y, width } = button.getBoundingClientRect();
+      return !button.contains(document.elementFromPoint(x + width / 2, y + 2)); }"""
+    with labelling(folder) as (_, address):
+        open_page(tab, address)
+        tab.click("#mode-grid")
+        for width in (1280, 400):
+            tab.set_viewport_size({"width": width, "height": 500})
+            for key, count in (("Enter", 59), ("ArrowUp", 59)):
+                for _ in range(count):
+                    tab.keyboard.press(key)
+                    assert not tab.locator(".tile:focus-within button").evaluate(is_covered)
 
 
 def test_findings_are_offered_after_a_reload(folder, tab):

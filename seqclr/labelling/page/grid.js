@@ -10,7 +10,6 @@ const get = (id) => document.getElementById(id);
 const tiles = get("tiles");
 let images = [];
 let start = 0;
-const marked = new Map(); // labels that images had when they were marked as wrong
 
 export function open() {
   images = list();
@@ -102,11 +101,12 @@ function showMark(element) {
 
 // Marks a text as wrong, which removes a label; a second time, the label is given again.
 function toggle(element) {
-  const { image, text, source } = imageOf(element);
-  if (isWrong(imageOf(element))) {
-    save([marked.get(image) ?? { image, text: null, source: "removed" }], "No longer marked as wrong.");
+  const shown = imageOf(element);
+  const { image, text, source } = shown;
+  if (isWrong(shown)) {
+    save([{ image, ...(shown.former ?? { text: null, source: "removed" }) }], "No longer marked as wrong.");
   } else {
-    if (source !== "wrong") marked.set(image, { image, text, source: source || "removed" });
+    if (source !== "wrong") shown.former = source ? { text, source } : null;
     save([{ image, text: null, source: "wrong" }], "Marked as wrong.");
   }
   fill(element, data.images[image]);
@@ -137,8 +137,10 @@ function acceptAll() {
 }
 
 function turn(by) {
-  start = Math.max(0, start + by);
+  if (start + by < 0 || start + by >= images.length) return;
+  start += by;
   show();
+  scrollTo(0, 0);
 }
 
 // The input before or after the present one.
@@ -162,8 +164,14 @@ function usePrediction() {
   step(1);
 }
 
-export const KEYS = { Enter: () => step(1), ArrowDown: () => step(1), ArrowUp: () => step(-1), Escape: toggleFocused, "Shift+Enter": usePrediction, "Ctrl+Enter": acceptAll };
+const before = () => turn(-SIZE);
+const after = () => turn(SIZE);
+
+export const KEYS = {
+  Enter: () => step(1), ArrowDown: () => step(1), ArrowUp: () => step(-1), Escape: toggleFocused,
+  "Shift+Enter": usePrediction, "Ctrl+Enter": acceptAll, "Ctrl+ArrowUp": before, "Ctrl+ArrowDown": after,
+};
 export const isChanged = () => focused()?.classList.contains("changed") ?? false;
 
-const ACTIONS = { "accept-all": acceptAll, before: () => turn(-SIZE), after: () => turn(SIZE) };
+const ACTIONS = { "accept-all": acceptAll, before, after };
 for (const [id, action] of Object.entries(ACTIONS)) get(id).addEventListener("click", action);

@@ -163,7 +163,8 @@ def kept(feedback: Path, table: str) -> list[Sample]:
         sample, where = row
         if Path(sample.file).parent not in folders or sample.split not in SPLITS:
             raise UserError(f"{where} is not as seqclr serve writes it: give its folder")
-        samples.append(sample)
+        if sample.text:  # an empty one is of an image that was marked as unreadable by hand
+            samples.append(sample)
     return samples
 
 

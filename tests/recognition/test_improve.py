@@ -51,6 +51,15 @@ def test_a_refused_image_that_was_labelled_by_hand_is_trained_on_with_its_label(
     assert sorted(sample.text for sample in find([tmp_path / "round" / "data"], "train")) == ["12", "56", "78"]
 
 
+def test_an_image_that_was_marked_as_unreadable_is_left_out(tmp_path):
+    kept = feedback(tmp_path / "kept", [*ACCEPTED, ("6.png", "", "test"), ("7.png", "", "train")], REFUSED)
+    copy(kept, tmp_path / "round")
+    assert {sample.text for sample in find([tmp_path / "round" / "data"])} == {"12", "34", "56"}
+    kept = feedback(tmp_path / "none", [("2.png", "34", "test"), ("7.png", "", "train")], REFUSED)
+    with pytest.raises(UserError, match="no accepted text to train on yet"):
+        copy(kept, tmp_path / "round_2")
+
+
 def test_folders_that_are_refused(tmp_path, capsys):
     with pytest.raises(UserError, match="has no labels.csv: give the folder of a model"):
         copy(tmp_path, tmp_path / "round")

@@ -294,9 +294,7 @@ def _equal_images(looks: list[Look], case: str) -> Iterator[Finding]:
         groups[look.digest].append(look.sample)
     for group in groups.values():
         if len(group) > 1:
-            yield from _equal_image(
-                group, {normalize(sample.text, case) for sample in group if sample.text is not None}
-            )
+            yield from _equal_image(group, {normalize(sample.text, case) for sample in group if sample.text})
 
 
 def _equal_image(group: list[Sample], texts: set[str]) -> Iterator[Finding]:
@@ -304,7 +302,7 @@ def _equal_image(group: list[Sample], texts: set[str]) -> Iterator[Finding]:
     more = f" and {len(group) - 4} more" if len(group) > 4 else ""
     leaking = _leaks(group)
     if len(texts) > 1:
-        named = [f"{_printable(sample.name)} {sample.text!r}" for sample in group if sample.text is not None]
+        named = [f"{_printable(sample.name)} {sample.text!r}" for sample in group if sample.text]
         yield Finding("conflicts", files, ", ".join(named[:4]) + more, tuple(group))
     if leaking:
         named = [f"{file} ({_part(sample)})" for file, sample in zip(files, group)]
@@ -339,8 +337,8 @@ def _held_out(sample: Sample) -> int:
 def _summary(samples: list[Sample], looks: list[Look], case: str) -> dict:
     sources: dict[str, Counter] = defaultdict(Counter)
     for sample in samples:
-        sources[sample.source]["unlabelled" if sample.text is None else sample.split or "no split"] += 1
-    texts = [normalize(sample.text, case) for sample in samples if sample.text is not None]
+        sources[sample.source][sample.split or "no split" if sample.text else "unlabelled"] += 1
+    texts = [normalize(sample.text, case) for sample in samples if sample.text]
     characters = Counter("".join(texts))
     return {
         "images": len(samples),

@@ -106,11 +106,18 @@ def test_rows_that_cannot_be_used(tmp_path):
 def test_labels(tmp_path):
     rows = [("e.png", "", "train", 4), ("f.png", "  ", "train", 5), ("g.png", "Ab!", "train", 6)]
     folder = make(tmp_path / "data", [*CLEAN, *rows])
-    assert found(check([folder])) == {"empty": ["e.png", "f.png"]}
+    report = check([folder])
+    assert found(report) == {"empty": ["e.png", "f.png"]} and not report.hurts
+    assert report.figures()["sources"]["data"]["unlabelled"] == 1 and report.figures()["label_lengths"][3] == 4
     report = check([folder], charset="abcd", case="lower")
     assert report.hurts and found(report) == {"empty": ["e.png", "f.png"], "unknown": ["g.png"]}
     assert "g.png has the label 'ab!' with '!'" in report.text()
     assert not check([make(tmp_path / "fine", CLEAN)], charset="ABCD", case="upper").hurts
+
+
+def test_an_empty_label_is_none_beside_that_of_an_equal_image(tmp_path):
+    rows = [("a.png", "abc", "train", 1), ("b.png", "", "train", 1)]
+    assert found(check([make(tmp_path / "data", rows)])) == {"empty": ["b.png"], "duplicates": ["a.png", "b.png"]}
 
 
 def labelled(folder: Path, texts: list[str]) -> Path:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from seqclr.data.discovery import find, find_unlabelled
+from seqclr.data.discovery import find, find_unlabelled, survey
 from seqclr.errors import UserError
 from tests.data.test_discovery import draw, texts, write
 
@@ -35,7 +35,7 @@ def test_tables_with_and_without_a_byte_order_mark(folder, name, encoding):
 
 def test_texts_are_taken_as_they_are(folder):
     write(folder / "labels.csv", "text,file\n 007 ,a.png\n,b.png\nNA,c.png\n")
-    assert texts(find([folder])) == {"a.png": " 007 ", "b.png": "", "c.png": "NA"}
+    assert texts(survey([folder / "labels.csv"])[0]) == {"a.png": " 007 ", "b.png": "", "c.png": "NA"}
 
 
 FAULTY = {

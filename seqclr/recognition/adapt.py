@@ -94,7 +94,8 @@ def adapt(
     trained_on, truths = {index for index, text in enumerate(texts) if text}, None
     if validation_dataset is not None:
         truths = validation_dataset, [charset.normalize(sample.text) for sample in validation_dataset.samples]
-    estimate = AccuracyEstimate(adapted, dataset, trained_on, method.result(), run.decision_file, truths)
+    before = reader.knowing(known)
+    estimate = AccuracyEstimate(adapted, dataset, trained_on, method.result(), run.decision_file, truths, before)
     try:
         digests = SampleDigests(run.folder, labelled, validation)
         standard = callbacks.standard(run, config.profile, config.tensorboard)

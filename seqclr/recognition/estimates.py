@@ -85,7 +85,8 @@ class AccuracyEstimate(keras.callbacks.Callback):
     say nothing about it. With fewer than FEWEST images without labels, nothing is estimated on them.
 
     labelled: indices of records that are left out, as they are trained on. result: averaged weights that predict.
-    validation: images, and their labels.
+    validation: images, and their labels. before: the reader that the training started from; where it is better on the
+    validation images, a warning says so.
 
     figures: `estimated_exact_match` and `mean_confidence`, of all images where those without labels are too few.
     """
@@ -98,10 +99,11 @@ class AccuracyEstimate(keras.callbacks.Callback):
         result: Momentum,
         decision_file: Path,
         validation: tuple[ImageDataset, Sequence[str]] | None = None,
+        before: Recognizer | None = None,
     ):
         super().__init__()
         self.reader, self.dataset, self.result, self.labelled = reader, dataset, result, labelled
-        self.decision_file, self.validation = decision_file, validation
+        self.decision_file, self.validation, self.before = decision_file, validation, before
         self.figures: dict[str, float] = {}
 
     def on_train_end(self, logs=None):
@@ -125,8 +127,25 @@ class AccuracyEstimate(keras.callbacks.Callback):
                 f"the predictions are uncertain: label {ASKED} images, and adapt with these labels; seqclr label "
                 f"--model {self.decision_file.parent} offers the least certain ones first"
             )
+        if checked and self.before is not None:
+            self._compare(dataset, rows, checked)
         if checked or enough:
             self._decide(predictions, checked, estimate)
+
+    def _compare(self, dataset: ImageDataset, rows: list[int], checked: list[tuple[tuple[str, float], str]]) -> None:
+        """Says the exact match on the validation images, with that of the reader before."""
+        texts = [text for _, text in checked]
+        first = predict_records(self.before, dataset, rows)
+        before, after = (
+            np.mean([text == read for text, (read, _) in zip(texts, found)])
+            for found in (first, [found for found, _ in checked])
+        )
+        say(f"exact match on {len(rows)} validation images: {after:.3f}, before the adaptation {before:.3f}")
+        if after < before:
+            warn(
+                "the adaptation has made the reader worse on the validation images: label more images, or keep the "
+                "former reader"
+            )
 
     def _decide(
         self, predictions: list[tuple[str, float]], checked: list[tuple[tuple[str, float], str]], estimate: float

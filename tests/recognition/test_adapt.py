@@ -1,9 +1,12 @@
 """`seqclr adapt`: what is known, found or refused before a step is taken, and the run that it leaves."""
 
 import json
+import os
 import shutil
+import signal
 from types import SimpleNamespace
 
+import keras
 import numpy as np
 import pytest
 
@@ -15,9 +18,11 @@ from seqclr.data.discovery import find_unlabelled
 from seqclr.data.knowledge import Possible
 from seqclr.data.samples import Sample
 from seqclr.decision import COST, Decision, choose_threshold
+from seqclr.engine.run import Run
+from seqclr.engine.trainer import Interrupted
 from seqclr.errors import UserError
 from seqclr.recognition import estimates
-from seqclr.recognition.adapt import balanced, generated_weight
+from seqclr.recognition.adapt import adapt, balanced, configure, generated_weight
 from seqclr.recognition.recognizer import Recognizer
 from seqclr.recognition.splits import find_validation
 from tests.small_runs import SMALL, run, untraced
@@ -55,6 +60,27 @@ def test_a_reader_is_adapted_and_keeps_what_is_known(start, pages, tmp_path, eag
     run("adapt", "--resume", "--output", folder, "--steps", 3)  # with its data, model, charset and length
     config = load_yaml(folder / "config.yaml")
     assert (config["length"], config["generated_weight"]) == ("4,5,6", 1)
+
+
+@pytest.mark.slow
+def test_resumed_is_uninterrupted(start, pages, tmp_path, eagerly):
+    """Bitwise, with images that have labels, images that have none, and generated ones."""
+    keys = {"model": str(start), "data": (str(pages),), "charset": "0123456789", "length": "4:6", "labels": 3,
+            "steps": 4, "batch_size": 4, "processes": 0, "precision": "float32", "views": "none",
+            "distinct_images": 4}  # fmt: skip
+
+    class Stop(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if batch == 1:
+                os.kill(os.getpid(), signal.SIGINT)
+
+    adapt(configure([keys]), str(tmp_path / "whole"))
+    with pytest.raises(Interrupted, match="step 2 of 4"):
+        adapt(configure([keys]), str(tmp_path / "parts"), watching=[Stop()])
+    adapt(configure([load_yaml(tmp_path / "parts" / "config.yaml")]), str(tmp_path / "parts"), resume=True)
+    (_, expected), (_, found) = (Run.open(tmp_path / name).best() for name in ("whole", "parts"))
+    for (name, a), b in zip(expected.items(), found.values(), strict=True):
+        np.testing.assert_array_equal(a, b, err_msg=name)
 
 
 def test_what_is_not_known_is_estimated(start, pages, tmp_path, eagerly, monkeypatch, capsys):
@@ -130,17 +156,18 @@ def test_a_small_site_beside_a_large_one_counts(monkeypatch):
 def estimated(monkeypatch, tmp_path):
     """Runs an AccuracyEstimate of five images, a tenth as sure as their index; the decision and the indices seen."""
 
-    def estimate(labelled, validation=None):
+    def estimate(labelled, validation=None, before=None):
         seen = []
 
         def predict(reader, dataset, indices):
             seen.extend(indices)
-            return [("a", index / 10) for index in indices]
+            return [(reader.text, index / 10) for index in indices]
 
         monkeypatch.setattr(estimates, "predict_records", predict)
         monkeypatch.setattr(estimates, "FEWEST", 3)
-        reader, file = SimpleNamespace(possible=Possible(None, (4, 5))), tmp_path / "decision.json"
-        callback = estimates.AccuracyEstimate(reader, records(5), labelled, None, file, validation)
+        reader, file = SimpleNamespace(possible=Possible(None, (4, 5)), text="a"), tmp_path / "decision.json"
+        before = before and SimpleNamespace(text=before)
+        callback = estimates.AccuracyEstimate(reader, records(5), labelled, None, file, validation, before)
         callback.on_train_end()
         return callback.figures, seen, Decision.load(file)
 
@@ -162,6 +189,17 @@ def test_the_threshold_is_chosen_on_validation_rows_where_there_are_any(estimate
     assert figures["mean_confidence"] == pytest.approx(0.7 / 3)  # of the others, as without
     threshold = choose_threshold([0, 0.1, 0.2, 0.3], [True, False, False, True])
     assert decision == Decision(threshold, (4, 5), images=4, labelled=4)
+
+
+@pytest.mark.parametrize(("before", "share", "worse"), [("a", "0.500", False), ("b", "0.750", True)])
+def test_a_reader_that_was_better_before_is_said(estimated, caplog, before, share, worse):
+    caplog.set_level("INFO", "seqclr")
+    truths = ["a", "b", "b", "a"] if before == "a" else ["a", "b", "b", "b"]
+    estimated({0, 3}, (records(4), truths), before)
+    told = caplog.text
+    after = "0.250" if worse else "0.500"
+    assert f"exact match on 4 validation images: {after}, before the adaptation {share}" in told
+    assert ("has made the reader worse" in told) == worse
 
 
 @pytest.mark.parametrize("labelled", [{0, 1, 3}, set(range(5))])

@@ -37,7 +37,7 @@ class Images(NamedTuple):
     padding.
     """
 
-    names: list[str]
+    names: Sequence[str]
     arrays: list[np.ndarray]
     which: str
     padded: bool
@@ -115,13 +115,14 @@ def find_images(
     """
     samples, which = (survey(data)[0], f"images of {data[0]}") if data else seen
     samples = samples[:: max(1, -(-len(samples) // MOST))]
-    arrays = dict(_readable(samples))
-    if not arrays:
+    found = list(_readable(samples))
+    if not found:
         if data:
             raise UserError(f"{data[0]} holds no image that can be read: give images, or leave --data out")
-        arrays, which = dict(_generated(characters)), "generated images"
-    resized = (images.fit(array, *size) for array in arrays.values())  # by all formats alike
-    return Images(list(arrays), [pixels[:, :width] for pixels, width in resized], which, size[2] == "pad")
+        found, which = list(_generated(characters)), "generated images"
+    names, arrays = zip(*found)
+    resized = (images.fit(array, *size) for array in arrays)  # by all formats alike
+    return Images(names, [pixels[:, :width] for pixels, width in resized], which, size[2] == "pad")
 
 
 def seen_by(model: str | Path) -> tuple[list[Sample], str]:

@@ -134,17 +134,16 @@ class AccuracyEstimate(keras.callbacks.Callback):
 
     def _compare(self, dataset: ImageDataset, rows: list[int], checked: list[tuple[tuple[str, float], str]]) -> None:
         """Says the exact match on the validation images, with that of the reader before."""
-        texts = [text for _, text in checked]
-        first = predict_records(self.before, dataset, rows)
-        before, after = (
-            np.mean([text == read for text, (read, _) in zip(texts, found)])
-            for found in (first, [found for found, _ in checked])
+        predictions, texts = zip(*checked)
+        after, before = (
+            np.mean([read == text for (read, _), text in zip(found, texts)])
+            for found in (predictions, predict_records(self.before, dataset, rows))
         )
         say(f"exact match on {len(rows)} validation images: {after:.3f}, before the adaptation {before:.3f}")
         if after < before:
             warn(
                 "the adaptation has made the reader worse on the validation images: label more images, or keep the "
-                "former reader"
+                "reader that it started from"
             )
 
     def _decide(

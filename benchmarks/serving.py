@@ -138,6 +138,8 @@ def serve_ddddocr() -> None:
     from seqclr.serve.server import serve
 
     class Reader:
+        answer = "text"
+
         def __init__(self):
             self._ocr = ddddocr.DdddOcr(show_ad=False)
 

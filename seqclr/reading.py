@@ -21,7 +21,7 @@ from seqclr.decision import accepts
 from seqclr.errors import UserError as UserError
 from seqclr.export.reader import load_reader
 from seqclr.extras import required
-from seqclr.recognition.sums import answering
+from seqclr.runtime.arithmetic import answering
 from seqclr.runtime.reader import Reader as LoadedReader
 
 if TYPE_CHECKING:
@@ -120,6 +120,11 @@ class Reader(Run):
         """The characters that the reader can predict."""
         return self._model.charset.characters
 
+    @property
+    def answer(self) -> str:
+        """What it predicts by default: `text`, or `sum` of an export that was written so."""
+        return self._model.answer
+
     def predict(
         self,
         images: Iterable[Image],
@@ -128,7 +133,7 @@ class Reader(Run):
         *,
         charset: str | None = None,
         length: Length | None = None,
-        answer: str = "text",
+        answer: str | None = None,
     ) -> list[Prediction]:
         """The text in each image, in order.
 
@@ -144,7 +149,7 @@ class Reader(Run):
                 too narrow for all of them gives an empty text. SavedModels, and other exports that were written with
                 charset or length, take neither.
             answer: `text`, or `sum`: the integer answer to a sum such as `3+16=?`, and an empty text of confidence 0
-                where the text has none.
+                where the text has none. By default `text`, or what the export was written with.
 
         Raises:
             UserError: an image cannot be read; it is named by its path, or its index from 0. Also for a character that
@@ -165,7 +170,7 @@ class Reader(Run):
         *,
         charset: str | None = None,
         length: Length | None = None,
-        answer: str = "text",
+        answer: str | None = None,
     ) -> dict[str, Any]:
         """Metrics of the predictions on labelled images.
 
@@ -203,6 +208,7 @@ class Reader(Run):
         charset: str | None = None,
         length: Length | None = None,
         data: Paths = (),
+        answer: str = "text",
     ) -> Path:
         """Writes this reader for use without training into a new folder; returns the folder.
 
@@ -215,6 +221,8 @@ class Reader(Run):
             data: images on which the export is compared with this reader: it must predict the same texts and
                 confidences, with int8 at least 99 % of the texts. By default the images that the reader was validated
                 on, else generated ones.
+            answer: `text`, or of `onnx` and `litert` `sum`: `seqclr.load` and the server predict the answers to sums
+                with it, as `predict` does.
 
         Raises:
             UserError: the folder exists, this reader is an export itself, it cannot predict such texts, or the export
@@ -225,10 +233,10 @@ class Reader(Run):
             from seqclr.export import folder as exporting
         form, int8 = configuration.typed("format", "str", format), configuration.typed("int8", "bool", int8)
         paths = [os.fspath(path) for path in list_of(data)]
-        exporting.export(self.folder, target, form, int8, _known(charset, length), paths)
+        exporting.export(self.folder, target, form, int8, _known(charset, length), paths, answer)
         return target
 
-    def _reading(self, beam: int, charset: str | None, length: Length | None, answer: str) -> LoadedReader:
+    def _reading(self, beam: int, charset: str | None, length: Length | None, answer: str | None) -> LoadedReader:
         """The model for known characters and lengths, and for texts or answers."""
         known = _known(charset, length)
         model = self._searching if beam > 1 else self._model

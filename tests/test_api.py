@@ -238,7 +238,7 @@ def test_figures_of_known_texts_and_of_sums(reader, pages, monkeypatch, eagerly)
     loaded = seqclr.load(reader)
     assert loaded.evaluate(pages, length="4:6")["exact_match"] >= loaded.evaluate(pages)["exact_match"]
     assert all(p == ("", 0.0, False) for p in loaded.predict([np.zeros((16, 64), np.uint8)], answer="sum"))
-    monkeypatch.setattr("seqclr.recognition.sums.answer", lambda text: str(int(text) + 1))
+    monkeypatch.setattr("seqclr.data.sums.answer", lambda text: str(int(text) + 1))
     [plain], [sum] = (loaded.predict([next((pages / "images").iterdir())], length=4, answer=a) for a in ("text", "sum"))
     assert int(sum.text) == int(plain.text) + 1 and sum.confidence == plain.confidence
     assert loaded.evaluate(pages, answer="sum", length=4)["exact_match"] == 0

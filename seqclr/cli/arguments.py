@@ -165,6 +165,8 @@ def add_known(parser: Parser) -> None:
 
 def add_reading(parser: Parser, sums: str = "") -> None:
     """Adds the options of decoding."""
+    from seqclr.data.sums import ANSWERS
+
     search = (
         "width of the beam search; 1: greedy decoding, or with --length the best path among texts of these lengths."
     )
@@ -173,9 +175,8 @@ def add_reading(parser: Parser, sums: str = "") -> None:
     add_known(parser)
     parser.add_argument(
         "--answer",
-        choices=["text", "sum"],
-        default="text",
-        help=f"sum: predict the answer to a sum such as 3+16=?{sums}",
+        choices=ANSWERS,
+        help=f"sum: predict the answer to a sum such as 3+16=?{sums} (default: text, or as the export was written)",
     )
 
 

@@ -61,7 +61,7 @@ def predict(parser: Parser, argv: list[str]) -> int:
     from seqclr.decision import ANSWERS
     from seqclr.export.reader import load_reader, needs_tensorflow
     from seqclr.recognition.predict import predict
-    from seqclr.recognition.sums import answering
+    from seqclr.runtime.arithmetic import answering
 
     search = args.beam > 1
     if needs_tensorflow(args.model, search):
@@ -128,6 +128,8 @@ def report(verb: str, name: str, found: Iterable[dict | UserError], columns: Cal
 
 def export(parser: Parser, argv: list[str]) -> int:
     """export a recognizer, or an encoder, for use without training: SavedModel, ONNX or LiteRT"""
+    from seqclr.data.sums import ANSWERS
+
     parser.add_argument("--model", required=True, help=f"{READER_RUN}; with --encoder any run")
     parser.add_argument("--output", required=True, help="new folder for the export")
     parser.add_argument(
@@ -140,6 +142,12 @@ def export(parser: Parser, argv: list[str]) -> int:
     parser.add_argument("--encoder", action="store_true", help="export the encoder alone, as ONNX: images to features")
     add_known(parser)
     parser.add_argument(
+        "--answer",
+        choices=ANSWERS,
+        default="text",
+        help="sum: seqclr predicts the answers to sums such as 3+16=? with it, in onnx and litert",
+    )
+    parser.add_argument(
         "--data",
         nargs="+",
         metavar="PATH",
@@ -150,7 +158,7 @@ def export(parser: Parser, argv: list[str]) -> int:
     args = parse_with_limits(parser, argv)
     if args.encoder:
         given = {"--format": args.format not in (None, "onnx"), "--int8": args.int8}
-        given |= {"--charset": args.charset, "--length": args.length}
+        given |= {"--charset": args.charset, "--length": args.length, "--answer": args.answer != "text"}
         for option in (name for name, value in given.items() if value):
             raise UserError(f"{option} is for readers: with --encoder, the encoder is exported as ONNX in float32")
     import_tensorflow()
@@ -159,7 +167,7 @@ def export(parser: Parser, argv: list[str]) -> int:
     if args.encoder:
         api.Run(args.model).export_encoder(args.output, data=args.data)
     else:
-        known = {"charset": args.charset, "length": args.length}
+        known = {"charset": args.charset, "length": args.length, "answer": args.answer}
         form = args.format or "savedmodel"
         api.Reader(args.model).export(args.output, form, int8=args.int8, data=args.data, **known)
     print(args.output)

@@ -38,8 +38,9 @@ print(prediction.text, prediction.confidence)
 
 
 def reader_card(
-    model: str | Path, charset: Charset, size: tuple[int, int, str], known: Known, form: str, int8: bool, checked: str
-) -> str:
+    model: str | Path, charset: Charset, size: tuple[int, int, str], known: Known, form: str, int8: bool, checked: str,
+    answer: str = "text",
+) -> str:  # fmt: skip
     """The card of a reader. size: height, width and resize. checked: the result of the check."""
     height, width, resize = size
     given = ""
@@ -48,6 +49,8 @@ def reader_card(
 - Known: {known}. Only such texts are predicted, and the confidence is the
   probability among them. An image too narrow for them gives an empty text.
 """
+    if answer == "sum":
+        given += "- Answer: `seqclr` predicts the answer to a sum, 19 for `3+16=?`; the ids are those of the sum.\n"
     savedmodel = form == "savedmodel"
     interface = SAVEDMODEL if savedmodel else _interface(form, size, len(charset))
     return f"""# Text recognizer, made with seqclr {__version__}

@@ -16,6 +16,7 @@ from seqclr.export.reader import load_reader
 from seqclr.files import atomic_folder, check_new
 from seqclr.messages import say
 from seqclr.recognition.recognizer import Recognizer
+from seqclr.runtime.arithmetic import checked
 from seqclr.runtime.folder import CHARSET, ENCODER, FORMATS, Facts
 from seqclr.runtime.sessions import OnnxSession
 
@@ -27,18 +28,22 @@ def export(
     int8: bool = False,
     known: Known = NOTHING,
     data: Sequence[str] = (),
+    answer: str = "text",
 ) -> None:
     """Writes the recognizer of a run in a format of FORMATS.
 
-    The export is loaded and compared with the run before it gets its name. int8: weights of 8 bits. known: it predicts
-    no other texts. data: images to compare on, by default those that the run was validated on, where they no longer
-    exist generated ones. Raises UserError if `output` exists, `model` predicts no text or cannot predict such texts,
-    and where the export predicts other texts or confidences than the run.
+    The texts of the export are compared with those of the run before it gets its name. int8: weights of 8 bits. known:
+    it predicts no other texts. data: images to compare on, by default those that the run was validated on, where they
+    no longer exist generated ones. answer: what `seqclr` predicts with it, as of `answering`. Raises UserError if
+    `output` exists, `model` predicts no text or cannot predict such texts, for answers of a SavedModel, whose graph
+    gives texts, and where the export predicts other texts or confidences than the run.
     """
     if form not in FORMATS:
         raise UserError(f"format {form}: give {', '.join(FORMATS)}")
     if int8 and form == "savedmodel":
         raise UserError("int8: a savedmodel has float32 weights: choose the format onnx or litert, or leave int8 out")
+    if checked(answer) == "sum" and form == "savedmodel":
+        raise UserError("answer sum: a savedmodel gives the texts themselves: choose the format onnx or litert")
     target = _new(output)
     recognizer = Recognizer.load(model).knowing(known)
     known = Known(known.charset, recognizer.possible.lengths)  # those of an adapted reader too
@@ -52,12 +57,12 @@ def export(
         graph.charset.save(beside / CHARSET)
         names = sorted(path.relative_to(beside).as_posix() for path in beside.rglob("*") if path.is_file())
         decision = recognizer.lengths, recognizer.threshold
-        Facts(form, *size, int8, known.charset, known.lengths, *decision).save(beside, names)
+        Facts(form, *size, int8, known.charset, known.lengths, *decision, answer).save(beside, names)
         name = f"format {form}{' with int8' * int8}"
-        checked = checks.check_predictions(load_reader(beside), recognizer, compared, name, int8)
-        card = reader_card(model, graph.charset, size, known, form, int8, checked)
+        result = checks.check_predictions(load_reader(beside), recognizer, compared, name, int8)
+        card = reader_card(model, graph.charset, size, known, form, int8, result, answer)
         (beside / "model_card.md").write_text(card, encoding="utf-8")
-    say(f"{name}: {checked}")
+    say(f"{name}: {result}")
 
 
 def export_encoder(model: str | Path, output: str | Path, data: Sequence[str] = ()) -> None:

@@ -27,7 +27,7 @@ def replace(run: str | Path, target: Path) -> Path:
     """
     facts, made = replaceable(target), beside(target)
     shutil.rmtree(made, ignore_errors=True)  # what an interrupted attempt has left
-    export(run, made, facts.format, facts.int8, facts.known)
+    export(run, made, facts.format, facts.int8, facts.known, answer=facts.answer)
     names = (target.with_name(f"{target.name}.old-{number}") for number in itertools.count(1))
     old = next(path for path in names if not exists(path))
     target.rename(old)

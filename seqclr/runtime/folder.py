@@ -11,6 +11,7 @@ from typing import Any
 from seqclr import __version__, readers
 from seqclr.data.charset import Charset
 from seqclr.data.knowledge import Known
+from seqclr.data.sums import ANSWERS
 from seqclr.errors import UserError
 from seqclr.files import atomic_write, exists
 
@@ -25,7 +26,8 @@ class Facts:
 
     charset, length: the known characters and lengths that it was exported with. lengths: those of the labels that it
     was trained on. threshold: the confidence from which its predictions are accepted. None where nothing is known.
-    files: SHA-256 of charset.json and of every file of the graph, by its path in the folder.
+    answer: what `seqclr` predicts with it, one of ANSWERS; the graph gives texts in any case. files: SHA-256 of
+    charset.json and of every file of the graph, by its path in the folder.
     """
 
     format: str
@@ -37,6 +39,7 @@ class Facts:
     length: tuple[int, ...] | None = None
     lengths: tuple[int, ...] | None = None
     threshold: float | None = None
+    answer: str = "text"
     files: dict[str, str] = dataclasses.field(default_factory=dict)
 
     @property
@@ -125,6 +128,8 @@ def _check(facts: Facts) -> None:
         raise ValueError(f"resize {facts.resize}")
     if not isinstance(facts.threshold, float | int | None):
         raise ValueError(f"threshold {facts.threshold}")
+    if facts.answer not in ANSWERS:
+        raise ValueError(f"answer {facts.answer}")
     for name in ("length", "lengths"):
         lengths = getattr(facts, name)
         if lengths is not None and not (isinstance(lengths, tuple) and all(isinstance(n, int) for n in lengths)):

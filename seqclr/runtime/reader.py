@@ -23,9 +23,10 @@ from seqclr.runtime.sessions import SESSIONS
 class Reader(Protocol):
     """The interface of readers: `Recognizer` of a run, `ExportedReader` and `Exported`.
 
-    threshold, lengths: what is accepted, as in `Decision`.
+    threshold, lengths: what is accepted, as in `Decision`. answer: what users get of its texts, see `answering`.
     """
 
+    answer: str
     charset: Charset
     threshold: float | None
     lengths: tuple[int, ...] | None
@@ -47,6 +48,7 @@ class BatchReader:
     A subclass has `height`, `width` and `resize`, the size that images are resized to, and `predict_batch`.
     """
 
+    answer = "text"
     height: int
     width: int
     resize: str
@@ -81,7 +83,7 @@ class ExportedReader(BatchReader):
         self.folder = Path(folder)
         self.facts, self.charset = load(self.folder)
         self.height, self.width, self.resize = self.facts.height, self.facts.width, self.facts.resize
-        self.threshold, self.lengths = self.facts.threshold, self.facts.lengths
+        self.threshold, self.lengths, self.answer = self.facts.threshold, self.facts.lengths, self.facts.answer
         self.possible = self._decoded = Possible(None, self.facts.length)  # the charset has only known characters
         self._session = SESSIONS[self.facts.format](self.folder / FORMATS[self.facts.format])
 

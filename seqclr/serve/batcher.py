@@ -27,7 +27,10 @@ WAIT = 0.002  # seconds that a batch waits for further images
 
 
 class Reader(Protocol):
-    """What the server asks of a reader: `seqclr.load` returns one."""
+    """What the server asks of a reader: `seqclr.load` returns one. answer: one of `sums.ANSWERS`."""
+
+    @property
+    def answer(self) -> str: ...
 
     def predict(self, images: Sequence[np.ndarray]) -> Sequence[Prediction]: ...
 

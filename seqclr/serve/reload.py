@@ -43,6 +43,9 @@ class ServedReader:
 
     def _load_and_try(self) -> Reader:
         reader = self._load(self.folder)
+        if self.keeper is not None and reader.answer == "sum":  # other readers would learn to see the answer
+            problem = f"{self.folder} predicts the answers to sums, which are no labels of its images"
+            raise UserError(f"{problem}: leave --keep out, or export it without answer")
         reader.predict([BLANK] * BATCH)  # slow and in need of memory the first time; shows whether the model runs
         return reader
 

@@ -24,6 +24,8 @@ class Prediction(NamedTuple):
 class Stub:
     """A reader that predicts the colour of an image's first pixel, as `sign` and three digits; `slow` waits for it."""
 
+    answer = "text"
+
     def __init__(self, sign: str = "t", seconds: float = 0.0):
         self.sign, self.seconds, self.sizes = sign, seconds, []
         self.gate = threading.Event()

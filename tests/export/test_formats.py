@@ -19,6 +19,7 @@ from seqclr.methods.text.ctc import ctc_head
 from seqclr.nn.encoders import build_encoder
 from seqclr.recognition.recognizer import Recognizer
 from seqclr.runtime import constrained as in_numpy
+from seqclr.runtime.folder import load
 from seqclr.runtime.sessions import SESSIONS, OnnxSession
 from tests import networks
 
@@ -179,7 +180,9 @@ def test_nothing_is_left_of_a_refused_export(reader, tmp_path, monkeypatch, caps
 
 def test_an_export_folder_predicts_as_its_run(reader, pages, tmp_path, capsys):
     output = tmp_path / "onnx"
-    assert cli.main(["export", "--model", str(reader), "--format", "onnx", "--output", str(output)]) == 0
+    words = ["--format", "onnx", "--answer", "sum", "--output", str(output)]
+    assert cli.main(["export", "--model", str(reader), *words]) == 0
+    assert load(output)[0].answer == "sum"  # the check compares texts
     assert {path.name for path in output.iterdir()} == {"model.onnx", "charset.json", "reader.json", "model_card.md"}
     card = (output / "model_card.md").read_text(encoding="utf-8")
     told = r"texts \(100.00%\) equal those of the run, their confidences differ by at most \d.\de-\d\d, in"
@@ -187,7 +190,8 @@ def test_an_export_folder_predicts_as_its_run(reader, pages, tmp_path, capsys):
     capsys.readouterr()
     rows = []
     for model in (reader, output):
-        assert cli.main(["predict", "--model", str(model), "--length", "3:9", str(pages / "images")]) == 0
+        words = ["--model", str(model), "--length", "3:9", "--answer", "text"]
+        assert cli.main(["predict", *words, str(pages / "images")]) == 0
         rows.append([line.split("\t") for line in capsys.readouterr().out.splitlines()])
     assert [row[:2] for row in rows[0]] == [row[:2] for row in rows[1]]
     assert cli.main(["export", "--model", str(output), "--output", str(tmp_path / "again")]) == 2

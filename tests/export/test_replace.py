@@ -17,13 +17,14 @@ def write(folder: Path, content: bytes) -> Path:
     folder.mkdir()
     (folder / "model.onnx").write_bytes(content)
     Charset("0123456789").save(folder / "charset.json")
-    Facts("onnx", 32, 128, "stretch", True, "0123456789", (4,)).save(folder, ["charset.json", "model.onnx"])
+    facts = Facts("onnx", 32, 128, "stretch", True, "0123456789", (4,), answer="sum")
+    facts.save(folder, ["charset.json", "model.onnx"])
     return folder
 
 
 def test_the_new_export_is_like_the_old_one(tmp_path, monkeypatch):
-    def export(run, folder, form, int8, known):
-        assert (run, form, int8, known) == ("run", "onnx", True, Known("0123456789", (4,)))
+    def export(run, folder, form, int8, known, answer):
+        assert (run, form, int8, known, answer) == ("run", "onnx", True, Known("0123456789", (4,)), "sum")
         assert (target / "model.onnx").read_bytes()  # it is served until the new one is complete
         write(folder, b"new")
 
@@ -40,7 +41,7 @@ def test_the_new_export_is_like_the_old_one(tmp_path, monkeypatch):
 
 
 def test_an_export_that_fails_leaves_the_old_one(tmp_path, monkeypatch):
-    def export(*_):
+    def export(*_, **__):
         raise UserError("the export predicts other texts")
 
     target = write(tmp_path / "export", b"old")

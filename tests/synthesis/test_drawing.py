@@ -15,8 +15,8 @@ import pytest
 from PIL import Image
 
 from seqclr import cli
+from seqclr.data import sums
 from seqclr.errors import UserError
-from seqclr.recognition import sums
 from seqclr.synthesis import variety
 from seqclr.synthesis.drawing import draw, draw_labelled
 from seqclr.synthesis.generate import LABELLED, UNLABELLED, generate, save

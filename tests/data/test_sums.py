@@ -2,8 +2,7 @@
 
 import pytest
 
-from seqclr.errors import UserError
-from seqclr.recognition.sums import answer, answering
+from seqclr.data.sums import answer
 
 
 @pytest.mark.parametrize(
@@ -38,18 +37,3 @@ def test_the_answer_of_a_sum(text, result):
 )
 def test_what_asks_for_no_integer_has_no_answer(text):
     assert answer(text) == ""
-
-
-def test_a_reader_of_sums_is_sure_of_no_empty_answer():
-    class Fixed:
-        charset, threshold, lengths = None, 0.7, (5,)
-
-        def predict_samples(self, samples, beam=1):
-            return iter([("3+4=?", 0.9), ("3+4=7", 0.8)])
-
-    assert list(answering(Fixed(), "sum").predict_samples([], beam=2)) == [("7", 0.9), ("", 0.0)]
-    assert (answering(Fixed(), "sum").threshold, answering(Fixed(), "sum").lengths) == (0.7, None)
-    fixed = Fixed()
-    assert answering(fixed, "text") is fixed
-    with pytest.raises(UserError, match="answer 'sums' is not known: text, sum"):
-        answering(fixed, "sums")

@@ -1,50 +1,15 @@
-"""Sums in images, such as `3+16=?`: the prediction is the answer."""
+"""Sums, such as `3+16=?`, and their answers."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from fractions import Fraction
-from typing import Any
 
 from seqclr.data.charset import OPERATORS
-from seqclr.data.knowledge import Known
-from seqclr.errors import UserError
-from seqclr.runtime.reader import Reader
 
-ANSWERS = ("text", "sum")
+ANSWERS = ("text", "sum")  # what a reader predicts: the text itself, or the answer to the sum that it is
 SUM = re.compile(rf"((?:[0-9]+|\?)(?:[{re.escape(OPERATORS)}](?:[0-9]+|\?))+)(?:=([0-9]*|\?))?")
 DIVISOR = re.compile(r"[÷/]\?")
-
-
-def answering(reader: Reader, answer: str) -> Reader:
-    """The reader itself for `text`; for `sum`, one that predicts the answers. UserError for any other word."""
-    if answer not in ANSWERS:
-        raise UserError(f"answer '{str(answer):.60}' is not known: {', '.join(ANSWERS)}")
-    return Answers(reader) if answer == "sum" else reader
-
-
-class Answers:
-    """A reader that predicts the answers to sums. A text without an answer gives an empty one of confidence 0."""
-
-    def __init__(self, reader: Reader):
-        self.reader, self.charset = reader, reader.charset
-        self.threshold, self.lengths = reader.threshold, None  # known lengths are those of sums, not of answers
-
-    def knowing(self, known: Known) -> Answers:
-        return Answers(self.reader.knowing(known))
-
-    def predict_samples(self, *args: Any, **kwargs: Any) -> Iterator[tuple[str, float]]:
-        return map(_answered, self.reader.predict_samples(*args, **kwargs))
-
-    def predict_images(self, *args: Any, **kwargs: Any) -> Iterator[tuple[str, float]]:
-        return map(_answered, self.reader.predict_images(*args, **kwargs))
-
-
-def _answered(prediction: tuple[str, float]) -> tuple[str, float]:
-    text, confidence = prediction
-    result = answer(text)
-    return result, confidence if result else 0.0
 
 
 def answer(text: str) -> str:

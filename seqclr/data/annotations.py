@@ -111,8 +111,8 @@ def merge(annotations: list[Annotation], known: list[Annotation], reader: Annota
     """The sample of an image, or a Fault where two annotations differ.
 
     The text is that of a table that was given, or else of the other `annotations`, or else of the nearest table above
-    the image: so a table can correct the labels of a folder. The split is that of all annotations, the tables above
-    and `known`.
+    the image: so a table can correct the labels of a folder or store. The split is that of all annotations, the tables
+    above and `known`.
     """
     sample = annotations[0].sample
     above = [row for each in annotations for row in reader.rows_above(each)]  # hard links lie in several folders
@@ -129,7 +129,7 @@ def merge(annotations: list[Annotation], known: list[Annotation], reader: Annota
 
 
 def is_corrected(annotations: list[Annotation]) -> bool:
-    """Whether a table that was given has another text for the image than its folder."""
+    """Whether a table that was given has another text for the image than the rest of the data."""
     if len({each.given for each in annotations}) < 2:
         return False
     return len({each.sample.text for each in annotations} - {None}) > 1

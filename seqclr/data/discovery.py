@@ -27,8 +27,8 @@ def find(paths: Sequence[str | Path], split: str | None = None, pattern: str | N
     paths: folders of images, folders with `labels.csv`, CSV, TSV or JSONL files, LMDB folders, packs or shards of them.
     split: only rows with this split, in any table above the image, whichever path was given.
     pattern: takes the text from file names, such as `{text}.png` or `{text}_{any}.jpg`.
-    The texts of a table that is one of the paths replace those that folders have, with a warning. An empty text is no
-    label: such images are left out, with a warning.
+    The texts of a table that is one of the paths replace those of folders, LMDBs and packs, with a warning. An empty
+    text is no label: such images are left out, with a warning.
     Raises UserError for a path, row or column that is missing, for an image with two different texts or splits, and
     where no sample is left.
     """
@@ -193,7 +193,7 @@ def _read(
 
 @functools.cache  # once, as many read the same paths several times
 def _warn_of(corrected: int, names: str) -> None:
-    warn(f"{corrected} label(s) of folders are replaced by those of {names}")
+    warn(f"{corrected} label(s) of the data are replaced by those of {names}")
 
 
 @functools.cache

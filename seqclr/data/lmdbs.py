@@ -51,6 +51,12 @@ def read(store: str, key: str) -> bytes:
         return bytes(data)
 
 
+def has_image(store: str, key: str) -> bool:
+    """Whether an LMDB has an image under a key. Raises UserError where it is damaged."""
+    with _reading(store) as get:
+        return key.startswith("image-") and get(key) is not None
+
+
 def _lacks(store: str, key: str) -> str:
     return f"{store} has no key {key}: its num-samples is larger than the number of its images"
 
@@ -91,8 +97,15 @@ def _reading(store: str) -> Iterator[Callable[[str], memoryview | None]]:
         raise UserError(f"{store} is damaged ({error}): copy it again") from None
 
 
-@functools.lru_cache(maxsize=64)
+_real = functools.lru_cache(maxsize=64)(os.path.realpath)
+
+
 def _environment(store: str):
+    return _opened(_real(store))  # a process can open it once, whatever paths lead to it
+
+
+@functools.lru_cache(maxsize=64)
+def _opened(store: str):
     import lmdb
 
     try:

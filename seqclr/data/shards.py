@@ -117,6 +117,12 @@ def rows(path: Path) -> Iterator[tuple[str, int, Row]]:
         raise UserError(f"{path / PACK} counts other images than the {count} of its shards: {AGAIN}")
 
 
+@functools.lru_cache(maxsize=8)
+def packed_files(shard: str) -> list[str]:
+    """The file that was packed, of every image of a shard."""
+    return [row[1] for row in _listing(shard)["rows"]]
+
+
 def changed(path: Path) -> Iterator[str]:
     """Reads all of a pack and yields each shard whose bytes have changed since it was packed.
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import dataclasses
 import json
 import os
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from seqclr import files
+from seqclr.data import lmdbs, shards
 from seqclr.data.samples import Fault, Sample
 from seqclr.errors import UserError
 
@@ -111,12 +114,30 @@ def _sample(table: Path, where: str, row: dict | str) -> tuple[Sample, str] | Fa
         return Fault(where, f"{where} {problem}: the columns are file,text and perhaps split")
     if any(row.get(None, ())):
         return Fault(where, f"{where} has more fields than columns: put a text with a delimiter in double quotes")
-    file = find_file(table, row["file"])
-    if file is None:
+    found = find_image(table, row["file"])
+    if found is None:
         named = row["file"] if row["file"] and row["file"].isprintable() else repr(row["file"])
         reason = f"{where} names {named}, which is not in {table.parent} nor in its images folder"
         return Fault(str(table.parent / row["file"]), reason, missing=True)
-    return Sample("", file, row["text"], row.get("split")), where
+    return dataclasses.replace(found, text=row["text"], split=row.get("split")), where
+
+
+def find_image(table: Path, name: str) -> Sample | None:
+    """The image that a row names: a file, or a record of a store as `path_for` writes it; without text and split."""
+    file = find_file(table, name)
+    return _find_record(table, name) if file is None else Sample("", file)
+
+
+def _find_record(table: Path, name: str) -> Sample | None:
+    store, _, key = name.rpartition(":")
+    for path in (table.parent / each for each in _spellings(store)) if store else ():
+        if lmdbs.is_lmdb(path) and lmdbs.has_image(str(path), key):
+            return Sample("", key, store=str(path))
+        if path.suffix == shards.SUFFIX and path.is_file() and re.fullmatch("[0-9]{1,9}", key):
+            packed = shards.packed_files(str(path))
+            if int(key) < len(packed):
+                return Sample("", packed[int(key)], store=str(path), index=int(key))
+    return None
 
 
 def find_file(table: Path, file: str) -> str | None:
@@ -146,9 +167,6 @@ def check_can_write(path: Path, samples: Sequence[Sample]) -> None:
     if not path.absolute().parent.is_dir():
         raise UserError(f"{path} cannot be written: its folder does not exist")
     files.check_can_make(path)
-    store = next((sample.store for sample in samples if sample.store), None)
-    if store:
-        raise UserError(f"{store} is no folder, so a CSV file cannot list its images: leave it out")
     odd = next((sample for sample in samples if not files.is_utf8("".join(_fields(path, sample)))), None)
     if odd:
         raise UserError(f"{odd.name} has a name that is not UTF-8, so a CSV file cannot list it: rename it")
@@ -167,6 +185,12 @@ def _fields(path: Path, sample: Sample) -> list[str]:
 
 
 def path_for(path: Path, sample: Sample) -> str:
-    """Relative to the table where the image is below its folder, so that both can be moved together."""
-    file, folder = Path(sample.file).absolute(), path.absolute().parent
-    return str(file.relative_to(folder) if file.is_relative_to(folder) else file)
+    """How a table at the path names an image: by its file, or as LMDB:KEY or SHARD:INDEX.
+
+    Relative to the table where the file or store is below its folder, so that both can be moved together.
+    """
+    file, folder = Path(sample.store or sample.file).absolute(), path.absolute().parent
+    name = str(file.relative_to(folder) if file.is_relative_to(folder) else file)
+    if sample.store is None:
+        return name
+    return f"{name}:{sample.file if sample.index is None else sample.index}"

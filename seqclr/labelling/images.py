@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import io
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -16,7 +14,6 @@ from seqclr import files
 from seqclr.data import images, tables
 from seqclr.data.annotations import AnnotationReader
 from seqclr.data.discovery import survey
-from seqclr.data.samples import Sample
 from seqclr.errors import UserError
 from seqclr.messages import warn
 
@@ -26,8 +23,7 @@ THUMBNAIL = 64  # pixels of the height at most
 class Images:
     """The images of some paths, and the name of each in a table of labels.
 
-    table: the CSV file of the labels. listed: the files that it has rows for already, which keep their names. An image
-    of an LMDB or a pack has no file: it is copied to a folder beside the table when it is labelled.
+    table: the CSV file of the labels. listed: the images that it has rows for already, which keep their names.
     Raises UserError for a path without images.
     """
 
@@ -47,10 +43,10 @@ class Images:
         self.samples, reader = named, AnnotationReader()
         known: dict = {}
         for file in listed:
-            path = tables.find_file(table, file)
-            if path is not None:
-                known.setdefault(reader.image_id(Sample("", path)), file)
-        self.files = [known.get(reader.image_id(sample)) or self._name(sample) for sample in named]
+            sample = tables.find_image(table, file)
+            if sample is not None:
+                known.setdefault(reader.image_id(sample), file)
+        self.files = [known.get(reader.image_id(sample)) or tables.path_for(table, sample) for sample in named]
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -68,24 +64,6 @@ class Images:
         data = io.BytesIO()
         image.save(data, "PNG", compress_level=1)
         return data.getvalue()
-
-    def keep(self, index: int) -> None:
-        """Writes the copy of an image from an LMDB or a pack. Raises UserError, and files.NotWritten."""
-        path = self.table.parent / self.files[index]
-        if self.samples[index].store is None or path.exists():
-            return
-        data = self.png(index)
-        with files.writing(path):
-            path.parent.mkdir(exist_ok=True)
-        with files.atomic_write(path, binary=True) as stream:
-            stream.write(data)
-
-    def _name(self, sample: Sample) -> str:
-        if sample.store is None:
-            return tables.path_for(self.table, sample)
-        store = tables.path_for(self.table, Sample("", os.path.realpath(sample.store)))
-        record = f"{store}/{sample.index}/{sample.file}".encode("utf-8", "surrogatepass")
-        return f"{self.table.stem}_images/{hashlib.blake2b(record, digest_size=10).hexdigest()}.png"
 
 
 def readable(found: Images, indices: Iterable[int]) -> tuple[list[int], list[np.ndarray]]:

@@ -27,6 +27,7 @@ from typing import Any
 
 from seqclr import config as configuration
 from seqclr.data import tables
+from seqclr.data.annotations import AnnotationReader, ImageId
 from seqclr.data.samples import HELD_OUT, Fault, Sample, split_name
 from seqclr.errors import UserError
 from seqclr.export.reader import load_reader
@@ -119,7 +120,7 @@ class Retraining:
         self._may_retry = True  # whether the active round may start anew
         self._mutex = threading.Lock()
         self._closed = False
-        self._readers: dict[Path, tuple[Reader, dict[str, str]]] = {}
+        self._readers: dict[Path, tuple[Reader, dict[ImageId, str]]] = {}
         self._folder_lock = Lock(folder / ".lock", folder)
 
     @property
@@ -227,14 +228,15 @@ class Retraining:
 
     def _write_table(self, path: Path) -> None:
         """The rows so far, and all other images without a text; `adapt` leaves rows of split test out."""
-        rows = read_labels(self.labels_file)
-        for row in rows:
+        rows: list[Sample] = []
+        for row in read_labels(self.labels_file):
             if isinstance(row, Fault):
                 raise UserError(row.reason)
-        listed = {os.path.realpath(sample.file) for sample in rows}
-        others = [sample for sample in self.images if os.path.realpath(sample.file) not in listed]
-        test = {sample.file for sample in self.test}
-        rows += [dataclasses.replace(s, text="", split="test" if s.file in test else s.split) for s in others]
+            rows.append(row)
+        image_id = AnnotationReader().image_id
+        listed, test = set(map(image_id, rows)), set(map(image_id, self.test))
+        others = [sample for sample in self.images if image_id(sample) not in listed]
+        rows += [dataclasses.replace(s, text="", split="test" if image_id(s) in test else s.split) for s in others]
         tables.check_can_write(path, rows)
         tables.write(path, rows)
 
@@ -245,9 +247,10 @@ class Retraining:
         if done.reader not in self._readers:
             self._readers[done.reader] = load_reader(done.reader), {}
         reader, texts = self._readers[done.reader]
-        new = [sample for sample in truths if sample.file not in texts]
-        texts |= {sample.file: text for sample, (text, _) in zip(new, reader.predict_samples(new))}
-        right = sum(s.text is not None and texts[s.file] == reader.charset.normalize(s.text) for s in truths)
+        image_id = AnnotationReader().image_id
+        new = [sample for sample in truths if image_id(sample) not in texts]
+        texts |= {image_id(sample): text for sample, (text, _) in zip(new, reader.predict_samples(new))}
+        right = sum(s.text is not None and texts[image_id(s)] == reader.charset.normalize(s.text) for s in truths)
         share, low, high = progress.accuracy(right, len(truths))
         return {"labels": result["labels"], "tested": len(truths), "accuracy": share, "low": low, "high": high}
 

@@ -12,7 +12,6 @@ import uvicorn
 
 from seqclr.curation import contradictions
 from seqclr.data.knowledge import NOTHING, Known
-from seqclr.errors import UserError
 from seqclr.export.reader import load_reader
 from seqclr.labelling import strategies
 from seqclr.labelling.app import application
@@ -73,13 +72,10 @@ def serve(
 def training(session: Session, model: str) -> Retraining:
     """What trains readers on the labels of a session.
 
-    Raises UserError where images are in an LMDB or a pack, and ModuleNotFoundError without TensorFlow.
+    Raises ModuleNotFoundError without TensorFlow.
     """
     if importlib.util.find_spec("tensorflow") is None:
         raise ModuleNotFoundError(name="tensorflow")
-    store = next((sample.store for sample in session.images.samples if sample.store), None)
-    if store:
-        raise UserError(f"{store} is no folder of image files, which --train needs: leave one of them out")
     known, labels = session.known, session.journal.path
     keys = {"charset": known.charset, "length": known.lengths and ",".join(map(str, known.lengths))}
     test = [session.images.samples[index] for index in session.test]

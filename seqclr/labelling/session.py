@@ -99,7 +99,7 @@ class Session:
         self._mutex, self._version = threading.RLock(), 1
         self._states = [State(label=self._label_before(index)) for index in range(len(images))]
         pairs = zip(images.samples, images.files)
-        journal.in_data = {file for sample, file in pairs if sample.text is not None and sample.store is None}
+        journal.in_data = {file for sample, file in pairs if sample.text is not None}
         self._first = [state.label for state in self._states]
         self.test = self._test_part()
         self._order, self._ordered, self._labelled = [], 1, 0  # with its version, and the number of labels then
@@ -146,9 +146,6 @@ class Session:
             if stale:
                 raise Stale(stale)
             labels = {change.image: self._label(change) for change in changes}
-            for index, label in labels.items():
-                if label.text is not None:
-                    self.images.keep(index)
             self.journal.record(list(labels.values()))
             self._version += 1
             for index, label in labels.items():
@@ -202,8 +199,7 @@ class Session:
         sample, file = self.images.samples[index], self.images.files[index]
         if file not in self.journal.labels and (sample.text or "").strip():
             given = Label(file, sample.text, sample.split or "")
-            if sample.store is None:  # it has no file of its own
-                self.journal.take_over(given)
+            self.journal.take_over(given)
             return given
         return self.journal.labels.get(file)
 

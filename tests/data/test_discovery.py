@@ -149,7 +149,7 @@ def test_a_table_that_is_given_replaces_texts_of_a_folder(folder, caplog):
         found = survey(paths)
         assert texts(found[0]) == {"a.png": "won", "b.png": "two", "c.png": "three", "d.png": "for"} and not found[1]
         assert {sample.split for sample in found[0] if sample.text == "won"} == {"train"}
-    assert caplog.messages == [f"2 label(s) of folders are replaced by those of {folder / 'more.csv'}"]
+    assert caplog.messages == [f"2 label(s) of the data are replaced by those of {folder / 'more.csv'}"]
 
 
 def test_an_empty_text_is_no_label(folder, caplog):

@@ -1,12 +1,15 @@
 """Tables: rows are read literally, found files are samples, and faults are named by line."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from seqclr.curation.pack import pack
+from seqclr.data import tables
 from seqclr.data.discovery import find, find_unlabelled, survey
 from seqclr.errors import UserError
-from tests.data.test_discovery import draw, texts, write
+from tests.data.test_discovery import draw, store, texts, write
 
 
 @pytest.fixture
@@ -36,6 +39,26 @@ def test_tables_with_and_without_a_byte_order_mark(folder, name, encoding):
 def test_texts_are_taken_as_they_are(folder):
     write(folder / "labels.csv", "text,file\n 007 ,a.png\n,b.png\nNA,c.png\n")
     assert texts(survey([folder / "labels.csv"])[0]) == {"a.png": " 007 ", "b.png": "", "c.png": "NA"}
+
+
+def test_a_row_names_an_image_of_a_store(folder, tmp_path):
+    files = sorted((folder / "images").iterdir())
+    lmdb = store(tmp_path / "lmdb", [(file.read_bytes(), file.stem.encode()) for file in files])
+    pack([str(folder)], str(tmp_path / "a:b" / "pack"), shard_size=3)
+    for place in (lmdb, tmp_path / "a:b" / "pack"):
+        samples, _ = survey([place])
+        tables.write(tmp_path / "list.csv", [replace(sample, text=str(n)) for n, sample in enumerate(samples)])
+        found = find([tmp_path / "list.csv"])
+        assert [(each.text, each.read_bytes()) for each in found] == [
+            (str(n), sample.read_bytes()) for n, sample in enumerate(samples)
+        ]
+        assert all(each == replace(sample, source=each.source, text=each.text) for each, sample in zip(found, samples))
+    shard = "a:b/pack/pack-00001-of-00002.arrayrecord"
+    keys = ("image-000000009", "label-000000001", "num-samples", "")
+    for name in (*(f"lmdb:{key}" for key in keys), f"{shard}:1", f"{shard}:x"):
+        write(tmp_path / "list.csv", f"file,text\n{name},one\n")
+        with pytest.raises(UserError, match=f"line 2 names {name}, which is not in"):
+            find([tmp_path / "list.csv"])
 
 
 FAULTY = {

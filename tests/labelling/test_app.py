@@ -21,6 +21,7 @@ from seqclr.labelling import app
 from seqclr.labelling.images import Images
 from seqclr.labelling.journal import Journal
 from seqclr.labelling.session import Session
+from tests.data.test_discovery import store
 from tests.labelling.pictures import draw
 
 TOKEN = "a-token"
@@ -351,27 +352,50 @@ def test_characters_are_counted_as_the_reader_spells_them(folder, monkeypatch):
     session.close()
 
 
-def test_images_of_packs_are_copied_when_they_are_labelled(folder, tmp_path_factory):
-    source, target = folder, tmp_path_factory.mktemp("labels")
-    pack.pack([str(source)], str(target / "pack"))
-    session = session_of(target, paths=[target / "pack"])
-    post(client_of(session), (4, 0, "040", "accepted"))
+@pytest.fixture(params=["lmdb", "pack"])
+def stored(request, folder):
+    """An LMDB or a pack of the images, the first three of which have labels, and an empty folder for the table."""
+    (folder / "labels.csv").write_text("file,text\n0.png,000\n1.png,010\n2.png,020\n")
+    target = folder / "target"
+    target.mkdir()
+    if request.param == "lmdb":  # which has labels of all images, or none
+        store(target / "store", [((folder / f"{n}.png").read_bytes(), f"{10 * n:03}".encode()) for n in range(3)])
+    else:
+        pack.pack([str(folder)], str(target / "store"))
+    return target
+
+
+def test_labels_in_a_store_are_corrected_for_all_verbs(stored):
+    session = session_of(stored, paths=[stored / "store"])
+    session.test.clear()
+    client = client_of(session)
+    assert [image["source"] for image in state(client)["images"]][:3] == ["given"] * 3
+    changes = [(1, 0, "011", "corrected"), (2, 0, None, "unreadable")]
+    if len(session.images) > 3:
+        changes.append((3, 0, "030", "accepted"))
+    assert post(client, *changes).status_code == 200
     session.close()
-    [sample] = discovery.find([target / "labels.csv"])
-    assert sample.text == "040" and Image.open(sample.file).getpixel((0, 0)) == (40, 40, 40)
-    again = session_of(target, paths=[target / "pack"])
-    assert [each.label.text for each in again._states if each.label] == ["040"]
+    found = [(each.text, each.read_bytes()) for each in discovery.find([stored / "labels.csv"])]
+    texts = ["000", "011", "030"][: len(found)]
+    files = [(stored.parent / f"{n}.png").read_bytes() for n in (0, 1, 3)]
+    assert found == list(zip(texts, files)) and len(found) == len(changes)
+    assert sorted(path.name for path in stored.iterdir()) == ["labels.csv", "labels.csv.journal", "store"]
+    for paths in ([stored / "store", stored / "labels.csv"], [stored / "labels.csv", stored / "store"]):
+        images = discovery.find_unlabelled(paths)  # as `adapt` reads them
+        assert len(images) == len({(each.store, each.file) for each in images}) == len(session.images)
+        assert [each.text for each in discovery.find(paths) if each.text] == texts
+    again = session_of(stored, paths=[stored / "store" / ".." / "store"])
+    shown = [(image["text"], image["source"]) for image in state(client_of(again))["images"]]
+    assert shown[:3] == [("000", "given"), ("011", "corrected"), (None, "unreadable")]
     again.close()
 
 
-def test_images_of_two_stores_of_one_name_have_copies_of_their_own(folder, tmp_path_factory):
-    target = tmp_path_factory.mktemp("labels")
-    for name in "ab":
-        pack.pack([str(folder)], str(target / name / "pack"))
-    images = Images([target / "a" / "pack", target / "b" / "pack"], target / "labels.csv", [])
-    assert len(set(images.files)) == 12
-    again = Images([target / "b" / ".." / "a" / "pack"], target / "labels.csv", [])
-    assert again.files == images.files[:6]
+def test_findings_of_check_are_of_the_images_of_a_store(stored):
+    session = session_of(stored, Known("0123456789", (3,)), [stored / "store"])
+    post(client_of(session), (1, 0, "000", "corrected"))
+    session.known = Known("0123456789", (2,))
+    assert {each["kind"]: each["images"] for each in session.findings()} == {"length": [0, 1, 2]}
+    session.close()
 
 
 def test_findings_of_check_are_of_the_present_labels(folder):

@@ -20,6 +20,7 @@ from seqclr.export.reader import load_reader
 from seqclr.labelling import certainty, retraining, strategies
 from seqclr.labelling.retraining import Retraining, read_labels
 from seqclr.recognition.splits import split_off_labelled
+from tests.data.test_discovery import store
 from tests.labelling.pictures import draw
 from tests.small_runs import SMALL, run
 
@@ -141,6 +142,25 @@ def test_labels_of_the_data_that_were_corrected_or_removed_do_not_count(site):
     assert {Path(each.file).name: each.text for each in labelled} == {"0.png": "12", "1.png": "34", "4.png": "44"}
     assert {Path(each.file).name for each in samples} == {f"{number}.png" for number in range(6)}
     assert [each["labels"] for each in beside.state()["rounds"]] == [3]
+    beside.close()
+
+
+def test_a_round_lists_the_images_of_a_store(site):
+    """0 and 1 have labels in the LMDB, one of which was corrected; 2 is of the test part."""
+    images = [(site / "site" / f"{number}.png").read_bytes() for number in range(3)]
+    store(site / "lmdb", list(zip(images, (b"12", b"99", b"56"))))
+    lines = [f"lmdb:image-00000000{number},{row}\n" for number, row in ((1, "12,,given,"), (2, "34,,corrected,"))]
+    (site / "labels.csv").write_text("file,text,split,source,time\n" + "".join(lines))
+    samples, _ = survey([site / "lmdb"])
+    beside = Retraining(samples, site / "labels.csv", "captcha", site / "work", samples[2:], (2,))
+    beside.offer(2)
+    until(lambda: beside.latest)
+    config = SimpleNamespace(data=commands(site)[0][4:5], split=None, label_pattern=None, labels=None, seed=0)
+    found, labelled = split_off_labelled(config)
+    assert found == labelled and [(each.text, each.read_bytes()) for each in found] == [
+        ("12", images[0]), ("34", images[1])]  # fmt: skip
+    truths = [Sample("", each.file, text, store=each.store) for each, text in zip(samples, ("12", None))]
+    assert beside.state(truths)["rounds"][0]["accuracy"] == 0.5
     beside.close()
 
 

@@ -1,11 +1,9 @@
 """What the labelling page needs is checked before anything is written."""
 
 import socket
-from types import SimpleNamespace
 
 import pytest
 
-from seqclr.data.samples import Sample
 from seqclr.errors import UserError
 from seqclr.extras import MissingExtra
 from seqclr.labelling import server
@@ -47,10 +45,3 @@ def test_a_reader_that_was_trained_before_is_named(tmp_path, caplog):
     assert not caplog.messages
     server.name_trained(labels, "captcha")
     assert f"--model {folder / 'round-0020'} shows its predictions" in caplog.messages[0]
-
-
-def test_training_needs_image_files(tmp_path):
-    samples = [Sample("a", "0.png"), Sample("b", "0.png", store="pack/0.array_record", index=0)]
-    session = SimpleNamespace(images=SimpleNamespace(samples=samples))
-    with pytest.raises(UserError, match="0.array_record is no folder of image files, which --train needs"):
-        server.training(session, "captcha")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from seqclr.data.images import check_bytes
 from seqclr.errors import UserError
 
 DATA = "data.mdb"
+IMAGE = re.compile("image-[0-9]{9,12}")
 LEAST = 25  # bytes of an image at least: a key of 15, the header of a node and its index
 
 
@@ -53,8 +55,10 @@ def read(store: str, key: str) -> bytes:
 
 def has_image(store: str, key: str) -> bool:
     """Whether an LMDB has an image under a key. Raises UserError where it is damaged."""
+    if not IMAGE.fullmatch(key):
+        return False
     with _reading(store) as get:
-        return key.startswith("image-") and get(key) is not None
+        return get(key) is not None
 
 
 def _lacks(store: str, key: str) -> str:

@@ -133,7 +133,7 @@ def _find_record(table: Path, name: str) -> Sample | None:
     for path in (table.parent / each for each in _spellings(store)) if store else ():
         if lmdbs.is_lmdb(path) and lmdbs.has_image(str(path), key):
             return Sample("", key, store=str(path))
-        if path.suffix == shards.SUFFIX and path.is_file() and re.fullmatch("[0-9]{1,9}", key):
+        if path.suffix == shards.SUFFIX and os.path.isfile(path) and re.fullmatch("[0-9]{1,9}", key):
             packed = shards.packed_files(str(path))
             if int(key) < len(packed):
                 return Sample("", packed[int(key)], store=str(path), index=int(key))

@@ -55,7 +55,7 @@ def test_a_row_names_an_image_of_a_store(folder, tmp_path):
         assert all(each == replace(sample, source=each.source, text=each.text) for each, sample in zip(found, samples))
     shard = "a:b/pack/pack-00001-of-00002.arrayrecord"
     keys = ("image-000000009", "label-000000001", "num-samples", "")
-    for name in (*(f"lmdb:{key}" for key in keys), f"{shard}:1", f"{shard}:x"):
+    for name in (*(f"lmdb:{key}" for key in keys), f"{shard}:1", f"{shard}:x", f"{'long' * 99}.arrayrecord:1"):
         write(tmp_path / "list.csv", f"file,text\n{name},one\n")
         with pytest.raises(UserError, match=f"line 2 names {name}, which is not in"):
             find([tmp_path / "list.csv"])

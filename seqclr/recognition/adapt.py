@@ -17,7 +17,7 @@ from seqclr.engine.run import Run
 from seqclr.engine.trainer import Trainer
 from seqclr.errors import UserError
 from seqclr.messages import say, warn
-from seqclr.methods.text.adaptation import Adaptation
+from seqclr.methods.text.adaptation import Adaptation, generated_weight
 from seqclr.methods.text.ctc import ReaderInfo
 from seqclr.nn.policy import kept_policy
 from seqclr.recognition.digests import SampleDigests, save_known_labels
@@ -71,7 +71,7 @@ def adapt(
     labelled = [sample for sample in dataset.samples if sample in set(labelled)]  # those that can be read
     complete_knowledge(config, reader, dataset, labelled, rank.chief)
     if config.generated_weight is None:
-        config.generated_weight = generated_weight(labelled)
+        config.generated_weight = generated_weight([sample.source for sample in labelled])
     method = Adaptation(**configuration.fields_of(Adaptation, config))
     known = Known.of(config.charset, config.length)
     charset, lengths = known.within(reader.charset), known.possible(reader.charset, config.width).lengths
@@ -87,7 +87,8 @@ def adapt(
     with setup.building(config, strategy):
         encoder = setup.make_encoder(config, config.model)
         head = inherited_head(config.model, encoder.dim, charset)
-        more = {"classes": len(charset) + 1, "charset": charset, "head_weights": head, "lengths": lengths}
+        of_records = {"labels": ids[0], "sources": [sample.source for sample in dataset.samples]}
+        more = {"classes": len(charset) + 1, "charset": charset, "head_weights": head, "lengths": lengths, **of_records}
         method.build(encoder, setup.run_info(config, loader.steps_per_epoch, ReaderInfo, **more))
     adapted = Recognizer(encoder, method.head, charset, *size)
     adapted.possible = Possible(None, lengths)
@@ -130,16 +131,6 @@ def balanced(dataset: ImageDataset, labelled: set[int]) -> Repeated:
         times = round(LABELLED_SHARE * others / (1 - LABELLED_SHARE) / len(labelled))
         indices += sorted(labelled) * max(0, times - 1)
     return Repeated(dataset, indices)
-
-
-def generated_weight(labelled: Sequence[Sample]) -> float:
-    """The weight of the loss of generated images by the labels of a source: 1 up to 22 labels, 0.2 of 50, 0.05 of 100.
-
-    That loss is many times the site's. Where generated characters contradict the site's, as an l that looks like an i
-    there, it outweighs the labels; with few labels it is needed for the characters that these lack.
-    """
-    sources = {sample.source for sample in labelled}
-    return min(1.0, 500 * (len(sources) / len(labelled)) ** 2) if labelled else 1.0
 
 
 def complete_knowledge(

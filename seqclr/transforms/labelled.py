@@ -26,9 +26,9 @@ class Labelled:
         return {**record, "image": augment(self.views, record, rng), "label": self.labels[record["index"]]}
 
 
-def filled(labels: Sequence[Sequence[int]]) -> np.ndarray:
-    """Ids as `int32 [N, L]`, filled with -1."""
-    rows = np.full((len(labels), max(1, max(map(len, labels)))), -1, np.int32)
+def filled(labels: Sequence[Sequence[int]], length: int = 1) -> np.ndarray:
+    """Ids as `int32 [N, L]`, filled with -1; L is at least `length`."""
+    rows = np.full((len(labels), max(length, max(map(len, labels)))), -1, np.int32)
     for row, label in zip(rows, labels):
         row[: len(label)] = label
     return rows
@@ -37,7 +37,8 @@ def filled(labels: Sequence[Sequence[int]]) -> np.ndarray:
 class Unlabelled:
     """A weak view, if one is given, and a strong one, `weak` and `strong: uint8 [H, W, 3]`.
 
-    labels: of each record, empty where there is none; with them, the example has its `text: int32 [L]`, filled with -1.
+    labels: of each record, empty where there is none; with them, the example has its `text: int32 [L]`, filled with -1,
+    and the `index` of the record.
     refused: of each record, a text that it does not have; with them, the example has `refused`, of the same form.
 
     geometry: adds that of the two views, `geometry: float32 [2, 4]`, as of `TwoViews`.
@@ -66,6 +67,8 @@ class Unlabelled:
         else:
             seen = {name: augment(views, record, rng) for name, views in self.views.items()}
         seen |= {name: rows[record["index"]] for name, rows in self.columns.items()}
+        if "text" in seen:
+            seen["index"] = record["index"]
         return {**seen, "unlabelled_width": record["width"]} if "width" in record else seen
 
 

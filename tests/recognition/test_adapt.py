@@ -22,7 +22,7 @@ from seqclr.engine.run import Run
 from seqclr.engine.trainer import Interrupted
 from seqclr.errors import UserError
 from seqclr.recognition import estimates
-from seqclr.recognition.adapt import adapt, balanced, configure, generated_weight
+from seqclr.recognition.adapt import adapt, balanced, configure
 from seqclr.recognition.recognizer import Recognizer
 from seqclr.recognition.splits import find_validation
 from tests.small_runs import SMALL, run, untraced
@@ -122,14 +122,6 @@ def test_labels_are_a_quarter_of_the_records():
     assert set(indices) == set(range(100))
     assert sum(indices.count(index) for index in (3, 7, 8, 20, 99)) / len(indices) == pytest.approx(0.25, abs=0.03)
     assert balanced(records(9), set()).indices == balanced(records(9), set(range(9))).indices == list(range(9))
-
-
-@pytest.mark.parametrize(
-    ("labels", "sources", "weight"), [(0, 1, 1), (20, 1, 1), (50, 1, 0.2), (100, 1, 0.05), (200, 2, 0.05)]
-)
-def test_many_labels_outweigh_generated_images(labels, sources, weight):
-    labelled = [Sample(f"site{i % sources}", f"{i}.png", "1") for i in range(labels)]
-    assert generated_weight(labelled) == pytest.approx(weight)
 
 
 def test_rare_lengths_and_characters_are_errors_but_not_in_labels(monkeypatch):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import string
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import tensorflow as tf
 
 from seqclr.config import key
@@ -13,18 +15,20 @@ from seqclr.data.knowledge import Possible
 from seqclr.methods.base import Method, stacked
 from seqclr.methods.facts import Facts
 from seqclr.methods.text.balance import CharacterBalance
-from seqclr.methods.text.characters import alike, character_contrast
+from seqclr.methods.text.characters import alike, character_contrast, pool_characters
 from seqclr.methods.text.consistency import frame_consistency
 from seqclr.methods.text.ctc import IMPOSSIBLE, ReaderInfo, ctc_head, ctc_loss
+from seqclr.methods.text.propagation import PropagatedTexts, propagated_texts
 from seqclr.methods.text.self_training import nonempty, teacher_logits, teacher_texts
 from seqclr.methods.text.unlikelihood import unlikelihood_loss
 from seqclr.nn.heads import mlp
-from seqclr.nn.momentum import Momentum
+from seqclr.nn.momentum import Momentum, in_place
 from seqclr.synthesis.variety import Texts
 from seqclr.transforms.generated import GeneratedImages
-from seqclr.transforms.labelled import Unlabelled
+from seqclr.transforms.labelled import Unlabelled, filled
 
 PROJECTED = 128  # dimensions of the characters that are contrasted
+MOST = 5000  # images without a label whose texts are propagated; memory and time grow with the square
 SUMS = 0.5  # share of sums among generated images, where the characters are digits and signs of sums
 
 
@@ -37,6 +41,10 @@ class Adaptation(Method):
     arXiv:2001.07685); the share rises during the run (curriculum labeling, arXiv:2001.06001). Labels of the user
     replace predictions. Generated images, whose texts are known, keep the reader from drifting. Characters that the
     teacher predicts too seldom are made likelier to it (CharacterBalance).
+
+    After the fraction `propagation` of the run, the teacher predicts all images, label propagation between images
+    corrects the characters (Iscen et al. 2019, arXiv:1904.04717), and the network starts again from the reader that is
+    adapted, with these texts as labels.
 
     With `contrast`, equal characters of the accepted and the generated images attract each other, each the mean of its
     frames at the CTC alignment. With `consistency`, the frames of the strong view predict what the teacher predicts at
@@ -57,6 +65,13 @@ class Adaptation(Method):
         0.6,
         "least frequency of a character in the teacher's texts, relative to equal frequencies of all; 0 for texts of a "
         "language",
+        least=0,
+        most=1,
+    )
+    propagation: float = key(
+        0.6,
+        "fraction of the run after which texts of all images are fixed, corrected by label propagation between images, "
+        "and training starts anew with them; 1: never",
         least=0,
         most=1,
     )
@@ -108,6 +123,9 @@ class Adaptation(Method):
         counted = [character not in SUM_SIGNS for character in self.run.charset.characters]
         self.balance = CharacterBalance(counted, self.least_frequency)
         self.averaged = Momentum(encoder, self.head, name="averaged")
+        self.start = self.averaged.numpy()
+        self.propagated = PropagatedTexts(len(self.run.labels), self.run.lengths[-1])
+        self.late_weight = min(self.generated_weight, generated_weight(self.run.sources))
 
     def result(self):
         return self.averaged
@@ -118,7 +136,7 @@ class Adaptation(Method):
         texts, confidence = teacher_texts(self, teacher, teacher_mask)
         if training:
             self.balance.count(texts)
-        given = batch["text"]
+        given = self.propagated(batch["text"], batch["index"])
         known = given[:, 0] >= 0
         texts, given = alike(texts, given)
         texts = tf.where(known[:, None], given, texts)
@@ -139,8 +157,9 @@ class Adaptation(Method):
         losses = tf.where(accepted, ctc_loss(nonempty(texts), logits[:rows], site_mask), 0.0)
         site = tf.reduce_mean(losses)
         generated = tf.reduce_mean(ctc_loss(stacked(batch["label"]), logits[rows:], generated_mask))
+        weight = tf.where(self.propagated.done.value, self.late_weight, self.generated_weight)
         figures = {
-            "loss": site + self.generated_weight * generated,
+            "loss": site + weight * generated,
             "site": site,
             "generated": generated,
             "accepted": tf.reduce_mean(tf.cast(accepted, tf.float32)),
@@ -160,9 +179,50 @@ class Adaptation(Method):
             figures["loss"] += self.refused * figures["refused"]
         return figures
 
+    @property
+    def restart(self):
+        return max(1, round(self.propagation * self.run.total_steps))
+
+    def relabels(self, step):
+        return step >= self.restart and not self.propagated.done.numpy()
+
+    def phase(self, step):
+        return self.frozen(step), step >= self.restart
+
+    def relabel(self, batches):
+        """Fixes the texts of all images, at most MOST without a label, and sets the weights to those of the start."""
+        labels, rows = filled(self.run.labels, self.run.lengths[-1]), {}
+        known = labels[:, 0] >= 0
+        chosen = known | (np.random.default_rng(0).permutation(len(known)) < MOST)
+        compiled = tf.function(self.characters, reduce_retracing=True)
+        with in_place(self.averaged):
+            for batch in batches:
+                batch = {name: values[chosen[batch["index"]]] for name, values in batch.items()}
+                if len(batch["index"]):
+                    widths = tf.constant(batch["width"]) if "width" in batch else None
+                    found = compiled(tf.constant(batch["image"]), widths, tf.constant(labels[batch["index"]]))
+                    rows.update(zip(batch["index"], zip(*(x.numpy() for x in found))))  # labelled ones are repeated
+        images = np.array(sorted(rows))
+        columns = (np.stack(column) for column in zip(*(rows[image] for image in images)))
+        self.propagated.assign(images, *propagated_texts(*columns, known[images], np.array(self.run.sources)[images]))
+        self.averaged.assign(self.start)
+
+    def characters(self, images, widths, given):
+        """The texts of images `int32 [B, L]`, given ones or predictions, the mean features `[B, L, D]` and mean log
+        probabilities `[B, L, classes]` of their characters, and the number of their frames `int32 [B]`."""
+        features, mask = self.encoder(images, widths, training=False)
+        logits = self.balance(self.head(features, training=False))
+        texts, given = alike(teacher_texts(self, logits, mask)[0], given)
+        texts = tf.where(given[:, :1] >= 0, given, texts)[:, : self.run.lengths[-1]]
+        valid = tf.ones(tf.shape(logits)[:2], tf.bool) if mask is None else mask
+        log_probabilities = tf.nn.log_softmax(tf.cast(logits[..., :-1], tf.float32))
+        pooled = (pool_characters(x, logits, texts, mask) for x in (features, log_probabilities))
+        return texts, *pooled, tf.reduce_sum(tf.cast(valid, tf.int32), axis=1)
+
     def threshold(self, confidence: tf.Tensor) -> tf.Tensor:
-        """The least confidence of the share of the images without labels that the teacher labels at this step."""
-        done = tf.cast(self.averaged.updates.value, tf.float32) / max(1, self.run.total_steps)
+        """The least confidence of the share of the images without labels that the teacher labels at this step; the last
+        share from the restart on."""
+        done = tf.minimum(1.0, tf.cast(self.averaged.updates.value, tf.float32) / self.restart)
         share = self.first_share + (self.last_share - self.first_share) * done
         rows = tf.shape(confidence)[0]
         count = tf.cast(tf.round(share * tf.cast(rows, tf.float32)), tf.int32)
@@ -171,3 +231,14 @@ class Adaptation(Method):
 
     def after_step(self):
         self.averaged.update(self.average)
+
+
+def generated_weight(sources: Sequence[str]) -> float:
+    """The weight of the loss of generated images by the labels of a source: 1 up to 22 labels, 0.2 of 50, 0.05 of 100.
+
+    sources: of each label.
+
+    That loss is many times the site's. Where generated characters contradict the site's, as an l that looks like an i
+    there, it outweighs the labels; with few labels it is needed for the characters that these lack.
+    """
+    return min(1.0, 500 * (len(set(sources)) / len(sources)) ** 2) if sources else 1.0

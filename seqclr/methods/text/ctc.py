@@ -28,6 +28,7 @@ class ReaderInfo(RunInfo):
     encoder was pretrained.
     kept: sizes of the hidden layers of a pretrained projector that are kept below the head.
     lengths: those that texts have; None: any.
+    labels: of each record the ids of its text, empty where it is not known. sources: of each record.
     teacher: a recognizer's function of images and widths to logits and mask, for distillation; not in checkpoints.
     """
 
@@ -36,6 +37,8 @@ class ReaderInfo(RunInfo):
     pretrained: bool = False
     kept: Sequence[int] = ()
     lengths: Sequence[int] | None = None
+    labels: Sequence[Sequence[int]] = ()
+    sources: Sequence[str] = ()
     teacher: Callable | None = None
 
 

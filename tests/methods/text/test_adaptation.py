@@ -6,8 +6,9 @@ import pytest
 import tensorflow as tf
 
 from seqclr.data.charset import Charset
+from seqclr.data.loader import as_batch
 from seqclr.methods.base import stacked
-from seqclr.methods.text.adaptation import Adaptation
+from seqclr.methods.text.adaptation import Adaptation, generated_weight
 from seqclr.methods.text.balance import FIRST, CharacterBalance
 from seqclr.methods.text.characters import character_contrast
 from seqclr.methods.text.consistency import frame_consistency
@@ -20,19 +21,22 @@ CHARSET = Charset("0123456789", "lower")
 LENGTHS = (2, 3)
 
 
-def made(resize="stretch", labels=((), (1, 2), (), ()), refused=None, **keys) -> tuple[Adaptation, dict]:
-    """The method on an encoder of new weights, and a batch of four images of a site."""
+def made(resize="stretch", labels=((), (1, 2), (), ()), refused=None, with_records=False, **keys) -> tuple:
+    """The method on an encoder of new weights, a batch of four images of a site, and, if asked for, their records."""
     method = Adaptation(first_share=0.5, last_share=0.5, generated_weight=0.3, **keys)
     keras.utils.set_random_seed(1)  # a text of new weights may have hardly any probability
     encoder = build_encoder("tiny", 16, 64, "none", dropout=0.0)
     weights = ctc_head(encoder.dim, 11, 0.0).get_weights()
-    info = ReaderInfo(total_steps=10, dropout=0.0, classes=11, charset=CHARSET, head_weights=weights, lengths=LENGTHS)
-    method.build(encoder, info)
+    of_site = {"charset": CHARSET, "lengths": LENGTHS, "labels": labels, "sources": ["site"] * len(labels)}
+    info = ReaderInfo(total_steps=10, dropout=0.0, classes=11, head_weights=weights, **of_site)
     transform = method.make_site_transform("none", CHARSET, LENGTHS, labels, refused)
-    records, rng = tiny.pages(4, padded=resize == "pad"), np.random.default_rng(0)
-    examples = [transform({**records[row], "index": np.int32(row)}, rng) for row in range(4)]
+    method.build(encoder, info)
+    pages, rng = tiny.pages(4, padded=resize == "pad"), np.random.default_rng(0)
+    records = [{**pages[row], "index": np.int32(row)} for row in range(4)]
+    examples = [transform(record, rng) for record in records]
     transform.close()
-    return method, {name: tf.constant(np.stack([e[name] for e in examples])) for name in examples[0] if name != "index"}
+    batch = {name: tf.constant(value) for name, value in as_batch(examples).items()}
+    return (method, batch, as_batch(records)) if with_records else (method, batch)
 
 
 @pytest.mark.parametrize("resize", ["stretch", "pad"])
@@ -152,7 +156,7 @@ def test_the_share_of_accepted_texts_rises_with_the_steps():
     method.first_share, method.last_share = 0.25, 1.0
     confidence = tf.constant([0.1, 0.9, 0.5, 0.7])
     accepted = []
-    for step in (0, 4, 10):
+    for step in (0, 2, 6):  # the first part of the run ends at step 6
         method.averaged.updates.assign(step)
         accepted.append(int((confidence >= method.threshold(confidence)).numpy().sum()))
     assert accepted == [1, 2, 4]
@@ -190,3 +194,10 @@ def test_generated_texts_are_of_the_characters_and_lengths_of_the_site():
         assert (drawn.sums > 0) == ("+" in charset.characters)
         assert drawn.sums or {len(text) for text in texts[charset]} <= set(lengths)
         assert ("A" in drawn.characters) == (charset.case == "lower" and "a" in charset.characters)
+
+
+@pytest.mark.parametrize(
+    ("labels", "sources", "weight"), [(0, 1, 1), (20, 1, 1), (50, 1, 0.2), (100, 1, 0.05), (200, 2, 0.05)]
+)
+def test_many_labels_outweigh_generated_images(labels, sources, weight):
+    assert generated_weight([f"site{i % sources}" for i in range(labels)]) == pytest.approx(weight)

@@ -12,7 +12,7 @@ retry, and the share refused. Rules:
     precision    the least threshold at which 98 % of the accepted are right
     empirical    the highest accuracy with one retry - COST * refused
     confident    `seqclr.decision.choose_threshold`, without labels, on all validation rows: accuracy is mean confidence
-    unlabelled   the same, with the accuracy that `adapt` estimates from the mean confidence
+    unlabelled   the same, with the accuracy that `adapt` estimates
     chosen       the same, with labels
     bound        as empirical, but of the test rows themselves: no rule can be better
 
@@ -36,7 +36,6 @@ from new_sites import known
 from seqclr.data.discovery import exclude, find
 from seqclr.decision import COST, choose_threshold, one_retry
 from seqclr.engine.run import Run
-from seqclr.recognition.estimates import exact_match_of
 from seqclr.recognition.recognizer import Recognizer
 from seqclr.recognition.splits import split_off_labelled, split_off_validation
 
@@ -47,13 +46,15 @@ PRECISION = 0.98
 Rows = tuple[np.ndarray, np.ndarray]  # whether each prediction is right, and its confidence
 
 
-def predictions(name: str, site: Path, folder: Path, keys: list[str]) -> dict[str, Rows]:
-    """Trains a reader, and predicts validation and test rows, which predictions.csv keeps."""
+def predictions(name: str, site: Path, folder: Path, keys: list[str]) -> tuple[dict[str, Rows], float | None]:
+    """Trains a reader, and predicts validation and test rows, which predictions.csv keeps; with the exact match that
+    `adapt` estimates."""
     run, file, (verb, labels) = folder / "run", folder / "predictions.csv", name.split("_")
     if not file.is_file():
         resume = ["--resume"] if (run / "config.yaml").is_file() else []
         own = known(site) if verb == "adapt" else ["--pretrained=captcha", "--split=train", "case=lower"]
-        seqclr(verb, "--data", site, "--output", run, "--labels", labels, "views=strong", *own, *keys, *resume)
+        words = ["--data", site, "--output", run, "--json", folder / "train.json", "--labels", labels, "views=strong"]
+        seqclr(verb, *words, *own, *keys, *resume)
         reader, config, samples = Recognizer.load(run), Run.open(run).config(), find([site])
         used = split_off_labelled(config)[1] if verb == "adapt" else [*sum(split_off_validation(config), [])]
         free = exclude([sample for sample in samples if sample.split == "train"], used)
@@ -66,10 +67,11 @@ def predictions(name: str, site: Path, folder: Path, keys: list[str]) -> dict[st
     with open(file, newline="", encoding="utf-8") as stream:
         rows = list(csv.reader(stream))
     parts = {part: [row for row in rows if row[0] == split] for part, split in (("free", "train"), ("test", "test"))}
+    estimate = json.loads((folder / "train.json").read_text()).get("estimated_exact_match")
     return {
         part: (np.array([true == read for _, true, read, _ in rows]), np.array([float(row[3]) for row in rows]))
         for part, rows in parts.items()
-    }
+    }, estimate
 
 
 def empirical(rows: Rows) -> float:
@@ -92,14 +94,14 @@ def value(rows: Rows, threshold: float) -> tuple[float, float, float]:
     return accuracy - COST * refused, accuracy, refused
 
 
-def thresholds(rows: dict[str, Rows], counts: list[int], draws: int) -> dict[str, list[float]]:
+def thresholds(rows: dict[str, Rows], estimate: float | None, counts: list[int], draws: int) -> dict[str, list[float]]:
     """The thresholds by rule and number of validation rows, one for each draw."""
     free, rng = rows["free"], np.random.default_rng(0)
     found = {
         "none": [0.0],
         "fixed": [0.8],
         "confident": [choose_threshold(free[1], float(free[1].mean()))],
-        "unlabelled": [choose_threshold(free[1], exact_match_of(float(free[1].mean())))],
+        "unlabelled": [choose_threshold(free[1], estimate or float(free[1].mean()))],
         "bound": [empirical(rows["test"])],
     }
     rules = {"precision": precise, "empirical": empirical, "chosen": lambda rows: choose_threshold(rows[1], rows[0])}
@@ -142,9 +144,9 @@ def main() -> None:
         for site in args.sites:
             folder = args.output / reader / site
             folder.mkdir(parents=True, exist_ok=True)
-            rows = predictions(reader, args.data / site, folder, keys)
+            rows, estimate = predictions(reader, args.data / site, folder, keys)
             cells = results[f"{reader} {site}"] = {}
-            for rule, chosen in thresholds(rows, args.validation, args.draws).items():
+            for rule, chosen in thresholds(rows, estimate, args.validation, args.draws).items():
                 measured = [value(rows["test"], threshold) for threshold in chosen]
                 names = ("value", "accuracy", "refused")
                 cells[rule] = {name: statistics.mean(values) for name, values in zip(names, zip(*measured))}

@@ -96,7 +96,9 @@ def adapt(
     if validation_dataset is not None:
         truths = validation_dataset, [charset.normalize(sample.text) for sample in validation_dataset.samples]
     before = reader.knowing(known)
-    estimate = AccuracyEstimate(adapted, dataset, trained_on, method.result(), run.decision_file, truths, before)
+    estimate = AccuracyEstimate(
+        adapted, dataset, trained_on, method.propagated, method.result(), run.decision_file, truths, before
+    )
     try:
         digests = SampleDigests(run.folder, labelled, validation)
         standard = callbacks.standard(run, config.profile, config.tensorboard)

@@ -15,6 +15,7 @@ from seqclr.data.dataset import ImageDataset
 from seqclr.decision import Decision, choose_threshold
 from seqclr.errors import UserError
 from seqclr.messages import say, warn
+from seqclr.methods.text.propagation import PropagatedTexts
 from seqclr.nn.momentum import Momentum, in_place
 from seqclr.recognition.recognizer import Recognizer
 
@@ -71,7 +72,7 @@ def frequent(counts: Counter) -> set:
 
 
 def exact_match_of(confidence: float) -> float:
-    """The exact match to expect of an adapted reader by its mean confidence, which self-training makes too high."""
+    """The exact match to expect of an adapted reader by the mean confidence of its labels, which is too high."""
     clipped = min(max(confidence, 0.01), 0.995)
     score = CALIBRATION[0] + CALIBRATION[1] * math.log(clipped / (1 - clipped))
     return 1 / (1 + math.exp(-score))
@@ -80,11 +81,15 @@ def exact_match_of(confidence: float) -> float:
 class AccuracyEstimate(keras.callbacks.Callback):
     """At the end of a training, estimates the exact match by the mean confidence on images without labels.
 
+    It is the confidence of their propagated texts, as the reader is too sure of what it was trained on; where there is
+    none, that of the prediction.
+
     It also chooses the threshold of confidence and writes it to `decision_file`: on the validation images and their
     labels, or without them on the images without labels and the estimate. Images that are trained on with their labels
     say nothing about it. With fewer than FEWEST images without labels, nothing is estimated on them.
 
-    labelled: indices of records that are left out, as they are trained on. result: averaged weights that predict.
+    labelled: indices of records that are left out, as their labels are trained on. propagated: the texts that the
+    records were trained on. result: averaged weights that predict.
     validation: images, and their labels. before: the reader that the training started from; where it is better on the
     validation images, a warning says so.
 
@@ -96,6 +101,7 @@ class AccuracyEstimate(keras.callbacks.Callback):
         reader: Recognizer,
         dataset: ImageDataset,
         labelled: Set[int],
+        propagated: PropagatedTexts,
         result: Momentum,
         decision_file: Path,
         validation: tuple[ImageDataset, Sequence[str]] | None = None,
@@ -103,6 +109,7 @@ class AccuracyEstimate(keras.callbacks.Callback):
     ):
         super().__init__()
         self.reader, self.dataset, self.result, self.labelled = reader, dataset, result, labelled
+        self.propagated = propagated
         self.decision_file, self.validation, self.before = decision_file, validation, before
         self.figures: dict[str, float] = {}
 
@@ -117,7 +124,8 @@ class AccuracyEstimate(keras.callbacks.Callback):
                 dataset, texts = self.validation
                 rows = some_of(range(len(dataset)))
                 checked = list(zip(predict_records(self.reader, dataset, rows), (texts[row] for row in rows)))
-        mean = float(np.mean([confidence for _, confidence in predictions]))
+        fixed = self.propagated.confidence.numpy()[indices]
+        mean = float(np.where(fixed < 0, [confidence for _, confidence in predictions], fixed).mean())
         estimate = exact_match_of(mean)
         self.figures = {"estimated_exact_match": estimate, "mean_confidence": mean}
         if enough:

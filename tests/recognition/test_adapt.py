@@ -148,7 +148,7 @@ def test_a_small_site_beside_a_large_one_counts(monkeypatch):
 def estimated(monkeypatch, tmp_path):
     """Runs an AccuracyEstimate of five images, a tenth as sure as their index; the decision and the indices seen."""
 
-    def estimate(labelled, validation=None, before=None):
+    def estimate(labelled, validation=None, before=None, fixed=(-1, -1, -1, -1, -1)):
         seen = []
 
         def predict(reader, dataset, indices):
@@ -159,7 +159,8 @@ def estimated(monkeypatch, tmp_path):
         monkeypatch.setattr(estimates, "FEWEST", 3)
         reader, file = SimpleNamespace(possible=Possible(None, (4, 5)), text="a"), tmp_path / "decision.json"
         before = before and SimpleNamespace(text=before)
-        callback = estimates.AccuracyEstimate(reader, records(5), labelled, None, file, validation, before)
+        propagated = SimpleNamespace(confidence=keras.Variable(fixed, dtype="float32"))
+        callback = estimates.AccuracyEstimate(reader, records(5), labelled, propagated, None, file, validation, before)
         callback.on_train_end()
         return callback.figures, seen, Decision.load(file)
 
@@ -174,6 +175,11 @@ def test_the_accuracy_is_estimated_on_images_whose_labels_were_not_used(estimate
     assert decision == Decision(
         choose_threshold([0.1, 0.2, 0.4], figures["estimated_exact_match"]), (4, 5), images=3, labelled=0
     )
+
+
+def test_the_accuracy_is_that_of_propagated_texts_where_there_are_some(estimated):
+    figures, _, _ = estimated({0, 3}, fixed=(1, 0.7, -1, 1, 0.6))
+    assert figures["mean_confidence"] == pytest.approx((0.7 + 0.2 + 0.6) / 3)
 
 
 def test_the_threshold_is_chosen_on_validation_rows_where_there_are_any(estimated):

@@ -71,9 +71,9 @@ class Adaptation(Method):
     propagation: float = key(
         0.6,
         "fraction of the run after which texts of all images are fixed, corrected by label propagation between images, "
-        "and training starts anew with them; 1: never",
+        "and training starts anew with them",
         least=0,
-        most=1,
+        most=0.9,
     )
     weak_views: str = key("none", "augmentation of the teacher's images; the student's is views", free=True)
     generated_weight: float | None = key(

@@ -126,8 +126,3 @@ def test_the_second_part_of_a_run_starts_anew_with_fixed_texts(resize):
     assert float(after["accepted"]) == 1 > float(before["accepted"])
     assert float(after["loss"]) == pytest.approx(float(after["site"] + 0.3 * after["generated"]), rel=1e-5)
     assert float(after["site"]) > float(before["site"])  # texts that the reader finds less likely
-
-
-def test_never_propagates_where_it_is_turned_off():
-    method, _ = made(propagation=1.0)
-    assert not any(method.relabels(step) for step in range(10))

@@ -20,28 +20,22 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
     """Linear warm-up to `peak` over `warmup` steps, then cosine decay to zero at `steps`.
 
     start: the step at which the warm-up begins, for a part that thaws later; its decay is that of the other parts.
-    falls: False for a constant rate after the warm-up. restart: the step at which warm-up and decay begin anew; before
-    it, the decay ends there.
+    falls: False for a constant rate after the warm-up.
 
     Keras' CosineDecay cannot warm up during the decay, and begins the decay one step earlier.
     """
 
-    def __init__(self, peak: float, warmup: int, steps: int, start: int = 0, falls: bool = True, restart: int = 0):
+    def __init__(self, peak: float, warmup: int, steps: int, start: int = 0, falls: bool = True):
         self.peak, self.warmup, self.steps, self.start, self.falls = peak, warmup, steps, start, falls
-        self.restart = restart
 
     def __call__(self, step):
-        step, steps = ops.cast(step, "float32"), self.steps
-        if self.restart:
-            again = step >= self.restart
-            step = ops.where(again, step - self.restart, step)
-            steps = ops.where(again, float(steps - self.restart), float(self.restart))
+        step = ops.cast(step, "float32")
         risen = ops.clip((step - self.start + 1) / max(1, self.warmup), 0.0, 1.0)
-        fallen = ops.clip((step - self.warmup) / ops.maximum(1.0, steps - self.warmup), 0.0, 1.0) if self.falls else 0.0
+        fallen = ops.clip((step - self.warmup) / max(1, self.steps - self.warmup), 0.0, 1.0) if self.falls else 0.0
         return self.peak * risen * 0.5 * (1 + ops.cos(math.pi * fallen))
 
     def get_config(self):
-        return {name: getattr(self, name) for name in ("peak", "warmup", "steps", "start", "falls", "restart")}
+        return {name: getattr(self, name) for name in ("peak", "warmup", "steps", "start", "falls")}
 
 
 class Decay:
@@ -135,18 +129,11 @@ OPTIMIZERS: dict[str, type] = {"sgd": SGD, "adamw": AdamW, "lamb": LAMB, "lars":
 
 
 def schedule_of(
-    settings: OptimizerSettings,
-    total: int,
-    restart: int = 0,
-    first: int = 0,
-    start: int = 0,
-    factor: float = 1.0,
-    falls: bool = True,
+    settings: OptimizerSettings, total: int, first: int = 0, start: int = 0, factor: float = 1.0, falls: bool = True
 ) -> WarmupCosine:
-    """The schedule of a run of `total` steps that restarts at a step, for an optimizer that counts steps from step
-    `first` of the run."""
+    """The schedule of a run of `total` steps, for an optimizer that counts steps from step `first` of the run."""
     warmup = int(settings.warmup * total)
-    return WarmupCosine(factor * settings.learning_rate, warmup, total - first, start, falls, max(0, restart - first))
+    return WarmupCosine(factor * settings.learning_rate, warmup, total - first, start, falls)
 
 
 def make_optimizers(method: Method, settings: OptimizerSettings, total: int) -> dict[str, Any]:
@@ -171,9 +158,8 @@ def _optimizer_of(method: Method, names: Set[str], settings: OptimizerSettings, 
     schedules = {}
     for path, factor in factors.items():
         part = path.split("/")[0]
-        own = thaw[part] - first, factor, part not in constant
-        schedules[path] = schedule_of(settings, total, method.restart, first, *own)
-    return build_optimizer(settings, schedule_of(settings, total, method.restart, first), schedules, parts)
+        schedules[path] = schedule_of(settings, total, first, thaw[part] - first, factor, part not in constant)
+    return build_optimizer(settings, schedule_of(settings, total, first), schedules, parts)
 
 
 def build_optimizer(

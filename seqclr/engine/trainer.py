@@ -61,7 +61,7 @@ class Trainer:
         with strategy.scope():
             self.optimizers = optimizers.make_optimizers(method, settings, self.total)
         self.model.optimizer = self.optimizers["optimizer"]
-        self.schedule = optimizers.schedule_of(settings, self.total, method.restart)
+        self.schedule = optimizers.schedule_of(settings, self.total)
         self.callbacks = list(callbacks)
         self.train_step = TrainStep(method, self.optimizers, strategy, rank.workers, config.accumulate)
         self.checkpoints = CheckpointManager(run, method, self.optimizers, self.callbacks)

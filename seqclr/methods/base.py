@@ -183,11 +183,6 @@ class Method(abc.ABC):
         """A value that consecutive steps share if they may run in one call of the compiled step."""
         return self.frozen(step)
 
-    @property
-    def restart(self) -> int:
-        """The step at which the learning rate starts anew, with its warm-up; 0: it does not."""
-        return 0
-
     def learning_rate_factors(self) -> dict[str, float]:
         """Factors of the learning rate, by part or by layer within a part (`part/layer`)."""
         return {}

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 
@@ -43,16 +41,6 @@ class Momentum(keras.layers.Layer):
         for copy, variable in self.pairs():
             copy.assign(decay * copy.value + (1 - decay) * variable.value)
         self.updates.assign(self.updates.value + 1)
-
-    def numpy(self) -> list[np.ndarray]:
-        """The averages."""
-        return [copy.numpy() for copy, _ in self.pairs()]
-
-    def assign(self, values: Sequence[np.ndarray]) -> None:
-        """Sets averages and weights to the same values, in the order of `numpy`."""
-        for value, pair in zip(values, self.pairs(), strict=True):
-            for variable in pair:
-                variable.assign(value)
 
     def weights_in_use(self) -> keras.StatelessScope:
         """`with momentum.weights_in_use():` the networks compute with the average; assignments to it are dropped."""

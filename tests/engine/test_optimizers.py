@@ -42,12 +42,6 @@ def test_schedule():
     assert [learning_rate_at(constant, step) for step in (4, 60, 109)] == pytest.approx([1.0, 2.0, 2.0])
 
 
-def test_a_restart_is_two_schedules_in_a_row():
-    both, first, second = WarmupCosine(2.0, 5, 60, restart=40), WarmupCosine(2.0, 5, 40), WarmupCosine(2.0, 5, 20)
-    expected = [learning_rate_at(*of) for of in [*((first, s) for s in range(40)), *((second, s) for s in range(20))]]
-    assert [learning_rate_at(both, step) for step in range(60)] == pytest.approx(expected)
-
-
 def stepped(name, w, gradients, rates, decay, kernel):
     """A weight after some steps, in NumPy, as the papers have it; kernel: whether it has decay and a trust ratio."""
     decay, buffer, square = decay if kernel else 0.0, np.zeros_like(w), np.zeros_like(w)

@@ -28,6 +28,7 @@ from seqclr.transforms.generated import GeneratedImages
 from seqclr.transforms.labelled import Unlabelled, filled
 
 PROJECTED = 128  # dimensions of the characters that are contrasted
+LATE_WEIGHT = 0.05  # least weight of the loss of generated images once texts of all images are fixed
 MOST = 5000  # images without a label whose texts are propagated; memory and time grow with the square
 SUMS = 0.5  # share of sums among generated images, where the characters are digits and signs of sums
 
@@ -43,8 +44,7 @@ class Adaptation(Method):
     teacher predicts too seldom are made likelier to it (CharacterBalance).
 
     After the fraction `propagation` of the run, the teacher predicts all images, label propagation between images
-    corrects the characters (Iscen et al. 2019, arXiv:1904.04717), and the network starts again from the reader that is
-    adapted, with these texts as labels.
+    corrects the characters (Iscen et al. 2019, arXiv:1904.04717), and these texts are labels from then on.
 
     With `contrast`, equal characters of the accepted and the generated images attract each other, each the mean of its
     frames at the CTC alignment. With `consistency`, the frames of the strong view predict what the teacher predicts at
@@ -70,8 +70,8 @@ class Adaptation(Method):
     )
     propagation: float = key(
         0.6,
-        "fraction of the run after which texts of all images are fixed, corrected by label propagation between images, "
-        "and training starts anew with them",
+        "fraction of the run after which the predicted texts of all images, corrected by label propagation between "
+        "images, are labels; 0: never",
         least=0,
         most=0.9,
     )
@@ -123,9 +123,8 @@ class Adaptation(Method):
         counted = [character not in SUM_SIGNS for character in self.run.charset.characters]
         self.balance = CharacterBalance(counted, self.least_frequency)
         self.averaged = Momentum(encoder, self.head, name="averaged")
-        self.start = self.averaged.numpy()
         self.propagated = PropagatedTexts(len(self.run.labels), self.run.lengths[-1])
-        self.late_weight = min(self.generated_weight, generated_weight(self.run.sources))
+        self.late_weight = min(self.generated_weight, max(LATE_WEIGHT, generated_weight(self.run.sources)))
 
     def result(self):
         return self.averaged
@@ -179,18 +178,14 @@ class Adaptation(Method):
             figures["loss"] += self.refused * figures["refused"]
         return figures
 
-    @property
-    def restart(self):
-        return max(1, round(self.propagation * self.run.total_steps))
-
     def relabels(self, step):
-        return step >= self.restart and not self.propagated.done.numpy()
+        return step >= self.propagation * self.run.total_steps > 0 and not self.propagated.done.numpy()
 
     def phase(self, step):
-        return self.frozen(step), step >= self.restart
+        return self.frozen(step), step >= self.propagation * self.run.total_steps
 
     def relabel(self, batches):
-        """Fixes the texts of all images, at most MOST without a label, and sets the weights to those of the start."""
+        """Predicts the texts of all images, at most MOST without a label, and corrects their characters."""
         labels, rows = filled(self.run.labels, self.run.lengths[-1]), {}
         known = labels[:, 0] >= 0
         chosen = known | (np.random.default_rng(0).permutation(len(known)) < MOST)
@@ -205,7 +200,6 @@ class Adaptation(Method):
         images = np.array(sorted(rows))
         columns = (np.stack(column) for column in zip(*(rows[image] for image in images)))
         self.propagated.assign(images, *propagated_texts(*columns, known[images], np.array(self.run.sources)[images]))
-        self.averaged.assign(self.start)
 
     def characters(self, images, widths, given):
         """The texts of images `int32 [B, L]`, given ones or predictions, the mean features `[B, L, D]` and mean log
@@ -220,9 +214,8 @@ class Adaptation(Method):
         return texts, *pooled, tf.reduce_sum(tf.cast(valid, tf.int32), axis=1)
 
     def threshold(self, confidence: tf.Tensor) -> tf.Tensor:
-        """The least confidence of the share of the images without labels that the teacher labels at this step; the last
-        share from the restart on."""
-        done = tf.minimum(1.0, tf.cast(self.averaged.updates.value, tf.float32) / self.restart)
+        """The least confidence of the share of the images without labels that the teacher labels at this step."""
+        done = tf.cast(self.averaged.updates.value, tf.float32) / max(1, self.run.total_steps)
         share = self.first_share + (self.last_share - self.first_share) * done
         rows = tf.shape(confidence)[0]
         count = tf.cast(tf.round(share * tf.cast(rows, tf.float32)), tf.int32)

@@ -2,12 +2,17 @@
 
 import os
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
 from seqclr import cli
 from seqclr.data import images
+from seqclr.errors import UserError
+from seqclr.files import Lock
 from seqclr.synthesis import generate
 from tests.small_runs import SMALL, run, untraced
 
@@ -31,9 +36,25 @@ def limits():
     images.set_limits(images.Limits())
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
+def curves():
+    """For tests of the curves that a run draws, see `no_curves`."""
+
+
+@pytest.fixture(autouse=True)
+def no_curves(request):
+    """Runs of tests draw no curves, which take longer than a few steps; `pretrained` and `reader` have some."""
+    module = sys.modules.get("seqclr.engine.callbacks")
+    if module is None or "curves" in request.fixturenames:
+        yield
+    else:
+        with mock.patch.object(module, "draw_curves"):
+            yield
+
+
+@pytest.fixture(scope="session")
 def least_networks():
-    """The encoders of `tests.networks`, for the tests of one module."""
+    """The encoders of `tests.networks`, from the first test on that needs them."""
     from tests import networks
 
     with networks.offered():
@@ -42,8 +63,8 @@ def least_networks():
 
 @pytest.fixture(scope="module", autouse=True)
 def jobs(request):
-    """Those of `tests.engine.tiny` have such encoders."""
-    if hasattr(request.module, "tiny"):
+    """Those of `tests.engine.tiny` and of `tests.small_runs` have such encoders."""
+    if {"tiny", "SMALL"} & vars(request.module).keys():
         request.getfixturevalue("least_networks")
 
 
@@ -53,36 +74,57 @@ def eagerly():
         yield
 
 
+def once(folder: Path, make: Callable[[], object]) -> Path:
+    """The folder, which the first of the workers makes; the others wait for it."""
+    while True:
+        try:
+            lock = Lock(folder.with_suffix(".lock"), folder)
+            break
+        except UserError:  # another worker holds it
+            time.sleep(0.1)
+    try:
+        if not folder.exists():
+            make()
+    finally:
+        lock.close()
+    return folder
+
+
 @pytest.fixture(scope="session")
 def shared(tmp_path_factory) -> Path:
-    return tmp_path_factory.mktemp("shared")
+    """A folder of all workers. What is in it is read and not written to, as all of them may read it."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 @pytest.fixture(scope="session")
 def pages(shared) -> Path:
     """24 pages of digits with labels, the last four of split test."""
-    generate.generate(shared / "pages", 24, "digits", test=4, progress=False)
-    return shared / "pages"
+    folder = shared / "pages"
+    return once(folder, lambda: generate.generate(folder, 24, "digits", test=4, progress=False))
 
 
 @pytest.fixture(scope="session")
-def pretrained(shared, pages) -> Path:
+def pretrained(shared, pages, least_networks) -> Path:
     """A run of three steps of pretraining."""
+    folder = shared / "pretrained"
     with untraced():
-        run("pretrain", "--data", pages, "--output", shared / "pretrained", "--steps", 3, *SMALL)
-    return shared / "pretrained"
+        return once(folder, lambda: run("pretrain", "--data", pages, "--output", folder, "--steps", 3, *SMALL))
 
 
 @pytest.fixture(scope="session")
-def reader(shared, pages) -> Path:
+def reader(shared, pages, least_networks) -> Path:
     """A fine-tuned run that reads something on every page, much of it right."""
-    words = ["--steps", 45, "dropout=0", "learning_rate=0.003", *SMALL]
-    run("finetune", "--data", pages, "--validation", pages / "labels.csv", "--output", shared / "reader", *words)
-    return shared / "reader"
+    folder = shared / "reader"
+    words = ["--data", pages, "--validation", pages / "labels.csv", "--output", folder]
+    words += ["--steps", 60, "dropout=0", "learning_rate=0.003", *SMALL]
+    return once(folder, lambda: run("finetune", *words))
 
 
 @pytest.fixture(scope="session")
 def exported(shared, reader) -> Path:
     """The export of `reader`."""
-    run("export", "--model", reader, "--output", shared / "exported")
-    return shared / "exported"
+    folder = shared / "exported"
+    return once(folder, lambda: run("export", "--model", reader, "--output", folder))

@@ -4,7 +4,8 @@ import contextlib
 
 from seqclr import cli
 
-SMALL = ["--batch-size", "16", "--processes", "0", "--precision", "float32", "height=16", "width=64", "views=none"]
+SIZES = ["height=16", "width=64", "encoder=least"]  # of tests.networks, see conftest.py
+SMALL = ["--batch-size", "16", "--processes", "0", "--precision", "float32", "views=none", *SIZES]
 
 
 @contextlib.contextmanager

@@ -140,7 +140,7 @@ def test_finetuning_takes_the_architecture_of_the_pretrained_run(pretrained, pag
     assert [record.name for record in caplog.records if record.msg.startswith("step 1  ")] == ["seqclr.figures"]
     assert reader.folder == Path("runs/reader-1") and len(seen) == 1
     config = yaml.safe_load((reader.folder / "config.yaml").read_text())
-    assert (config["encoder"], config["height"], config["width"]) == ("tiny", 16, 64)
+    assert (config["encoder"], config["height"], config["width"]) == ("least", 16, 64)
     assert config["pretrained"] == str(pretrained)
     assert "edit_distance_accuracy" in reader.evaluate([pages], split="test")
 
@@ -264,7 +264,7 @@ def test_keras_saves_and_loads_an_encoder(pretrained, tmp_path, layer):
     for widths in (None, np.array([64, 40, 5], np.int32)):
         for a, b in zip(encoder(images, widths, layer=layer), loaded(images, widths, layer=layer)):
             assert (a is None and b is None) or np.array_equal(a, b)
-    assert (loaded.dim, loaded.grid, loaded.height, loaded.width) == (128, (1, 16), 16, 64)
+    assert (loaded.dim, loaded.grid, loaded.height, loaded.width) == (64, (1, 16), 16, 64)
 
 
 @pytest.mark.parametrize(

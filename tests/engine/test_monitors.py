@@ -158,7 +158,7 @@ def test_a_look_changes_nothing(tmp_path, eagerly):
         np.testing.assert_array_equal(a, b, err_msg=name)
 
 
-def test_the_screen_shows_the_plain_figures_and_the_curves_have_a_picture_a_group(tmp_path, capsys, eagerly):
+def test_the_screen_shows_the_plain_figures_and_the_curves_have_a_picture_a_group(tmp_path, capsys, eagerly, curves):
     job, _ = watched(tmp_path / "run", "simclr", tiny.pages(), steps=2)
     with messages.on_console():
         job.fit()

@@ -313,7 +313,7 @@ def test_charset_and_model_card_are_beside_it(exported, reader):
     card = (exported / "model_card.md").read_text(encoding="utf-8")
     assert "cannot be decoded" in card and "probability of the text" in card
     assert re.findall("^import (.*)$", card, re.MULTILINE) == ["tensorflow as tf"]  # it runs with TensorFlow alone
-    assert "`0123456789`" in card and "16x64 (`stretch`)" in card and "encoder: tiny" in card
+    assert "`0123456789`" in card and "16x64 (`stretch`)" in card and "encoder: least" in card
     assert load_reader(str(exported)).charset == Recognizer.load(reader).charset
 
 

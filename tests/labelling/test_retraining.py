@@ -243,7 +243,7 @@ def test_a_run_that_is_still_being_written_is_waited_for(site):
 def test_a_real_round(tmp_path, pages):
     """`adapt` and `export` themselves, with two steps."""
     run("pretrain", "--method", "generated", "--data", pages, "--output", tmp_path / "start", "--steps", 2,
-        "encoder=tiny", "characters=0123456789", "length=4:6", *SMALL)  # fmt: skip
+        *SMALL, "encoder=tiny", "characters=0123456789", "length=4:6")  # fmt: skip
     shutil.copytree(pages / "images", tmp_path / "images")
     with open(pages / "labels.csv", newline="") as stream:
         rows = list(csv.DictReader(stream))

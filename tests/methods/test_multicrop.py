@@ -156,17 +156,17 @@ def test_nothing_is_learned_from_the_teacher():
 
 @every
 def test_prototypes_stay_as_they_are_at_first_and_swav_keeps_them_unit(tmp_path, eagerly, name):
-    job = tiny.trainer(tmp_path / "run", name, steps=4, freeze=0.5, **SMALL[name], optimizer="sgd", learning_rate=1.0)
+    job = tiny.trainer(tmp_path / "run", name, steps=2, freeze=0.5, **SMALL[name], optimizer="sgd", learning_rate=1.0)
     start = job.method.last.kernel.numpy()
     seen = []
-    for _ in range(4):
+    for _ in range(2):
         job._execute()
         job.step += 1
         seen.append(job.method.last.kernel.numpy())
-    np.testing.assert_allclose(seen[1], start, atol=1e-6)
-    assert np.abs(seen[3] - start).max() > 1e-4
+    np.testing.assert_allclose(seen[0], start, atol=1e-6)
+    assert np.abs(seen[1] - start).max() > 1e-4
     if name == "swav":
-        np.testing.assert_allclose(np.linalg.norm(seen[3], axis=0), 1, rtol=1e-5)
+        np.testing.assert_allclose(np.linalg.norm(seen[1], axis=0), 1, rtol=1e-5)
 
 
 @every
@@ -180,7 +180,7 @@ def test_prototypes_stay_as_they_are_at_first_and_swav_keeps_them_unit(tmp_path,
     ids=["lines", "padded", "images"],
 )
 def test_a_run_trains_all_of_the_encoder(tmp_path, eagerly, name, keys):
-    assert not tiny.unmoved(tiny.trainer(tmp_path / "run", name, steps=4, **{**SMALL[name], "prototypes": 8}, **keys))
+    assert not tiny.unmoved(tiny.trainer(tmp_path / "run", name, steps=2, **{**SMALL[name], "prototypes": 8}, **keys))
 
 
 def test_what_cannot_be_is_refused():

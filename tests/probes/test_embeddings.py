@@ -47,7 +47,7 @@ def test_a_picture_has_a_colour_for_each_name(tmp_path):
 @pytest.mark.slow
 def test_a_run_that_reads_shows_frames_by_what_its_head_reads(reader, pages, tmp_path, drawn):
     features, names = embeddings._by_reader(Run.open(reader), find([pages]), "cnn")
-    assert features.shape == (len(names), 128) and set(names) <= set("0123456789")
+    assert features.shape == (len(names), 64) and set(names) <= set("0123456789")
     assert 24 <= len(names) < 24 * 16  # a frame a page at least, in a run that reads, and no blanks
     embeddings.embed(str(reader), [pages], str(tmp_path / "out.png"), count=20)
     ((points, shown, title, _),) = drawn
@@ -62,7 +62,7 @@ def test_a_pretrained_run_shows_frames_by_what_a_linear_head_reads(pretrained, p
     ((features, shown, title, _),) = drawn
     run = Run.open(pretrained)
     held = ImageDataset(find([pages], split="test"), 16, 64, run.config().resize)
-    frames = frames_of(setup.make_encoder(run.config(), run.folder), held, "cnn").features.reshape(-1, 128)
+    frames = frames_of(setup.make_encoder(run.config(), run.folder), held, "cnn").features.reshape(-1, 64)
     far = np.abs(features[:, None] - frames).max(-1).min(1)
     assert far.max() < 1e-4 and title.endswith(", cnn")  # each is a frame of the four images that the head did not see
     assert 0 < len(features) == len(shown) < len(frames) and set(shown) <= set("0123456789")  # the blanks are left out

@@ -159,7 +159,7 @@ def learned(monkeypatch, pages, tmp_path):
 
         monkeypatch.setattr(Trainer, "fit", fit)
         run = tmp_path / "run"
-        words = ["--data", str(tmp_path), "--output", str(run), *SMALL, "--batch-size", "8", "encoder=least", *settings]
+        words = ["--data", str(tmp_path), "--output", str(run), *SMALL, "--batch-size", "8", *settings]
         assert cli.main(["finetune", *words]) == 0
         charset = json.loads((run / "charset.json").read_text(encoding="utf-8"))
         return charset, {Charset(**charset).decode(label[label >= 0]) for label in taught}
@@ -241,7 +241,7 @@ def test_a_run_with_images_without_labels_keeps_and_reads_with_the_average(pages
     more, run = tmp_path / "more", tmp_path / "run"
     shutil.copytree(pages / "images", more)
     (more / "bad.png").write_bytes(b"no image")
-    keys = ["unlabelled_start=0", "confidence=0", "unlabelled_batch_size=4", "average=0.5", "encoder=least"]
+    keys = ["unlabelled_start=0", "confidence=0", "unlabelled_batch_size=4", "average=0.5"]
     words = ["--data", str(pages), "--unlabelled", str(more), *keys, "--output", str(run), "--steps", "1", *SMALL]
     assert cli.main(["finetune", *words]) == 0
     told = capsys.readouterr().err
@@ -463,7 +463,7 @@ def test_what_only_a_step_refuses_leaves_no_run(pages, tmp_path, monkeypatch, ca
     for cls in (find_method("simclr"), CTC):
         monkeypatch.setattr(cls, "loss", loss)
     for _ in range(2):
-        assert cli.main([verb, "--data", str(pages), "--output", str(tmp_path / "run"), "encoder=least", *SMALL]) == 2
+        assert cli.main([verb, "--data", str(pages), "--output", str(tmp_path / "run"), *SMALL]) == 2
         assert capsys.readouterr().err.splitlines()[-1] == f"seqclr {verb}: no such batch"
     assert not (tmp_path / "run").exists()
 

@@ -35,7 +35,7 @@ def test_the_first_layer_of_a_projector_stays_and_is_read_with(pages, pretrained
         np.testing.assert_array_equal(a, b)
     recognizer = Recognizer.load(run)
     kernels = [v.shape[-1] for v in recognizer.head.weights if "kernel" in v.path]
-    assert kernels == [256, 128, len(recognizer.charset) + 1]
+    assert kernels == [256, 64, len(recognizer.charset) + 1]
     found = {"head": recognizer.head}
     assert all((a == b).all() for a, b in zip(checkpoints.snapshot(found).values(), after))
     assert cli.main([*words, "--output", again, "--pretrained", run]) == 0

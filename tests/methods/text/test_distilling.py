@@ -81,7 +81,7 @@ def test_a_student_comes_to_say_what_its_teacher_says(tmp_path):
 def test_a_run_is_taught_by_another(pages, reader, tmp_path, eagerly):
     run = tmp_path / "run"
     words = ["--data", str(pages), "--unlabelled", str(pages), "--distill", str(reader), *SMALL, "--steps", "1"]
-    words += ["--output", str(run), "unlabelled_batch_size=4", "encoder=least"]
+    words += ["--output", str(run), "unlabelled_batch_size=4"]
     assert cli.main(["finetune", *words]) == 0
     assert Charset.load(run / "charset.json") == Charset.load(reader / "charset.json")
     assert load_yaml(run / "config.yaml")["distill"] == str(reader)

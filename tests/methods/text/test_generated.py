@@ -102,7 +102,7 @@ def test_it_learns_to_read(tmp_path):
 @pytest.fixture(scope="module")
 def reading(tmp_path_factory, pages):
     folder = tmp_path_factory.mktemp("generated") / "run"
-    words = ["--method", "generated_simclr", "encoder=least", "characters=ab1", "generated_views=none"]
+    words = ["--method", "generated_simclr", "characters=ab1", "generated_views=none"]
     with untraced():
         run("pretrain", "--data", pages, "--output", folder, "--steps", 2, *words, *SMALL)
     return folder

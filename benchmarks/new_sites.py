@@ -33,8 +33,9 @@ from pathlib import Path
 from commands import circumstances, seqclr, write
 from real_sites import untrained
 
-# `adapt` was tried on the first three; errors on the last two led to text that is cut off, or touches, in the generator
-TUNED = ("cap_lzu", "cap_tjsp", "cap_zf_old", "gen_kcaptcha")
+# `adapt` was tried on the first three, and its label propagation on the next two; errors on cap_zf_old and gen_kcaptcha
+# led to text that is cut off, or touches, in the generator
+TUNED = ("cap_lzu", "cap_tjsp", "cap_zf_old", "cap_thsr", "cap_swust_20191218", "gen_kcaptcha")
 ARMS = ("reader", "adapted", "finetuned", "scratch", "keras", "ddddocr")
 WITHOUT_LABELS = ("reader", "ddddocr")
 METRICS = {"edit_distance_accuracy": "edit-distance accuracy", "exact_match": "exact match"}

@@ -4,8 +4,9 @@
     python benchmarks/estimates.py --data DATA --runs runs/new_sites
 
 Takes the adapted readers of benchmarks/new_sites.py, evaluates them on the train rows, whose labels they did not see
-(but for the few that a run was given), and fits `seqclr.recognition.estimates.CALIBRATION`, a line through the logits.
-The table compares the exact match of each with its estimate by a line that was fitted without the runs of its site.
+(but for the few that a run was given), and computes `seqclr.recognition.estimates.OFFSETS`: the mean differences of the
+log-odds of exact match and mean confidence, of runs without labels and of those with some. The table compares the exact
+match of each run with its estimate by the other sites' offsets.
 """
 
 import argparse
@@ -24,12 +25,6 @@ def logit(share: np.ndarray) -> np.ndarray:
     return np.log(share / (1 - share))
 
 
-def estimated(known: tuple[np.ndarray, np.ndarray], confidence: float) -> float:
-    """The exact match by a line through known logits of confidence and exact match."""
-    slope, constant = np.polyfit(*map(logit, known), 1)
-    return 1 / (1 + np.exp(-(constant + slope * logit(confidence))))
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True)
@@ -45,18 +40,23 @@ def main() -> None:
     adapted = [json.loads((folder / "train.json").read_text()) for folder in folders]
     confidence = np.array([row["mean_confidence"] for row in adapted])
     exact = np.array([json.loads((folder / "train_rows.json").read_text())["exact_match"] for folder in folders])
-    estimates = []
+    groups = [folder.parent.name.split("_")[1] == "0" for folder in folders]
+    offsets, estimates = logit(exact) - logit(confidence), []
     print("| site | run | exact match | mean confidence | estimate |", "|---|---|---|---|---|", sep="\n")
     for i, folder in enumerate(folders):
-        others = [k for k, other in enumerate(folders) if other.name != folder.name]
-        estimates.append(estimated((confidence[others], exact[others]), confidence[i]))
+        others = [k for k, other in enumerate(folders) if other.name != folder.name and groups[k] == groups[i]]
+        offset = offsets[others].mean() if others else np.nan
+        estimates.append(1 / (1 + np.exp(-logit(confidence[i]) - offset)))
         cells = (f"{value:.3f}" for value in (exact[i], confidence[i], estimates[i]))
         print(f"| {folder.name} | {folder.parent.name} | {' | '.join(cells)} |")
     for name, values in (("estimate", np.array(estimates)), ("mean confidence", confidence)):
         distances = abs(values - exact)
         print(f"{name}: within {CLOSE} {sum(distances <= CLOSE)} of {len(exact)}, mean distance {distances.mean():.3f}")
-    slope, constant = np.polyfit(logit(confidence), logit(exact), 1)
-    print(f"CALIBRATION = ({constant:.2f}, {slope:.2f})  # of all", circumstances(), sep="\n")
+    for name, group in (("without labels", True), ("with labels", False)):
+        of_group = offsets[[k for k in range(len(folders)) if groups[k] == group]]
+        if len(of_group):
+            print(f"offset {name}: {of_group.mean():.2f}")
+    print(circumstances())
 
 
 if __name__ == "__main__":

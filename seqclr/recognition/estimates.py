@@ -22,7 +22,8 @@ from seqclr.recognition.recognizer import Recognizer
 MOST = 1000  # images that are predicted for an estimate
 SUREST = 0.3  # share of the predictions, those of the highest confidence, that texts are estimated from
 RARE = 0.1  # lengths and characters below this share of the most frequent one are taken for errors
-CALIBRATION = (-1.03, 1.16)  # logit of the exact match = a + b logit(mean confidence): benchmarks/estimates.py
+ENOUGH = 20  # labels from which on more do not change how far the mean confidence is from the exact match
+OFFSETS = (-0.66, 0.21)  # between their log-odds without labels, and with ENOUGH: benchmarks/estimates.py
 FEWEST = 10  # images without labels that an estimate and a threshold are computed on
 DOUBTFUL, ASKED = 0.7, 20  # an estimated exact match below which labels are asked for, and how many
 
@@ -71,11 +72,14 @@ def frequent(counts: Counter) -> set:
     return {key for key, count in counts.items() if count >= RARE * max(counts.values())}
 
 
-def exact_match_of(confidence: float) -> float:
-    """The exact match to expect of an adapted reader by the mean confidence of its labels, which is too high."""
+def exact_match_of(confidence: float, labels: int) -> float:
+    """The exact match to expect of an adapted reader by the mean confidence of its texts and the number of labels.
+
+    Without labels the confidence is too high: one character that is always taken for another is predicted surely.
+    """
     clipped = min(max(confidence, 0.01), 0.995)
-    score = CALIBRATION[0] + CALIBRATION[1] * math.log(clipped / (1 - clipped))
-    return 1 / (1 + math.exp(-score))
+    offset = OFFSETS[0] + (OFFSETS[1] - OFFSETS[0]) * min(1.0, labels / ENOUGH)
+    return 1 / (1 + math.exp(-offset) * (1 - clipped) / clipped)
 
 
 class AccuracyEstimate(keras.callbacks.Callback):
@@ -126,7 +130,7 @@ class AccuracyEstimate(keras.callbacks.Callback):
                 checked = list(zip(predict_records(self.reader, dataset, rows), (texts[row] for row in rows)))
         fixed = self.propagated.confidence.numpy()[indices]
         mean = float(np.where(fixed < 0, [confidence for _, confidence in predictions], fixed).mean())
-        estimate = exact_match_of(mean)
+        estimate = exact_match_of(mean, len(self.labelled))
         self.figures = {"estimated_exact_match": estimate, "mean_confidence": mean}
         if enough:
             say(f"estimated exact match on images without labels: {estimate:.2f}")

@@ -171,7 +171,7 @@ def test_the_accuracy_is_estimated_on_images_whose_labels_were_not_used(estimate
     figures, seen, decision = estimated({0, 3})
     mean = figures["mean_confidence"]
     assert seen == [1, 2, 4] and mean == pytest.approx(0.7 / 3)
-    assert figures["estimated_exact_match"] == estimates.exact_match_of(mean)
+    assert figures["estimated_exact_match"] == estimates.exact_match_of(mean, 2)
     assert decision == Decision(
         choose_threshold([0.1, 0.2, 0.4], figures["estimated_exact_match"]), (4, 5), images=3, labelled=0
     )
@@ -217,8 +217,9 @@ def test_validation_rows_are_those_with_a_label_that_are_not_trained_on(pages, t
     assert find_validation(config, []) == samples[1:] and find_validation(config, samples[:2]) == samples[2:]
 
 
-def test_an_estimate_is_below_the_confidence_that_it_rises_with():
-    shares = np.linspace(0, 1, 11)
-    expected = [estimates.exact_match_of(share) for share in shares]
-    assert (np.diff(expected) > 0).all() and 0 < expected[0] < 0.01 and expected[-1] > 0.98
-    assert (expected[2:-1] < shares[2:-1]).all()
+@pytest.mark.parametrize(("labels", "offset"), [(0, -0.66), (10, -0.225), (20, 0.21), (500, 0.21)])
+def test_labels_make_an_estimate_higher(labels, offset):
+    odds = np.linspace(-3, 3, 7)
+    found = [estimates.exact_match_of(1 / (1 + np.exp(-odd)), labels) for odd in odds]
+    np.testing.assert_allclose(found, 1 / (1 + np.exp(-odds - offset)))
+    assert 0 < estimates.exact_match_of(0.0, labels) < estimates.exact_match_of(1.0, labels) < 1

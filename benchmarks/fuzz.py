@@ -321,7 +321,7 @@ def fuzz_lmdbs(draw: Draw, folder: Path) -> None:
     file = folder / lmdbs.DATA
     if draw(st.booleans()):
         os.truncate(file, draw(st.integers(0, file.stat().st_size)))
-    lmdbs._environment.cache_clear()
+    lmdbs._opened.cache_clear()
     look_and_read(folder)
 
 

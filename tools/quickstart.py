@@ -20,7 +20,7 @@ from seqclr.cli import main
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLES = ROOT / "data_samples"
 CHARACTERS, LENGTH = "234678abcdehkmnprtuvwxy", "4:5"  # of the samples, as one sees at a glance
-STEPS, LABELS, SIMCLR_STEPS = 150, 20, 40
+STEPS, LABELS, SIMCLR_STEPS = 80, 20, 40
 
 
 def verb(*words: object) -> None:

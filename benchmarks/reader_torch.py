@@ -1,4 +1,4 @@
-"""The network of the reader in the package in PyTorch: encoder `fast` of seqclr/nn/encoders.py and its CTC head.
+"""Encoder `fast` of seqclr/nn/encoders.py in PyTorch, and the reader of the package, which has a CTC head.
 
 Weights are read from the arrays of a checkpoint and written to them. It imports neither TensorFlow nor Keras.
 """
@@ -57,10 +57,10 @@ class TransformerBlock(nn.Module):
         return x + self.dropout(self.contract(F.relu(self.expand(self.norm2(x)))))
 
 
-class Reader(nn.Module):
-    """Images `float [B, 3, H, W]` of -1 to 1 to CTC logits `[B, W / 4, classes]`, the blank last."""
+class Encoder(nn.Module):
+    """Images `float [B, 3, H, W]` of -1 to 1 to frames `[B, W / 4, DIM]`."""
 
-    def __init__(self, height: int, classes: int, dropout: float):
+    def __init__(self, height: int, dropout: float):
         super().__init__()
         stem, first, second = CHANNELS
         self.stem = ConvNorm(3, stem, STEM, (STRIDE, STRIDE))
@@ -69,18 +69,13 @@ class Reader(nn.Module):
         self.positions = nn.Conv1d(DIM, DIM, 7, padding=3, groups=DIM)
         self.transformer = nn.Sequential(*(TransformerBlock(dropout) for _ in range(DEPTH)))
         self.norm = nn.LayerNorm(DIM, eps=1e-6)
-        self.dense, self.logits = nn.Linear(DIM, DIM), nn.Linear(DIM, classes)
-        self.dropout = nn.Dropout(dropout)
 
-    def features(self, images):
+    def frames(self, images) -> tuple[torch.Tensor, torch.Tensor]:
+        """The frames of the CNN and those of the Transformer."""
         x = self.blocks(F.relu(self.stem(images)))
-        x = self.columns(x.permute(0, 3, 2, 1).flatten(2))
-        x = x + self.positions(x.transpose(1, 2)).transpose(1, 2)
-        return self.norm(self.transformer(x))
-
-    def forward(self, images):
-        x = F.leaky_relu(self.dense(self.features(images)), SLOPE)
-        return self.logits(self.dropout(x))
+        columns = self.columns(x.permute(0, 3, 2, 1).flatten(2))
+        x = columns + self.positions(columns.transpose(1, 2)).transpose(1, 2)
+        return columns, self.norm(self.transformer(x))
 
     def tensors(self) -> list[tuple[str, torch.Tensor]]:
         """All weights and statistics, in the order of a checkpoint."""
@@ -102,6 +97,19 @@ class Reader(nn.Module):
                 own, value = next(values)
                 replaced[name] = from_torch(own, value.float().cpu().numpy()).reshape(array.shape)
         return replaced
+
+
+class Reader(Encoder):
+    """Images `float [B, 3, H, W]` of -1 to 1 to CTC logits `[B, W / 4, classes]`, the blank last."""
+
+    def __init__(self, height: int, classes: int, dropout: float):
+        super().__init__(height, dropout)
+        self.dense, self.logits = nn.Linear(DIM, DIM), nn.Linear(DIM, classes)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, images):
+        _, x = self.frames(images)
+        return self.logits(self.dropout(F.leaky_relu(self.dense(x), SLOPE)))
 
 
 def is_weight(name: str, array: np.ndarray) -> bool:

@@ -10,10 +10,9 @@ training.json are written every 20 seconds. Nothing here imports TensorFlow.
 """
 
 import argparse
+import functools
 import json
 import math
-import multiprocessing
-import os
 import time
 from pathlib import Path
 
@@ -22,6 +21,7 @@ import torch
 import torch.nn.functional as F
 import yaml
 from reader_torch import Reader
+from workers_torch import Newest, Source
 
 from seqclr import files
 from seqclr.data.charset import Charset
@@ -34,8 +34,7 @@ from seqclr.transforms.generated import GeneratedImages
 READER = Path(__file__).parents[1] / "seqclr" / "readers" / "captcha"
 VIEWS = 8  # of each image that is drawn
 FIRST = 2**40  # the numbers of the images, which those of release.py do not reach
-CHUNK = 32  # images drawn for a message from a worker
-CHUNKS = 256  # in the memory that is shared with the workers
+DRAWN = 32  # images of a message from a worker
 WARMUP = 0.03  # share of the time with a rising learning rate
 KEPT = 2_000_000  # views on the GPU
 
@@ -53,87 +52,35 @@ def main() -> None:
     charset = Charset(**json.loads((READER / "charset.json").read_text()))
     try:
         files.check_new(args.output)
-        source = Source(config, charset, args.fonts, args.seed)  # before CUDA is used, as the workers are forked
+        texts = Texts(config["characters"], read_length(config["length"]), args.fonts, config["sums"])
+        generated = GeneratedImages("strong", texts, charset, 1, 1)
     except UserError as error:
         parser.error(str(error))
     args.output.mkdir(parents=True)
+    shape = (config["height"], config["width"])
+    shapes = [((*shape, 3), np.uint8), ((generated.longest,), np.int8)]
+    # before CUDA is used, as the workers are forked
+    source = Source(functools.partial(draw, generated, *shape), shapes, DRAWN * VIEWS, args.seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    views = Views(source.shapes, device)
+    views = Newest(shapes, KEPT, device)
     while views.filled < 4 * args.batch_size:
         views.add(*source.next())
     train(Training(config, len(charset), device, args.learning_rate), views, source, args)
     source.close()
 
 
-class Source:
-    """Views of generated images from worker processes, through memory that they share with this one."""
-
-    def __init__(self, config: dict, charset: Charset, fonts: str, seed: int):
-        texts = Texts(config["characters"], read_length(config["length"]), fonts, config["sums"])
-        self.generated = GeneratedImages("strong", texts, charset, 1, 1)
-        self.shapes = [((config["height"], config["width"], 3), np.uint8), ((self.generated.longest,), np.int8)]
-        count = CHUNK * VIEWS
-        self.arrays = []
-        for shape, dtype in self.shapes:
-            memory = multiprocessing.RawArray("b", CHUNKS * count * math.prod(shape))
-            self.arrays.append(np.frombuffer(memory, dtype).reshape(CHUNKS, count, *shape))
-        self.free, self.full = multiprocessing.Queue(), multiprocessing.Queue()
-        for chunk in range(CHUNKS):
-            self.free.put(chunk)
-        fork = multiprocessing.get_context("fork")
-        self.workers = [fork.Process(target=self._work, args=([seed, i],), daemon=True) for i in range(os.cpu_count())]
-        for worker in self.workers:
-            worker.start()
-
-    def ready(self) -> bool:
-        return not self.full.empty()
-
-    def next(self) -> list[np.ndarray]:
-        """The images and labels of a chunk; waits for it."""
-        chunk = self.full.get()
-        arrays = [array[chunk].copy() for array in self.arrays]
-        self.free.put(chunk)
-        return arrays
-
-    def close(self) -> None:
-        for worker in self.workers:
-            worker.terminate()
-
-    def _work(self, seed: list[int]) -> None:
-        rng = np.random.default_rng(seed)
-        height, width = self.shapes[0][0][:2]
-        while True:
-            chunk = self.free.get()
-            for i in range(CHUNK):
-                number = FIRST + int(rng.integers(2**60))
-                record = self.generated.render(number, height, width, "stretch")
-                for j in range(i, CHUNK * VIEWS, CHUNK):
-                    for array, value in zip(self.arrays, (augment(self.generated.views, record, rng), record["label"])):
-                        array[chunk, j] = value
-            self.full.put(chunk)
+def draw(generated: GeneratedImages, height: int, width: int, rng: np.random.Generator):
+    """Yields the views and the label of `DRAWN` images, those of an image far apart."""
+    records = [generated.render(FIRST + int(rng.integers(2**60)), height, width, "stretch") for _ in range(DRAWN)]
+    for _ in range(VIEWS):
+        for record in records:
+            yield augment(generated.views, record, rng), record["label"]
 
 
-class Views:
-    """The newest views and their labels on the GPU."""
-
-    def __init__(self, shapes, device: str):
-        self.filled, self.added = 0, 0
-        self.tensors = [torch.empty((KEPT, *shape), dtype=getattr(torch, np.dtype(dtype).name), device=device)
-                        for shape, dtype in shapes]  # fmt: skip
-
-    def add(self, *arrays: np.ndarray) -> None:
-        count = len(arrays[0])
-        at = self.added % (KEPT // count * count)
-        for tensor, array in zip(self.tensors, arrays):
-            tensor[at : at + count] = torch.from_numpy(array).to(tensor.device)
-        self.added += count
-        self.filled = max(self.filled, at + count)
-
-    def batch(self, size: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Random images, changed, `float [B, 3, H, W]` of -1 to 1, and labels `[B, L]`, filled with -1."""
-        rows = torch.randint(self.filled, (size,), device=self.tensors[0].device)
-        images, labels = (tensor[rows] for tensor in self.tensors)
-        return changed(images.permute(0, 3, 1, 2).float() / 127.5 - 1), labels.long()
+def batch(views: Newest, size: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Random images, changed, `float [B, 3, H, W]` of -1 to 1, and labels `[B, L]`, filled with -1."""
+    images, labels = views.rows(torch.randint(views.filled, (size,), device=views.device))
+    return changed(images.permute(0, 3, 1, 2).float() / 127.5 - 1), labels.long()
 
 
 def changed(images: torch.Tensor) -> torch.Tensor:
@@ -198,12 +145,12 @@ class Training:
         return mean
 
 
-def train(training: Training, views: Views, source: Source, args) -> None:
+def train(training: Training, views: Newest, source: Source, args) -> None:
     begun, steps, told = time.monotonic(), 0, 0.0
     while (passed := time.monotonic() - begun) < 60 * args.minutes:
         while source.ready():
             views.add(*source.next())
-        training.step(*views.batch(args.batch_size), passed / (60 * args.minutes))
+        training.step(*batch(views, args.batch_size), passed / (60 * args.minutes))
         steps += 1
         if passed - told > 20:
             told = passed
@@ -212,7 +159,7 @@ def train(training: Training, views: Views, source: Source, args) -> None:
     save(training, views, steps, args)
 
 
-def save(training: Training, views: Views, steps: int, args) -> None:
+def save(training: Training, views: Newest, steps: int, args) -> None:
     with files.atomic_write(args.output / "weights.npz", binary=True) as stream:
         np.savez(stream, **training.network.write(training.arrays))
     figures = {"steps": steps, "batch_size": args.batch_size, "distinct": views.added // VIEWS}

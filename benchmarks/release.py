@@ -144,8 +144,8 @@ def measure(output: Path) -> list[tuple[str, dict]]:
 def card(folder: Path, fonts: Path, rows: list[tuple[str, dict]]) -> str:
     config = yaml.safe_load((folder / "config.yaml").read_text())
     arrays, state = checkpoints.load(folder / BEST)
-    further = [", then `python benchmarks/release_torch.py`: {steps:,} steps of {batch_size:,} views, of "
-               "{distinct:,} images".format(**figures) for figures in state["further"]]  # fmt: skip
+    further = ["{steps:,} steps of {batch_size:,} views, of {distinct:,} images".format(**figures)
+               for figures in state["further"]]  # fmt: skip
     table = ["| style | edit-distance accuracy | exact match |", "|---|---|---|"]
     table += [f"| {name} | {row['edit_distance_accuracy']:.3f} | {row['exact_match']:.3f} |" for name, row in rows]
     return CARD.format(
@@ -153,7 +153,8 @@ def card(folder: Path, fonts: Path, rows: list[tuple[str, dict]]) -> str:
         characters=Charset.load(folder / "charset.json").characters,
         parameters=sum(array.size for array in arrays.values()) / 1e6,
         steps=f"{state['step']:,}", batch=config["batch_size"] * config["generated_images"],
-        distinct=config["distinct_images"], further="".join(further),
+        distinct=config["distinct_images"],
+        further=", then `python benchmarks/release_torch.py`:\n  " + ", then\n  ".join(further) if further else "",
         fonts=len([path for path in fonts.rglob("*") if path.suffix.lower() in (".ttf", ".otf")]),
         table="\n".join(table),
     ) + f"\n{circumstances()}\n"  # fmt: skip

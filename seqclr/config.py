@@ -259,7 +259,7 @@ class AdaptConfig(RunConfig):
 
     steps: int | None = key(1500, "training steps (batches), instead of epochs", least=1, most=10**8)
     batch_size: int = key(32, "images of the site in a batch, over all devices", least=1)
-    views: str = key("mild", "augmentation: a preset, none, or a YAML file", free=True)
+    views: str = key("strong", "augmentation: a preset, none, or a YAML file", free=True)
     model: str = key("captcha", "the reader to start from: a run that predicts text, or one of the package", free=True)
     charset: str | None = key(
         None, "all characters that occur, if they are known; by default those of the surest predictions", free=True

@@ -79,6 +79,7 @@ class Adaptation(Method):
     generated_weight: float | None = key(
         None, "weight of the loss of generated images; default: 1, and less with more than 22 labels", least=0
     )
+    generated_views: str = key("mild", "augmentation of the generated images, which have clutter already", free=True)
     generated_images: int = key(1, "generated images per image of a batch", least=1, most=100)
     distinct_images: int = key(
         4000, "different generated images that a run draws; each is augmented anew every time", least=1, most=10**9
@@ -99,7 +100,7 @@ class Adaptation(Method):
     def make_site_transform(self, views: str, charset, lengths, labels, refused=None) -> GeneratedImages:
         """The transform of a site's images, with generated ones beside.
 
-        charset: of the reader. lengths: of the texts; generated ones have all lengths from the least to the largest.
+        views: of the site's images. charset: of the reader. lengths: of the texts; generated ones have all lengths from the least to the largest.
         labels: ids of the text of each record, empty where it is not known. refused: ids of a text that it does not
         have; None where no record has any.
         """
@@ -111,7 +112,7 @@ class Adaptation(Method):
         characters = "".join(c for c in dict.fromkeys(cases) if not (sums and c in signs))
         texts = Texts(characters, (lengths[0], lengths[-1]), self.fonts, SUMS if sums else 0.0, signs)
         site = Unlabelled(self.weak_views, views, labels, self.consistency > 0, refused)
-        return GeneratedImages(views, texts, charset, self.generated_images, self.distinct_images, site)
+        return GeneratedImages(self.generated_views, texts, charset, self.generated_images, self.distinct_images, site)
 
     def build(self, encoder, run: ReaderInfo | None = None):
         super().build(encoder, run)

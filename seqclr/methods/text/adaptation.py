@@ -100,9 +100,9 @@ class Adaptation(Method):
     def make_site_transform(self, views: str, charset, lengths, labels, refused=None) -> GeneratedImages:
         """The transform of a site's images, with generated ones beside.
 
-        views: of the site's images. charset: of the reader. lengths: of the texts; generated ones have all lengths from the least to the largest.
-        labels: ids of the text of each record, empty where it is not known. refused: ids of a text that it does not
-        have; None where no record has any.
+        views: of the site's images. charset: of the reader. lengths: of the texts; generated ones have all lengths from
+        the least to the largest. labels: ids of the text of each record, empty where it is not known. refused: ids of a
+        text that it does not have; None where no record has any.
         """
         cases = charset.characters
         if charset.case != "keep":  # a site may write in either case

@@ -179,6 +179,17 @@ def test_the_teacher_follows_the_weights_and_gets_no_gradient():
     np.testing.assert_allclose(copy.numpy(), before + 0.1, atol=1e-6)
 
 
+def test_generated_images_have_views_of_their_own():
+    page = tiny.pages(1)[0]
+    for own, of_site in (("none", "strong"), ("strong", "none")):
+        method = Adaptation(generated_views=own, distinct_images=1)
+        transform = method.make_site_transform(of_site, CHARSET, LENGTHS, [[]])
+        example, drawn = transform(page, np.random.default_rng(0)), transform.draw(0, 16, 64, "stretch")["image"]
+        transform.close()
+        assert (example["generated"][0] == drawn).all() == (own == "none")
+        assert (example["strong"] == page["image"]).all() == (of_site == "none")
+
+
 def test_generated_texts_are_of_the_characters_and_lengths_of_the_site():
     method = Adaptation(generated_images=20)
     texts = {}

@@ -12,7 +12,6 @@ the GPU keeps the newest. The cosine of the learning rate ends with the time. No
 import argparse
 import functools
 import json
-import math
 import shutil
 import time
 from pathlib import Path
@@ -21,6 +20,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 import yaml
+from descent_torch import Descent
 from reader_torch import DIM, SLOPE, STRIDE, Encoder
 from torch import nn
 from workers_torch import Newest, Source
@@ -89,41 +89,22 @@ def draw(dataset: ImageDataset, views, names: list[str], rng: np.random.Generato
 
 
 class Training:
-    """The encoder with its method, and the optimizer."""
+    """The encoder with its method, and their descent."""
 
     def __init__(self, config: dict, run: Path, device: str):
         self.arrays = dict(np.load(checkpoint(run)))
-        self.device, self.rate, self.losses = device, config["learning_rate"], []
         self.encoder = Encoder(config["height"], config["dropout"])
         self.encoder.read(self.arrays)
         self.method = METHODS[config["method"]](config)
         for name, tensor in weights(self.method, self.arrays):
             tensor.copy_(torch.from_numpy(self.arrays[name].T))
-        for part in (self.encoder, self.method):
-            part.to(device)
-        parameters = [*self.encoder.parameters(), *self.method.parameters()]
-        groups = [{"params": [value for value in parameters if value.ndim > 1]},
-                  {"params": [value for value in parameters if value.ndim < 2], "weight_decay": 0.0}]  # fmt: skip
-        fused = device == "cuda"
-        self.optimizer = torch.optim.AdamW(groups, self.rate, weight_decay=config["weight_decay"], fused=fused)
-        self.parameters, self.warmup, self.clip = parameters, config["warmup"], config["clip"]
+        parameters = [value for part in (self.encoder, self.method) for value in part.to(device).parameters()]
+        keys = ("learning_rate", "weight_decay", "warmup", "clip")
+        self.descent = Descent(parameters, *(config[key] for key in keys))
 
     def step(self, batch: dict[str, torch.Tensor], done: float) -> None:
         """Trains on a batch; done: the share of the time that has passed."""
-        fallen = max(0.0, done - self.warmup) / (1 - self.warmup)
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.rate * min(1.0, done / self.warmup) * 0.5 * (1 + math.cos(math.pi * fallen))
-        loss = self.method(self.encoder, batch)
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(self.parameters, self.clip)
-        self.optimizer.step()
-        self.losses.append(loss.detach())
-
-    def mean_loss(self) -> float:
-        """The mean loss since the last call."""
-        mean, self.losses = torch.stack(self.losses).mean().item(), []
-        return mean
+        self.descent.step(self.method(self.encoder, batch), done)
 
 
 class SimCLR(nn.Module):
@@ -259,7 +240,7 @@ def train(training: Training, newest: Newest, names: list[str], source: Source, 
         if passed - told > 10:
             told = passed
             print(
-                f"{passed:.0f} s  step {steps:,}  examples {newest.added:,}  loss {training.mean_loss():.3f}",
+                f"{passed:.0f} s  step {steps:,}  examples {newest.added:,}  loss {training.descent.mean_loss():.3f}",
                 flush=True,
             )
     figures = {"steps": steps, "batch_size": args.batch_size, "drawn": newest.added}

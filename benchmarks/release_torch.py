@@ -12,7 +12,6 @@ training.json are written every 20 seconds. Nothing here imports TensorFlow.
 import argparse
 import functools
 import json
-import math
 import time
 from pathlib import Path
 
@@ -20,6 +19,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 import yaml
+from descent_torch import Descent
 from reader_torch import Reader
 from workers_torch import Newest, Source
 
@@ -36,6 +36,7 @@ VIEWS = 8  # of each image that is drawn
 FIRST = 2**40  # the numbers of the images, which those of release.py do not reach
 DRAWN = 32  # images of a message from a worker
 WARMUP = 0.03  # share of the time with a rising learning rate
+CLIP = 1.0  # norm of the gradient
 KEPT = 2_000_000  # views on the GPU
 
 
@@ -104,33 +105,22 @@ def changed(images: torch.Tensor) -> torch.Tensor:
 
 
 class Training:
-    """The network, its optimizer and the arrays of the checkpoint that it began with."""
+    """The network, its descent and the arrays of the checkpoint that it began with."""
 
     def __init__(self, config: dict, characters: int, device: str, rate: float):
         self.arrays = {name: array.astype(np.float32) if array.dtype == np.float16 else array
                        for name, array in np.load(READER / "checkpoints" / "best.npz").items()}  # fmt: skip
-        self.device, self.rate, self.blank, self.losses = device, rate, characters, []
+        self.device, self.blank = device, characters
         self.network = Reader(config["height"], characters + 1, config["dropout"])
         self.network.read(self.arrays)
         self.network.to(device, memory_format=torch.channels_last)
-        kernels = [value for value in self.network.parameters() if value.ndim > 1]
-        others = [value for value in self.network.parameters() if value.ndim < 2]
-        groups = [{"params": kernels}, {"params": others, "weight_decay": 0.0}]
-        self.optimizer = torch.optim.AdamW(groups, rate, weight_decay=config["weight_decay"], fused=True)
+        self.descent = Descent(self.network.parameters(), rate, config["weight_decay"], WARMUP, CLIP)
 
     def step(self, images: torch.Tensor, labels: torch.Tensor, done: float) -> None:
         """Trains on a batch; done: the share of the time that has passed."""
-        fallen = max(0.0, done - WARMUP) / (1 - WARMUP)
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.rate * min(1.0, done / WARMUP) * 0.5 * (1 + math.cos(math.pi * fallen))
         with torch.autocast(self.device, torch.bfloat16):
             logits = self.network(images)
-        loss = self.loss(logits.float(), labels)
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
-        self.optimizer.step()
-        self.losses.append(loss.detach())
+        self.descent.step(self.loss(logits.float(), labels), done)
 
     def loss(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         frames = torch.full((len(logits),), logits.shape[1], device=logits.device)
@@ -138,11 +128,6 @@ class Training:
         log_probabilities = logits.log_softmax(2).transpose(0, 1)
         losses = F.ctc_loss(log_probabilities, labels.clamp(min=0), frames, lengths, self.blank, "none")
         return losses.mean()
-
-    def mean_loss(self) -> float:
-        """The mean loss since the last call."""
-        mean, self.losses = torch.stack(self.losses).mean().item(), []
-        return mean
 
 
 def train(training: Training, views: Newest, source: Source, args) -> None:
@@ -155,7 +140,10 @@ def train(training: Training, views: Newest, source: Source, args) -> None:
         if passed - told > 20:
             told = passed
             save(training, views, steps, args)
-            print(f"{passed:.0f} s  step {steps:,}  views {views.added:,}  loss {training.mean_loss():.3f}", flush=True)
+            print(
+                f"{passed:.0f} s  step {steps:,}  views {views.added:,}  loss {training.descent.mean_loss():.3f}",
+                flush=True,
+            )
     save(training, views, steps, args)
 
 

@@ -35,7 +35,12 @@ from seqclr.transforms.two_views import TwoViews
 
 GROUP = 64  # images of one source in a row
 KEPT = 400_000  # examples on the GPU
-NEEDED = {"encoder": "fast", "positions": "convolutional", "correspondence": "geometry", "resize": "stretch"}
+WRITTEN = {  # the values of keys that are written here
+    "method": ("simclr", "simsiam", "masked_simclr"), "encoder": ("fast",), "positions": ("convolutional",),
+    "channels": (3,), "resize": ("stretch",), "correspondence": ("geometry",),
+    "frames": ("frames:1", "frames:2", "frames:4"), "loss_name": ("info_nce",), "negatives": ("all", "images"),
+    "output_norm": (False,),
+}  # fmt: skip
 
 
 def main() -> None:
@@ -47,10 +52,14 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=256)
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
+    if not list(args.run.glob("checkpoints/step-*.npz")):
+        parser.error(f"{args.run} is no run of seqclr pretrain with a checkpoint")
+    if args.batch_size < GROUP:
+        parser.error(f"--batch-size {args.batch_size}: at least {GROUP}, the images of one source in a row")
     config = yaml.safe_load((args.run / "config.yaml").read_text())
-    other = next((name for name, value in NEEDED.items() if config[name] != value), None)
-    if other or config["method"] not in METHODS:
-        parser.error(f"{args.run}: {other or 'method'} is {config[other or 'method']!r}, which is not written here")
+    for key, values in WRITTEN.items():
+        if key in config and config[key] not in values:
+            parser.error(f"{args.run}: {key} is {config[key]}, and this script has {', '.join(map(str, values))} only")
     try:
         files.check_new(args.output)
         dataset = ImageDataset(find_unlabelled(args.data), config["height"], config["width"], "stretch", skip_bad=True)

@@ -7,7 +7,7 @@ alone, not on the number of workers: the random generator of an example is seede
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 import grain.python as grain
 import numpy as np
@@ -112,6 +112,30 @@ class Joined:
     def close(self) -> None:
         self.first.close()
         self.second.close()
+
+
+class Without:
+    """A loader whose batches lack some keys from batch `start` on."""
+
+    def __init__(self, loader: Loader, keys: Collection[str], start: int):
+        self.loader, self.keys, self.start = loader, keys, start
+        self.records, self.steps_per_epoch = loader.records, loader.steps_per_epoch
+
+    def __iter__(self):
+        return self
+
+    def __next__(self) -> dict:
+        left_out = self.keys if self.loader.get_state()["batches"] >= self.start else ()
+        return {key: array for key, array in next(self.loader).items() if key not in left_out}
+
+    def get_state(self) -> dict:
+        return self.loader.get_state()
+
+    def set_state(self, state: dict) -> None:
+        self.loader.set_state(state)
+
+    def close(self) -> None:
+        self.loader.close()
 
 
 @dataclasses.dataclass(frozen=True)

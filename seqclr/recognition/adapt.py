@@ -11,6 +11,7 @@ from seqclr.config import AdaptConfig
 from seqclr.data.charset import Charset
 from seqclr.data.dataset import ImageDataset, Repeated
 from seqclr.data.knowledge import Known, Possible, read_lengths
+from seqclr.data.loader import Without
 from seqclr.data.samples import Sample
 from seqclr.engine import callbacks, setup
 from seqclr.engine.run import Run
@@ -27,6 +28,7 @@ from seqclr.recognition.recognizer import Recognizer
 from seqclr.recognition.refused import refused_texts
 from seqclr.recognition.splits import find_validation, split_off_labelled
 from seqclr.recognition.targets import check_labels, check_lengths, warn_of_labels
+from seqclr.transforms import generated
 
 LABELLED_SHARE = 0.25  # least share of images with a label among those of a site in a batch, where there are labels
 
@@ -90,6 +92,7 @@ def adapt(
         of_records = {"labels": ids[0], "sources": [sample.source for sample in dataset.samples]}
         more = {"classes": len(charset) + 1, "charset": charset, "head_weights": head, "lengths": lengths, **of_records}
         method.build(encoder, setup.run_info(config, loader.steps_per_epoch, ReaderInfo, **more))
+    loader = Without(loader, generated.KEYS, method.generated_steps())
     adapted = Recognizer(encoder, method.head, charset, *size)
     adapted.possible = Possible(None, lengths)
     trained_on, truths = {index for index, text in enumerate(texts) if text}, None

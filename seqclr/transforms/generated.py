@@ -16,6 +16,7 @@ from seqclr.transforms.apply import augment, augment_with_geometry, others_of
 from seqclr.transforms.labelled import label_preserving
 
 FACTS = ("boxes", "font", "background", "colour")  # of a generated image
+KEYS = ("generated", "generated_width", "label")  # that are added to an example, without facts
 BACKGROUNDS = tuple(backgrounds.BACKGROUNDS)
 REDRAWN = 1000  # attempts to draw a text that fits the frames
 

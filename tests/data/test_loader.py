@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from seqclr.data.loader import InOrder, Joined, Loader
+from seqclr.data.loader import InOrder, Joined, Loader, Without
 from seqclr.data.workers import LoaderFailed
 
 
@@ -118,6 +118,20 @@ def test_joined_loaders_go_on_where_both_were(taken):
     assert_equal([{k: v for k, v in batch.items() if k != "other"} for batch in whole], take(make(), 8))
     assert_equal([{"other": b["other"]} for b in whole[3:]], take(Loader(Numbers(), renamed, 6, 9), 5))
     first, second = joined(), joined()
+    take(first, taken)
+    second.set_state(first.get_state())
+    assert_equal(take(second, 8 - taken), whole[taken:])
+
+
+@pytest.mark.parametrize("taken", [2, 5])
+def test_batches_without_some_keys_continue_where_they_stopped(taken):
+    def without() -> Without:
+        return Without(make(), ("noise", "other"), start=3)
+
+    whole = take(without(), 8)
+    assert ["noise" in batch for batch in whole] == [True] * 3 + [False] * 5
+    assert_equal([{"index": batch["index"]} for batch in whole], [{"index": b["index"]} for b in take(make(), 8)])
+    first, second = without(), without()
     take(first, taken)
     second.set_state(first.get_state())
     assert_equal(take(second, 8 - taken), whole[taken:])

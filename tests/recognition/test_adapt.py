@@ -64,10 +64,10 @@ def test_a_reader_is_adapted_and_keeps_what_is_known(start, pages, tmp_path, eag
 
 @pytest.mark.slow
 def test_resumed_is_uninterrupted(start, pages, tmp_path, eagerly):
-    """Bitwise, with images that have labels, images that have none, and generated ones."""
+    """Bitwise, with images that have labels, images that have none, and generated ones that are left out at the end."""
     keys = {"model": str(start), "data": (str(pages),), "charset": "0123456789", "length": "4:6", "labels": 3,
             "steps": 4, "batch_size": 4, "processes": 0, "precision": "float32", "views": "none",
-            "distinct_images": 4}  # fmt: skip
+            "distinct_images": 4, "generated_weight": 0.01}  # fmt: skip
 
     class Stop(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):

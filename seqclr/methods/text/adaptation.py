@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import string
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ from seqclr.transforms.generated import GeneratedImages
 from seqclr.transforms.labelled import Unlabelled, filled
 
 PROJECTED = 128  # dimensions of the characters that are contrasted
-LATE_WEIGHT = 0.05  # least weight of the loss of generated images once texts of all images are fixed
+LEAST_WEIGHT = 0.05  # of the loss of generated images; where it is less, they are left out once all texts are fixed
 MOST = 5000  # images without a label whose texts are propagated; memory and time grow with the square
 SUMS = 0.5  # share of sums among generated images, where the characters are digits and signs of sums
 
@@ -44,7 +45,8 @@ class Adaptation(Method):
     teacher predicts too seldom are made likelier to it (CharacterBalance).
 
     After the fraction `propagation` of the run, the teacher predicts all images, label propagation between images
-    corrects the characters (Iscen et al. 2019, arXiv:1904.04717), and these texts are labels from then on.
+    corrects the characters (Iscen et al. 2019, arXiv:1904.04717), and these texts are labels from then on. Generated
+    images are left out then, unless there are few images (`generated_steps`).
 
     With `contrast`, equal characters of the accepted and the generated images attract each other, each the mean of its
     frames at the CTC alignment. With `consistency`, the frames of the strong view predict what the teacher predicts at
@@ -125,38 +127,35 @@ class Adaptation(Method):
         self.balance = CharacterBalance(counted, self.least_frequency)
         self.averaged = Momentum(encoder, self.head, name="averaged")
         self.propagated = PropagatedTexts(len(self.run.labels), self.run.lengths[-1])
-        self.late_weight = min(self.generated_weight, max(LATE_WEIGHT, generated_weight(self.run.sources)))
+        self.late_weight = min(self.generated_weight, generated_weight(self.run.sources))
+        self.all_fixed = sum(not text for text in self.run.labels) <= MOST and not self.consistency
 
     def result(self):
         return self.averaged
 
+    def generated_steps(self) -> int:
+        """The number of steps with generated images: until all texts are fixed, if they hardly count from then on."""
+        early = self.propagation and self.late_weight < LEAST_WEIGHT
+        return math.ceil(self.propagation * self.run.total_steps) if early else self.run.total_steps
+
     def loss(self, batch, training):
-        teacher, teacher_mask = teacher_logits(self, batch["weak"], batch.get("unlabelled_width"))
-        teacher = self.balance(teacher)
-        texts, confidence = teacher_texts(self, teacher, teacher_mask)
-        if training:
-            self.balance.count(texts)
-        given = self.propagated(batch["text"], batch["index"])
-        known = given[:, 0] >= 0
-        texts, given = alike(texts, given)
-        texts = tf.where(known[:, None], given, texts)
-        sure = confidence >= self.threshold(tf.boolean_mask(confidence, ~known))
-        accepted = known | (sure & (texts[:, 0] >= 0))
+        texts, accepted, confidence, teacher = self.site_texts(batch, training)
         if "refused" in batch:
             texts, wrong = alike(texts, batch["refused"])
             accepted &= tf.reduce_any(texts != wrong, axis=1)
-
-        images = tf.concat([batch["strong"], stacked(batch["generated"])], axis=0)
-        widths = None
+        images, widths, labels = batch["strong"], batch.get("unlabelled_width"), texts[:0]
+        if "generated" in batch:
+            images, labels = tf.concat([images, stacked(batch["generated"])], axis=0), stacked(batch["label"])
         if "generated_width" in batch:
-            widths = tf.concat([batch["unlabelled_width"], stacked(batch["generated_width"])], axis=0)
+            widths = tf.concat([widths, stacked(batch["generated_width"])], axis=0)
         features, mask = self.encoder(images, widths, training=training)
         logits = self.head(features, mask, training=training)
         rows = tf.shape(texts)[0]
         site_mask, generated_mask = (None, None) if mask is None else (mask[:rows], mask[rows:])
         losses = tf.where(accepted, ctc_loss(nonempty(texts), logits[:rows], site_mask), 0.0)
-        site = tf.reduce_mean(losses)
-        generated = tf.reduce_mean(ctc_loss(stacked(batch["label"]), logits[rows:], generated_mask))
+        site, generated = tf.reduce_mean(losses), 0.0
+        if "generated" in batch:
+            generated = tf.reduce_mean(ctc_loss(labels, logits[rows:], generated_mask))
         weight = tf.where(self.propagated.done.value, self.late_weight, self.generated_weight)
         figures = {
             "loss": site + weight * generated,
@@ -166,7 +165,7 @@ class Adaptation(Method):
             "confidence": tf.reduce_mean(confidence),
         }
         if self.contrast:
-            every = tf.concat(alike(texts, stacked(batch["label"])), axis=0)
+            every = tf.concat(alike(texts, labels), axis=0)
             used = tf.concat([accepted, tf.ones(tf.shape(logits)[0] - rows, tf.bool)], axis=0)
             projected = self.projector(features, mask, training=training)
             figures["contrast"] = character_contrast(projected, logits, every, used, mask)
@@ -178,6 +177,23 @@ class Adaptation(Method):
             figures["refused"] = tf.reduce_mean(unlikelihood_loss(wrong, logits[:rows], site_mask))
             figures["loss"] += self.refused * figures["refused"]
         return figures
+
+    def site_texts(self, batch, training):
+        """Texts of the site's images, given or predicted, `int32 [B, L]` filled with -1, which of them are accepted as
+        labels, `bool [B]`, their confidence `float32 [B]`, and the teacher's logits, None where all texts are fixed."""
+        given = self.propagated(batch["text"], batch["index"])
+        known = given[:, 0] >= 0
+        if "generated" not in batch and self.all_fixed:
+            return given, known, tf.gather(self.propagated.confidence.value, batch["index"]), None
+        teacher, mask = teacher_logits(self, batch["weak"], batch.get("unlabelled_width"))
+        teacher = self.balance(teacher)
+        texts, confidence = teacher_texts(self, teacher, mask)
+        if training:
+            self.balance.count(texts)
+        texts, given = alike(texts, given)
+        texts = tf.where(known[:, None], given, texts)
+        sure = confidence >= self.threshold(tf.boolean_mask(confidence, ~known))
+        return texts, known | (sure & (texts[:, 0] >= 0)), confidence, teacher
 
     def relabels(self, step):
         return step >= self.propagation * self.run.total_steps > 0 and not self.propagated.done.numpy()

@@ -8,6 +8,7 @@ import tensorflow as tf
 from seqclr.data.charset import Charset
 from seqclr.data.loader import as_batch
 from seqclr.methods.base import stacked
+from seqclr.methods.text import adaptation
 from seqclr.methods.text.adaptation import Adaptation, generated_weight
 from seqclr.methods.text.balance import FIRST, CharacterBalance
 from seqclr.methods.text.characters import character_contrast
@@ -15,6 +16,7 @@ from seqclr.methods.text.consistency import frame_consistency
 from seqclr.methods.text.ctc import ReaderInfo, ctc_head, ctc_loss
 from seqclr.methods.text.self_training import teacher_logits, teacher_texts
 from seqclr.nn.encoders import build_encoder
+from seqclr.transforms.generated import KEYS
 from tests.engine import tiny
 
 CHARSET = Charset("0123456789", "lower")
@@ -23,7 +25,7 @@ LENGTHS = (2, 3)
 
 def made(resize="stretch", labels=((), (1, 2), (), ()), refused=None, with_records=False, **keys) -> tuple:
     """The method on an encoder of new weights, a batch of four images of a site, and, if asked for, their records."""
-    method = Adaptation(first_share=0.5, last_share=0.5, generated_weight=0.3, **keys)
+    method = Adaptation(**{"first_share": 0.5, "last_share": 0.5, "generated_weight": 0.3, **keys})
     keras.utils.set_random_seed(1)  # a text of new weights may have hardly any probability
     encoder = build_encoder("tiny", 16, 64, "none", dropout=0.0)
     weights = ctc_head(encoder.dim, 11, 0.0).get_weights()
@@ -88,6 +90,30 @@ def test_characters_and_frames_of_the_site_have_losses_of_their_own(resize):
     nothing = {**batch, "text": tf.fill(batch["text"].shape, -1)}
     method.first_share = method.last_share = 0.0
     assert float(method.loss(nothing, training=False)["contrast"]) == pytest.approx(float(generated), rel=1e-4)
+
+
+@pytest.mark.parametrize("resize", ["stretch", "pad"])
+def test_fixed_texts_need_neither_generated_images_nor_a_teacher(resize, monkeypatch):
+    method, batch = made(resize, labels=((), (1, 2), (), ()), contrast=0.5)
+    method.propagated.assign(np.array([0, 2]), np.array([[3, 4, -1], [5, 6, 7]]), np.array([0.9, 0.6]))
+    late = {name: rows for name, rows in batch.items() if name not in KEYS}
+    method.late_weight, method.first_share, method.last_share = 0.0, 0.0, 0.0
+    whole = method.loss(batch, training=False)
+    monkeypatch.delattr(adaptation, "teacher_logits")
+    logs = method.loss(late, training=False)
+    assert (float(logs["accepted"]), float(logs["generated"])) == (3 / 4, 0)  # the last image has no text
+    for name in ("site", "accepted"):
+        assert float(logs[name]) == pytest.approx(float(whole[name]), rel=1e-5)
+    assert float(logs["loss"]) == pytest.approx(float(logs["site"] + 0.5 * logs["contrast"]), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("images", "keys", "steps"),
+    [(200, {}, 6), (200, {"propagation": 0.0}, 10), (50, {}, 10), (50, {"generated_weight": 0.01}, 6)],
+)
+def test_generated_images_are_left_out_where_they_hardly_count(images, keys, steps):
+    method, _ = made(labels=[()] * images, **keys)
+    assert method.generated_steps() == steps  # of 10
 
 
 @pytest.mark.parametrize("resize", ["stretch", "pad"])

@@ -4,9 +4,10 @@
     python benchmarks/estimates.py --data DATA --runs runs/new_sites
 
 Takes the adapted readers of benchmarks/new_sites.py, evaluates them on the train rows, whose labels they did not see
-(but for the few that a run was given), and computes `seqclr.recognition.estimates.OFFSETS`: the mean differences of the
-log-odds of exact match and mean confidence, of runs without labels and of those with some. The table compares the exact
-match of each run with its estimate by the other sites' offsets.
+(but for the few that a run was given), and computes the constants of `seqclr.recognition.estimates`, of runs without
+labels and of those with some: the difference of the log-odds of exact match and mean confidence is explained, by least
+squares, by a constant, and by the log-odds of the agreement with the reader before. The table compares the exact match
+of each run with its estimates by the other sites' constants.
 """
 
 import argparse
@@ -18,11 +19,16 @@ import numpy as np
 from commands import circumstances, seqclr
 
 CLOSE = 0.05
+ESTIMATES = {"confidence": 1, "confidence and agreement": 2}  # columns of the regression
 
 
 def logit(share: np.ndarray) -> np.ndarray:
     share = np.clip(share, 0.01, 0.995)
     return np.log(share / (1 - share))
+
+
+def fit(columns: np.ndarray, differences: np.ndarray) -> np.ndarray:
+    return np.linalg.lstsq(columns, differences, rcond=None)[0]
 
 
 def main() -> None:
@@ -38,24 +44,35 @@ def main() -> None:
             seqclr("evaluate", "--model", folder / "run", "--data", args.data / folder.name, "--split", "train",
                    "--json", folder / "train_rows.json")  # fmt: skip
     adapted = [json.loads((folder / "train.json").read_text()) for folder in folders]
-    confidence = np.array([row["mean_confidence"] for row in adapted])
+    confidence, agreement = (np.array([row[name] for row in adapted]) for name in ("mean_confidence", "agreement"))
     exact = np.array([json.loads((folder / "train_rows.json").read_text())["exact_match"] for folder in folders])
-    groups = [folder.parent.name.split("_")[1] == "0" for folder in folders]
-    offsets, estimates = logit(exact) - logit(confidence), []
-    print("| site | run | exact match | mean confidence | estimate |", "|---|---|---|---|---|", sep="\n")
-    for i, folder in enumerate(folders):
-        others = [k for k, other in enumerate(folders) if other.name != folder.name and groups[k] == groups[i]]
-        offset = offsets[others].mean() if others else np.nan
-        estimates.append(1 / (1 + np.exp(-logit(confidence[i]) - offset)))
-        cells = (f"{value:.3f}" for value in (exact[i], confidence[i], estimates[i]))
-        print(f"| {folder.name} | {folder.parent.name} | {' | '.join(cells)} |")
-    for name, values in (("estimate", np.array(estimates)), ("mean confidence", confidence)):
-        distances = abs(values - exact)
-        print(f"{name}: within {CLOSE} {sum(distances <= CLOSE)} of {len(exact)}, mean distance {distances.mean():.3f}")
-    for name, group in (("without labels", True), ("with labels", False)):
-        of_group = offsets[[k for k in range(len(folders)) if groups[k] == group]]
-        if len(of_group):
-            print(f"offset {name}: {of_group.mean():.2f}")
+    sites = np.array([folder.name for folder in folders])
+    without = np.array([folder.parent.name.split("_")[1] == "0" for folder in folders])
+    columns = np.stack([np.ones(len(folders)), logit(agreement)], axis=1)
+    estimates = {}
+    for name, count in ESTIMATES.items():
+        fitted = [
+            fit(columns[others, :count], (logit(exact) - logit(confidence))[others])
+            for others in ((sites != site) & (without == group) for site, group in zip(sites, without))
+        ]
+        odds = logit(confidence) + (columns[:, :count] * fitted).sum(1)
+        estimates[name] = 1 / (1 + np.exp(-odds))
+    print(
+        f"| site | run | exact match | mean confidence | agreement | {' | '.join(estimates)} |",
+        "|---" * 7 + "|",
+        sep="\n",
+    )
+    for folder, *row in zip(folders, exact, confidence, agreement, *estimates.values()):
+        print(f"| {folder.name} | {folder.parent.name} | {' | '.join(f'{value:.3f}' for value in row)} |")
+    for name, values in estimates.items():
+        for label, group in (("without labels", without), ("with labels", ~without)):
+            distances = abs(values - exact)[group]
+            if group.any():
+                constants = fit(columns[group, : ESTIMATES[name]], (logit(exact) - logit(confidence))[group])
+                print(
+                    f"{name}, {label}: within {CLOSE} {sum(distances <= CLOSE)} of {group.sum()}, "
+                    f"mean distance {distances.mean():.3f}, constants {np.round(constants, 2)}"
+                )
     print(circumstances())
 
 

@@ -21,6 +21,7 @@ from seqclr.messages import say, warn
 from seqclr.methods.text.adaptation import Adaptation, generated_weight
 from seqclr.methods.text.ctc import ReaderInfo
 from seqclr.nn.policy import kept_policy
+from seqclr.readers import is_released
 from seqclr.recognition.digests import SampleDigests, save_known_labels
 from seqclr.recognition.estimates import AccuracyEstimate, estimate_texts
 from seqclr.recognition.inheritance import inherited_head
@@ -99,8 +100,9 @@ def adapt(
     if validation_dataset is not None:
         truths = validation_dataset, [charset.normalize(sample.text) for sample in validation_dataset.samples]
     before = reader.knowing(known)
+    start = before, is_released(config.model)
     estimate = AccuracyEstimate(
-        adapted, dataset, trained_on, method.propagated, method.result(), run.decision_file, truths, before
+        adapted, dataset, trained_on, method.propagated, method.result(), *start, run.decision_file, truths
     )
     try:
         digests = SampleDigests(run.folder, labelled, validation)

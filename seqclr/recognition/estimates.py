@@ -23,7 +23,10 @@ MOST = 1000  # images that are predicted for an estimate
 SUREST = 0.3  # share of the predictions, those of the highest confidence, that texts are estimated from
 RARE = 0.1  # lengths and characters below this share of the most frequent one are taken for errors
 ENOUGH = 20  # labels from which on more do not change how far the mean confidence is from the exact match
-OFFSETS = (-0.66, 0.21)  # between their log-odds without labels, and with ENOUGH: benchmarks/estimates.py
+# The log-odds of the exact match are those of the mean confidence, and a constant, and a factor times those of the
+# agreement: without labels, and with ENOUGH (benchmarks/estimates.py); without the agreement, a constant alone
+WITH_AGREEMENT = ((-0.89, 0.75), (0.21, 0.0))
+ALONE = ((-0.66, 0.0), (0.21, 0.0))
 FEWEST = 10  # images without labels that an estimate and a threshold are computed on
 DOUBTFUL, ASKED = 0.7, 20  # an estimated exact match below which labels are asked for, and how many
 
@@ -72,21 +75,33 @@ def frequent(counts: Counter) -> set:
     return {key for key, count in counts.items() if count >= RARE * max(counts.values())}
 
 
-def exact_match_of(confidence: float, labels: int) -> float:
-    """The exact match to expect of an adapted reader by the mean confidence of its texts and the number of labels.
+def exact_match_of(confidence: float, agreement: float | None, labels: int) -> float:
+    """The exact match to expect of an adapted reader.
 
-    Without labels the confidence is too high: one character that is always taken for another is predicted surely.
+    confidence: mean of its texts. agreement: share of the texts that the reader before the adaptation predicted too;
+    None if that reader may have been trained on images of the site. labels: number of them.
+
+    Confidence alone is too high without labels where self-training has made errors sure: one character that is always
+    taken for another. Such errors are less sure before, so where many texts have changed, more of them are wrong.
     """
-    clipped = min(max(confidence, 0.01), 0.995)
-    offset = OFFSETS[0] + (OFFSETS[1] - OFFSETS[0]) * min(1.0, labels / ENOUGH)
-    return 1 / (1 + math.exp(-offset) * (1 - clipped) / clipped)
+    (constant, factor), enough = ALONE if agreement is None else WITH_AGREEMENT
+    share = min(1.0, labels / ENOUGH)
+    constant, factor = constant + share * (enough[0] - constant), factor + share * (enough[1] - factor)
+    changed = 0.0 if agreement is None else factor * log_odds(agreement)
+    return 1 / (1 + math.exp(-log_odds(confidence) - constant - changed))
+
+
+def log_odds(share: float) -> float:
+    clipped = min(max(share, 0.01), 0.995)
+    return math.log(clipped / (1 - clipped))
 
 
 class AccuracyEstimate(keras.callbacks.Callback):
-    """At the end of a training, estimates the exact match by the mean confidence on images without labels.
+    """At the end of a training, estimates the exact match by confidence and agreement on images without labels.
 
-    It is the confidence of their propagated texts, as the reader is too sure of what it was trained on; where there is
-    none, that of the prediction.
+    Confidence is that of their propagated texts, as the reader is too sure of what it was trained on; where there is
+    none, that of the prediction. Agreement is the share of predictions that are those of the reader before; it counts
+    only with a reader of the package, as others may have been trained on such images.
 
     It also chooses the threshold of confidence and writes it to `decision_file`: on the validation images and their
     labels, or without them on the images without labels and the estimate. Images that are trained on with their labels
@@ -94,10 +109,12 @@ class AccuracyEstimate(keras.callbacks.Callback):
 
     labelled: indices of records that are left out, as their labels are trained on. propagated: the texts that the
     records were trained on. result: averaged weights that predict.
-    validation: images, and their labels. before: the reader that the training started from; where it is better on the
-    validation images, a warning says so.
+    before: the reader that the training started from; where it is better on the validation images, a warning says so.
+    released: whether it is one of the package.
+    validation: images, and their labels.
 
-    figures: `estimated_exact_match` and `mean_confidence`, of all images where those without labels are too few.
+    figures: `estimated_exact_match`, `mean_confidence` and `agreement`, of all images where those without labels are
+    too few.
     """
 
     def __init__(
@@ -107,14 +124,15 @@ class AccuracyEstimate(keras.callbacks.Callback):
         labelled: Set[int],
         propagated: PropagatedTexts,
         result: Momentum,
+        before: Recognizer,
+        released: bool,
         decision_file: Path,
         validation: tuple[ImageDataset, Sequence[str]] | None = None,
-        before: Recognizer | None = None,
     ):
         super().__init__()
         self.reader, self.dataset, self.result, self.labelled = reader, dataset, result, labelled
         self.propagated = propagated
-        self.decision_file, self.validation, self.before = decision_file, validation, before
+        self.decision_file, self.validation, self.before, self.released = decision_file, validation, before, released
         self.figures: dict[str, float] = {}
 
     def on_train_end(self, logs=None):
@@ -130,8 +148,10 @@ class AccuracyEstimate(keras.callbacks.Callback):
                 checked = list(zip(predict_records(self.reader, dataset, rows), (texts[row] for row in rows)))
         fixed = self.propagated.confidence.numpy()[indices]
         mean = float(np.where(fixed < 0, [confidence for _, confidence in predictions], fixed).mean())
-        estimate = exact_match_of(mean, len(self.labelled))
-        self.figures = {"estimated_exact_match": estimate, "mean_confidence": mean}
+        earlier = predict_records(self.before, self.dataset, indices)
+        agreement = float(np.mean([text == other for (text, _), (other, _) in zip(predictions, earlier)]))
+        estimate = exact_match_of(mean, agreement if self.released else None, len(self.labelled))
+        self.figures = {"estimated_exact_match": estimate, "mean_confidence": mean, "agreement": agreement}
         if enough:
             say(f"estimated exact match on images without labels: {estimate:.2f}")
         if enough and estimate < DOUBTFUL and len(self.labelled) < ASKED:
@@ -139,7 +159,7 @@ class AccuracyEstimate(keras.callbacks.Callback):
                 f"the predictions are uncertain: label {ASKED} images, and adapt with these labels; seqclr label "
                 f"--model {self.decision_file.parent} offers the least certain ones first"
             )
-        if checked and self.before is not None:
+        if checked:
             self._compare(dataset, rows, checked)
         if checked or enough:
             self._decide(predictions, checked, estimate)

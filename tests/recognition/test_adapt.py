@@ -148,19 +148,19 @@ def test_a_small_site_beside_a_large_one_counts(monkeypatch):
 def estimated(monkeypatch, tmp_path):
     """Runs an AccuracyEstimate of five images, a tenth as sure as their index; the decision and the indices seen."""
 
-    def estimate(labelled, validation=None, before=None, fixed=(-1, -1, -1, -1, -1)):
+    def estimate(labelled, validation=None, before="a", fixed=(-1, -1, -1, -1, -1), released=True):
         seen = []
 
         def predict(reader, dataset, indices):
-            seen.extend(indices)
+            seen[:] = indices
             return [(reader.text, index / 10) for index in indices]
 
         monkeypatch.setattr(estimates, "predict_records", predict)
         monkeypatch.setattr(estimates, "FEWEST", 3)
         reader, file = SimpleNamespace(possible=Possible(None, (4, 5)), text="a"), tmp_path / "decision.json"
-        before = before and SimpleNamespace(text=before)
+        start = SimpleNamespace(text=before), released
         propagated = SimpleNamespace(confidence=keras.Variable(fixed, dtype="float32"))
-        callback = estimates.AccuracyEstimate(reader, records(5), labelled, propagated, None, file, validation, before)
+        callback = estimates.AccuracyEstimate(reader, records(5), labelled, propagated, None, *start, file, validation)
         callback.on_train_end()
         return callback.figures, seen, Decision.load(file)
 
@@ -171,7 +171,7 @@ def test_the_accuracy_is_estimated_on_images_whose_labels_were_not_used(estimate
     figures, seen, decision = estimated({0, 3})
     mean = figures["mean_confidence"]
     assert seen == [1, 2, 4] and mean == pytest.approx(0.7 / 3)
-    assert figures["estimated_exact_match"] == estimates.exact_match_of(mean, 2)
+    assert figures["estimated_exact_match"] == estimates.exact_match_of(mean, 1.0, 2)
     assert decision == Decision(
         choose_threshold([0.1, 0.2, 0.4], figures["estimated_exact_match"]), (4, 5), images=3, labelled=0
     )
@@ -217,9 +217,21 @@ def test_validation_rows_are_those_with_a_label_that_are_not_trained_on(pages, t
     assert find_validation(config, []) == samples[1:] and find_validation(config, samples[:2]) == samples[2:]
 
 
-@pytest.mark.parametrize(("labels", "offset"), [(0, -0.66), (10, -0.225), (20, 0.21), (500, 0.21)])
-def test_labels_make_an_estimate_higher(labels, offset):
+@pytest.mark.parametrize(("released", "agreement"), [(True, 0.0), (False, None)])
+def test_only_a_reader_of_the_package_is_a_witness(estimated, released, agreement):
+    """One that was adapted to the site before would confirm its own errors."""
+    figures, _, _ = estimated({0, 3}, before="b", released=released)
+    assert figures["agreement"] == 0
+    assert figures["estimated_exact_match"] == estimates.exact_match_of(figures["mean_confidence"], agreement, 2)
+
+
+@pytest.mark.parametrize(
+    ("labels", "agreement", "offset"),
+    [(0, None, -0.66), (10, None, -0.225), (20, None, 0.21), (500, None, 0.21), (0, 0.5, -0.89), (0, 0.9, 0.758)],
+)
+def test_labels_and_agreement_make_an_estimate_higher(labels, agreement, offset):
     odds = np.linspace(-3, 3, 7)
-    found = [estimates.exact_match_of(1 / (1 + np.exp(-odd)), labels) for odd in odds]
-    np.testing.assert_allclose(found, 1 / (1 + np.exp(-odds - offset)))
-    assert 0 < estimates.exact_match_of(0.0, labels) < estimates.exact_match_of(1.0, labels) < 1
+    found = [estimates.exact_match_of(1 / (1 + np.exp(-odd)), agreement, labels) for odd in odds]
+    np.testing.assert_allclose(found, 1 / (1 + np.exp(-odds - offset)), rtol=1e-3)
+    least, most = (estimates.exact_match_of(confidence, agreement, labels) for confidence in (0.0, 1.0))
+    assert 0 < least < most < 1

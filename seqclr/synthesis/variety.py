@@ -79,6 +79,11 @@ def any_style(texts: Texts, rng: np.random.Generator) -> Style:
     def chance(probability: float) -> bool:
         return rng.random() < probability
 
+    difficulty = rng.uniform(0, 1.2)  # of the image: where all are equally hard, more are illegible
+
+    def hard(probability: float) -> bool:
+        return chance(probability * difficulty)
+
     drawn = text_fonts(texts.characters, texts.fonts)
     font, *others = rng.choice(list(drawn), 3 if chance(0.15) else 1).tolist()
     fonts = [font, *(name for name in others if set(drawn[font]) <= set(drawn[name]))]
@@ -89,22 +94,22 @@ def any_style(texts: Texts, rng: np.random.Generator) -> Style:
     width = int(0.7 * size * max(length, 4) * rng.uniform(0.9, 1.7))
     paper = np.full(3, 255) if chance(0.2) else rng.integers(150, 256, 3) if chance(0.9) else rng.integers(0, 110, 3)
     other = rng.integers(90, 256) if chance(0.3) else paper + rng.integers(-40, 41, 3)
-    many = chance(0.3)
-    faint = many or chance(0.15)
+    many = hard(0.3)
+    faint = many or hard(0.15)
     inks = [_hex(_ink(paper, rng, faint)) for _ in range(6 if many else 1)]
-    turn, rise = rng.uniform(0, 30), int(rng.integers(0, height // 8 + 1))
+    turn, rise = rng.uniform(0, 30) * min(1, difficulty), int(rng.integers(0, height // 8 + 1))
     background = str(rng.choice(["plain", "plain", "plain", "gradient", "clouds", "grid"]))
     bright = paper.min() > 140 and background == "plain" and not faint  # so the text is dark
-    shadow = rng.integers(-3, 4, 2).tolist() if chance(0.1) else [0, 0]
-    touching, cut = chance(0.2), chance(0.15)
+    shadow = rng.integers(-3, 4, 2).tolist() if hard(0.1) else [0, 0]
+    touching, cut = hard(0.2), hard(0.15)
     gap = int(rng.integers(-3, 1)) if touching else int(size * rng.uniform(-0.15, 0.2))
-    ripple = float(rng.uniform(0.5, height / 10)) if chance(0.5 if touching else 0.2) else 0.0
+    ripple = float(rng.uniform(0.5, height / 10)) if hard(0.5 if touching else 0.2) else 0.0
     form, colours = ("jpg", 0) if chance(0.3) else ("png", int(rng.choice([0, 0, 0, 2 if bright else 0, 16, 64])))
-    strokes = [_hex(paper)] if chance(0.1) else [_hex(rng.integers(0, 256, 3)) for _ in range(rng.choice([0, 1, 6]))]
+    strokes = [_hex(paper)] if hard(0.1) else [_hex(rng.integers(0, 256, 3)) for _ in range(rng.choice([0, 1, 6]))]
     return Style(
         characters=drawn[font],
         sums=texts.signs if sums else "",
-        outline=int(rng.integers(1, 3)) if size > 20 and chance(0.1) else 0,
+        outline=int(rng.integers(1, 3)) if size > 20 and hard(0.1) else 0,
         shadow=shadow,
         length=[length, length],
         fonts=fonts,
@@ -119,28 +124,28 @@ def any_style(texts: Texts, rng: np.random.Generator) -> Style:
         background_colours=[_hex(paper), _hex(np.broadcast_to(other, 3))],
         colour_jitter=int(rng.integers(0, 30)),
         rotation=[-turn, turn],
-        warp=float(rng.uniform(0.05, 0.3)) if chance(0.4) else 0.0,
+        warp=float(rng.uniform(0.05, 0.3)) if hard(0.4) else 0.0,
         rise=[-rise, rise],
         spacing=[gap, gap + int(rng.integers(0, 4 if touching else 6))],
         touching=touching,
-        wave=float(rng.uniform(1, height / 8)) if chance(0.15) else 0.0,
+        wave=float(rng.uniform(1, height / 8)) if hard(0.15) else 0.0,
         ripple=ripple,
-        bulge=float(rng.uniform(0.1, 0.4)) if chance(0.08) else 0.0,
+        bulge=float(rng.uniform(0.1, 0.4)) if hard(0.08) else 0.0,
         wander=1.0,
         curves=[0, int(rng.integers(0, 3))],
-        lines=[0, int(rng.integers(1, 8))] if chance(0.4) else [0, 0],
+        lines=[0, int(rng.integers(1, 8))] if hard(0.4) else [0, 0],
         line_width=int(rng.choice([1, 1, 2, 3])),
-        dashes=[0, int(rng.integers(5, 50))] if chance(0.2) else [0, 0],
+        dashes=[0, int(rng.integers(5, 50))] if hard(0.2) else [0, 0],
         dash_length=int(height * rng.uniform(0.1, 0.3)),
-        dots=[0, int(rng.integers(1, 60))] if chance(0.4) else [0, 0],
+        dots=[0, int(rng.integers(1, 60))] if hard(0.4) else [0, 0],
         dot_width=int(rng.integers(1, 4)),
-        ovals=[0, int(rng.integers(1, 6))] if chance(0.12) else [0, 0],
-        letters=[0, int(rng.integers(1, 20))] if chance(0.08) else [0, 0],
-        border=int(rng.integers(1, 3)) if chance(0.15) else 0,
+        ovals=[0, int(rng.integers(1, 6))] if hard(0.12) else [0, 0],
+        letters=[0, int(rng.integers(1, 20))] if hard(0.08) else [0, 0],
+        border=int(rng.integers(1, 3)) if hard(0.15) else 0,
         clutter_colours=strokes,
-        inversions=[0, 2] if chance(0.15) else [0, 0],
+        inversions=[0, 2] if hard(0.15) else [0, 0],
         inversion_width=int(rng.integers(2, 6)),
-        speckle=float(rng.uniform(0.02, 0.3)) if chance(0.2) else 0.0,
+        speckle=float(rng.uniform(0.02, 0.3)) if hard(0.2) else 0.0,
         blur=[0, float(rng.uniform(0, 0.8))],
         format=form,
         palette=colours,

@@ -4,7 +4,7 @@
         --steps 300 --seeds 3 encoder=resnet9 height=32 width=32
 
 IMAGES have classes as labels; a k-NN probe of the frozen features measures every run on the rows of split test, or on
-those of other labelled images (--probe), and an encoder of new weights beside them. Sequences with sound are made by
+those of other labelled images (--probe), beside a randomly initialised encoder. Sequences with sound are made by
 moving_digits.py:
 
     python benchmarks/evolution.py --data DATA/clips --probe DATA/frames --output runs/modalities --seeds 3 \
@@ -83,7 +83,7 @@ def main() -> None:
         words |= {method: ["--method", method] for method in args.methods}
         for arm, method in words.items():
             arms.setdefault(arm, []).append(accuracy(args, arm, seed, *method))
-        arms.setdefault("new weights", []).append(accuracy_of_new_weights(args, seed))
+        arms.setdefault("random weights", []).append(accuracy_of_new_weights(args, seed))
     rows = [
         f"| {arm} | {statistics.mean(found):.3f} | {' '.join(f'{x:.3f}' for x in found)} |"
         for arm, found in arms.items()

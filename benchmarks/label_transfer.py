@@ -6,7 +6,7 @@ DATA is a folder of images with `labels.csv` (file,text,split), where `text` is 
 thinned to a long tail: of the k-th of K classes stays the part `TAIL ** (-k / (K - 1))` of the largest possible number.
 SeLa finds --clusters classes in the train rows, with each kind of --marginals (`true`: the sizes of the labels'
 classes, for as many clusters). Each of --encoders is then trained on these classes, as `classifier`, and probed by a
-linear classifier of its frozen features with the true labels, beside an encoder of new weights. Asano et al. 2020,
+linear classifier of its frozen features with the true labels, beside a randomly initialised encoder. Asano et al. 2020,
 arXiv:1911.05371. Words such as `batch_size=32` are keys of all trainings. Finished parts are kept: the same command
 continues. Writes table.md and results.json.
 """
@@ -92,7 +92,7 @@ class Benchmark:
 
 
 def table(rows: dict[str, dict]) -> str:
-    head = ["sizes", "encoder", "clusters", "largest cluster", "agreement", "probe", "new weights"]
+    head = ["sizes", "encoder", "clusters", "largest cluster", "agreement", "probe", "random weights"]
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     for name, row in rows.items():
         figures = [f"{row[figure]:.3f}" for figure in ("largest", "agreement", "probe", "untrained")]

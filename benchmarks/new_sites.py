@@ -10,7 +10,7 @@ Arms:
     reader     the released reader as it is; no labels
     adapted    `seqclr adapt`, with each number of labels
     finetuned  the released reader fine-tuned on the labels
-    scratch    fine-tuning of new weights on the labels
+    scratch    fine-tuning of random weights on the labels
     keras      network and training of the Keras tutorial captcha_ocr on the labels (benchmarks/keras_captcha_ocr.py)
     ddddocr    as installed; no labels
 

@@ -8,7 +8,7 @@ a start and a part:
 
     reader            the released reader, adapted to the site
     reader PART       with a loss of `adapt` (contrast, consistency), or after pretraining on the site's images
-    new               new weights, fine-tuned on the labels
+    new               random weights, fine-tuned on the labels
     new PART          after pretraining on the site's images; where that predicts text, it is adapted
 
 Every arm trains for `--minutes`: pretraining takes half of it. The time is that of the CPU, of all processes of a

@@ -38,7 +38,11 @@ import_tensorflow()
 from seqclr import config as configuration  # noqa: E402
 from seqclr.methods import METHODS, table  # noqa: E402
 from seqclr.methods.base import Method  # noqa: E402
+from seqclr.methods.combination import Combination  # noqa: E402
 from seqclr.methods.text.adaptation import Adaptation  # noqa: E402
+from seqclr.methods.text.ctc import CTC  # noqa: E402
+from seqclr.methods.text.distillation import Distillation  # noqa: E402
+from seqclr.methods.text.self_training import SelfTraining, Semisupervised  # noqa: E402
 from seqclr.pretraining.pretrain import configure  # noqa: E402
 from seqclr.pretraining.task import show_task  # noqa: E402
 from seqclr.synthesis.drawing import draw  # noqa: E402
@@ -140,7 +144,12 @@ def keys_page() -> str:
         ("Of every training", configuration.RunConfig),
         ("Of `pretrain`", configuration.PretrainConfig),
         ("Of `evolve`, and those of `pretrain`", configuration.EvolveConfig),
+        ("Of `pretrain` with several methods", Combination),
         ("Of `finetune`", configuration.FinetuneConfig),
+        ("Of `finetune`, its method", CTC),
+        ("Of `finetune` with `unlabelled` or `distill`", Semisupervised),
+        ("Of `finetune` with `unlabelled`", SelfTraining),
+        ("Of `finetune` with `distill`", Distillation),
         ("Of `adapt`", configuration.AdaptConfig),
         ("Of `adapt`, its method", Adaptation),
     ):

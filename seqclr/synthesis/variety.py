@@ -99,7 +99,8 @@ def any_style(texts: Texts, rng: np.random.Generator) -> Style:
     inks = [_hex(_ink(paper, rng, faint)) for _ in range(6 if many else 1)]
     turn, rise = rng.uniform(0, 30) * min(1, difficulty), int(rng.integers(0, height // 8 + 1))
     background = str(rng.choice(["plain", "plain", "plain", "gradient", "clouds", "grid"]))
-    bright = paper.min() > 140 and background == "plain" and not faint  # so the text is dark
+    light = min(np.min(paper), np.min(other)) > 170  # with jitter, above the threshold of two colours
+    bright = light and background == "plain" and not faint  # so the text is dark
     shadow = rng.integers(-3, 4, 2).tolist() if hard(0.1) else [0, 0]
     touching, cut = hard(0.2), hard(0.15)
     gap = int(rng.integers(-3, 1)) if touching else int(size * rng.uniform(-0.15, 0.2))

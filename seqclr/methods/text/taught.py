@@ -41,7 +41,7 @@ class TaughtCharacters(Generated):
     """CTC on generated images and a loss of the characters that a teacher finds in real ones.
 
     The teacher is the averaged weights (Mean Teacher, arXiv:1703.01780) on a weak view. They are the result. With
-    `init`, the teacher starts as that reader; from new weights it first learns from the generated images.
+    `init`, the teacher starts as that reader; from random weights it first learns from the generated images.
 
     Logs also the mean `confidence` of the teacher's texts.
     """

@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from commands import circumstances, measured, seqclr, write
-from new_sites import METRICS, measure, training
+from new_sites import METRICS, TUNED, measure, training
 
 TIMED = (20, 80)  # steps of the two trainings whose difference is the time of a step
 SHARE = 0.5  # of the time, for pretraining
@@ -178,7 +178,8 @@ def main() -> None:
                 cells = [benchmark.cell(name, labels, seed, site) for site in sites]
                 row = results.setdefault(f"{name} {labels}", {"arm": name, "labels": labels, "seeds": {}})
                 row["seeds"][seed] = {key: statistics.mean(cell[key] for cell in cells) for key in (*METRICS, "steps")}
-                foot = f"Means over {', '.join(site.name for site in sites)}; errors are of edit-distance accuracy."
+                names = (f"{site.name}{'*' if site.name in TUNED else ''}" for site in sites)
+                foot = f"Means over {', '.join(names)} (* something was chosen on it); errors: edit-distance accuracy."
                 write(args.output, table(results), foot, results)
     print(table(results), circumstances(), sep="\n\n")
 

@@ -6,8 +6,8 @@
 Takes the adapted readers of benchmarks/new_sites.py, evaluates them on the train rows, whose labels they did not see
 (but for the few that a run was given), and computes the constants of `seqclr.recognition.estimates`, of runs without
 labels and of those with some: the difference of the log-odds of exact match and mean confidence is explained, by least
-squares, by a constant, and by the log-odds of the agreement with the reader before. The table compares the exact match
-of each run with its estimates by the other sites' constants.
+squares, by a constant, and by the log-odds of the mean confidence of the reader before. The table compares the exact
+match of each run with its estimates by the other sites' constants.
 """
 
 import argparse
@@ -19,7 +19,7 @@ import numpy as np
 from commands import circumstances, seqclr
 
 CLOSE = 0.05
-ESTIMATES = {"confidence": 1, "confidence and agreement": 2}  # columns of the regression
+ESTIMATES = {"confidence": 1, "confidence and that before": 2}  # columns of the regression
 
 
 def logit(share: np.ndarray) -> np.ndarray:
@@ -44,11 +44,12 @@ def main() -> None:
             seqclr("evaluate", "--model", folder / "run", "--data", args.data / folder.name, "--split", "train",
                    "--json", folder / "train_rows.json")  # fmt: skip
     adapted = [json.loads((folder / "train.json").read_text()) for folder in folders]
-    confidence, agreement = (np.array([row[name] for row in adapted]) for name in ("mean_confidence", "agreement"))
+    confidence = np.array([row["mean_confidence"] for row in adapted])
+    before = np.array([row["mean_confidence_before"] for row in adapted])
     exact = np.array([json.loads((folder / "train_rows.json").read_text())["exact_match"] for folder in folders])
     sites = np.array([folder.name for folder in folders])
     without = np.array([folder.parent.name.split("_")[1] == "0" for folder in folders])
-    columns = np.stack([np.ones(len(folders)), logit(agreement)], axis=1)
+    columns = np.stack([np.ones(len(folders)), logit(before)], axis=1)
     estimates = {}
     for name, count in ESTIMATES.items():
         fitted = [
@@ -58,11 +59,11 @@ def main() -> None:
         odds = logit(confidence) + (columns[:, :count] * fitted).sum(1)
         estimates[name] = 1 / (1 + np.exp(-odds))
     print(
-        f"| site | run | exact match | mean confidence | agreement | {' | '.join(estimates)} |",
+        f"| site | run | exact match | mean confidence | before | {' | '.join(estimates)} |",
         "|---" * 7 + "|",
         sep="\n",
     )
-    for folder, *row in zip(folders, exact, confidence, agreement, *estimates.values()):
+    for folder, *row in zip(folders, exact, confidence, before, *estimates.values()):
         print(f"| {folder.name} | {folder.parent.name} | {' | '.join(f'{value:.3f}' for value in row)} |")
     for name, values in estimates.items():
         for label, group in (("without labels", without), ("with labels", ~without)):

@@ -23,9 +23,9 @@ MOST = 1000  # images that are predicted for an estimate
 SUREST = 0.3  # share of the predictions, those of the highest confidence, that texts are estimated from
 RARE = 0.1  # lengths and characters below this share of the most frequent one are taken for errors
 ENOUGH = 20  # labels from which on more do not change how far the mean confidence is from the exact match
-# The log-odds of the exact match are those of the mean confidence, and a constant, and a factor times those of the
-# agreement: without labels, and with ENOUGH (benchmarks/estimates.py); without the agreement, a constant alone
-WITH_AGREEMENT = ((-0.89, 0.75), (0.21, 0.0))
+# The log-odds of the exact match are those of the mean confidence, and a constant, and a factor times those of the mean
+# confidence before: without labels, and with ENOUGH (benchmarks/estimates.py); where that is not known, a constant alone
+BOTH = ((-0.81, 0.8), (0.21, 0.0))
 ALONE = ((-0.66, 0.0), (0.21, 0.0))
 FEWEST = 10  # images without labels that an estimate and a threshold are computed on
 DOUBTFUL, ASKED = 0.7, 20  # an estimated exact match below which labels are asked for, and how many
@@ -75,20 +75,20 @@ def frequent(counts: Counter) -> set:
     return {key for key, count in counts.items() if count >= RARE * max(counts.values())}
 
 
-def exact_match_of(confidence: float, agreement: float | None, labels: int) -> float:
+def exact_match_of(confidence: float, before: float | None, labels: int) -> float:
     """The exact match to expect of an adapted reader.
 
-    confidence: mean of its texts. agreement: share of the texts that the reader before the adaptation predicted too;
-    None if that reader may have been trained on images of the site. labels: number of them.
+    confidence: mean of its texts. before: mean of the reader that the adaptation started from; None if that reader may
+    have been trained on images of the site. labels: number of them.
 
     Confidence alone is too high without labels where self-training has made errors sure: one character that is always
     taken for another. Such errors are less sure before, so where many texts have changed, more of them are wrong.
     """
-    (constant, factor), enough = ALONE if agreement is None else WITH_AGREEMENT
+    (constant, factor), enough = ALONE if before is None else BOTH
     share = min(1.0, labels / ENOUGH)
     constant, factor = constant + share * (enough[0] - constant), factor + share * (enough[1] - factor)
-    changed = 0.0 if agreement is None else factor * log_odds(agreement)
-    return 1 / (1 + math.exp(-log_odds(confidence) - constant - changed))
+    earlier = 0.0 if before is None else factor * log_odds(before)
+    return 1 / (1 + math.exp(-log_odds(confidence) - constant - earlier))
 
 
 def log_odds(share: float) -> float:
@@ -97,11 +97,11 @@ def log_odds(share: float) -> float:
 
 
 class AccuracyEstimate(keras.callbacks.Callback):
-    """At the end of a training, estimates the exact match by confidence and agreement on images without labels.
+    """At the end of a training, estimates the exact match by the confidence on images without labels.
 
-    Confidence is that of their propagated texts, as the reader is too sure of what it was trained on; where there is
-    none, that of the prediction. Agreement is the share of predictions that are those of the reader before; it counts
-    only with a reader of the package, as others may have been trained on such images.
+    It is that of their propagated texts, as the reader is too sure of what it was trained on; where there is none, that
+    of the prediction. The confidence of the reader before counts too, if it is one of the package: others may have been
+    trained on such images.
 
     It also chooses the threshold of confidence and writes it to `decision_file`: on the validation images and their
     labels, or without them on the images without labels and the estimate. Images that are trained on with their labels
@@ -113,8 +113,8 @@ class AccuracyEstimate(keras.callbacks.Callback):
     released: whether it is one of the package.
     validation: images, and their labels.
 
-    figures: `estimated_exact_match`, `mean_confidence` and `agreement`, of all images where those without labels are
-    too few.
+    figures: `estimated_exact_match`, `mean_confidence` and `mean_confidence_before`, of all images where those without
+    labels are too few.
     """
 
     def __init__(
@@ -148,10 +148,13 @@ class AccuracyEstimate(keras.callbacks.Callback):
                 checked = list(zip(predict_records(self.reader, dataset, rows), (texts[row] for row in rows)))
         fixed = self.propagated.confidence.numpy()[indices]
         mean = float(np.where(fixed < 0, [confidence for _, confidence in predictions], fixed).mean())
-        earlier = predict_records(self.before, self.dataset, indices)
-        agreement = float(np.mean([text == other for (text, _), (other, _) in zip(predictions, earlier)]))
-        estimate = exact_match_of(mean, agreement if self.released else None, len(self.labelled))
-        self.figures = {"estimated_exact_match": estimate, "mean_confidence": mean, "agreement": agreement}
+        before = float(np.mean([confidence for _, confidence in predict_records(self.before, self.dataset, indices)]))
+        estimate = exact_match_of(mean, before if self.released else None, len(self.labelled))
+        self.figures = {
+            "estimated_exact_match": estimate,
+            "mean_confidence": mean,
+            "mean_confidence_before": before,
+        }
         if enough:
             say(f"estimated exact match on images without labels: {estimate:.2f}")
         if enough and estimate < DOUBTFUL and len(self.labelled) < ASKED:

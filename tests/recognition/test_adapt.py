@@ -171,7 +171,8 @@ def test_the_accuracy_is_estimated_on_images_whose_labels_were_not_used(estimate
     figures, seen, decision = estimated({0, 3})
     mean = figures["mean_confidence"]
     assert seen == [1, 2, 4] and mean == pytest.approx(0.7 / 3)
-    assert figures["estimated_exact_match"] == estimates.exact_match_of(mean, 1.0, 2)
+    assert figures["mean_confidence_before"] == pytest.approx(mean)  # as the same predicts before
+    assert figures["estimated_exact_match"] == estimates.exact_match_of(mean, mean, 2)
     assert decision == Decision(
         choose_threshold([0.1, 0.2, 0.4], figures["estimated_exact_match"]), (4, 5), images=3, labelled=0
     )
@@ -217,21 +218,19 @@ def test_validation_rows_are_those_with_a_label_that_are_not_trained_on(pages, t
     assert find_validation(config, []) == samples[1:] and find_validation(config, samples[:2]) == samples[2:]
 
 
-@pytest.mark.parametrize(("released", "agreement"), [(True, 0.0), (False, None)])
-def test_only_a_reader_of_the_package_is_a_witness(estimated, released, agreement):
-    """One that was adapted to the site before would confirm its own errors."""
-    figures, _, _ = estimated({0, 3}, before="b", released=released)
-    assert figures["agreement"] == 0
-    assert figures["estimated_exact_match"] == estimates.exact_match_of(figures["mean_confidence"], agreement, 2)
+def test_the_confidence_before_counts_for_a_reader_of_the_package_only(estimated):
+    """One that was adapted to the site before is sure of its errors."""
+    figures, _, _ = estimated({0, 3}, released=False)
+    assert figures["estimated_exact_match"] == estimates.exact_match_of(figures["mean_confidence"], None, 2)
 
 
 @pytest.mark.parametrize(
-    ("labels", "agreement", "offset"),
-    [(0, None, -0.66), (10, None, -0.225), (20, None, 0.21), (500, None, 0.21), (0, 0.5, -0.89), (0, 0.9, 0.758)],
+    ("labels", "before", "offset"),
+    [(0, None, -0.66), (10, None, -0.225), (20, None, 0.21), (500, None, 0.21), (0, 0.5, -0.81), (0, 0.9, 0.948)],
 )
-def test_labels_and_agreement_make_an_estimate_higher(labels, agreement, offset):
+def test_labels_and_the_confidence_before_make_an_estimate_higher(labels, before, offset):
     odds = np.linspace(-3, 3, 7)
-    found = [estimates.exact_match_of(1 / (1 + np.exp(-odd)), agreement, labels) for odd in odds]
+    found = [estimates.exact_match_of(1 / (1 + np.exp(-odd)), before, labels) for odd in odds]
     np.testing.assert_allclose(found, 1 / (1 + np.exp(-odds - offset)), rtol=1e-3)
-    least, most = (estimates.exact_match_of(confidence, agreement, labels) for confidence in (0.0, 1.0))
+    least, most = (estimates.exact_match_of(confidence, before, labels) for confidence in (0.0, 1.0))
     assert 0 < least < most < 1

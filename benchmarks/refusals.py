@@ -56,7 +56,7 @@ def predictions(name: str, site: Path, folder: Path, keys: list[str]) -> tuple[d
         words = ["--data", site, "--output", run, "--json", folder / "train.json", "--labels", labels, "views=strong"]
         seqclr(verb, *words, *own, *keys, *resume)
         reader, config, samples = Recognizer.load(run), Run.open(run).config(), find([site])
-        used = split_off_labelled(config)[1] if verb == "adapt" else [*sum(split_off_validation(config), [])]
+        used = split_off_labelled(config)[1] if verb == "adapt" else [*sum(split_off_validation(config)[:2], [])]
         free = exclude([sample for sample in samples if sample.split == "train"], used)
         free = [free[i] for i in np.random.default_rng(0).permutation(len(free))[:MOST]]
         chosen = free + [sample for sample in samples if sample.split == "test"]

@@ -113,7 +113,7 @@ def count_uses(model: str | Path, samples: Sequence[Sample]) -> dict[str, int]:
         return {}
     try:
         adapted = not hasattr(config, "validation")
-        parts = (split_off_labelled(config)[1], []) if adapted else split_off_validation(config)
+        parts = (split_off_labelled(config)[1], []) if adapted else split_off_validation(config)[:2]
     except UserError:
         return {}
     return {use: len(samples) - len(exclude(samples, part)) for use, part in zip(USES, parts)}

@@ -71,7 +71,7 @@ def finetune(
     if config.keep_head and config.pretrained is None:
         raise UserError(f"keep_head {config.keep_head}: set pretrained to the run whose projector layers are kept")
     run, rank = setup.find_run(config, output, resume)
-    train, validation = split_off_validation(config)
+    train, validation, held_out = split_off_validation(config)
     check_labels(train + validation)
     charset = make_charset(config, train + validation)
     if resume:
@@ -112,7 +112,7 @@ def finetune(
                     f"{len(train)} labelled images, {len(validation)} for validation, {more}charset "
                     f"{charset.characters}; {setup.devices(strategy)}"
                 )
-                say(describe_validation(config, validation))
+                say(describe_validation(config, validation, held_out))
                 warn_of_labels(train + validation)
             logs = trainer.fit()
     finally:

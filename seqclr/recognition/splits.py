@@ -5,14 +5,14 @@ from __future__ import annotations
 import random
 
 from seqclr.data.discovery import exclude, find, find_unlabelled, survey
-from seqclr.data.samples import HELD_OUT, Sample, by_source, count_splits, split_name
+from seqclr.data.samples import HELD_OUT, Sample, by_source, count_splits
 from seqclr.errors import UserError
 
 VALIDATION = 0.1  # fraction of the labels, where there are no validation data
 
 
-def split_off_validation(config) -> tuple[list[Sample], list[Sample]]:
-    """Training and validation samples.
+def split_off_validation(config) -> tuple[list[Sample], list[Sample], bool]:
+    """Training and validation samples, and whether the latter are a tenth of the labels.
 
     Training: rows of `split`, by default all but those of split `test` and `validation`.
     Validation, without the training samples: if the key `validation` is set, from its data the rows of split
@@ -31,14 +31,15 @@ def split_off_validation(config) -> tuple[list[Sample], list[Sample]]:
     train = subsample(train, config.labels, config.seed)
     if config.validation is None:
         validation = exclude([sample for sample in found if sample.split == "validation"], train)
-        train, validation = (train, validation) if validation else hold_out(train, config.seed)
+        if not validation:
+            return *hold_out(train, config.seed), True
     else:
         others = exclude(find([config.validation], None, config.label_pattern), train)
         parts = {split: [sample for sample in others if sample.split == split] for split in HELD_OUT}
         validation = parts["validation"] or exclude(others, parts["test"]) or others
         if not validation:
             raise UserError(f"{config.validation} holds only images that are trained on: give others")
-    return train, validation
+    return train, validation, False
 
 
 def split_off_labelled(config) -> tuple[list[Sample], list[Sample]]:
@@ -73,12 +74,10 @@ def subsample(samples: list[Sample], labels: int | None, seed: int) -> list[Samp
     return [sample for group in by_source(samples).values() for sample in draw.sample(group, min(labels, len(group)))]
 
 
-def describe_validation(config, validation: list[Sample]) -> str:
-    """A sentence on the samples that choose the best checkpoint."""
+def describe_validation(config, validation: list[Sample], held_out: bool) -> str:
+    """A sentence on the samples that choose the best checkpoint. held_out: whether they are a tenth of the labels."""
     if config.validation is None:
-        asked = config.split is not None and split_name(config.split) == "validation"
-        tenth = asked or validation[0].split != "validation"
-        return f"validated on {'a tenth of the labels: ' if tenth else ''}{count_splits(validation)}"
+        return f"validated on {'a tenth of the labels: ' if held_out else ''}{count_splits(validation)}"
     sentence = f"validated on {config.validation}, without the training samples: {count_splits(validation)}"
     if validation[0].split == "test":
         return f"{sentence}; they choose the best checkpoint, so evaluate on others"

@@ -49,7 +49,7 @@ def config_of(**values):
 
 def split(**values) -> tuple[list[str], list[str]]:
     return tuple(
-        [os.path.basename(sample.file) for sample in part] for part in split_off_validation(config_of(**values))
+        [os.path.basename(sample.file) for sample in part] for part in split_off_validation(config_of(**values))[:2]
     )
 
 
@@ -126,11 +126,12 @@ def test_rows_of_split_validation_are_validated_on(parted, path):
 def test_what_is_validated_on_is_reported(parted, pages):
     def told(**values):
         config = config_of(**values)
-        return describe_validation(config, split_off_validation(config)[1])
+        return describe_validation(config, *split_off_validation(config)[1:])
 
     assert told(data=[str(parted)]) == "validated on 8 of split validation"
     assert told(data=[str(pages)]) == "validated on a tenth of the labels: 2 of split train"
     assert told(data=[str(parted)], split="VAL") == "validated on a tenth of the labels: 1 of split validation"
+    assert told(data=[str(parted)], split="VAL", labels=3) == "validated on 5 of split validation"  # the others
     same = {"data": [str(pages)], "validation": str(pages)}
     line = f"validated on {pages}, without the training samples: "
     assert told(**same) == line + "4 of split test; they choose the best checkpoint, so evaluate on others"
@@ -218,7 +219,7 @@ def test_labels_that_a_reader_cannot_learn_or_nobody_sees(learned, pages, tmp_pa
 def test_what_is_validated_or_tested_on_is_not_learned_from(pages):
     for path in (pages, pages / "images"):  # the second says nothing of splits
         config = resolve(FinetuneConfig, SelfTraining, [{"data": [str(pages)], "unlabelled": [str(path)]}])
-        train, validation = split_off_validation(config)
+        train, validation, _ = split_off_validation(config)
         more = {os.path.basename(sample.file) for sample in find_unlabelled_samples(config, validation)}
         assert more == {os.path.basename(sample.file) for sample in train} and len(more) == 18
     only = resolve(FinetuneConfig, SelfTraining, [{"data": [str(pages)], "unlabelled": [str(pages)]}])

@@ -10,7 +10,7 @@ import math
 import os
 import tempfile
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -88,6 +88,10 @@ class ImageDataset(Sequence):
         if self.resize == "stretch":
             return [self.shape[1]] * len(self)
         return [self[index]["width"] for index in range(len(self))]
+
+    def readable(self, indices: Iterable[int]) -> list[int]:
+        """Those of some indices whose record is of their own image, and not of the next one."""
+        return [index for index in indices if self.cache is not None or self[index]["index"] == index]
 
     @functools.cached_property
     def by_source(self) -> dict[str, list[int]]:

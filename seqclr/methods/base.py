@@ -82,6 +82,7 @@ class Method(abc.ABC):
     chance: ClassVar[float | None] = None  # accuracy of guessing, of a method that logs an accuracy; set in `build`
     adversaries: ClassVar[frozenset[str]] = frozenset()  # parts trained by `adversary_loss`; the others by `loss`
     animated: ClassVar[bool] = False  # whether all frames of an animation are images, or only the first
+    uses_labels: ClassVar[bool] = False  # whether the texts of the samples, in `prepare`, are trained on
     infinite: ClassVar[str | None] = None  # the usual reason for an infinite loss, for the error message
     charset: ClassVar[Charset | None] = None  # characters that it predicts: such a run can be evaluated and exported
     layer = "transformer"  # the layer whose frames it trains; a field of two-view methods, so not a ClassVar

@@ -195,6 +195,7 @@ def combine(methods: tuple[tuple[str, type[Method]], ...]) -> type[Combination]:
     facts = combined_facts(classes)
     cls = configuration.keyed("+".join(each.__name__ for each in classes.values()), list(keys_of(classes)), Combination)
     cls.classes, cls.facts, cls.animated = classes, facts, any(each.animated for each in classes.values())
+    cls.uses_labels = any(each.uses_labels for each in classes.values())
     cls.line_defaults = defaults_of(classes, "line_defaults")
     cls.image_defaults = defaults_of(classes, "image_defaults")
     return cls

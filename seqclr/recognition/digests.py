@@ -16,6 +16,7 @@ from seqclr.data.hashes import content_digest
 from seqclr.data.samples import Sample
 from seqclr.engine.run import Run
 from seqclr.errors import UserError
+from seqclr.methods import find_method
 
 BLOCKS = 1024  # most digests per split: with more samples, one digest covers several
 
@@ -82,12 +83,19 @@ def save_known_labels(run: Run, samples: Sequence[Sample], starts: Sequence[str 
 
 
 def known_labels(folder: str | Path) -> set[int] | None:
-    """The digests of the images whose labels went into the weights of a run; None where they are not known."""
-    run = Run.open(folder)
-    if run.known_labels_file.is_file():
-        return set(np.load(run.known_labels_file).tolist())
-    config = run.config()
-    if hasattr(config, "labels"):  # a run of an older version
+    """The digests of the images whose labels went into the weights of a run.
+
+    None where they are not known: of a fine-tuning or adaptation by an older version, of a pretraining by a method that
+    uses labels, and where a start of the run cannot be opened.
+    """
+    try:
+        run = Run.open(folder)
+        if run.known_labels_file.is_file():
+            return set(np.load(run.known_labels_file).tolist())
+        config = run.config()
+        if hasattr(config, "labels") or find_method(config.method).uses_labels:
+            return None
+    except UserError:  # the run was moved or removed, or its method is not registered here
         return None
-    start = getattr(config, "init", None)  # pretraining uses no labels
+    start = getattr(config, "init", None)
     return set() if start is None else known_labels(start)

@@ -31,15 +31,15 @@ FEWEST = 10  # images without labels that an estimate and a threshold are comput
 DOUBTFUL, ASKED = 0.7, 20  # an estimated exact match below which labels are asked for, and how many
 
 
-def some_of(indices: Sequence[int]) -> list[int]:
-    """At most MOST of some indices, at random, the same every time."""
-    return sorted(random.Random(0).sample(indices, min(MOST, len(indices))))
+def some_of(dataset: ImageDataset, indices: Sequence[int]) -> list[int]:
+    """At most MOST of some indices of a dataset, at random, the same every time, without those of unreadable images."""
+    return dataset.readable(sorted(random.Random(0).sample(indices, min(MOST, len(indices)))))
 
 
 def predict_records(
     reader: Recognizer, dataset: ImageDataset, indices: Sequence[int], batch_size: int = 64
 ) -> list[tuple[str, float]]:
-    """Texts and confidences of the records of a dataset with these indices."""
+    """Texts and confidences of the records of a dataset with these indices, which are of `some_of`."""
     found: list[tuple[str, float]] = []
     for start in range(0, len(indices), batch_size):
         records = [dataset[index] for index in indices[start : start + batch_size]]
@@ -53,7 +53,7 @@ def estimate_texts(reader: Recognizer, dataset: ImageDataset, texts: Sequence[st
 
     Every source counts for itself. Raises UserError where no text is predicted.
     """
-    indices = some_of(range(len(dataset)))
+    indices = some_of(dataset, range(len(dataset)))
     groups = defaultdict(list)
     for index, row in zip(indices, predict_records(reader, dataset, indices)):
         groups[dataset.samples[index].source].append(row)
@@ -139,12 +139,12 @@ class AccuracyEstimate(keras.callbacks.Callback):
         everything = range(len(self.dataset))
         free = [index for index in everything if index not in self.labelled]
         enough, checked = len(free) >= FEWEST, []
-        indices = some_of(free if enough else everything)
+        indices = some_of(self.dataset, free if enough else everything)
         with in_place(self.result):
             predictions = predict_records(self.reader, self.dataset, indices)
             if self.validation is not None:
                 dataset, texts = self.validation
-                rows = some_of(range(len(dataset)))
+                rows = some_of(dataset, range(len(dataset)))
                 checked = list(zip(predict_records(self.reader, dataset, rows), (texts[row] for row in rows)))
         fixed = self.propagated.confidence.numpy()[indices]
         mean = float(np.where(fixed < 0, [confidence for _, confidence in predictions], fixed).mean())

@@ -42,6 +42,7 @@ STEPS = 1000  # of the training of a fold at most, by default
 BATCH = 64  # images
 DATA_KEYS = ("data", "split", "labels", "label_pattern", "validation", "unlabelled", "distill", "refused", "workers",
              "worker")  # fmt: skip
+STARTS = ("model", "pretrained", "init")  # keys of what a run was trained from
 SHEET, DRAWN = "label_errors.png", 40  # images in the sheet
 
 
@@ -87,7 +88,8 @@ def find_label_errors(
     of the folds, which are trained only where the reader has seen labels. steps: of each of these trainings, by default
     those of the run, at most STEPS. resume: continue in the folder.
 
-    Raises UserError for arguments of `check_arguments`, and where there is no label that can be judged.
+    Raises UserError for arguments of `check_arguments`, where there is no label that can be judged, and where a reader
+    of a fold would have fewer than two labels to train on.
     """
     check_arguments(model, output, resume)
     folder, reader = Path(output), Recognizer.load(model)
@@ -103,11 +105,11 @@ def find_label_errors(
         if seen is None or any(digest in seen for digest in digests.values()):
             start = unseeing_start(model, set(digests.values()))
         parts = {row: digests[row] % folds for row in rows if seen is None or digests[row] in seen}
+        parted = split_into_folds(parts, folds)
         judged = judge(reader.knowing(known), dataset, [row for row in rows if row not in parts])
-        for fold in range(folds) if parts else ():
-            inside = [row for row in parts if parts[row] == fold]
-            outside = [dataset.samples[row] for row in parts if parts[row] != fold]
-            run = train_fold(model, start, outside, folder / f"fold_{fold + 1}", steps)
+        for fold, (inside, outside) in parted.items():
+            samples = [dataset.samples[row] for row in outside]
+            run = train_fold(model, start, samples, folder / f"fold_{fold + 1}", steps)
             judged += judge(Recognizer.load(run).knowing(known), dataset, inside)
     finally:
         dataset.close()
@@ -127,7 +129,8 @@ def check_arguments(model: str | Path, output: str | Path, resume: bool) -> None
 
 
 def judgeable(reader: Recognizer, dataset: ImageDataset) -> list[int]:
-    """The rows whose label the reader can spell in its characters and the frames of the image; warns of others."""
+    """The rows of readable images whose label the reader can spell in its characters and the frames of the image; warns
+    of others."""
     rows, strange, long = [], Counter(), 0
     for row, (sample, width) in enumerate(zip(dataset.samples, dataset.filled())):
         text = reader.charset.normalize(sample.text)
@@ -141,9 +144,27 @@ def judgeable(reader: Recognizer, dataset: ImageDataset) -> list[int]:
         warn(f"labels with characters that the reader does not know are not judged: {''.join(sorted(strange))}")
     if long:
         warn(f"{long} label(s) that need more frames than their image has are not judged")
+    rows = dataset.readable(rows)
     if not rows:
         raise UserError("no label can be judged: give a reader that knows their characters")
     return rows
+
+
+def split_into_folds(parts: dict[int, int], folds: int) -> dict[int, tuple[list[int], list[int]]]:
+    """The rows inside and outside of each fold that has rows. parts: the fold of each row.
+
+    Raises UserError where fewer than two rows are outside of a fold: one is trained on, and one validates.
+    """
+    found = {}
+    for fold in sorted(set(parts.values())):
+        inside, outside = ([row for row in parts if (parts[row] == fold) == own] for own in (True, False))
+        if len(outside) < 2:
+            raise UserError(
+                f"the {len(parts)} label(s) that the reader has seen are too few for {folds} folds, each of which is "
+                "judged by a reader that is trained on the others: give more labels"
+            )
+        found[fold] = inside, outside
+    return found
 
 
 def knowledge(reader: Recognizer, texts: Sequence[str]) -> Known:
@@ -187,12 +208,15 @@ def judge(reader: Recognizer, dataset: ImageDataset, rows: Sequence[int]) -> lis
 def unseeing_start(model: str | Path, digests: set[int]) -> str | None:
     """The nearest reader or encoder, of those that a run was trained from, that has seen none of some labels.
 
-    None stands for random weights.
+    None stands for random weights, which are taken too where a run on the way cannot be opened.
     """
     start: str | None = str(model)
     while start is not None and ((seen := known_labels(start)) is None or seen & digests):
-        config = Run.open(start).config()
-        start = getattr(config, "model", None) or getattr(config, "pretrained", None)
+        try:
+            config = Run.open(start).config()
+        except UserError:  # it was moved or removed
+            return None
+        start = next((given for key in STARTS if (given := getattr(config, key, None))), None)
     return start
 
 

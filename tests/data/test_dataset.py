@@ -71,6 +71,8 @@ def test_a_streamed_image_that_turns_out_damaged_is_replaced_by_the_next(samples
     with pytest.warns(UserWarning, match="skipped: .*4.png"):
         record = dataset[4]
     np.testing.assert_array_equal(record["image"], dataset[0]["image"])
+    with pytest.warns(UserWarning, match="skipped: .*4.png"):
+        assert dataset.readable([4, 1]) == [1]
 
 
 def test_pixels_of_a_process_that_was_killed_are_dropped_and_no_others(samples, tmp_path, monkeypatch):

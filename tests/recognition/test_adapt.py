@@ -114,7 +114,8 @@ def test_what_cannot_be_is_refused_and_nothing_is_written(start, pages, tmp_path
 def records(count, sources=1):
     """A data set of some images, of which only the samples are asked for."""
     samples = [Sample(f"site{i % sources}", f"{i}.png") for i in range(count)]
-    return type("Records", (list,), {"samples": samples})(range(count))
+    members = {"samples": samples, "readable": lambda self, indices: list(indices)}
+    return type("Records", (list,), members)(range(count))
 
 
 def test_labels_are_a_quarter_of_the_records():

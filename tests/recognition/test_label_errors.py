@@ -1,19 +1,26 @@
 """`check --model`: wrong labels come first, and no image is judged by a reader that has seen its label."""
 
 import csv
+import dataclasses
 import functools
 import shutil
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from seqclr import cli
+from seqclr.data import dataset as datasets
+from seqclr.data.charset import Charset
+from seqclr.data.dataset import ImageDataset
 from seqclr.data.discovery import find, survey
 from seqclr.data.hashes import content_digest
 from seqclr.data.samples import Sample
+from seqclr.engine.run import Run
 from seqclr.errors import UserError
-from seqclr.recognition import label_errors
-from seqclr.recognition.digests import known_labels
-from seqclr.recognition.label_errors import find_label_errors, unseeing_start
+from seqclr.recognition import estimates, label_errors
+from seqclr.recognition.digests import known_labels, save_known_labels
+from seqclr.recognition.label_errors import find_label_errors, judgeable, split_into_folds, unseeing_start
 from tests.small_runs import run
 
 
@@ -79,6 +86,50 @@ def test_no_image_is_judged_by_a_reader_that_has_seen_its_label(reader, pages, t
     assert all(inside and outside and not inside & outside for inside, outside in zip(folds, trained))
     everything = {content_digest(sample) for sample in survey([pages])[0]}
     assert own.union(*folds) == everything
+
+
+def test_a_start_that_is_gone_or_has_used_labels_is_not_known(reader, pretrained, tmp_path):
+
+    def pretrained_run(name, **values):
+        shutil.copytree(pretrained, tmp_path / name)
+        text = (pretrained / "config.yaml").read_text().splitlines()
+        kept = [line for line in text if line.partition(":")[0] not in values]
+        added = [f"{key}: {value}" for key, value in values.items()]
+        (tmp_path / name / "config.yaml").write_text("\n".join([*kept, *added]) + "\n")
+        return tmp_path / name
+
+    gone = pretrained_run("gone", init=tmp_path / "nowhere")
+    assert known_labels(pretrained) == set() and known_labels(gone) is None
+    for number, method in enumerate(("clip", "classifier", "clip+simclr", "not_registered")):
+        assert known_labels(pretrained_run(f"labelled_{number}", method=method)) is None
+    save_known_labels(Run(tmp_path), [], [str(pretrained), str(gone)])
+    assert not Run(tmp_path).known_labels_file.exists()
+    assert unseeing_start(gone, {1}) is None
+    from_reader = pretrained_run("from_reader", init=reader)
+    assert known_labels(from_reader) == known_labels(reader)
+    seen = {next(iter(known_labels(reader)))}
+    assert unseeing_start(pretrained_run("clip", method="clip", init=pretrained), seen) == str(pretrained)
+    assert unseeing_start(from_reader, seen) is None  # the reader has seen it, and was trained from scratch
+
+
+def test_folds_without_rows_are_left_out_and_too_few_labels_refused():
+    assert split_into_folds({3: 0, 5: 2, 6: 2, 9: 0}, 4) == {0: ([3, 9], [5, 6]), 2: ([5, 6], [3, 9])}
+    assert split_into_folds({}, 2) == {}
+    for parts in ({1: 0}, {1: 0, 2: 0, 3: 0}, {1: 0, 2: 0, 3: 1}):
+        with pytest.raises(UserError, match=f"the {len(parts)} label.s. .* too few for 2 folds"):
+            split_into_folds(parts, 2)
+
+
+def test_damaged_images_are_not_judged_by_the_pixels_of_others(pages, tmp_path, monkeypatch):
+    """As where the pixels do not fit into the cache: the damage shows only when an image is decoded."""
+    monkeypatch.setattr(datasets, "CACHE_BYTES", 0)
+    samples = find([pages], "train")[:3]
+    (cut := tmp_path / "cut.png").write_bytes(Path(samples[1].file).read_bytes()[:-200])
+    samples[1] = dataclasses.replace(samples[1], file=str(cut))
+    dataset = ImageDataset(samples, 32, 128, "stretch", skip_bad=True)
+    with pytest.warns(UserWarning, match="skipped: .*cut.png"):
+        assert judgeable(SimpleNamespace(charset=Charset("0123456789")), dataset) == [0, 2]
+        assert estimates.some_of(dataset, range(3)) == [0, 2]
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ class Classifier(Surrogate):
     arXiv:1911.05371): an encoder of any architecture is trained on the classes that another encoder found.
     """
 
+    uses_labels = True
     line_defaults: ClassVar[dict] = {}  # the image is one instance
 
     frames: str = key("all", "instance mapping; with all, the image is one instance", free=True)

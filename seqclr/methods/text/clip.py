@@ -41,6 +41,7 @@ class CLIP(Method):
     """
 
     transform = OneView
+    uses_labels = True
     line_defaults: ClassVar[dict] = {"views": "strong"}
 
     temperature: float = key(0.07, "initial temperature of the softmax; it is learned, at least 0.01", least=0.01)

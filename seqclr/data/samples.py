@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
 from seqclr.data import images, lmdbs, shards
+from seqclr.errors import UserError
 
 SPLITS = {"train": "train", "test": "test", **dict.fromkeys(("validation", "valid", "val"), "validation")}
 HELD_OUT = ("test", "validation")  # not trained on unless the user names the split
@@ -37,6 +38,14 @@ class Sample:
         if self.index is not None:
             return shards.read(self.store, self.index)
         return lmdbs.read(self.store, self.file)
+
+    def is_readable(self) -> bool:
+        """Whether the image can be decoded."""
+        try:
+            images.decode(self.read_bytes(), self.name)
+        except UserError:
+            return False
+        return True
 
 
 @dataclasses.dataclass(frozen=True)

@@ -33,7 +33,7 @@ class Images:
         if faults:
             others = f" and {len(faults) - 1} more" if len(faults) > 1 else ""
             warn(f"left out: {faults[0].reason}{others} (`seqclr check` lists all)")
-        named = [sample for sample in samples if files.is_utf8(sample.file)]
+        named = [sample for sample in samples if files.is_utf8(tables.path_for(table, sample))]
         if len(named) < len(samples):
             warn(
                 f"left out: {len(samples) - len(named)} images whose names are not UTF-8, which a CSV file cannot list"

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from seqclr import config as configuration
+from seqclr import readers
 from seqclr.data import tables
 from seqclr.data.annotations import AnnotationReader, ImageId
 from seqclr.data.samples import HELD_OUT, Fault, Sample, split_name
@@ -33,6 +34,7 @@ from seqclr.errors import UserError
 from seqclr.export.reader import load_reader
 from seqclr.files import Lock, atomic_write, check_can_make, exists
 from seqclr.labelling import progress
+from seqclr.runtime.folder import why_no_run
 from seqclr.runtime.reader import Reader
 
 COUNTS = (20, 50, 100, 200, 500, 1000, 2000, 5000)  # labels to train on at which a round starts
@@ -243,16 +245,28 @@ class Retraining:
     # accuracy
 
     def _measured(self, done: Round, result: dict, truths: Sequence[Sample]) -> dict[str, Any]:
-        """What the web page shows of a reader. An image is predicted once."""
+        """What the web page shows of a reader. An image is predicted once; one that cannot be read is left out."""
         if done.reader not in self._readers:
             self._readers[done.reader] = load_reader(done.reader), {}
         reader, texts = self._readers[done.reader]
         image_id = AnnotationReader().image_id
-        new = [sample for sample in truths if image_id(sample) not in texts]
+        new = [sample for sample in truths if image_id(sample) not in texts and sample.is_readable()]
         texts |= {image_id(sample): text for sample, (text, _) in zip(new, reader.predict_samples(new))}
+        truths = [sample for sample in truths if image_id(sample) in texts]
         right = sum(s.text is not None and texts[image_id(s)] == reader.charset.normalize(s.text) for s in truths)
         share, low, high = progress.accuracy(right, len(truths))
         return {"labels": result["labels"], "tested": len(truths), "accuracy": share, "low": low, "high": high}
+
+
+def check_can_adapt(model: str | Path) -> None:
+    """Raises UserError for a reader that `seqclr adapt` cannot start from: an export, or a run with `keep_head`."""
+    folder = readers.folder_of(model)
+    if not exists(folder / "config.yaml"):
+        raise UserError(f"--train cannot train {model} further: {why_no_run(folder)}")
+    if configuration.load_yaml(folder / "config.yaml").get("keep_head"):
+        raise UserError(
+            f"--train cannot train {model} further, as it has layers kept with keep_head: give another reader"
+        )
 
 
 def folder_for(labels_file: Path) -> Path:

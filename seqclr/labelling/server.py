@@ -18,7 +18,7 @@ from seqclr.labelling.app import application
 from seqclr.labelling.certainty import predict
 from seqclr.labelling.images import Images
 from seqclr.labelling.journal import Journal
-from seqclr.labelling.retraining import COUNTS, Retraining, Round, folder_for, newest
+from seqclr.labelling.retraining import COUNTS, Retraining, Round, check_can_adapt, folder_for, newest
 from seqclr.labelling.session import Session
 from seqclr.messages import say
 from seqclr.serve.reload import BLANK
@@ -41,10 +41,13 @@ def serve(
 
     train: trains readers on the labels, in a process of its own; what it writes is in a folder beside the labels.
     errors: a folder with the labels that a reader contradicts, which come first.
-    Raises UserError where the images, the labels, the model, the port or that list cannot be used.
+    Raises UserError where the images, the labels, the model, the port or that list cannot be used, and with `train` for
+    a model that cannot be trained further.
     """
     with bound(HOST, port, "--port") as listener:
         reader = load_reader(model).knowing(known)
+        if train:
+            check_can_adapt(model)
         strategies.order(strategy, list(predict(reader, [BLANK])))  # raises where the reader lacks what it needs
         journal = Journal(labels)
         try:

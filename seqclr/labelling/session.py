@@ -271,8 +271,12 @@ class Session:
                 if latest is not None and latest != reader:
                     reader, self._reader = latest, load_reader(latest).knowing(self.known)
                     self._predictor.start(self._reader, self._order)
-            except (UserError, OSError) as error:
-                self._trained = {**(self._trained or NO_ROUND), "failed": str(error)}
+            except Exception as error:  # labels can be given without a training
+                failed = str(error)
+                if not isinstance(error, UserError | OSError):
+                    failed = f"{type(error).__name__}: {error}"
+                    LOGGER.error("the training failed", exc_info=error)
+                self._trained = {**(self._trained or NO_ROUND), "failed": failed}
 
     def _with_label(self) -> list[State]:
         with self._mutex:

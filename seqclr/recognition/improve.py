@@ -104,9 +104,10 @@ def improve(
     split `validation` and `test` are compared on. steps: of the training. resume: continue in the folder.
 
     An image with a refused text is trained on without a label, and that text is made less likely. It is not compared
-    on: the old reader is wrong there by choice of the image, and whether another text is right is not known.
+    on: the old reader is wrong there by choice of the image, and whether another text is right is not known. An image
+    that cannot be read is neither trained nor compared on, and counted in a warning.
 
-    Raises UserError before anything is written if an argument or the data are wrong.
+    Raises UserError if an argument or the data are wrong; then a new folder is not kept.
     """
     target = Path(output)
     if resume and not (target / "data").is_dir():
@@ -120,14 +121,17 @@ def improve(
     if not resume:
         copy(Path(feedback), target)
     run, labelled = target / "run", find([target / "data"])
-    train(model, old, labelled, [*data, str(target / "data")], run, steps)
-    new = Recognizer.load(run)
     accepted = [sample for sample in labelled if sample.split == "test"]
-    parts = [
-        Part("labelled, held out", right(old, fixed), right(new, fixed)),
-        Part("accepted, held out", right(old, accepted), right(new, accepted)),
-    ]
-    return Comparison(run, parts)
+    compared = {"labelled, held out": readable(fixed), "accepted, held out": readable(accepted)}
+    before = {name: right(old, samples) for name, samples in compared.items()}
+    try:
+        train(model, old, labelled, [*data, str(target / "data")], run, steps)
+    except UserError:
+        if not resume and not Run(run).config_file.is_file():  # adapt has refused it: the next try is a new one
+            shutil.rmtree(target)
+        raise
+    new = Recognizer.load(run)
+    return Comparison(run, [Part(name, before[name], right(new, samples)) for name, samples in compared.items()])
 
 
 def copy(feedback: Path, target: Path) -> None:
@@ -195,6 +199,14 @@ def train(
             values["length"] = ",".join(map(str, sorted(lengths)))
     resume = Run(run).config_file.is_file()
     adapt.adapt(adapt.configure(settings(run if resume else None, None, values)), str(run), resume)
+
+
+def readable(samples: Sequence[Sample]) -> list[Sample]:
+    """The samples whose images can be read; warns of others."""
+    found = [sample for sample in samples if sample.is_readable()]
+    if len(found) < len(samples):
+        warn(f"{len(samples) - len(found)} held-out image(s) that cannot be read are not compared on")
+    return found
 
 
 def right(reader: Recognizer, samples: Sequence[Sample]) -> list[bool]:

@@ -519,6 +519,43 @@ def test_no_predictions_run_after_the_end(folder, monkeypatch):
     assert not session._predictor._thread.is_alive()
 
 
+def test_a_training_that_fails_is_told_and_looked_at_again(folder, monkeypatch):
+    class Fails(Training):
+        def state(self, truths):
+            if len(looks := self.__dict__.setdefault("looks", [])) < 2:
+                looks.append(session._trained)
+                raise KeyError("labels")
+            return super().state(truths)
+
+    monkeypatch.setattr("seqclr.labelling.session.LOOK", 0.01)
+    session = session_of(folder)
+    session.training = Fails(folder)
+    session.start()
+    until = time.monotonic() + 20
+    while (session._trained or {"failed": ""})["failed"] is not None and time.monotonic() < until:
+        time.sleep(0.01)
+    assert session.training.looks[1]["failed"] == "KeyError: 'labels'" and session._trained["failed"] is None
+    session.close()
+
+
+def test_names_that_are_not_utf8_are_left_out_where_the_table_would_list_them(folder):
+    """That is the path of a store, and not the name of an image in a pack."""
+    (folder / "a\udcff.png").write_bytes((folder / "0.png").read_bytes())
+    pack.pack([str(folder)], str(folder / "packed"))
+    (odd := folder / "odd\udcff").mkdir()
+    store(odd / "lmdb", [((folder / "0.png").read_bytes(), b"000")])
+    (target := folder / "target").mkdir()
+    session = session_of(target, paths=[folder / "packed"])
+    assert len(session.images) == 7
+    client = client_of(session)
+    post(client, *((index, 0, "123", "typed") for index in range(7)))
+    assert len(state(client)["images"]) == 7
+    session.close()
+    assert len(rows(target)) == 7
+    with pytest.raises(UserError, match="holds no image that can be labelled"):
+        Images([odd / "lmdb"], target / "labels.csv", {})
+
+
 def test_predictions_of_a_trained_reader_replace_those_before(folder, monkeypatch):
     class Trained(Stub):
         def knowing(self, known):

@@ -4,7 +4,9 @@ import socket
 
 import pytest
 
+from seqclr import readers
 from seqclr.errors import UserError
+from seqclr.export.reader import load_reader
 from seqclr.extras import MissingExtra
 from seqclr.labelling import server
 from seqclr.labelling.label import label
@@ -25,6 +27,21 @@ def test_training_needs_its_extra(tmp_path, monkeypatch):
     with pytest.raises(MissingExtra, match="seqclr.label needs tensorflow.* the extra 'train'"):
         label(tmp_path, tmp_path / "labels.csv", train=True)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["0.png", "1.png"]
+
+
+def test_a_reader_that_cannot_be_trained_further_is_refused_with_train(tmp_path, monkeypatch):
+    (folder := tmp_path / "images").mkdir()
+    draw(folder, 2)
+    (export := tmp_path / "export").mkdir()
+    for name in ("charset.json", "model.onnx", "reader.json"):
+        (export / name).write_bytes((readers.folder_of("captcha") / name).read_bytes())
+    with pytest.raises(UserError, match="cannot train .*export further: it is an export, so give the fine-tuning run"):
+        label(folder, folder / "labels.csv", export, train=True)
+    (export / "config.yaml").write_text("keep_head: 1\n")
+    monkeypatch.setattr(server, "load_reader", lambda model: load_reader("captcha"))
+    with pytest.raises(UserError, match="cannot train .*export further, as it has layers kept with keep_head"):
+        label(folder, folder / "labels.csv", export, train=True)
+    assert sorted(path.name for path in folder.iterdir()) == ["0.png", "1.png"]
 
 
 def test_a_list_of_contradicted_labels_must_be_one(tmp_path):

@@ -12,6 +12,7 @@ from seqclr.data.charset import Charset
 from seqclr.data.discovery import find, find_unlabelled
 from seqclr.data.samples import Sample
 from seqclr.errors import UserError
+from seqclr.recognition import improve as improving
 from seqclr.recognition.improve import Comparison, Part, copy, right
 from tests.small_runs import run
 
@@ -111,6 +112,32 @@ def test_what_counts_as_right():
     reader = SimpleNamespace(charset=Charset("1234"), predict_samples=lambda samples: iter(rows))
     samples = [Sample("a", f"{i}.png", text) for i, text in enumerate(("12", "43", "1"))]
     assert right(reader, samples) == [True, False, False]
+
+
+def test_what_adapt_refuses_leaves_no_folder_and_damaged_images_are_not_compared_on(pages, tmp_path, monkeypatch):
+    found = find([pages], "train")
+    kept = feedback(tmp_path / "kept", ACCEPTED, REFUSED, Path(found[0].file).read_bytes())
+    (data := tmp_path / "data").mkdir()
+    for number, sample in enumerate(found[:2]):
+        whole = Path(sample.file).read_bytes()
+        (data / f"{number}.png").write_bytes(whole if number else whole[:-200])
+    (data / "labels.csv").write_text("file,text,split\n0.png,12,validation\n1.png,34,validation\n")
+    compared = []
+    monkeypatch.setattr(improving, "right", lambda reader, samples: compared.append(samples) or [True] * len(samples))
+
+    def refuse(config, output, resume):
+        assert [Path(sample.file).name for part in compared for sample in part] == ["1.png", "2.png"]
+        if refuse.begun:
+            (Path(output) / "config.yaml").parent.mkdir()
+            (Path(output) / "config.yaml").touch()
+        raise UserError("correct the label")
+
+    monkeypatch.setattr(improving.adapt, "adapt", refuse)
+    for refuse.begun in (False, True):
+        compared.clear()
+        with pytest.raises(UserError, match="correct the label"):
+            improving.improve("captcha", kept, tmp_path / "round", [str(data)], steps=1)
+        assert (tmp_path / "round").exists() == refuse.begun
 
 
 @pytest.mark.slow

@@ -16,6 +16,7 @@ from seqclr.curation.contradictions import Contradiction
 from seqclr.data import discovery
 from seqclr.data.charset import Charset
 from seqclr.data.knowledge import NOTHING, Known, Possible
+from seqclr.data.samples import Sample
 from seqclr.errors import UserError
 from seqclr.labelling import app
 from seqclr.labelling.images import Images
@@ -538,12 +539,10 @@ def test_a_training_that_fails_is_told_and_looked_at_again(folder, monkeypatch):
     session.close()
 
 
-def test_names_that_are_not_utf8_are_left_out_where_the_table_would_list_them(folder):
+def test_names_that_are_not_utf8_are_left_out_where_the_table_would_list_them(folder, monkeypatch):
     """That is the path of a store, and not the name of an image in a pack."""
     (folder / "a\udcff.png").write_bytes((folder / "0.png").read_bytes())
     pack.pack([str(folder)], str(folder / "packed"))
-    (odd := folder / "odd\udcff").mkdir()
-    store(odd / "lmdb", [((folder / "0.png").read_bytes(), b"000")])
     (target := folder / "target").mkdir()
     session = session_of(target, paths=[folder / "packed"])
     assert len(session.images) == 7
@@ -552,8 +551,10 @@ def test_names_that_are_not_utf8_are_left_out_where_the_table_would_list_them(fo
     assert len(state(client)["images"]) == 7
     session.close()
     assert len(rows(target)) == 7
+    stored = Sample("", "0.png", store=str(folder / "odd\udcff" / "lmdb"))
+    monkeypatch.setattr("seqclr.labelling.images.survey", lambda paths: ([stored], []))
     with pytest.raises(UserError, match="holds no image that can be labelled"):
-        Images([odd / "lmdb"], target / "labels.csv", {})
+        Images(["odd"], target / "labels.csv", {})
 
 
 def test_predictions_of_a_trained_reader_replace_those_before(folder, monkeypatch):

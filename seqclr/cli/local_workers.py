@@ -42,7 +42,8 @@ def launch(count: int, words: Sequence[str]) -> int:
             threading.Thread(target=echo, args=(f"worker {i}: ", worker.stdout), daemon=True).start()
         return wait(workers, signals)
     finally:
-        send(workers, signal.SIGKILL)
+        for worker in workers:
+            worker.kill()
         for number, handler in before.items():
             signal.signal(number, handler)
 
@@ -63,7 +64,9 @@ def wait(workers: Sequence[subprocess.Popen], signals: list[int]) -> int:
     failed, deadline = 0, float("inf")
     while any(worker.poll() is None for worker in workers) and time.monotonic() < deadline:
         while signals:
-            send(workers, signals.pop(0))
+            number = signals.pop(0)
+            if sys.platform != "win32":  # there, Ctrl-C reaches all processes of a console
+                send(workers, number)
         if not failed:
             failed = next((worker.returncode for worker in workers if worker.returncode), 0)
             deadline = time.monotonic() + PATIENCE if failed else deadline

@@ -8,6 +8,7 @@ import threading
 from typing import NoReturn
 
 from seqclr.cli import program
+from seqclr.engine.signals import send_to_self
 
 
 def work() -> NoReturn:
@@ -16,7 +17,7 @@ def work() -> NoReturn:
     def watch_stdin():
         while os.read(0, 1):
             pass
-        os.kill(os.getpid(), signal.SIGTERM)
+        send_to_self(signal.SIGTERM)
 
     threading.Thread(target=watch_stdin, daemon=True).start()
     program()

@@ -92,7 +92,7 @@ class Workers:
 
 
 def _ended(status: int | None) -> str:
-    if status == -getattr(signal, "SIGKILL", None):
+    if -status == getattr(signal, "SIGKILL", None):  # Windows has none
         return "killed, perhaps as the memory was full: fewer processes or a smaller batch_size take less"
     return f"by signal {-status}" if status < 0 else f"with status {status}"
 

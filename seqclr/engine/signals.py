@@ -6,6 +6,7 @@ the training loop collects them and stops after its step (`catch_signals`).
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import os
 import signal
@@ -32,7 +33,7 @@ def raising():
 
     def unraisable(what):
         if isinstance(what.exc_value, Stopped):
-            threading.Timer(0.05, os.kill, [os.getpid(), what.exc_value.number]).start()
+            threading.Timer(0.05, send_to_self, [what.exc_value.number]).start()
         else:
             hook(what)
 
@@ -70,6 +71,14 @@ def catch_signals():
 
     with _handled(note):
         yield seen
+
+
+def send_to_self(number: int) -> None:
+    """Sends this process a signal, from any thread."""
+    if sys.platform == "win32":  # there, os.kill ends the process at once
+        _thread.interrupt_main(number)
+    else:
+        os.kill(os.getpid(), number)
 
 
 def ignore() -> None:

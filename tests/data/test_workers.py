@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -138,3 +139,8 @@ def test_none_outlives_its_parent_and_none_says_a_word(tmp_path, when, end, stat
     command = [sys.executable, script, when, end]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
     assert done.returncode == status and len(done.stdout.split()) == 2 and done.stderr == ""
+
+
+def test_the_end_of_a_process_is_told_on_a_system_without_sigkill(monkeypatch):
+    monkeypatch.setattr(workers, "signal", SimpleNamespace())
+    assert workers._ended(1) == "with status 1"

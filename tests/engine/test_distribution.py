@@ -6,11 +6,13 @@ import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from seqclr.cli.local_workers import launch
+from seqclr.cli import local_workers
+from seqclr.cli.local_workers import launch, wait
 from seqclr.engine.distribution import Rank, find_rank
 from seqclr.errors import UserError
 from tests.small_runs import run
@@ -75,6 +77,15 @@ def test_a_worker_stops_when_its_launcher_is_gone(tmp_path):
     assert (
         worker.returncode == 143 and message.endswith("seqclr synth: stopped by SIGTERM\n") and "Trace" not in message
     )
+
+
+def test_a_system_without_sigkill_and_without_signals_to_others(monkeypatch):
+    """Windows, where Ctrl-C reaches the workers without the launcher."""
+    monkeypatch.setattr(local_workers, "signal", SimpleNamespace(signal=signal.signal))
+    assert launch(1, ["pretrain", "--no-such-option"]) == 2
+    monkeypatch.setattr(local_workers, "sys", SimpleNamespace(platform="win32"))
+    worker = SimpleNamespace(poll=iter([None, 0]).__next__, returncode=0)
+    assert wait([worker], [signal.SIGINT]) == 0
 
 
 def test_only_what_trains_is_launched():

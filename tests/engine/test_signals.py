@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -28,6 +29,15 @@ def test_it_is_raised_where_there_is_something_to_clear_up(number):
         time.sleep(10)
     assert stopped.value.number == number
     assert str(stopped.value) == ("interrupted" if number == signal.SIGINT else "stopped by SIGTERM")
+
+
+def test_where_kill_would_end_the_process_it_is_not_used(monkeypatch):
+    monkeypatch.setattr(signals, "sys", SimpleNamespace(platform="win32"))
+    monkeypatch.delattr(os, "kill")
+    with signals.catch_signals() as seen:
+        signals.send_to_self(signal.SIGTERM)
+        time.sleep(0.01)
+    assert seen == [signal.SIGTERM]
 
 
 def test_a_destructor_neither_swallows_it_nor_says_a_word(capsys):

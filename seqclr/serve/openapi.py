@@ -28,6 +28,7 @@ REFUSALS = {
     409: "The answer was reported otherwise before.",
     413: "The request has too many bytes.",
     422: "There is no image that can be read, or it has too many pixels.",
+    500: "The reader or the server failed.",
     501: "Tasks of this type are not offered.",
     503: "Too many images are waiting.",
     504: "No prediction in time.",
@@ -63,6 +64,7 @@ def description(models: Sequence[str]) -> dict:
     answer = item(status={"type": "integer"}, result=TEXT, msg=TEXT)
     by_id = {js: item(clientKey=TEXT, taskId={"type": "integer"})}
     row = item(b64=BASE64)
+    kept = {"type": "boolean", "description": "whether the image was written to the folder of --keep"}
     paths = {
         "/v1/predict": endpoint(
             "Predicts an image: the body of the request, or the files of a form. Several files give a list, with error "
@@ -74,7 +76,7 @@ def description(models: Sequence[str]) -> dict:
         "/v1/feedback": endpoint(
             "Takes the outcome of an answer: whether the site accepted its text.",
             {js: item(id={"type": "integer"}, accepted={"type": "boolean"})},
-            item(kept={"type": "boolean", "description": "whether the image was written to the folder of --keep"}),
+            item(id={"type": "integer"}, accepted={"type": "boolean"}, kept=kept),
         ),
         "/createTask": endpoint(
             "Predicts an image, as services for captchas have it.", {js: item(clientKey=TEXT, task=task)}, result
@@ -123,6 +125,7 @@ def description(models: Sequence[str]) -> dict:
         "/v1/models/{name}": endpoint(
             "Whether a reader is served.", {}, item(model_version_status={"type": "array"}), "get", path
         ),
+        "/ping": endpoint("Whether the server answers, as ocr_api_server has it.", {}, "text/plain", "get"),
         "/healthz": endpoint("Whether the readers predict.", {}, item(status=TEXT), "get"),
         "/metrics": endpoint("Metrics in the format of Prometheus.", {}, "text/plain", "get"),
     }

@@ -8,7 +8,8 @@ class Refusal(Exception):
 
     status: the HTTP status: 400 the request is malformed, 401 wrong token, 404 unknown reader or task, 408 the request
     arrives too slowly, 409 a report that contradicts an earlier one, 413 too many bytes, 422 no image that can be read,
-    500 the reader failed, 503 the queue is full, 504 no prediction in time. message: one sentence.
+    500 the reader or the server failed, 501 a task of another type, 503 the queue is full, 504 no prediction in time.
+    message: one sentence.
     """
 
     def __init__(self, status: int, message: str):

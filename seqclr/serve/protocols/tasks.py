@@ -50,9 +50,9 @@ async def create_task(call: Call) -> Response:
         raise Refusal(400, "the field 'task' is missing")
     if task.get("type") not in ("ImageToTextTask", "ImageToTextTaskM1"):
         raise Refusal(501, "only tasks of the type ImageToTextTask are predicted")
-    model = task.get("model")
-    if model is None and task.get("module") in call.service.readers:
-        model = task["module"]
+    model, module = task.get("model"), task.get("module")
+    if model is None and isinstance(module, str) and module in call.service.readers:
+        model = module
     image = from_base64(task.get("body"), "body")
     solution = await call.answer(image, "the image", model, task=True)
     return as_json({"errorId": 0, "taskId": solution["id"], "status": "ready", "solution": solution})

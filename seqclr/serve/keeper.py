@@ -181,7 +181,8 @@ def mended(table: Path) -> list[dict[str, str]]:
             raise ValueError("other columns")
         found = list(rows)
         folders = {images for _, images in PARTS.values()}
-        if any(None in row.values() or row["file"].rpartition("/")[0] not in folders for row in found):
+        torn = any(None in row or None in row.values() for row in found)  # too many fields, or too few
+        if torn or any(row["file"].rpartition("/")[0] not in folders for row in found):
             raise ValueError("other rows")
     except (ValueError, csv.Error):
         raise UserError(f"{table} was not written by seqclr serve: choose another --keep") from None

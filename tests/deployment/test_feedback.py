@@ -168,6 +168,15 @@ def test_what_a_killed_server_leaves_is_mended(tmp_path):
     assert sorted(file.name for file in (tmp_path / "images").iterdir()) == ["1.png", "mine.png"]
 
 
+@pytest.mark.parametrize("row", ["images/2.png,7,8,train,login,time", "images/2.png,7"])
+def test_a_row_edited_by_hand_to_other_columns_is_refused(tmp_path, row):
+    keep(tmp_path).close()
+    with open(tmp_path / "labels.csv", "a") as stream:
+        stream.write(row + "\n")
+    with pytest.raises(UserError, match="was not written by seqclr serve"):
+        keep(tmp_path)
+
+
 def test_folders_that_are_refused(tmp_path, capsys):
     (tmp_path / "captcha").mkdir()
     (tmp_path / "captcha" / "labels.csv").write_text("file,text\n")

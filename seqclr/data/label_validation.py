@@ -20,14 +20,15 @@ LOOKALIKES = "АВЕЅІЈКМНОРСТУХасеіјорѕухΑΒΕΖΗΙΚΜ
 
 
 def check(text: str, where: str) -> str:
-    """Returns the text. Raises UserError for a control character, a line break or a surrogate."""
+    """Returns the text, empty if it has only white space. Raises UserError for a control character, a line break or a
+    surrogate."""
     found = FORBIDDEN.search(text)
     if found:
         raise UserError(
             f"{where} has the text {text[:100]!r} with {code_point(found[0])}: "
             "a text is one line without control characters, so take it out"
         )
-    return text
+    return text if text.strip() else ""
 
 
 def code_point(character: str) -> str:

@@ -153,9 +153,9 @@ def test_a_table_that_is_given_replaces_texts_of_a_folder(folder, caplog):
 
 
 def test_an_empty_text_is_no_label(folder, caplog):
-    """The table that is given takes the text of a.png, and that of d.png beside the image."""
+    """The table that is given takes the text of a.png, and that of d.png beside the image. White space is no text."""
     write(folder / "images" / "d.gt.txt", "four")
-    write(folder / "more.csv", "file,text\na.png,\nd.png,\n")
+    write(folder / "more.csv", "file,text\na.png,\nd.png,\u3000 \n")
     for paths in ([folder, folder / "images", folder / "more.csv"], [folder / "more.csv", folder / "images", folder]):
         assert texts(find(paths, "train")) == {"b.png": "two"}
         assert texts(find(paths)) == {"b.png": "two", "c.png": "three"}

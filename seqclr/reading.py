@@ -220,7 +220,7 @@ class Reader(Run):
             charset, length: as in `predict`; with them it predicts only such texts.
             data: images on which the export is compared with this reader: it must predict the same texts and
                 confidences, with int8 at least 99 % of the texts. By default the images that the reader was validated
-                on, else generated ones.
+                on or adapted to, else generated ones.
             answer: `text`, or of `onnx` and `litert` `sum`: `seqclr.load` and the server predict the answers to sums
                 with it, as `predict` does.
 

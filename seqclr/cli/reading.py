@@ -153,7 +153,8 @@ def export(parser: Parser, argv: list[str]) -> int:
         metavar="PATH",
         default=[],
         help="images on which the export is compared with the run: the same texts and confidences are needed, "
-        "with --int8 99%% of the texts (default: those that the run was validated on, else generated ones)",
+        "with --int8 99%% of the texts (default: those that the run was validated on or adapted to, else generated "
+        "ones)",
     )
     args = parse_with_limits(parser, argv)
     if args.encoder:

@@ -33,10 +33,10 @@ def export(
     """Writes the recognizer of a run in a format of FORMATS.
 
     The texts of the export are compared with those of the run before it gets its name. int8: weights of 8 bits. known:
-    it predicts no other texts. data: images to compare on, by default those that the run was validated on, where they
-    no longer exist generated ones. answer: what `seqclr` predicts with it, as of `answering`. Raises UserError if
-    `output` exists, `model` predicts no text or cannot predict such texts, for answers of a SavedModel, whose graph
-    gives texts, and where the export predicts other texts or confidences than the run.
+    it predicts no other texts. data: images to compare on, by default those that the run was validated on or adapted
+    to, where they no longer exist generated ones. answer: what `seqclr` predicts with it, as of `answering`. Raises
+    UserError if `output` exists, `model` predicts no text or cannot predict such texts, for answers of a SavedModel,
+    whose graph gives texts, and where the export predicts other texts or confidences than the run.
     """
     if form not in FORMATS:
         raise UserError(f"format {form}: give {', '.join(FORMATS)}")
@@ -46,7 +46,7 @@ def export(
         raise UserError("answer sum: a savedmodel gives the texts themselves: choose the format onnx or litert")
     target = _new(output)
     recognizer = Recognizer.load(model).knowing(known)
-    known = Known(known.charset, recognizer.possible.lengths)  # those of an adapted reader too
+    given, known = known.lengths, Known(known.charset, recognizer.possible.lengths)  # those of an adapted reader too
     graph, size = ReaderGraph(recognizer, known), (recognizer.height, recognizer.width, recognizer.resize)
     compared = checks.find_images(size, data, checks.seen_by(model), recognizer.charset.characters)
     with atomic_folder(target) as beside:
@@ -57,7 +57,7 @@ def export(
         graph.charset.save(beside / CHARSET)
         names = sorted(path.relative_to(beside).as_posix() for path in beside.rglob("*") if path.is_file())
         decision = recognizer.lengths, recognizer.threshold
-        Facts(form, *size, int8, known.charset, known.lengths, *decision, answer).save(beside, names)
+        Facts(form, *size, int8, known.charset, known.lengths, *decision, answer, given).save(beside, names)
         name = f"format {form}{' with int8' * int8}"
         result = checks.check_predictions(load_reader(beside), recognizer, compared, name, int8)
         card = reader_card(model, graph.charset, size, known, form, int8, result, answer)

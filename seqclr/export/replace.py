@@ -6,6 +6,7 @@ import itertools
 import shutil
 from pathlib import Path
 
+from seqclr.data.knowledge import Known
 from seqclr.errors import UserError
 from seqclr.export.folder import export
 from seqclr.files import check_can_make, exists
@@ -13,7 +14,7 @@ from seqclr.runtime.folder import NAME, Facts, load
 
 
 def replaceable(target: Path) -> Facts:
-    """What the export is like. Raises UserError where there is none, or it cannot be replaced."""
+    """The facts of the export. Raises UserError where there is none, or it cannot be replaced."""
     if not exists(target / NAME):
         raise UserError(f"{target} is not an export, so there is none to replace: write it with seqclr export first")
     check_can_make(beside(target))
@@ -23,11 +24,12 @@ def replaceable(target: Path) -> Facts:
 def replace(run: str | Path, target: Path) -> Path:
     """Exports a run in the format of an export, instead of it; returns the folder that the old one has now.
 
+    It is exported with the characters and lengths that a user gave; other lengths are those of the new run.
     The new one is complete and checked when it gets the name, so that a server loads it as a whole.
     """
     facts, made = replaceable(target), beside(target)
     shutil.rmtree(made, ignore_errors=True)  # what an interrupted attempt has left
-    export(run, made, facts.format, facts.int8, facts.known, answer=facts.answer)
+    export(run, made, facts.format, facts.int8, Known(facts.charset, facts.given), answer=facts.answer)
     names = (target.with_name(f"{target.name}.old-{number}") for number in itertools.count(1))
     old = next(path for path in names if not exists(path))
     target.rename(old)

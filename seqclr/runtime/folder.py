@@ -24,10 +24,11 @@ FORMATS = {"savedmodel": "saved_model.pb", "onnx": "model.onnx", "litert": "mode
 class Facts:
     """What reader.json says of an export.
 
-    charset, length: the known characters and lengths that it was exported with. lengths: those of the labels that it
-    was trained on. threshold: the confidence from which its predictions are accepted. None where nothing is known.
-    answer: what `seqclr` predicts with it, one of ANSWERS; the graph gives texts in any case. files: SHA-256 of
-    charset.json and of every file of the graph, by its path in the folder.
+    charset: the known characters that it was exported with. length: the lengths that it predicts: those that it was
+    exported with, or those of an adapted run. given: the former alone; older exports lack it. lengths: those of the
+    labels that it was trained on. threshold: the confidence from which its predictions are accepted. None where nothing
+    is known. answer: what `seqclr` predicts with it, one of ANSWERS; the graph gives texts in any case. files: SHA-256
+    of charset.json and of every file of the graph, by its path in the folder.
     """
 
     format: str
@@ -40,6 +41,7 @@ class Facts:
     lengths: tuple[int, ...] | None = None
     threshold: float | None = None
     answer: str = "text"
+    given: tuple[int, ...] | None = None
     files: dict[str, str] = dataclasses.field(default_factory=dict)
 
     @property
@@ -130,7 +132,7 @@ def _check(facts: Facts) -> None:
         raise ValueError(f"threshold {facts.threshold}")
     if facts.answer not in ANSWERS:
         raise ValueError(f"answer {facts.answer}")
-    for name in ("length", "lengths"):
+    for name in ("length", "lengths", "given"):
         lengths = getattr(facts, name)
         if lengths is not None and not (isinstance(lengths, tuple) and all(isinstance(n, int) for n in lengths)):
             raise ValueError(f"{name} {lengths}")

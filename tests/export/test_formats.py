@@ -178,6 +178,19 @@ def test_nothing_is_left_of_a_refused_export(reader, tmp_path, monkeypatch, caps
     assert list(tmp_path.iterdir()) == []
 
 
+def test_lengths_that_a_user_gave_are_told_from_those_of_the_run(reader, tmp_path, monkeypatch):
+    adapted = Recognizer.load(reader).knowing(Known.of(None, 4))
+    monkeypatch.setattr(Recognizer, "load", lambda _: adapted)
+    monkeypatch.setattr(onnx, "write", lambda graph, file, int8: file.write_bytes(b"a model"))
+    monkeypatch.setattr(folder, "load_reader", lambda _: adapted)
+    for known, length, given in ((NOTHING, (4,), None), (Known.of(None, "3,4"), (3, 4), (3, 4))):
+        monkeypatch.setattr(checks, "check_predictions", lambda *_: "equal")
+        monkeypatch.setattr(checks, "find_images", lambda *_: None)
+        folder.export(reader, tmp_path / str(len(length)), "onnx", known=known)
+        facts = load(tmp_path / str(len(length)))[0]
+        assert (facts.length, facts.given) == (length, given)
+
+
 def test_an_export_folder_predicts_as_its_run(reader, pages, tmp_path, capsys):
     output = tmp_path / "onnx"
     words = ["--format", "onnx", "--answer", "sum", "--output", str(output)]

@@ -12,23 +12,26 @@ from seqclr.export.replace import replace
 from seqclr.runtime.folder import Facts, load
 
 
-def write(folder: Path, content: bytes) -> Path:
-    """The files of an export of digits of length 4."""
+def write(folder: Path, content: bytes, given: tuple[int, ...] | None = None) -> Path:
+    """The files of an export of digits of length 4. given: the lengths that a user gave."""
     folder.mkdir()
     (folder / "model.onnx").write_bytes(content)
     Charset("0123456789").save(folder / "charset.json")
-    facts = Facts("onnx", 32, 128, "stretch", True, "0123456789", (4,), answer="sum")
+    facts = Facts("onnx", 32, 128, "stretch", True, "0123456789", (4,), answer="sum", given=given)
     facts.save(folder, ["charset.json", "model.onnx"])
     return folder
 
 
-def test_the_new_export_is_like_the_old_one(tmp_path, monkeypatch):
-    def export(run, folder, form, int8, known, answer):
-        assert (run, form, int8, known, answer) == ("run", "onnx", True, Known("0123456789", (4,)), "sum")
-        assert (target / "model.onnx").read_bytes()  # it is served until the new one is complete
-        write(folder, b"new")
+@pytest.mark.parametrize("given", [(4,), None])
+def test_the_new_export_is_like_the_old_one(tmp_path, monkeypatch, given):
+    """But for lengths that were those of the old run."""
 
-    target = write(tmp_path / "export", b"old")
+    def export(run, folder, form, int8, known, answer):
+        assert (run, form, int8, known, answer) == ("run", "onnx", True, Known("0123456789", given), "sum")
+        assert (target / "model.onnx").read_bytes()  # it is served until the new one is complete
+        write(folder, b"new", given)
+
+    target = write(tmp_path / "export", b"old", given)
     write(tmp_path / "export.new", b"of the user")
     write(tmp_path / ".export.new", b"of an interrupted attempt")
     monkeypatch.setattr(replacing, "export", export)

@@ -551,7 +551,7 @@ def test_evaluate_writes_its_figures(reader, pages, tmp_path, capsys):
     with open(tmp_path / "plots" / "predictions.csv", newline="", encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
     assert len(rows) == 28 and (tmp_path / "plots" / "reliability.png").is_file()
-    right = [row["text"] == row["read"] for row in rows]
+    right = [row["text"] == row["prediction"] for row in rows]
     wanted = metrics.calibration(right, [float(row["confidence"]) for row in rows])["calibration_error"]
     assert 0 < figures["calibration_error"] == pytest.approx(wanted, abs=0.02)
     told, err = capsys.readouterr()

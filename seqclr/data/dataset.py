@@ -19,7 +19,7 @@ import numpy as np
 
 from seqclr import files
 from seqclr.data import depth, images
-from seqclr.data.samples import Sample
+from seqclr.data.samples import Sample, rows_by_source
 from seqclr.errors import UserError
 from seqclr.messages import bar, warn
 
@@ -96,10 +96,7 @@ class ImageDataset(Sequence):
     @functools.cached_property
     def by_source(self) -> dict[str, list[int]]:
         """The indices of the samples of each source."""
-        groups: dict[str, list[int]] = {}
-        for index, sample in enumerate(self.samples):
-            groups.setdefault(sample.source, []).append(index)
-        return groups
+        return rows_by_source(self.samples)
 
     def close(self) -> None:
         """Removes the file of pixels; no record can be read afterwards."""

@@ -70,6 +70,14 @@ def by_source(samples: Iterable[Sample]) -> dict[str, list[Sample]]:
     return groups
 
 
+def rows_by_source(samples: Iterable[Sample]) -> dict[str, list[int]]:
+    """The indices of the samples of each source."""
+    groups = defaultdict(list)
+    for index, sample in enumerate(samples):
+        groups[sample.source].append(index)
+    return dict(groups)
+
+
 def evaluation_samples(samples: Sequence[Sample]) -> list[Sample]:
     """The samples to evaluate on by default: of each source the split `test`, or else `validation`, or else all."""
     chosen = []

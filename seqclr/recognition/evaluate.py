@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import time
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -12,18 +12,24 @@ import numpy as np
 
 from seqclr import readers
 from seqclr.data.discovery import exclude, find
-from seqclr.data.samples import Sample, count_splits, evaluation_samples
+from seqclr.data.hashes import content_digest
+from seqclr.data.samples import Sample, count_splits, evaluation_samples, rows_by_source
 from seqclr.decision import ANSWERS, DEFAULT, accepts, one_retry
 from seqclr.engine.run import Run
 from seqclr.errors import UserError
 from seqclr.files import atomic_folder, check_can_make, exists
 from seqclr.messages import bar, say, warn
 from seqclr.recognition import metrics
-from seqclr.recognition.splits import split_off_labelled, split_off_validation
+from seqclr.recognition.digests import known_labels
+from seqclr.recognition.splits import find_validation, split_off_labelled, split_off_validation
 from seqclr.runtime.reader import Reader
 from seqclr.visualization.predictions import draw_confusions, draw_refusals, draw_reliability, draw_sheet
 
-USES = ("trained_on", "validated_on")  # how a run uses the two parts of its labels
+USES = {  # of labels, with the words of a message
+    "trained_on": "trained on by {model}",
+    "validated_on": "validated on by {model}",
+    "used_before": "trained or validated on by {model} or a run that it starts from",
+}
 
 
 def evaluate(
@@ -66,12 +72,10 @@ def evaluate(
         one |= retries.at(figures["threshold"], source)
     figures["images_per_second"] = len(samples) / seconds
     say(f"evaluated on {count_splits(samples)}" + (f", of {count_splits(found)}" if len(samples) < len(found) else ""))
-    for use in USES:
+    for use, words in USES.items():
         if figures.get(use):
-            warn(
-                f"{figures[use]} of these {len(samples)} samples were {use.replace('_', ' ')} by {model}: the figures "
-                "are too high"
-            )
+            told = f"{figures[use]} of these {len(samples)} samples were {words.format(model=model)}"
+            warn(f"{told}: the figures are too high")
     if plots is not None:
         draw(Path(plots), samples, texts, predictions, confidences, retries, figures["threshold"])
     return figures
@@ -106,17 +110,31 @@ class Retries:
 def count_uses(model: str | Path, samples: Sequence[Sample]) -> dict[str, int]:
     """How many of the samples a run was trained on with their labels, and how many it was validated on.
 
-    Empty for a model that was not trained on labels, or whose data no longer exist.
+    used_before: how many others were used so by runs that it starts from, and by itself where its data no longer exist.
+    What is not known is left out.
     """
-    config = Run.open(model).config() if Run(readers.folder_of(model)).config_file.is_file() else None
+    if not Run(readers.folder_of(model)).config_file.is_file():
+        return {}
+    uses, others = {}, list(samples)
+    with contextlib.suppress(UserError):  # its data no longer exist
+        for use, part in zip(USES, used_by(Run.open(model).config())):
+            uses[use] = len(samples) - len(exclude(samples, part))
+            others = exclude(others, part)
+    known = known_labels(model)
+    if known is not None:
+        uses["used_before"] = sum(content_digest(sample) in known for sample in others)
+    return uses
+
+
+def used_by(config) -> Sequence[Sequence[Sample]]:
+    """The samples that a run was trained on with their labels, and those that it was validated on; nothing of a
+    pretraining."""
     if not hasattr(config, "labels"):
-        return {}
-    try:
-        adapted = not hasattr(config, "validation")
-        parts = (split_off_labelled(config)[1], []) if adapted else split_off_validation(config)[:2]
-    except UserError:
-        return {}
-    return {use: len(samples) - len(exclude(samples, part)) for use, part in zip(USES, parts)}
+        return ()
+    if hasattr(config, "validation"):
+        return split_off_validation(config)[:2]
+    samples, labelled = split_off_labelled(config)
+    return labelled, find_validation(config, samples)
 
 
 def compute_metrics(
@@ -141,16 +159,10 @@ def compute_metrics(
     figures = scores(range(len(samples)))
     figures["sources"] = {source: scores(rows) for source, rows in rows_by_source(samples).items()}
     counts = metrics.confusions(texts, predictions)
-    figures["confusions"] = [{"true": a, "read": b, "times": times} for (a, b), times in counts.most_common() if a != b]
+    figures["confusions"] = [
+        {"true": a, "prediction": b, "times": times} for (a, b), times in counts.most_common() if a != b
+    ]
     return figures
-
-
-def rows_by_source(samples: Sequence[Sample]) -> dict[str, list[int]]:
-    """The indices of the samples of each source."""
-    rows = defaultdict(list)
-    for i, sample in enumerate(samples):
-        rows[sample.source].append(i)
-    return rows
 
 
 def table(figures: dict) -> str:
@@ -163,7 +175,7 @@ def table(figures: dict) -> str:
     for name, scores in rows:
         cells = (f"{scores[c]:.4f}" if isinstance(scores[c], float) else str(scores[c]) for c in columns)
         lines.append(f"{name:{width}}" + "".join(f"  {cell:>{len(c)}}" for c, cell in zip(columns, cells)))
-    named = [(c["true"] or "(nothing)", c["read"] or "(nothing)", c["times"]) for c in figures["confusions"][:8]]
+    named = [(c["true"] or "(nothing)", c["prediction"] or "(nothing)", c["times"]) for c in figures["confusions"][:8]]
     worst = ", ".join(f"{a} as {b} x{times}" for a, b, times in named)
     speed = f"{figures['images_per_second']:.0f} images/s; " if "images_per_second" in figures else ""
     lines.append(f"{speed}confusions: {worst or 'none'}")
@@ -196,9 +208,11 @@ def draw(folder: Path, samples, texts, predictions, confidences, retries: Retrie
     thresholds = np.linspace(0, 1, 101)
     curves = [retries.at(least) for least in thresholds]
     with atomic_folder(folder) as beside:
-        write_table(beside / "predictions.csv", ("file", "source", "text", "read", "confidence", "decision"), table)
+        write_table(
+            beside / "predictions.csv", ("file", "source", "text", "prediction", "confidence", "decision"), table
+        )
         pairs = [(*pair, times) for pair, times in counts.most_common()]
-        write_table(beside / "confusions.csv", ("true", "read", "times"), pairs)
+        write_table(beside / "confusions.csv", ("true", "prediction", "times"), pairs)
         draw_confusions(counts, beside / "confusions.png")
         draw_reliability(metrics.bins(correct, confidences), beside / "reliability.png")
         lines = ([row[name] for row in curves] for name in ("exact_match_one_retry", "refused"))

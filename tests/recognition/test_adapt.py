@@ -23,6 +23,7 @@ from seqclr.engine.trainer import Interrupted
 from seqclr.errors import UserError
 from seqclr.recognition import estimates
 from seqclr.recognition.adapt import adapt, balanced, configure
+from seqclr.recognition.evaluate import used_by
 from seqclr.recognition.recognizer import Recognizer
 from seqclr.recognition.splits import find_validation
 from tests.small_runs import SMALL, run, untraced
@@ -215,7 +216,8 @@ def test_validation_rows_are_those_with_a_label_that_are_not_trained_on(pages, t
     shutil.copytree(pages, tmp_path / "data")
     (tmp_path / "data" / "labels.csv").write_text("\n".join(rows) + "\n")
     samples = find_unlabelled([tmp_path / "data"], "validation")
-    config = SimpleNamespace(data=[tmp_path / "data"], label_pattern=None)
+    config = SimpleNamespace(data=[tmp_path / "data"], label_pattern=None, split=None, labels=None, seed=0)
+    assert used_by(config)[1] == samples[1:] and not set(used_by(config)[0]) & set(samples)
     assert find_validation(config, []) == samples[1:] and find_validation(config, samples[:2]) == samples[2:]
 
 

@@ -59,6 +59,11 @@ THAWS = ("ctc", signal.SIGINT, {"average": 0.9, "pretrained": "x", "head_steps":
         THAWS,
         ("cyclegan", signal.SIGTERM, {**tiny.SMALL["cyclegan"], "views": "none"}),
         ("clip", signal.SIGINT, {}),
+        ("nnclr", signal.SIGTERM, tiny.SMALL["nnclr"]),
+        ("rclstr", signal.SIGINT, tiny.SMALL["rclstr"]),
+        ("ccd", signal.SIGTERM, tiny.SMALL["ccd"]),
+        ("cut", signal.SIGINT, {**tiny.SMALL["cut"], "views": "none"}),
+        ("character_clusters", signal.SIGTERM, {}),
         # the weight follows from the rounds
         ("sela", signal.SIGTERM, {"clusters": 4, "marginals": "estimated", "relabellings": 4}),
     ],

@@ -15,3 +15,8 @@ class UserError(Exception):
 def printable(text: str) -> str:
     """The text with unprintable characters escaped, as they could break the line or control the terminal."""
     return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
+
+
+def escaped(name: str) -> str:
+    """A file name in UTF-8: the bytes of one that is not are escaped."""
+    return name.encode("utf-8", "backslashreplace").decode()

@@ -79,7 +79,7 @@ def check(parser: Parser, argv: list[str]) -> int:
             return status
     print(report.text())
     write_figures(report.figures(), args.json)
-    return 2 if report.hurts else 0
+    return 2 if report.harmful else 0
 
 
 def _contradicted(args) -> list[Finding]:
@@ -95,11 +95,13 @@ def _contradicted(args) -> list[Finding]:
 
 def pack(parser: Parser, argv: list[str]) -> int:
     """pack images and labels into a few large files for fast reading"""
+    from seqclr.data.shards import SHARD_SIZE
+
     add_paths(parser, "PATH", DATA)
     parser.add_argument("--output", required=True, metavar="DIR", help="new folder for the pack")
     parser.add_argument("--split", help=SPLIT)
     parser.add_argument("--label-pattern", help=LABEL_PATTERN)
-    add_number(parser, "--shard-size", "images per file", least=1, default=100_000, metavar="N")
+    add_number(parser, "--shard-size", "images per file", least=1, default=SHARD_SIZE, metavar="N")
     args = parse_with_limits(parser, argv)
     from seqclr.curation.pack import pack
 

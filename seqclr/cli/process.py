@@ -19,7 +19,7 @@ def set_up() -> None:
 
 
 def import_tensorflow() -> None:
-    """Imports TensorFlow with stderr closed: without a GPU it writes many lines of its C++ log.
+    """Imports TensorFlow without its stderr: without a GPU it writes many lines of its C++ log.
 
     Where it is not installed, nothing happens: the next import of it says what needs it.
     """

@@ -17,11 +17,11 @@ from pathlib import Path
 import numpy as np
 
 from seqclr.data import images, shards, tables
-from seqclr.data.charset import FRAME_STRIDE, Charset, frames_needed, normalize
+from seqclr.data.charset import Charset, frames_needed, frames_of, normalize
 from seqclr.data.discovery import survey
 from seqclr.data.label_validation import character_variants, code_point, invisible_characters, right_to_left, script_of
 from seqclr.data.samples import HELD_OUT, Sample
-from seqclr.errors import UserError, printable
+from seqclr.errors import UserError, escaped, printable
 from seqclr.messages import bar
 
 # kind of finding -> (its title in a report, whether it is harmful)
@@ -71,34 +71,34 @@ class Report:
     findings: list[Finding]
 
     @property
-    def hurts(self) -> bool:
+    def harmful(self) -> bool:
         return any(KINDS[finding.kind][1] for finding in self.findings)
 
     def figures(self) -> dict:
         """The summary and, for each kind, the count, the files and a sentence for each finding; fit for JSON."""
         kinds = {}
-        for kind, (_, hurts) in KINDS.items():
+        for kind, (_, harmful) in KINDS.items():
             found = [finding for finding in self.findings if finding.kind == kind]
             files = dict.fromkeys(file for finding in found for file in finding.files)
             kinds[kind] = {
                 "count": len(found),
-                "hurts": hurts,
+                "harmful": harmful,
                 "files": list(files),
                 "messages": [finding.message for finding in found],
             }
-        return {**self.summary, "hurts": self.hurts, "findings": kinds}
+        return {**self.summary, "harmful": self.harmful, "findings": kinds}
 
     def text(self) -> str:
         lines = list(_summary_lines(self.summary))
-        for kind, (title, hurts) in KINDS.items():
+        for kind, (title, harmful) in KINDS.items():
             messages = [finding.message for finding in self.findings if finding.kind == kind]
             if messages:
-                lines.append(f"{'WRONG' if hurts else 'note'}: {len(messages)} {title}")
+                lines.append(f"{'WRONG' if harmful else 'note'}: {len(messages)} {title}")
                 lines += [f"  {printable(message)}" for message in messages[:NAMED]]
             if len(messages) > NAMED:
                 lines.append(f"  and {len(messages) - NAMED} more")
         doubtful = any(finding.kind in DOUBTFUL for finding in self.findings)
-        if not self.hurts:
+        if not self.harmful:
             lines.append("nothing else is wrong" if doubtful else "nothing wrong")
         return "\n".join(lines)
 
@@ -127,7 +127,7 @@ def check(
         tables.check_can_write(Path(fix), samples)
     looks = look_at_all(samples)
     findings = [
-        Finding("missing" if fault.missing else "unusable", (_printable(fault.file),), _printable(fault.reason))
+        Finding("missing" if fault.missing else "unusable", (escaped(fault.file),), escaped(fault.reason))
         for fault in faults
     ]
     findings += [*_changed(paths), *examine(looks, allowed, case, (height, width, resize))]
@@ -166,11 +166,6 @@ def examine(
     ]
 
 
-def _printable(text: str) -> str:
-    """Escapes file names that are not UTF-8."""
-    return text.encode("utf-8", "backslashreplace").decode()
-
-
 def _changed(paths: Sequence[str | Path]) -> Iterator[Finding]:
     for path in filter(shards.is_pack, map(Path, paths)):
         for shard in shards.changed(path):
@@ -201,7 +196,7 @@ def _look_at(sample: Sample) -> Look:
 def _unreadable(looks: list[Look]) -> Iterator[Finding]:
     for look in looks:
         if look.error is not None:
-            yield Finding("unreadable", (_printable(look.sample.name),), _printable(look.error), (look.sample,))
+            yield Finding("unreadable", (escaped(look.sample.name),), escaped(look.error), (look.sample,))
 
 
 # labels
@@ -212,7 +207,7 @@ def _labels(looks: list[Look], allowed: Charset | None, case: str, fit: tuple[in
         if look.sample.text is None:
             continue
         for kind, what in _label(look, allowed, case, *fit):
-            name = _printable(look.sample.name)
+            name = escaped(look.sample.name)
             yield Finding(kind, (name,), f"{name} {what}", (look.sample,))
 
 
@@ -231,7 +226,7 @@ def _label(look: Look, allowed: Charset | None, case: str, to_height: int, to_wi
     if turned:
         yield "unusable", f"has right-to-left text, {code_point(turned)}: frames are read from left to right"
     width, height = look.size
-    frames = -(-images.resized_width(height, width, to_height, to_width, resize) // FRAME_STRIDE)
+    frames = frames_of(images.resized_width(height, width, to_height, to_width, resize))
     if frames_needed(text) > frames:
         yield "too_long", f"has the label {text!r}, which needs {frames_needed(text)} frames but has {frames}"
 
@@ -242,7 +237,7 @@ def _character_variants(samples: list[Sample]) -> Iterator[Finding]:
         drop = tuple(sample for sample in samples if any(c in sample.text for c in others))
         named = ", ".join(map(code_point, others))
         message = f"{len(drop)} label(s) have {named} where others have {code_point(plain)}"
-        yield Finding("unusable", tuple(_printable(sample.name) for sample in drop), message, drop)
+        yield Finding("unusable", tuple(escaped(sample.name) for sample in drop), message, drop)
 
 
 def _lengths(samples: list[Sample], lengths: Sequence[int] | None) -> Iterator[Finding]:
@@ -252,7 +247,7 @@ def _lengths(samples: list[Sample], lengths: Sequence[int] | None) -> Iterator[F
     usual = _common(counts, counts.total()) if lengths is None else lengths
     for sample in samples:
         if sample.text and usual and len(sample.text) not in usual:
-            name, length = _printable(sample.name), len(sample.text)
+            name, length = escaped(sample.name), len(sample.text)
             share = f"as {counts[length]} of {counts.total()}"
             yield Finding("length", (name,), f"{name} has the label {sample.text!r} of length {length}, {share}")
 
@@ -275,7 +270,7 @@ def _unusual_characters(samples: list[Sample], case: str) -> Iterator[Finding]:
         odd = [f"{code_point(c)} of another script" for c in of_other]
         odd += [f"{code_point(c)}, which no other has" for c in dict.fromkeys(text) if c in once and c not in of_other]
         if odd:
-            name = _printable(sample.name)
+            name = escaped(sample.name)
             yield Finding("character", (name,), f"{name} has the label {text!r} with {', '.join(odd)}")
 
 
@@ -298,11 +293,11 @@ def _equal_images(looks: list[Look], case: str) -> Iterator[Finding]:
 
 
 def _equal_image(group: list[Sample], texts: set[str]) -> Iterator[Finding]:
-    files = tuple(_printable(sample.name) for sample in group)
+    files = tuple(escaped(sample.name) for sample in group)
     more = f" and {len(group) - 4} more" if len(group) > 4 else ""
     leaking = _leaks(group)
     if len(texts) > 1:
-        named = [f"{_printable(sample.name)} {sample.text!r}" for sample in group if sample.text]
+        named = [f"{escaped(sample.name)} {sample.text!r}" for sample in group if sample.text]
         yield Finding("conflicts", files, ", ".join(named[:4]) + more, tuple(group))
     if leaking:
         named = [f"{file} ({_part(sample)})" for file, sample in zip(files, group)]
@@ -346,8 +341,8 @@ def _summary(samples: list[Sample], looks: list[Look], case: str) -> dict:
         "sources": {source: dict(splits) for source, splits in sources.items()},
         "sizes": _sizes(Counter(look.size for look in looks)),
         "label_lengths": dict(sorted(Counter(map(len, texts)).items())),
-        "charset": _printable("".join(sorted(characters))),
-        "seen_once": _printable("".join(sorted(character for character, n in characters.items() if n == 1))),
+        "charset": escaped("".join(sorted(characters))),
+        "seen_once": escaped("".join(sorted(character for character, n in characters.items() if n == 1))),
     }
 
 

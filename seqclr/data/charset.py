@@ -99,6 +99,11 @@ class Charset:
             raise UserError(f"{path} is not a charset ({error}): it is written by finetune beside the model") from None
 
 
+def frames_of(width: int) -> int:
+    """The number of frames of an image of a width in pixels."""
+    return -(-width // FRAME_STRIDE)
+
+
 def frames_needed(text: Sequence) -> int:
     """The least number of frames in which CTC can emit a text or its ids: equal neighbours need a blank between."""
     return len(text) + sum(a == b for a, b in zip(text, text[1:]))

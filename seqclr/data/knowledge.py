@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from seqclr.data.charset import FRAME_STRIDE, Charset
+from seqclr.data.charset import FRAME_STRIDE, Charset, frames_of
 from seqclr.data.images import MAX_SIDE
 from seqclr.errors import UserError
 
@@ -40,7 +40,7 @@ class Known:
         """
         classes = None if self.charset is None else tuple(sorted(charset.encode(self._characters(charset))))
         if self.lengths is not None:
-            longest, frames = self.lengths[-1], -(-width // FRAME_STRIDE)
+            longest, frames = self.lengths[-1], frames_of(width)
             one = len(charset if classes is None else classes) == 1  # equal neighbours need a blank between them
             needed, most = (2 * longest - 1, (frames + 1) // 2) if one else (longest, frames)
             if needed > frames:

@@ -17,7 +17,7 @@ import tensorflow as tf
 from seqclr import config as configuration
 from seqclr import memory
 from seqclr.data import images
-from seqclr.data.charset import FRAME_STRIDE
+from seqclr.data.charset import frames_of
 from seqclr.data.dataset import ImageDataset
 from seqclr.data.loader import Loader
 from seqclr.data.sequences import Sequences
@@ -85,7 +85,7 @@ def check_memory(config) -> None:
         less = "lower it, height or width, or raise accumulate"
         memory.check_fits(pixels * PIXEL // config.accumulate, batch, less)
         if config.encoder in SIZES:
-            size, frames = SIZES[config.encoder], -(-config.width // FRAME_STRIDE)
+            size, frames = SIZES[config.encoder], frames_of(config.width)
             scores = count // config.accumulate * size.depth * size.heads * frames**2 * 8  # before and after softmax
             memory.check_fits(scores, f"{batch}, whose {frames} frames attend to each other,", less)
     ready = pixels * 3 * config.steps_per_execution

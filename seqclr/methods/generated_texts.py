@@ -6,7 +6,7 @@ import string
 from dataclasses import dataclass
 
 from seqclr.config import key
-from seqclr.data.charset import CASES, FRAME_STRIDE, Charset
+from seqclr.data.charset import CASES, FRAME_STRIDE, Charset, frames_of
 from seqclr.errors import UserError
 from seqclr.methods.base import Method
 from seqclr.synthesis.styles import read_length
@@ -42,7 +42,7 @@ class GeneratedTexts(Method):
         self.text_charset = Charset(self.texts.all_characters(), self.case)
 
     def build(self, encoder, run=None):
-        longest, frames = self.texts.longest(), -(-encoder.width // FRAME_STRIDE)
+        longest, frames = self.texts.longest(), frames_of(encoder.width)
         needed = longest if len(self.text_charset) > 1 else 2 * longest - 1
         if needed > frames:  # no image with so long a text would be drawn
             raise UserError(

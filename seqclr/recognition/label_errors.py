@@ -20,7 +20,7 @@ from seqclr import files
 from seqclr.config import AdaptConfig, FinetuneConfig
 from seqclr.curation import contradictions
 from seqclr.curation.contradictions import Contradiction
-from seqclr.data.charset import FRAME_STRIDE, frames_needed
+from seqclr.data.charset import frames_needed, frames_of
 from seqclr.data.dataset import ImageDataset
 from seqclr.data.discovery import survey
 from seqclr.data.hashes import content_digest
@@ -29,7 +29,7 @@ from seqclr.data.knowledge import Known, read_lengths
 from seqclr.data.samples import Sample
 from seqclr.decision import accepts
 from seqclr.engine.run import Run
-from seqclr.errors import UserError
+from seqclr.errors import UserError, escaped
 from seqclr.messages import say, warn
 from seqclr.nn import constrained
 from seqclr.recognition import adapt, finetune
@@ -62,7 +62,7 @@ class Judged(NamedTuple):
     @property
     def name(self) -> str:
         """The name of the image; bytes that are not UTF-8 are escaped."""
-        return self.sample.name.encode("utf-8", "backslashreplace").decode()
+        return escaped(self.sample.name)
 
     def row(self) -> Contradiction:
         figures = f"{self.confidence:.4f}", f"{self.ratio:.3f}", "yes" if self.sure else "no"
@@ -136,7 +136,7 @@ def judgeable(reader: Recognizer, dataset: ImageDataset) -> list[int]:
         text = reader.charset.normalize(sample.text)
         if strangers := reader.charset.strangers(text):
             strange.update(strangers)
-        elif frames_needed(text) > -(-width // FRAME_STRIDE):
+        elif frames_needed(text) > frames_of(width):
             long += 1
         else:
             rows.append(row)

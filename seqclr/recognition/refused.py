@@ -7,7 +7,7 @@ from pathlib import Path
 
 from seqclr.data import tables
 from seqclr.data.annotations import AnnotationReader
-from seqclr.data.charset import FRAME_STRIDE, Charset, frames_needed
+from seqclr.data.charset import Charset, frames_needed, frames_of
 from seqclr.data.dataset import ImageDataset
 from seqclr.data.labels import REFUSED
 from seqclr.data.samples import Fault
@@ -30,6 +30,6 @@ def refused_texts(data: Sequence[str], dataset: ImageDataset, charset: Charset) 
     refused = []
     for sample, width in zip(dataset.samples, dataset.filled()):
         text = texts.get(reader.image_id(sample), "")
-        fits = not charset.strangers(text) and frames_needed(text) <= -(-width // FRAME_STRIDE)
+        fits = not charset.strangers(text) and frames_needed(text) <= frames_of(width)
         refused.append(text if fits else "")
     return refused

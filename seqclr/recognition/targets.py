@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from seqclr.data.charset import FRAME_STRIDE, Charset, frames_needed
+from seqclr.data.charset import FRAME_STRIDE, Charset, frames_needed, frames_of
 from seqclr.data.dataset import ImageDataset
 from seqclr.data.label_validation import character_variants, code_point, invisible_characters, right_to_left
 from seqclr.data.samples import Sample
@@ -92,7 +92,7 @@ def check_targets(samples: list[Sample], targets: list[str]) -> None:
 def check_lengths(dataset: ImageDataset, targets: list[str]) -> None:
     """Raises UserError for a label that needs more CTC frames than its image has."""
     for sample, width, target in zip(dataset.samples, dataset.filled(), targets):
-        frames = -(-int(width) // FRAME_STRIDE)
+        frames = frames_of(int(width))
         if frames_needed(target) > frames:
             raise UserError(
                 f"{sample.name} has the label '{target}', which needs {frames_needed(target)} frames but has "

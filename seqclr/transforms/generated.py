@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from seqclr.data import images
-from seqclr.data.charset import FRAME_STRIDE, Charset, frames_needed
+from seqclr.data.charset import Charset, frames_needed, frames_of
 from seqclr.data.dataset import Record
 from seqclr.data.disk_cache import DiskCache
 from seqclr.errors import UserError
@@ -91,7 +91,7 @@ class GeneratedImages:
             labelled, style = variety.draw_labelled(self.texts, rng)
             ids = [i for character in labelled.text for i in self.ids[character]]
             shown = images.resized_width(labelled.image.height, labelled.image.width, height, width, resize)
-            if frames_needed(ids) <= -(-shown // FRAME_STRIDE):
+            if frames_needed(ids) <= frames_of(shown):
                 break
         else:
             least, most = self.texts.lengths

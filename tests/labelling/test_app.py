@@ -298,7 +298,7 @@ def test_a_label_that_was_taken_away_stays_away_in_other_verbs(folder):
     assert [(Path(each.file).name, each.text) for each in discovery.find(data)] == [("2.png", "020")]
     assert {Path(each.file).name for each in discovery.find_unlabelled(data)} == {"0.png", "2.png", "3.png"}
     found = check.check(data)
-    assert not found.hurts and {finding.kind for finding in found.findings} == {"empty"}
+    assert not found.harmful and {finding.kind for finding in found.findings} == {"empty"}
 
 
 def test_labels_of_the_data_are_trained_on_before_one_is_given(folder, monkeypatch):

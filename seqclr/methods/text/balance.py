@@ -60,5 +60,5 @@ class CharacterBalance(keras.layers.Layer):
 
 
 def shares(counts: tf.Tensor) -> tf.Tensor:
-    """Counts as shares of their sum, 0 of nothing."""
+    """Counts as shares of their sum; all 0 if the sum is 0."""
     return tf.math.divide_no_nan(counts, tf.reduce_sum(counts))

@@ -53,8 +53,8 @@ class Adaptation(Method):
     the same strip of the weak one, of every image. A text that a login has refused (`refused.csv`) is made less likely
     for its image, unless `refused` is 0, and is not accepted as its label.
 
-    Logs the losses of `site` and `generated` images, the `accepted` fraction of the site's, the mean `confidence`, and
-    the further losses where their weight is above 0.
+    Logs the losses of `site` and `generated` images (0 where they are left out), the `accepted` fraction of the site's,
+    the mean `confidence`, and the further losses where their weight is above 0.
     """
 
     facts = Facts(paper="Sohn et al. 2020, arXiv:2001.07685", needs_lines="CTC spells a text over the frames of a line")

@@ -25,7 +25,7 @@ RARE = 0.1  # lengths and characters below this share of the most frequent one a
 ENOUGH = 20  # labels from which on more do not change how far the mean confidence is from the exact match
 # The log-odds of the exact match are those of the mean confidence, and a constant, and a factor times those of the mean
 # confidence before: without labels, and with ENOUGH (benchmarks/estimates.py); where it is not known, a constant alone
-BOTH = ((-0.81, 0.8), (0.21, 0.0))
+BOTH = ((-0.83, 0.71), (0.21, 0.0))
 ALONE = ((-0.66, 0.0), (0.21, 0.0))
 FEWEST = 10  # images without labels that an estimate and a threshold are computed on
 DOUBTFUL, ASKED = 0.7, 20  # an estimated exact match below which labels are asked for, and how many

@@ -229,7 +229,7 @@ def test_the_confidence_before_counts_for_a_reader_of_the_package_only(estimated
 
 @pytest.mark.parametrize(
     ("labels", "before", "offset"),
-    [(0, None, -0.66), (10, None, -0.225), (20, None, 0.21), (500, None, 0.21), (0, 0.5, -0.81), (0, 0.9, 0.948)],
+    [(0, None, -0.66), (10, None, -0.225), (20, None, 0.21), (500, None, 0.21), (0, 0.5, -0.83), (0, 0.9, 0.73)],
 )
 def test_labels_and_the_confidence_before_make_an_estimate_higher(labels, before, offset):
     odds = np.linspace(-3, 3, 7)

@@ -38,7 +38,8 @@ def test_images_keep_their_texts_and_splits(translator, pages, tmp_path):
     method, config = translation.load(str(translator))
     source = images.fit(images.read(pages / "images" / before[0]["file"]), config.height, config.width)[0]
     expected = method.shown(source[None], None, method.generator)[0]
-    np.testing.assert_array_equal(images.read(tmp_path / "new" / after[0]["file"]), expected)
+    written = images.read(tmp_path / "new" / after[0]["file"]).astype(int)
+    np.testing.assert_allclose(written, expected, atol=1)  # a batch of more images rounds otherwise
     assert Image.open(tmp_path / "sheet.png").width > 2 * config.width
     with pytest.raises(seqclr.UserError, match="there is no folder"):
         seqclr.translate(pages, translator, tmp_path / "newer", preview=tmp_path / "nowhere" / "sheet.png")

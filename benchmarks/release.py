@@ -48,8 +48,8 @@ Encoder `{encoder}` ({parameters:.2f} million parameters with the CTC head), ima
 - **Use it** for sites where you are authorised to: `seqclr adapt --model captcha --data IMAGES` without labels or with
   few, `seqclr predict --model captcha --charset ... --length ... IMAGES`, `seqclr finetune --pretrained captcha`.
 - **It fails** on scripts other than Latin letters and digits, on texts of more than one line, on case, and without
-  adaptation on letters that touch or are bent strongly. docs/measured/new-sites.md has its figures on real sites, the lowest
-  where characters are warped and overlap, or are cut off at the edge.
+  adaptation on letters that touch or are bent strongly. docs/measured/new-sites.md has its figures on real sites, the
+  lowest where characters are warped and overlap, or are cut off at the edge.
 
 Generated images that it was not trained on, with the known characters and lengths of each style:
 

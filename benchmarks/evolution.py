@@ -51,7 +51,7 @@ def probe(args: argparse.Namespace, run: Path, file: Path, *flags: str) -> None:
     seqclr("probe", "--model", run, "--kind", "knn", "--data", data, "--k", 20, "--json", file, *flags)
 
 
-def accuracy_of_new_weights(args: argparse.Namespace, seed: int) -> float:
+def accuracy_of_random_weights(args: argparse.Namespace, seed: int) -> float:
     """The probe's accuracy on the encoder of the run with equal weights before its training."""
     file = args.output / f"new_{seed}.json"
     if not file.is_file():
@@ -83,7 +83,7 @@ def main() -> None:
         words |= {method: ["--method", method] for method in args.methods}
         for arm, method in words.items():
             arms.setdefault(arm, []).append(accuracy(args, arm, seed, *method))
-        arms.setdefault("random weights", []).append(accuracy_of_new_weights(args, seed))
+        arms.setdefault("random weights", []).append(accuracy_of_random_weights(args, seed))
     rows = [
         f"| {arm} | {statistics.mean(found):.3f} | {' '.join(f'{x:.3f}' for x in found)} |"
         for arm, found in arms.items()

@@ -33,8 +33,8 @@ from pathlib import Path
 from commands import circumstances, seqclr, write
 from real_sites import untrained
 
-# `adapt` was tried on the first three, and its label propagation on the next two; errors on cap_zf_old and gen_kcaptcha
-# led to text that is cut off, or touches, in the generator
+# `adapt` was tried on the first three, its label propagation on the next two, and the difficulty of generated images on
+# cap_zf_old and cap_thsr; errors on cap_zf_old and gen_kcaptcha led to generated text that is cut off, or touches
 TUNED = ("cap_lzu", "cap_tjsp", "cap_zf_old", "cap_thsr", "cap_swust_20191218", "gen_kcaptcha")
 ARMS = ("reader", "adapted", "finetuned", "scratch", "keras", "ddddocr")
 WITHOUT_LABELS = ("reader", "ddddocr")

@@ -71,7 +71,8 @@ def adapt(
     validation, size = find_validation(config, samples), (config.height, config.width, config.resize)
     dataset = ImageDataset(samples, *size, skip_bad=True)
     validation_dataset = ImageDataset(validation, *size, skip_bad=True) if validation else None
-    labelled = [sample for sample in dataset.samples if sample in set(labelled)]  # those that can be read
+    given = set(labelled)
+    labelled = [sample for sample in dataset.samples if sample in given]  # those that can be read
     complete_knowledge(config, reader, dataset, labelled, rank.chief)
     if config.generated_weight is None:
         config.generated_weight = generated_weight([sample.source for sample in labelled])
@@ -100,10 +101,10 @@ def adapt(
     if validation_dataset is not None:
         truths = validation_dataset, [charset.normalize(sample.text) for sample in validation_dataset.samples]
     before = reader.knowing(known)
-    start = before, is_released(config.model)
     estimate = AccuracyEstimate(
-        adapted, dataset, trained_on, method.propagated, method.result(), *start, run.decision_file, truths
-    )
+        adapted, dataset, trained_on, method.propagated, method.result(), before, is_released(config.model),
+        run.decision_file, truths,
+    )  # fmt: skip
     try:
         digests = SampleDigests(run.folder, labelled, validation)
         standard = callbacks.standard(run, config.profile, config.tensorboard)

@@ -82,7 +82,7 @@ def exact_match_of(confidence: float, before: float | None, labels: int) -> floa
     have been trained on images of the site. labels: number of them.
 
     Confidence alone is too high without labels where self-training has made errors sure: one character that is always
-    taken for another. Such errors are less sure before, so where many texts have changed, more of them are wrong.
+    taken for another. The less sure the reader was before, the more such errors there are.
     """
     (constant, factor), enough = ALONE if before is None else BOTH
     share = min(1.0, labels / ENOUGH)

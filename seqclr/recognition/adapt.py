@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import keras
+import numpy as np
 
 from seqclr import config as configuration
 from seqclr.config import AdaptConfig
@@ -31,6 +33,7 @@ from seqclr.recognition.splits import find_validation, split_off_labelled
 from seqclr.recognition.targets import check_labels, check_lengths, warn_of_labels
 from seqclr.transforms import generated
 
+MOST = 5000  # images of a site without a label that are used; the time of label propagation grows with the square
 LABELLED_SHARE = 0.25  # least share of images with a label among those of a site in a batch, where there are labels
 
 
@@ -69,6 +72,7 @@ def adapt(
     samples, labelled = split_off_labelled(config)
     check_labels(labelled)
     validation, size = find_validation(config, samples), (config.height, config.width, config.resize)
+    samples = some_of_each_source(samples, set(labelled), rank.chief)
     dataset = ImageDataset(samples, *size, skip_bad=True)
     validation_dataset = ImageDataset(validation, *size, skip_bad=True) if validation else None
     given = set(labelled)
@@ -129,6 +133,20 @@ def adapt(
         if dataset.skipped:
             warn(f"{len(dataset.skipped)} image(s) that cannot be read were skipped")
     return {**logs, **estimate.figures} if rank.chief else logs
+
+
+def some_of_each_source(samples: Sequence[Sample], labelled: set[Sample], loud: bool) -> list[Sample]:
+    """The labelled samples, and of each source at most MOST others, drawn at random. loud: says if there are more."""
+    drawn = np.random.default_rng(0).permutation(len(samples)).tolist()
+    counts, kept = Counter(), set(labelled)
+    for sample in (samples[index] for index in drawn):
+        counts[sample.source] += sample not in labelled
+        if counts[sample.source] <= MOST:
+            kept.add(sample)
+    for source, count in counts.items():
+        if count > MOST and loud:
+            say(f"{source}: {MOST} of {count} images without a label are used, drawn at random")
+    return [sample for sample in samples if sample in kept]
 
 
 def balanced(dataset: ImageDataset, labelled: set[int]) -> Repeated:

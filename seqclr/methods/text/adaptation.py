@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import string
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +14,6 @@ from seqclr.data.charset import OPERATORS, SUM_SIGNS
 from seqclr.data.knowledge import Possible
 from seqclr.methods.base import Method, stacked
 from seqclr.methods.facts import Facts
-from seqclr.methods.text.balance import CharacterBalance
 from seqclr.methods.text.characters import alike, character_contrast, pool_characters
 from seqclr.methods.text.consistency import frame_consistency
 from seqclr.methods.text.ctc import IMPOSSIBLE, ReaderInfo, ctc_head, ctc_loss
@@ -30,7 +28,6 @@ from seqclr.transforms.labelled import Unlabelled, filled
 
 PROJECTED = 128  # dimensions of the characters that are contrasted
 LEAST_WEIGHT = 0.05  # of the loss of generated images; where it is less, they are left out once all texts are fixed
-MOST = 5000  # images without a label whose texts are propagated; memory and time grow with the square
 SUMS = 0.5  # share of sums among generated images, where the characters are digits and signs of sums
 
 
@@ -38,46 +35,55 @@ SUMS = 0.5  # share of sums among generated images, where the characters are dig
 class Adaptation(Method):
     """Self-training on the images of a site beside generated images of its characters and lengths.
 
-    The teacher, the averaged weights (Mean Teacher, arXiv:1703.01780), predicts the text of a weak view among the
-    possible texts. Of a batch, a share with the highest confidence gives labels for strong views (FixMatch,
-    arXiv:2001.07685); the share rises during the run (curriculum labeling, arXiv:2001.06001). Labels of the user
-    replace predictions. Generated images, whose texts are known, keep the reader from drifting. Characters that the
-    teacher predicts too seldom are made likelier to it (CharacterBalance).
+    Several times in a run, the averaged weights (Mean Teacher, arXiv:1703.01780) predict the texts of all images among
+    the possible ones, and label propagation between images corrects the characters (Iscen et al. 2019,
+    arXiv:1904.04717). It starts from the labels of the user and from equally many characters of each class (`seeds`),
+    as self-training would make a character that is taken for another one vanish. Of a batch, the texts with the highest
+    confidence are labels for augmented views; their share rises during the run (curriculum labeling, arXiv:2001.06001).
+    Generated images, whose texts are known, keep the reader from drifting.
 
-    After the fraction `propagation` of the run, the teacher predicts all images, label propagation between images
-    corrects the characters (Iscen et al. 2019, arXiv:1904.04717), and these texts are labels from then on. Generated
-    images are left out then, unless there are few images (`generated_steps`).
+    After the fraction `fixed_after` of the run, the texts are not predicted anew, and all are labels. Generated images
+    are left out then, unless there are few images (`generated_steps`).
 
     With `contrast`, equal characters of the accepted and the generated images attract each other, each the mean of its
     frames at the CTC alignment. With `consistency`, the frames of the strong view predict what the teacher predicts at
-    the same strip of the weak one, of every image. A text that a login has refused (`refused.csv`) is made less likely
+    the same strip of a weak one, of every image. A text that a login has refused (`refused.csv`) is made less likely
     for its image, unless `refused` is 0, and is not accepted as its label.
 
     Logs the losses of `site` and `generated` images (0 where they are left out), the `accepted` fraction of the site's,
     the mean `confidence`, and the further losses where their weight is above 0.
     """
 
-    facts = Facts(paper="Sohn et al. 2020, arXiv:2001.07685", needs_lines="CTC spells a text over the frames of a line")
+    facts = Facts(
+        paper="Iscen et al. 2019, arXiv:1904.04717", needs_lines="CTC spells a text over the frames of a line"
+    )
     infinite = IMPOSSIBLE
 
     average: float = key(0.995, "EMA decay of the weights of the teacher, which are the result", least=0, most=1)
-    first_share: float = key(0.3, "share of a batch that the teacher labels at the start of the run", least=0, most=1)
-    last_share: float = key(0.9, "share of a batch that the teacher labels at the end of the run", least=0, most=1)
-    least_frequency: float = key(
-        0.6,
-        "least frequency of a character in the teacher's texts, relative to equal frequencies of all; 0 for texts of a "
-        "language",
+    first_share: float = key(
+        0.3, "share of a batch's predicted texts that are labels at the start of the run", least=0, most=1
+    )
+    last_share: float = key(
+        0.9, "the share at the end of the run, towards which it rises until all are labels", least=0, most=1
+    )
+    relabellings: int = key(4, "number of times that the texts of all images are predicted", least=2, most=100)
+    fixed_after: float = key(
+        0.6, "fraction of the run after which the predicted texts of all images are labels", least=0, most=0.9
+    )
+    seeds: float = key(
+        0.35,
+        "characters of each class that are labels in label propagation, as a share of their number if all were equally "
+        "frequent; 0 for texts of a language",
         least=0,
         most=1,
     )
-    propagation: float = key(
-        0.6,
-        "fraction of the run after which the predicted texts of all images, corrected by label propagation between "
-        "images, are labels; 0: never",
+    neighbours: int = key(
+        10,
+        "similar characters of other images in label propagation; 0: it is left out",
         least=0,
-        most=0.9,
+        most=1000,
     )
-    weak_views: str = key("none", "augmentation of the teacher's images; the student's is views", free=True)
+    weak_views: str = key("none", "augmentation of the teacher's images with consistency", free=True)
     generated_weight: float | None = key(
         None, "weight of the loss of generated images; default: 1, and less with more than 22 labels", least=0
     )
@@ -113,7 +119,8 @@ class Adaptation(Method):
         sums = set(signs) & set(OPERATORS) and set(string.digits) <= set(cases)
         characters = "".join(c for c in dict.fromkeys(cases) if not (sums and c in signs))
         texts = Texts(characters, (lengths[0], lengths[-1]), self.fonts, SUMS if sums else 0.0, signs)
-        site = Unlabelled(self.weak_views, views, labels, self.consistency > 0, refused)
+        consistent = self.consistency > 0
+        site = Unlabelled(self.weak_views if consistent else None, views, labels, consistent, refused)
         return GeneratedImages(self.generated_views, texts, charset, self.generated_images, self.distinct_images, site)
 
     def build(self, encoder, run: ReaderInfo | None = None):
@@ -123,23 +130,19 @@ class Adaptation(Method):
         self.possible = Possible(None, self.run.lengths)
         if self.contrast:
             self.projector = mlp((encoder.dim, PROJECTED), "projector", input_dim=encoder.dim)
-        counted = [character not in SUM_SIGNS for character in self.run.charset.characters]
-        self.balance = CharacterBalance(counted, self.least_frequency)
         self.averaged = Momentum(encoder, self.head, name="averaged")
         self.propagated = PropagatedTexts(len(self.run.labels), self.run.lengths[-1])
         self.late_weight = min(self.generated_weight, generated_weight(self.run.sources))
-        self.all_fixed = sum(not text for text in self.run.labels) <= MOST and not self.consistency
 
     def result(self):
         return self.averaged
 
     def generated_steps(self) -> int:
         """The number of steps with generated images: until all texts are fixed, if they hardly count from then on."""
-        early = self.propagation and self.late_weight < LEAST_WEIGHT
-        return math.ceil(self.propagation * self.run.total_steps) if early else self.run.total_steps
+        return self.times()[-1] if self.late_weight < LEAST_WEIGHT else self.run.total_steps
 
     def loss(self, batch, training):
-        texts, accepted, confidence, teacher = self.site_texts(batch, training)
+        texts, accepted, confidence = self.site_texts(batch)
         if "refused" in batch:
             texts, wrong = alike(texts, batch["refused"])
             accepted &= tf.reduce_any(texts != wrong, axis=1)
@@ -156,7 +159,7 @@ class Adaptation(Method):
         site, generated = tf.reduce_mean(losses), 0.0
         if "generated" in batch:
             generated = tf.reduce_mean(ctc_loss(labels, logits[rows:], generated_mask))
-        weight = tf.where(self.propagated.done.value, self.late_weight, self.generated_weight)
+        weight = tf.where(self.fixed(), self.late_weight, self.generated_weight)
         figures = {
             "loss": site + weight * generated,
             "site": site,
@@ -171,6 +174,7 @@ class Adaptation(Method):
             figures["contrast"] = character_contrast(projected, logits, every, used, mask)
             figures["loss"] += self.contrast * figures["contrast"]
         if self.consistency:
+            teacher, _ = teacher_logits(self, batch["weak"], batch.get("unlabelled_width"))
             figures["consistency"] = frame_consistency(teacher, logits[:rows], batch["geometry"], site_mask)
             figures["loss"] += self.consistency * figures["consistency"]
         if "refused" in batch:
@@ -178,51 +182,50 @@ class Adaptation(Method):
             figures["loss"] += self.refused * figures["refused"]
         return figures
 
-    def site_texts(self, batch, training):
+    def site_texts(self, batch):
         """Texts of the site's images, given or predicted, `int32 [B, L]` filled with -1, which of them are accepted as
-        labels, `bool [B]`, their confidence `float32 [B]`, and the teacher's logits, None where all texts are fixed."""
-        given = self.propagated(batch["text"], batch["index"])
-        known = given[:, 0] >= 0
-        if "generated" not in batch and self.all_fixed:
-            return given, known, tf.gather(self.propagated.confidence.value, batch["index"]), None
-        teacher, mask = teacher_logits(self, batch["weak"], batch.get("unlabelled_width"))
-        teacher = self.balance(teacher)
-        texts, confidence = teacher_texts(self, teacher, mask)
-        if training:
-            self.balance.count(texts)
-        texts, given = alike(texts, given)
-        texts = tf.where(known[:, None], given, texts)
-        sure = confidence >= self.threshold(tf.boolean_mask(confidence, ~known))
-        return texts, known | (sure & (texts[:, 0] >= 0)), confidence, teacher
+        labels, `bool [B]`, and their confidence, `float32 [B]`."""
+        texts, labelled = self.propagated(batch["text"], batch["index"]), batch["text"][:, 0] >= 0
+        confidence = tf.gather(self.propagated.confidence.value, batch["index"])
+        sure = self.fixed() | (confidence >= self.threshold(tf.boolean_mask(confidence, ~labelled)))
+        return texts, labelled | (sure & (texts[:, 0] >= 0)), confidence
+
+    def times(self) -> list[int]:
+        """The steps before which the texts of all images are predicted."""
+        last = self.fixed_after * self.run.total_steps
+        return sorted({round(last * n / (self.relabellings - 1)) for n in range(self.relabellings)})
+
+    def fixed(self) -> tf.Tensor:
+        """Whether the texts have been predicted for the last time."""
+        return self.averaged.updates.value >= self.times()[-1]
 
     def relabels(self, step):
-        return step >= self.propagation * self.run.total_steps > 0 and not self.propagated.done.numpy()
+        return step in self.times()
 
     def phase(self, step):
-        return self.frozen(step), step >= self.propagation * self.run.total_steps
+        return self.frozen(step), sum(time <= step for time in self.times())
 
     def relabel(self, batches):
-        """Predicts the texts of all images, at most MOST without a label, and corrects their characters."""
+        """Predicts the texts of all images, and corrects their characters."""
         labels, rows = filled(self.run.labels, self.run.lengths[-1]), {}
         known = labels[:, 0] >= 0
-        chosen = known | (np.random.default_rng(0).permutation(len(known)) < MOST)
         compiled = tf.function(self.characters, reduce_retracing=True)
         with in_place(self.averaged):
             for batch in batches:
-                batch = {name: values[chosen[batch["index"]]] for name, values in batch.items()}
-                if len(batch["index"]):
-                    widths = tf.constant(batch["width"]) if "width" in batch else None
-                    found = compiled(tf.constant(batch["image"]), widths, tf.constant(labels[batch["index"]]))
-                    rows.update(zip(batch["index"], zip(*(x.numpy() for x in found))))  # labelled ones are repeated
+                widths = tf.constant(batch["width"]) if "width" in batch else None
+                found = compiled(tf.constant(batch["image"]), widths, tf.constant(labels[batch["index"]]))
+                rows.update(zip(batch["index"], zip(*(x.numpy() for x in found))))  # labelled ones are repeated
         images = np.array(sorted(rows))
         columns = (np.stack(column) for column in zip(*(rows[image] for image in images)))
-        self.propagated.assign(images, *propagated_texts(*columns, known[images], np.array(self.run.sources)[images]))
+        of_images = known[images], np.array(self.run.sources)[images]
+        counted = np.array([character not in SUM_SIGNS for character in self.run.charset.characters])
+        self.propagated.assign(images, *propagated_texts(*columns, *of_images, counted, self.seeds, self.neighbours))
 
     def characters(self, images, widths, given):
         """The texts of images `int32 [B, L]`, given ones or predictions, the mean features `[B, L, D]` and mean log
         probabilities `[B, L, classes]` of their characters, and the number of their frames `int32 [B]`."""
         features, mask = self.encoder(images, widths, training=False)
-        logits = self.balance(self.head(features, training=False))
+        logits = self.head(features, training=False)
         texts, given = alike(teacher_texts(self, logits, mask)[0], given)
         texts = tf.where(given[:, :1] >= 0, given, texts)[:, : self.run.lengths[-1]]
         valid = tf.ones(tf.shape(logits)[:2], tf.bool) if mask is None else mask

@@ -11,13 +11,17 @@ import tensorflow as tf
 from seqclr.losses.common import normalize, products
 from seqclr.methods.text.characters import alike
 
-NEAREST, TEMPERATURE = 10, 0.1  # neighbours of a character, and the temperature of the softmax of their cosines
+TEMPERATURE = 0.1  # of the softmax of the cosines of neighbours
+PREDICTED, EXPECTED = 0.25, 1 / 3  # least frequency of a character that occurs, as predicted or as the mean probability
+LEAST = 0.1  # probability of a seed
 ITSELF = 0.9  # cosine that a character has with itself, so that far neighbours count less than its prediction
 SHARE, ROUNDS = 0.9, 50  # of the neighbours in a prediction, and how often they are asked
 ROWS = 1024  # characters whose neighbours are found at once
 
 
-def propagate(features: np.ndarray, images: np.ndarray, probabilities: np.ndarray, known: np.ndarray) -> np.ndarray:
+def propagate(
+    features: np.ndarray, images: np.ndarray, probabilities: np.ndarray, known: np.ndarray, nearest: int
+) -> np.ndarray:
     """Probabilities of characters, `float32 [N, classes]`, after a look at similar characters of other images.
 
     The fixed point of `F = SHARE W F + (1 - SHARE) P`, where W averages the nearest neighbours and known rows stay:
@@ -25,8 +29,9 @@ def propagate(features: np.ndarray, images: np.ndarray, probabilities: np.ndarra
     cosine of the features less their mean.
 
     features: `[N, D]`. images: `int [N]`, the image of each. probabilities: P. known: `bool [N]`, rows with a label.
+    nearest: the number of neighbours.
     """
-    places, weights = neighbours(features, images)
+    places, weights = neighbours(features, images, nearest)
     spread = probabilities
     for _ in range(ROUNDS):
         theirs = np.einsum("nk,nkc->nc", weights, spread[places])
@@ -34,7 +39,7 @@ def propagate(features: np.ndarray, images: np.ndarray, probabilities: np.ndarra
     return spread
 
 
-def neighbours(features: np.ndarray, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def neighbours(features: np.ndarray, images: np.ndarray, nearest: int) -> tuple[np.ndarray, np.ndarray]:
     """The nearest characters of other images, `int32 [N, K]`, and their weights, `float32 [N, K]` of sum 1."""
     rows = normalize(features)
     rows = normalize(rows - tf.reduce_mean(rows, axis=0))
@@ -44,9 +49,30 @@ def neighbours(features: np.ndarray, images: np.ndarray) -> tuple[np.ndarray, np
         own = images[start : start + ROWS, None] == images
         itself = np.arange(start, start + len(own))[:, None] == np.arange(len(features))
         cosines = tf.where(itself, ITSELF, tf.where(own, -2.0, cosines))
-        cosines, places = tf.math.top_k(cosines, min(NEAREST, len(features)))
+        cosines, places = tf.math.top_k(cosines, min(nearest, len(features)))
         found.append((places.numpy(), tf.nn.softmax(cosines / TEMPERATURE).numpy()))
     return tuple(map(np.concatenate, zip(*found)))
+
+
+def seeds(probabilities: np.ndarray, counted: np.ndarray, share: float) -> np.ndarray:
+    """The class of each character that label propagation takes for a label, `int [N]`, -1 of the others.
+
+    Of every class the most probable characters, equally many (Zou et al. 2018, arXiv:1810.07911): `share` of the number
+    if all were equally frequent. A class that the reader takes for another one keeps its most probable characters, and
+    label propagation finds those that look like them. Classes that hardly occur have no seeds.
+
+    probabilities: `[N, classes]`. counted: `bool [classes]`, those that are about equally frequent.
+    """
+    rows, classes = probabilities.shape
+    predicted = np.bincount(probabilities.argmax(1), minlength=classes) / rows
+    typical = (predicted**2).sum()  # the frequency of a typical character's class, however many classes never occur
+    occurs = (predicted >= PREDICTED * typical) | (probabilities.mean(0) >= EXPECTED * typical)
+    occurs &= counted
+    count = int(share * rows / max(1, occurs.sum()))
+    first = np.zeros(probabilities.shape, bool)
+    np.put_along_axis(first, np.argsort(-probabilities, axis=0, kind="stable")[:count], True, axis=0)
+    chosen = np.where(first & occurs & (probabilities >= LEAST), probabilities, 0)
+    return np.where(chosen.any(1), chosen.argmax(1), -1)
 
 
 def propagated_texts(
@@ -56,6 +82,9 @@ def propagated_texts(
     frames: np.ndarray,
     known: np.ndarray,
     sources: Sequence[str],
+    counted: np.ndarray,
+    share: float,
+    nearest: int,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Texts with characters that are corrected within each source, `int32 [N, L]`, and their confidence, `float32 [N]`:
     the product over the characters.
@@ -64,15 +93,20 @@ def propagated_texts(
     confidence 0, as of an image without text.
 
     texts: ids filled with -1. features: `[N, L, D]`. scores: log probabilities, `[N, L, classes]`. frames: `int [N]`.
-    known: `bool [N]`, the texts that are labels. sources: of each image.
+    known: `bool [N]`, the texts that are labels. sources: of each image. counted, share: as of `seeds`. nearest: the
+    number of neighbours; 0: no character is corrected but the seeds.
     """
     corrected, certainty = texts.copy(), np.ones(texts.shape, np.float32)
     for source in dict.fromkeys(sources):
         shown = (texts >= 0) & (np.array(sources) == source)[:, None]
         if shown.any():
-            images, labels = np.nonzero(shown)[0], np.eye(scores.shape[-1], dtype=np.float32)[texts[shown]]
-            probabilities = np.where(known[images, None], labels, tf.nn.softmax(scores[shown]))
-            spread = propagate(features[shown], images, probabilities, known[images])
+            images, certain = np.nonzero(shown)[0], np.eye(scores.shape[-1], dtype=np.float32)
+            labelled = known[images]
+            probabilities = np.where(labelled[:, None], certain[texts[shown]], tf.nn.softmax(scores[shown]))
+            found = np.where(labelled, texts[shown], seeds(probabilities, counted, share))
+            fixed = found >= 0
+            probabilities = np.where(fixed[:, None], certain[found], probabilities)
+            spread = propagate(features[shown], images, probabilities, fixed, nearest) if nearest else probabilities
             corrected[shown], certainty[shown] = spread.argmax(1), spread.max(1)
     equal = (corrected[:, 1:] == corrected[:, :-1]) & (corrected[:, 1:] >= 0)
     fits = (corrected[:, 0] >= 0) & ((corrected >= 0).sum(1) + equal.sum(1) <= frames)
@@ -80,25 +114,23 @@ def propagated_texts(
 
 
 class PropagatedTexts(keras.layers.Layer):
-    """Texts of the images that are fixed once in a run, `int32 [N, L]` filled with -1, with their confidence."""
+    """The texts of the images of a round, `int32 [N, L]` filled with -1, with their confidence, `float32 [N]`."""
 
     def __init__(self, count: int, longest: int, name: str = "propagated"):
         super().__init__(name=name)
         none = {"initializer": keras.initializers.Constant(-1), "trainable": False}
         self.texts = self.add_weight(shape=(count, longest), dtype="int32", name="texts", **none)
         self.confidence = self.add_weight(shape=(count,), name="confidence", **none)
-        self.done = self.add_weight(shape=(), dtype="bool", initializer="zeros", trainable=False, name="done")
         self.built = True
 
     def assign(self, images: np.ndarray, texts: np.ndarray, confidence: np.ndarray) -> None:
-        """Fixes the texts of some images."""
-        self.done.assign(True)
+        """Sets the texts of some images."""
         for variable, rows in ((self.texts, texts), (self.confidence, confidence)):
             values = variable.numpy()
             values[images] = rows
             variable.assign(values)
 
     def call(self, given: tf.Tensor, images: tf.Tensor) -> tf.Tensor:
-        """The texts of images, `int32 [B, L]`: fixed ones, and given ones where there are none."""
+        """The texts of images, `int32 [B, L]`: those that were set, and given ones where there are none."""
         found, given = alike(tf.gather(self.texts.value, images), given)
         return tf.where(found[:, :1] >= 0, found, given)

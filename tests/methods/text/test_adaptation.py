@@ -8,13 +8,11 @@ import tensorflow as tf
 from seqclr.data.charset import Charset
 from seqclr.data.loader import as_batch
 from seqclr.methods.base import stacked
-from seqclr.methods.text import adaptation
 from seqclr.methods.text.adaptation import Adaptation, generated_weight
-from seqclr.methods.text.balance import FIRST, CharacterBalance
 from seqclr.methods.text.characters import character_contrast
 from seqclr.methods.text.consistency import frame_consistency
 from seqclr.methods.text.ctc import ReaderInfo, ctc_head, ctc_loss
-from seqclr.methods.text.self_training import teacher_logits, teacher_texts
+from seqclr.methods.text.self_training import teacher_logits
 from seqclr.nn.encoders import build_encoder
 from seqclr.transforms.generated import KEYS
 from tests.engine import tiny
@@ -43,12 +41,13 @@ def made(resize="stretch", labels=((), (1, 2), (), ()), refused=None, with_recor
 
 @pytest.mark.parametrize("resize", ["stretch", "pad"])
 def test_the_loss_is_that_of_the_surest_texts_of_given_labels_and_of_generated_images(resize):
-    method, batch = made(resize)
+    method, batch, records = made(resize, with_records=True)
     site_width, generated_width = batch.get("unlabelled_width"), batch.get("generated_width")
-    texts, confidence = teacher_texts(method, *teacher_logits(method, batch["weak"], site_width))
-    assert all((row >= 0).sum() in LENGTHS for row in texts.numpy())
+    method.relabel([records])
+    texts, confidence = method.propagated.texts.numpy(), method.propagated.confidence.numpy()
+    assert all((row >= 0).sum() in LENGTHS for row in texts)
     surest = sorted((0, 2, 3), key=lambda row: -confidence[row])[:2]  # of three without a label, half
-    labels = {row: texts[row].numpy() for row in surest} | {1: np.array([1, 2])}
+    labels = {row: texts[row] for row in surest} | {1: np.array([1, 2])}
 
     def ctc(images, label, widths) -> float:
         features, mask = method.encoder(images[None], None if widths is None else widths[None], training=False)
@@ -93,13 +92,13 @@ def test_characters_and_frames_of_the_site_have_losses_of_their_own(resize):
 
 
 @pytest.mark.parametrize("resize", ["stretch", "pad"])
-def test_fixed_texts_need_neither_generated_images_nor_a_teacher(resize, monkeypatch):
+def test_fixed_texts_need_no_generated_images(resize):
     method, batch = made(resize, labels=((), (1, 2), (), ()), contrast=0.5)
     method.propagated.assign(np.array([0, 2]), np.array([[3, 4, -1], [5, 6, 7]]), np.array([0.9, 0.6]))
     late = {name: rows for name, rows in batch.items() if name not in KEYS}
-    method.late_weight, method.first_share, method.last_share = 0.0, 0.0, 0.0
+    method.late_weight = 0.0
+    method.averaged.updates.assign(6)
     whole = method.loss(batch, training=False)
-    monkeypatch.delattr(adaptation, "teacher_logits")
     logs = method.loss(late, training=False)
     assert (float(logs["accepted"]), float(logs["generated"])) == (3 / 4, 0)  # the last image has no text
     for name in ("site", "accepted"):
@@ -109,7 +108,7 @@ def test_fixed_texts_need_neither_generated_images_nor_a_teacher(resize, monkeyp
 
 @pytest.mark.parametrize(
     ("images", "keys", "steps"),
-    [(200, {}, 6), (200, {"propagation": 0.0}, 10), (50, {}, 10), (50, {"generated_weight": 0.01}, 6)],
+    [(200, {}, 6), (200, {"fixed_after": 0.4}, 4), (50, {}, 10), (50, {"generated_weight": 0.01}, 6)],
 )
 def test_generated_images_are_left_out_where_they_hardly_count(images, keys, steps):
     method, _ = made(labels=[()] * images, **keys)
@@ -118,9 +117,10 @@ def test_generated_images_are_left_out_where_they_hardly_count(images, keys, ste
 
 @pytest.mark.parametrize("resize", ["stretch", "pad"])
 def test_a_refused_text_is_no_label_and_has_a_loss(resize):
-    method, batch = made(resize)
+    method, batch, records = made(resize, with_records=True)
     width = batch.get("unlabelled_width")
-    texts, _ = teacher_texts(method, *teacher_logits(method, batch["weak"], width))
+    method.relabel([records])
+    texts = method.propagated.texts.numpy()
     method.first_share = method.last_share = 1.0
     assert float(method.loss(batch, training=False)["accepted"]) == 1
     method.head.layers[-1].bias.assign(tf.one_hot(10, 11) * 4)  # texts that are not too unlikely
@@ -136,45 +136,6 @@ def test_a_refused_text_is_no_label_and_has_a_loss(resize):
     assert float(logs["refused"]) == pytest.approx(-np.log1p(-p).sum() / 4, rel=1e-2) and p.max() > 1e-5
     total = logs["site"] + 0.3 * logs["generated"] + 0.5 * logs["refused"]
     assert float(logs["loss"]) == pytest.approx(float(total), rel=1e-5)
-
-
-def test_a_character_that_is_predicted_too_seldom_gets_a_bonus_until_it_is_frequent_enough():
-    balance = CharacterBalance([True, True, True, True, False], least=0.6)
-    rng = np.random.default_rng(0)
-    # the third is rare, the fourth hardly occurs, and the last is not counted
-    scores = rng.normal(size=(2000, 5)) + [0, -0.2, -1, -4, 0]
-    logits = tf.constant(np.pad(scores, [[0, 0], [0, 1]])[:, None], tf.float32)
-
-    def frequencies(count: int):
-        for _ in range(count):
-            texts = tf.argmax(balance(logits)[:, 0, :5], axis=1, output_type=tf.int32)
-            balance.count(tf.pad(texts[:, None], [[0, 0], [0, 2]], constant_values=-1))
-        counts = np.bincount(texts.numpy(), minlength=5)[:4]
-        return counts / counts.sum()
-
-    first = frequencies(FIRST)
-    assert (balance.bonus.numpy() == 0).all()
-    np.testing.assert_allclose(balance.first.numpy()[:4], first, atol=1e-6)
-    assert 0.3 < 3 * first[2] < 0.5 and first[3] < 0.02
-    after = frequencies(500)
-    assert 3 * after[2] / after[:3].sum() == pytest.approx(0.6, abs=0.02)
-    assert balance.bonus[2] > 0.3 and (balance.bonus.numpy()[[0, 1, 3, 4]] == 0).all()
-
-
-def test_the_teacher_predicts_with_the_bonus_and_only_training_counts():
-    method, batch = made(labels=((), (), (), ()))
-    bonus = np.zeros(10, np.float32)
-    bonus[7] = 50
-    method.balance.bonus.assign(bonus)
-    site = float(method.loss(batch, training=False)["site"])
-    teacher, mask = teacher_logits(method, batch["weak"], None)
-    texts = teacher_texts(method, method.balance(teacher), mask)[0].numpy()
-    assert (texts == 7).any(1).all()  # at any place, as no text has 7 alone
-    np.testing.assert_array_equal(method.balance.bonus.numpy(), bonus)
-    method.balance.bonus.assign(np.zeros(10))
-    assert float(method.loss(batch, training=False)["site"]) < site  # of texts that the teacher itself finds likely
-    method.loss(batch, training=True)
-    assert method.balance.frequency.numpy().std() > 0
 
 
 def test_the_share_of_accepted_texts_rises_with_the_steps():

@@ -87,7 +87,7 @@ def choose(model: str, site: Path, samples: list[Sample], strategy: str, seed: i
         charset, length = (word.split("=", 1)[1] for word in known(site))
         reader = reader.knowing(Known.of(charset, length))
     arrays = (images.decode(sample.read_bytes(), sample.name) for sample in samples)
-    predictions = list(certainty.predict(reader, arrays))
+    predictions = list(certainty.predict(reader, arrays, with_features=strategy in strategies.FEATURES))
     order = strategies.order(strategy, predictions, chosen, seed)
     return order[: count - len(chosen)], [prediction.text for prediction in predictions]
 

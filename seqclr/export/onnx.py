@@ -16,7 +16,7 @@ OPSET = 18
 
 
 def write(graph: Graph, file: Path, int8: bool = False) -> None:
-    """Writes a graph for any number of images.
+    """Writes a graph for any number of images, with its hidden tensors, which `sessions.OnnxSession` can read.
 
     int8: the weights of matrix products are of 8 bits, and their inputs are quantized at each call. Convolutions stay
     in float32: on a CPU they would be slower. Weights are unsigned: sums of products of signed ones with the
@@ -28,7 +28,10 @@ def write(graph: Graph, file: Path, int8: bool = False) -> None:
 
     spec = graph.signature()
     with _quiet():
-        model, _ = tf2onnx.convert.from_function(tf.function(graph, input_signature=spec), spec, opset=OPSET)
+        function = tf.function(graph.with_hidden, input_signature=spec)
+        model, _ = tf2onnx.convert.from_function(function, spec, opset=OPSET)
+        for value in [each for each in model.graph.output if each.name in graph.hidden]:
+            model.graph.output.remove(value)
         for value in (*model.graph.input, *model.graph.output):
             value.type.tensor_type.shape.dim[0].dim_param = "batch"
         if int8:

@@ -14,7 +14,6 @@ from seqclr.runtime import constrained
 from seqclr.runtime.reader import Reader
 
 MARGIN = 20  # a second view has a margin of a twentieth of its width on either side
-LEAST = -15.0  # features are log probabilities from here up: below, differences mean nothing
 
 
 class Alternative(NamedTuple):
@@ -30,18 +29,18 @@ class ImagePrediction(NamedTuple):
     """The prediction for an image.
 
     other, other_confidence: the same of a second view, the image with a margin on the left and on the right.
-    alternatives: one for each different character of the text. features: `float32 [classes]`, the mean log probability
-    of every character over the frames. characters: the confidence of each, as of `constrained.character_confidences`. A
-    reader that gives no log probabilities has none of these.
+    alternatives: one for each different character of the text. characters: the confidence of each, as of
+    `constrained.character_confidences`. A reader that gives no log probabilities has None and none of these.
+    features: `float32 [D]`, as of `Recognizer.features`, where they were asked for and the reader gives them.
     """
 
     text: str
     confidence: float
     other: str
     other_confidence: float
-    alternatives: tuple[Alternative, ...] = ()
-    features: np.ndarray | None = None
+    alternatives: tuple[Alternative, ...] | None = None
     characters: tuple[float, ...] = ()
+    features: np.ndarray | None = None
 
     @property
     def certainty(self) -> float:
@@ -49,12 +48,14 @@ class ImagePrediction(NamedTuple):
         return (self.confidence + (self.other_confidence if self.other == self.text else 0.0)) / 2
 
 
-def predict(reader: Reader, arrays: Iterable[np.ndarray], batch_size: int = 64) -> Iterator[ImagePrediction]:
+def predict(
+    reader: Reader, arrays: Iterable[np.ndarray], batch_size: int = 64, with_features: bool = False
+) -> Iterator[ImagePrediction]:
     """The prediction for each image `uint8 [H, W, 3]`, of any size."""
     arrays = iter(arrays)
     while batch := list(itertools.islice(arrays, batch_size)):
         others = reader.predict_images(map(with_margin, batch))
-        for first, second in zip(_predict_batch(reader, batch), others):
+        for first, second in zip(_predict_batch(reader, batch, with_features), others):
             yield first._replace(other=second[0], other_confidence=second[1])
 
 
@@ -64,28 +65,31 @@ def with_margin(image: np.ndarray) -> np.ndarray:
     return np.pad(image, ((0, 0), (margin, margin), (0, 0)), mode="edge")
 
 
-def _predict_batch(reader: Reader, batch: list[np.ndarray]) -> list[ImagePrediction]:
+def _predict_batch(reader: Reader, batch: list[np.ndarray], with_features: bool) -> list[ImagePrediction]:
     """The predictions without a second view."""
-    frames = _frames(reader, batch)
+    frames, summaries = _frames(reader, batch, with_features)
     if frames is None:
         return [ImagePrediction(text, confidence, "", 0.0) for text, confidence in reader.predict_images(batch)]
     if reader.possible.classes is not None:
         frames = constrained.mask_classes(frames, reader.possible.classes)
-    found, (ids, confidence) = [], constrained.predict(frames, Possible(None, reader.possible.lengths))
-    features, characters = np.maximum(frames, LEAST).mean(axis=1), constrained.character_confidences(frames, ids)
-    for row, certainty, each, of_image, summary in zip(ids, confidence, characters, frames, features):
+    ids, confidence = constrained.predict(frames, Possible(None, reader.possible.lengths))
+    found, characters = [], constrained.character_confidences(frames, ids)
+    for row, certainty, each, of_image, summary in zip(ids, confidence, characters, frames, summaries):
         row = row[row != reader.charset.blank]
         others = tuple(_alternative(reader.charset.characters, of_image, i) for i in dict.fromkeys(row.tolist()))
-        found.append(ImagePrediction(reader.charset.decode(row), float(certainty), "", 0.0, others, summary, each))
+        found.append(ImagePrediction(reader.charset.decode(row), float(certainty), "", 0.0, others, each, summary))
     return found
 
 
-def _frames(reader: Reader, batch: list[np.ndarray]) -> np.ndarray | None:
-    """Log probabilities `[B, T, classes]`; None of a reader that gives none, such as a SavedModel."""
+def _frames(reader: Reader, batch: list[np.ndarray], with_features: bool):
+    """Log probabilities `[B, T, classes]`, and the features of each image or None; twice None of a reader that gives
+    none, such as a SavedModel."""
     if not hasattr(reader, "log_probabilities"):
-        return None
+        return None, None
     pixels, widths = zip(*(images.fit(array, reader.height, reader.width, reader.resize) for array in batch))
-    return reader.log_probabilities(np.stack(pixels), np.array(widths, np.int32))
+    resized = np.stack(pixels), np.array(widths, np.int32)
+    features = reader.features(*resized) if with_features else None
+    return reader.log_probabilities(*resized), [None] * len(batch) if features is None else features
 
 
 def _alternative(characters: str, frames: np.ndarray, character: int) -> Alternative:

@@ -17,11 +17,11 @@ class Predictor:
     """A thread that predicts images.
 
     done: called in the thread with the predictions of each batch by index; images that cannot be read have none.
-    `remaining` counts the images that are not predicted yet.
+    with_features: as of `certainty.predict`. `remaining` counts the images that are not predicted yet.
     """
 
-    def __init__(self, images: Images, done: Callable[[dict[int, ImagePrediction]], None]):
-        self.images, self.done, self.remaining = images, done, 0
+    def __init__(self, images: Images, done: Callable[[dict[int, ImagePrediction]], None], with_features: bool = False):
+        self.images, self.done, self.with_features, self.remaining = images, done, with_features, 0
         self._stop, self._thread = threading.Event(), None
 
     def start(self, reader: Reader, order: Sequence[int]) -> None:
@@ -42,7 +42,7 @@ class Predictor:
                 if stop.is_set():
                     return
                 kept, arrays = readable(self.images, order[start : start + BATCH])
-                found = dict(zip(kept, predict(reader, arrays, BATCH)))
+                found = dict(zip(kept, predict(reader, arrays, BATCH, self.with_features)))
                 self.remaining = max(0, len(order) - start - BATCH)
                 self.done(found)
         except Exception as error:  # labels can be given without predictions

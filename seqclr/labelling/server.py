@@ -48,7 +48,8 @@ def serve(
         reader = load_reader(model).knowing(known)
         if train:
             check_can_adapt(model)
-        strategies.order(strategy, list(predict(reader, [BLANK])))  # raises where the reader lacks what it needs
+        blank = list(predict(reader, [BLANK], with_features=strategy in strategies.FEATURES))
+        strategies.order(strategy, blank)  # raises where the reader lacks what it needs
         journal = Journal(labels)
         try:
             found = Images(images, labels, journal.labels)

@@ -30,7 +30,7 @@ from seqclr.runtime.reader import Reader
 
 BY_HAND = ("typed", "accepted", "corrected")
 DELAY = 0.5  # seconds between a label and the writing of the CSV file, so that labels in a row are written once
-AGAIN = 20  # labels after which the order is made again
+AGAIN = 20  # labels after which the order is made again, or a hundredth of the images if that is more
 LONGEST = 1000  # characters of a label: a pasted document is none, and no table of it could be read
 PAUSE = 60.0  # seconds between two labels; longer ones do not count for the speed
 LOOK = 2.0  # seconds between two looks at the training
@@ -95,14 +95,15 @@ class Session:
         self._ranks = {index: rank for rank, index in enumerate(self.contradicted.rows, 1)}
         self.training = None
         self.allowed = None if known.charset is None else Charset(known.charset)
-        self._reader, self._predictor = reader, Predictor(images, self._predicted)
+        self._reader, self._predictor = reader, Predictor(images, self._predicted, strategy in strategies.FEATURES)
         self._mutex, self._version = threading.RLock(), 1
         self._states = [State(label=self._label_before(index)) for index in range(len(images))]
         pairs = zip(images.samples, images.files)
         journal.in_data = {file for sample, file in pairs if sample.text is not None}
         self._first = [state.label for state in self._states]
         self.test = self._test_part()
-        self._order, self._ordered, self._labelled = [], 1, 0  # with its version, and the number of labels then
+        self._done = sum(state.is_done for state in self._states)
+        self._order, self._ordered, self._sorted_at = [], 1, 0  # with its version, and `_done` then
         self._sort()
         self._times: deque[tuple[float, int]] = deque(maxlen=100)  # when labels came, and how many at once
         self._looks: list[check.Look] | None = None
@@ -152,13 +153,12 @@ class Session:
                 state = self._states[index]
                 if label.source == "wrong" and not (state.label and state.label.source == "wrong"):
                     state.former = state.label
+                self._done -= state.is_done
                 state.label, state.revision, state.version = label, state.revision + 1, self._version
+                self._done += state.is_done
             given = sum(label.source in (*BY_HAND, "unreadable") for label in labels.values())
             if given:
                 self._times.append((time.monotonic(), given))
-            again = sum(state.is_done for state in self._states) - self._labelled >= AGAIN
-        if again and not self._predictor.remaining:
-            self._sort()
         self._due.set()
 
     def _check(self, change: Change) -> None:
@@ -214,10 +214,12 @@ class Session:
         return test
 
     def _write_soon(self) -> None:
+        """Writes the CSV file and makes the order again, in a thread: no label waits for that."""
         while not self._closed.is_set():
             self._due.wait()
             time.sleep(DELAY)
             self._due.clear()
+            self._sort_again()
             try:
                 self.journal.write()
                 self._problem = ""
@@ -253,7 +255,12 @@ class Session:
         order = [*strategies.with_test_part(chosen, sorted(self.test - labelled)), *range(len(predictions))]
         with self._mutex:
             self._version += 1
-            self._order, self._ordered, self._labelled = list(dict.fromkeys(order)), self._version, len(labelled)
+            self._order, self._ordered, self._sorted_at = list(dict.fromkeys(order)), self._version, len(labelled)
+
+    def _sort_again(self) -> None:
+        """Sorts if so many labels were given that the order of a strategy may be another one."""
+        if self._done - self._sorted_at >= max(AGAIN, len(self.images) // 100) and not self._predictor.remaining:
+            self._sort()
 
     # training
 

@@ -2,8 +2,9 @@
 
     random      in random order
     uncertain   the least certain prediction first
-    diverse     the image whose features are farthest from those of all labelled and chosen images first (k-centre
-                greedy, Sener & Savarese 2018, arXiv:1708.00489)
+    diverse     the image first whose features are farthest from those of all labelled and chosen images (k-centre
+                greedy by the Euclidean distance, Sener & Savarese 2018, arXiv:1708.00489). Theirs are activations of
+                the last fully connected layer; these are the encoder's, averaged over the frames
     mixed       the image first whose characters are most in doubt, where a character that is predicted counts the less
                 the more labelled and chosen images have it, with the same character as the likeliest other one
 
@@ -26,6 +27,7 @@ from seqclr.labelling.certainty import ImagePrediction
 
 DEFAULT = "uncertain"
 CHOSEN = 200  # images that a strategy puts in order, as it compares all images for each; the others follow at random
+BLOCK = 256  # labelled images that are compared with all others at once
 PRESENCE = 0.1  # weight of a character that no chosen image has, where an even doubt has sqrt(0.5)
 TEST_SHARE, TEST_LEAST, TEST_MOST = 0.1, 100, 0.25  # of the images; a number of images; and at most this share of them
 TEST_EVERY = 4  # one of so many images that are offered is of the test part
@@ -65,24 +67,30 @@ def _uncertain(predictions: Sequence[ImagePrediction], free: list[int], labelled
 
 def _diverse(predictions: Sequence[ImagePrediction], free: list[int], labelled: list[int]) -> list[int]:
     if predictions[0].features is None:
-        raise UserError(f"the strategy diverse needs features: {WITHOUT}")
-    features = np.stack([prediction.features for prediction in predictions])
+        raise UserError(f"the strategy diverse needs the features of an encoder: {WITHOUT}")
+    features = np.stack([prediction.features for prediction in predictions]).astype(np.float64)
     points = features[free]
     centres = features[labelled] if labelled else points.mean(axis=0, keepdims=True)
     distance = np.full(len(free), np.inf)
-    for centre in centres:
-        distance = np.minimum(distance, np.square(points - centre).sum(axis=1))
+    for start in range(0, len(centres), BLOCK):
+        distance = np.minimum(distance, _squared_distances(points, centres[start : start + BLOCK]).min(axis=1))
     chosen = []
     for _ in range(min(CHOSEN, len(free))):
         farthest = int(distance.argmax())
         chosen.append(free[farthest])
-        distance = np.minimum(distance, np.square(points - points[farthest]).sum(axis=1))
-        distance[farthest] = -1
+        distance = np.minimum(distance, _squared_distances(points, points[[farthest]])[:, 0])
+        distance[farthest] = -np.inf
     return chosen
 
 
+def _squared_distances(points: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """`[N, M]` of `[N, D]` and `[M, D]`, by one matrix product: thousands of labels are compared at once."""
+    squares = (np.square(each).sum(axis=1) for each in (points, others))
+    return np.add.outer(*squares) - 2 * points @ others.T
+
+
 def _mixed(predictions: Sequence[ImagePrediction], free: list[int], labelled: list[int]) -> list[int]:
-    if predictions[0].features is None:
+    if predictions[0].alternatives is None:
         raise UserError(f"the strategy mixed needs the probabilities of characters: {WITHOUT}")
     groups, weights = _groups(predictions)
     times = np.zeros(groups.max(initial=0) + 1)
@@ -103,8 +111,9 @@ def _groups(predictions: Sequence[ImagePrediction]) -> tuple[np.ndarray, np.ndar
     ids: dict[str | tuple[str, str], int] = {}
     rows = []
     for prediction in predictions:
-        row = [(each.character, PRESENCE) for each in prediction.alternatives]
-        row += [((each.character, each.other), each.probability**0.5) for each in prediction.alternatives]
+        found = prediction.alternatives or ()
+        row = [(each.character, PRESENCE) for each in found]
+        row += [((each.character, each.other), each.probability**0.5) for each in found]
         rows.append([(ids.setdefault(group, len(ids)), weight) for group, weight in row])
     most = max(map(len, rows), default=0)
     padded = np.array([row + [(len(ids), 0.0)] * (most - len(row)) for row in rows]).reshape(len(rows), most, 2)
@@ -112,6 +121,7 @@ def _groups(predictions: Sequence[ImagePrediction]) -> tuple[np.ndarray, np.ndar
 
 
 STRATEGIES: dict[str, Callable] = {"random": _random, "uncertain": _uncertain, "diverse": _diverse, "mixed": _mixed}
+FEATURES = ("diverse",)  # strategies that need the features of predictions
 WITHOUT = "this export gives none: export the run as ONNX, give the run, or choose random"
 
 

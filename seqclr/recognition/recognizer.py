@@ -22,7 +22,7 @@ from seqclr.nn.encoders import build_encoder
 from seqclr.nn.heads import hidden_weights
 from seqclr.nn.image_encoders import IMAGE_ENCODERS
 from seqclr.nn.policy import kept_policy
-from seqclr.runtime.reader import BatchReader
+from seqclr.runtime.reader import BatchReader, mean_over_frames
 
 
 class Recognizer(BatchReader):
@@ -80,8 +80,12 @@ class Recognizer(BatchReader):
 
     def logits(self, pixels: tf.Tensor, widths: tf.Tensor | None):
         """`float32 [B, T, classes]` and the mask `[B, T]` (None: no padding) of resized images."""
+        return self.frames(pixels, widths)[1:]
+
+    def frames(self, pixels: tf.Tensor, widths: tf.Tensor | None):
+        """The encoder's features `float32 [B, T, D]`, and what `logits` returns."""
         features, valid = self.encoder(pixels, widths if self.resize == "pad" else None, training=False)
-        return self.head(features, training=False), valid
+        return features, self.head(features, training=False), valid
 
     def _decode_batch(self, pixels, widths, possible: Possible, beam: int):
         return constrained.predict(*self.logits(pixels, widths), possible, beam)
@@ -106,3 +110,8 @@ class Recognizer(BatchReader):
         """`float32 [B, T, classes]`, the blank last; a frame of padding is blank for certain."""
         widths = None if widths is None else tf.constant(widths)
         return constrained.log_probabilities(*self.logits(tf.constant(pixels), widths)).numpy()
+
+    def features(self, pixels: np.ndarray, widths: np.ndarray | None = None) -> np.ndarray:
+        """`float32 [B, D]`, the mean of the encoder's features over the frames that are no padding."""
+        features, _, valid = self.frames(tf.constant(pixels), None if widths is None else tf.constant(widths))
+        return mean_over_frames(features.numpy(), None if valid is None else valid.numpy())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -17,7 +18,7 @@ from seqclr.data.samples import Sample
 from seqclr.errors import UserError
 from seqclr.runtime import constrained
 from seqclr.runtime.folder import FORMATS, load
-from seqclr.runtime.sessions import SESSIONS
+from seqclr.runtime.sessions import FEATURES, SESSIONS, OnnxSession
 
 
 class Reader(Protocol):
@@ -116,3 +117,29 @@ class ExportedReader(BatchReader):
     def log_probabilities(self, pixels: np.ndarray, widths: np.ndarray | None = None) -> np.ndarray | None:
         """`float32 [B, T, classes]`, the blank last; None of an older export."""
         return self._session.predict(pixels, widths).get("log_probabilities")
+
+    def features(self, pixels: np.ndarray, widths: np.ndarray | None = None) -> np.ndarray | None:
+        """`float32 [B, D]`, the mean of the encoder's features over the frames that are no padding; None of an older
+        export and of LiteRT."""
+        if self._hidden is None:
+            return None
+        outputs = self._hidden.predict(pixels, widths)
+        return mean_over_frames(outputs[FEATURES], outputs["log_probabilities"][..., 0] > constrained.NEVER)
+
+    @functools.cached_property
+    def _hidden(self) -> OnnxSession | None:
+        """Also returns the features, which few need."""
+        if self.facts.format != "onnx":
+            return None
+        try:
+            return OnnxSession(self.folder / FORMATS["onnx"], FEATURES)
+        except UserError:  # the graph itself was loaded, so it is this tensor that is missing
+            return None
+
+
+def mean_over_frames(features: np.ndarray, valid: np.ndarray | None) -> np.ndarray:
+    """`[B, D]` of features `[B, T, D]`. valid: `bool [B, T]`, the frames that are no padding (None: all)."""
+    if valid is None:
+        return features.mean(axis=1)
+    weights = valid / np.maximum(valid.sum(axis=1, keepdims=True), 1)
+    return np.einsum("btd,bt->bd", features, weights.astype(np.float32))

@@ -13,15 +13,20 @@ import numpy as np
 from seqclr.errors import UserError, printable
 from seqclr.extras import required
 
+FEATURES = "features"  # the tensor of a graph with the features of its encoder, `float32 [B, T, D]`
+
 
 class Session(Protocol):
     def predict(self, pixels: np.ndarray, widths: np.ndarray | None = None) -> dict[str, np.ndarray]: ...
 
 
 class OnnxSession:
-    """A model.onnx, by onnxruntime. Raises UserError where it cannot be loaded."""
+    """A model.onnx, by onnxruntime. Raises UserError where it cannot be loaded.
 
-    def __init__(self, file: Path):
+    hidden: a tensor of the graph that is an output too here; loading fails where the graph does not have it.
+    """
+
+    def __init__(self, file: Path, hidden: str | None = None):
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
@@ -29,7 +34,8 @@ class OnnxSession:
         options.enable_cpu_mem_arena = False  # it keeps the memory of the largest batch
         options.log_severity_level = 4  # failures are exceptions
         try:
-            self._session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+            model = str(file) if hidden is None else with_output(Path(file).read_bytes(), hidden)
+            self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # of many types
             raise _not_loaded(file, "onnxruntime", error) from None
         self._inputs = {each.name for each in self._session.get_inputs()}
@@ -44,6 +50,20 @@ class OnnxSession:
         given = {"pixels": pixels, "widths": widths}
         rows = self._session.run(self._outputs, {name: given[name] for name in self._inputs})
         return dict(zip(self._outputs, rows))
+
+
+def with_output(model: bytes, name: str) -> bytes:
+    """An ONNX model whose graph has one of its tensors as another output.
+
+    In Protocol Buffers, a message that is appended to another one of its type is merged into it, and the elements of
+    its repeated fields are added to those of the first (protobuf.dev, Encoding). So the package `onnx` is not needed.
+    """
+
+    def field(number: int, content: bytes) -> bytes:
+        return bytes([number << 3 | 2, len(content)]) + content  # short enough for a length of one byte
+
+    graph, output, its_name = 7, 12, 1  # of ModelProto, GraphProto and ValueInfoProto
+    return model + field(graph, field(output, field(its_name, name.encode())))
 
 
 class LiteRTSession:

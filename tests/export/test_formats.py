@@ -20,6 +20,7 @@ from seqclr.nn.encoders import build_encoder
 from seqclr.recognition.recognizer import Recognizer
 from seqclr.runtime import constrained as in_numpy
 from seqclr.runtime.folder import load
+from seqclr.runtime.reader import ExportedReader
 from seqclr.runtime.sessions import SESSIONS, OnnxSession
 from tests import networks
 
@@ -85,6 +86,19 @@ def test_a_graph_has_the_outputs_of_the_recognizer(network, images, tmp_path, na
         assert {len(text) for text in texts} <= {0, 2, 5} and "c" not in "".join(texts)
         best = recognizer.knowing(Known.of("abd")).predict_batch(pixels, widths)
         assert {len(text) for text, _ in best} - {2, 5}  # the loops have run
+
+
+def test_an_export_gives_the_mean_features_of_its_encoder(network, images, tmp_path):
+    recognizer = Recognizer(*network, Charset("abcd"), 16, 32, "pad")
+    onnx.write(ReaderGraph(recognizer), tmp_path / "model.onnx")
+    recognizer.charset.save(tmp_path / "charset.json")
+    folder.Facts("onnx", 16, 32, "pad").save(tmp_path, ["charset.json", "model.onnx"])
+    pixels, widths = images
+    features, valid = network[0](pixels, tf.constant(widths))
+    assert not valid.numpy().all()
+    wanted = [each[shown].mean(axis=0) for each, shown in zip(features.numpy(), valid.numpy())]
+    for reader in (recognizer, ExportedReader(tmp_path)):
+        np.testing.assert_allclose(reader.features(pixels, widths), wanted, atol=1e-4)
 
 
 @pytest.mark.slow

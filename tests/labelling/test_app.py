@@ -475,6 +475,27 @@ def test_the_order_is_that_of_the_strategy_with_the_test_part_in_between(folder)
     session.close()
 
 
+def test_diverse_gets_the_features_of_the_reader(folder, monkeypatch):
+    """In the order of their lightness: the darkest and the lightest are the farthest from the middle, and come first."""
+    monkeypatch.setattr(
+        Stub,
+        "log_probabilities",
+        lambda self, pixels, widths: np.log(np.full((len(pixels), 2, 11), 1 / 11)),
+        raising=False,
+    )
+    monkeypatch.setattr(
+        Stub, "features", lambda self, pixels, widths: pixels[:, 0, 0].astype(np.float32), raising=False
+    )
+    draw(folder, 25)
+    session = session_of(folder, strategy="diverse")
+    session.start()
+    session._predictor._thread.join()
+    order = [index for index in state(client_of(session))["order"] if index not in session.test]
+    light = {index: int(Path(name).stem) for index, name in enumerate(session.images.files)}
+    assert {light[index] for index in order[:2]} == {min(map(light.get, order)), max(map(light.get, order))}
+    session.close()
+
+
 class Training:
     """A training that has a reader from the third label on."""
 

@@ -2,17 +2,20 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from seqclr import readers
+from seqclr.data.charset import Charset
 from seqclr.data.images import read
-from seqclr.data.knowledge import Known
+from seqclr.data.knowledge import Known, Possible
 from seqclr.errors import UserError
 from seqclr.export.reader import load_reader
 from seqclr.labelling import certainty, strategies
 from seqclr.labelling.certainty import Alternative, ImagePrediction
+from seqclr.runtime.folder import digest
 
 
 def predicted(text: str, confidence: float = 0.9, other: str | None = None, **others: float) -> ImagePrediction:
@@ -20,9 +23,8 @@ def predicted(text: str, confidence: float = 0.9, other: str | None = None, **ot
     alternatives = {c: Alternative(c, "x", 0.001) for c in text}
     alternatives |= {key[0]: Alternative(key[0], key[-1], probability) for key, probability in others.items()}
     features = np.array([text.count(c) for c in "abcz2"], np.float32)
-    return ImagePrediction(
-        text, confidence, text if other is None else other, confidence, (*alternatives.values(),), features
-    )
+    second = text if other is None else other
+    return ImagePrediction(text, confidence, second, confidence, (*alternatives.values(),), features=features)
 
 
 POOL = [predicted("ab", 0.95), predicted("ab", 0.8), predicted("bc", 0.9, other="ac"), predicted("ab", 0.99)]
@@ -50,6 +52,72 @@ def test_diverse_takes_what_is_far_from_all_that_is_labelled():
     assert strategies.order("diverse", pool)[0] in (0, 3)
 
 
+class Alike:
+    """A reader of the text 7 in every image, whose encoder sees how light the image is."""
+
+    height, width, resize, charset, possible = 8, 24, "stretch", Charset("78"), Possible()
+
+    def predict_images(self, arrays):
+        return [("7", 0.9) for _ in arrays]
+
+    def log_probabilities(self, pixels, widths):
+        return np.log(np.tile(np.float32([0.9, 0.05, 0.05]), (len(pixels), 2, 1)))
+
+    def features(self, pixels, widths):
+        return pixels[:, 0, 0].astype(np.float32)
+
+
+def test_diverse_takes_from_groups_that_only_the_encoder_tells_apart():
+    """Ten images are dark and two are light; their texts and probabilities are the same."""
+    arrays = [np.full((8, 24, 3), light, np.uint8) for light in (*range(10), 250, 251)]
+    found = list(certainty.predict(Alike(), arrays, with_features=True))
+    assert {row.text for row in found} == {"7"} and len({row.confidence for row in found}) == 1
+    first = strategies.order("diverse", found)[:2]
+    assert sorted(index >= 10 for index in first) == [False, True]
+    assert strategies.order("diverse", found, labelled=[0, 1])[0] >= 10
+    assert all(row.features is None for row in certainty.predict(Alike(), arrays))
+
+
+def test_diverse_is_greedy_k_centre(monkeypatch):
+    """By the distances themselves, in blocks of three labelled images."""
+    monkeypatch.setattr(strategies, "BLOCK", 3)
+    points = np.random.default_rng(0).normal(size=(30, 4)).astype(np.float32)
+    pool = [predicted("a")._replace(features=point) for point in points]
+    labelled, order = [3, 5, 8, 13, 21], strategies.order("diverse", pool, labelled=[3, 5, 8, 13, 21])
+    for number, index in enumerate(order):
+        centres, rest = labelled + order[:number], order[number:]
+        nearest = {each: min(np.linalg.norm(points[each] - points[other]) for other in centres) for each in rest}
+        assert nearest[index] == pytest.approx(max(nearest.values()))
+
+
+def copied(folder: Path, change=lambda facts: None, model=lambda content: content) -> Path:
+    """A copy of the reader of the package as an export alone, with changes of reader.json and of the graph."""
+    for name in ("model.onnx", "charset.json", "reader.json"):
+        shutil.copy(readers.folder_of("captcha") / name, folder)
+    graph = folder / "model.onnx"
+    graph.write_bytes(model(graph.read_bytes()))
+    facts = json.loads((folder / "reader.json").read_text())
+    change(facts)
+    facts["files"]["model.onnx"] = digest(graph)
+    (folder / "reader.json").write_text(json.dumps(facts))
+    return folder
+
+
+def test_diverse_and_mixed_need_nothing_but_the_export(pages):
+    arrays = [read(path) for path in sorted((pages / "images").iterdir())[:4]]
+    found = list(certainty.predict(load_reader("captcha"), arrays, with_features=True))
+    assert len({row.features.tobytes() for row in found}) == 4 and found[0].features.ndim == 1
+    assert sorted(strategies.order("diverse", found)) == sorted(strategies.order("mixed", found)) == list(range(4))
+
+
+def test_an_older_export_without_features_is_refused_with_diverse_alone(tmp_path):
+    older = copied(tmp_path, model=lambda content: content.replace(b"features", b"untitled"))
+    [found] = certainty.predict(load_reader(older), [np.zeros((9, 30, 3), np.uint8)], with_features=True)
+    assert strategies.order("mixed", [found]) == [0]
+    with pytest.raises(UserError, match="diverse needs the features of an encoder: this export gives none: export"):
+        strategies.order("diverse", [found])
+
+
 def test_mixed_finds_a_pair_of_characters_that_is_confused_for_sure():
     """Ten images have a z; three of them may be a 2, though the confidence is that of all others."""
     pool = [predicted("az")] * 7 + [predicted("az", zto2=0.05)] * 3 + [predicted("ab")] * 20
@@ -65,7 +133,7 @@ def test_mixed_takes_rare_characters_early():
 
 @pytest.mark.parametrize("strategy", ["diverse", "mixed"])
 def test_what_a_reader_does_not_give_is_said(strategy):
-    bare = [prediction._replace(alternatives=(), features=None) for prediction in POOL]
+    bare = [prediction._replace(alternatives=None, features=None) for prediction in POOL]
     with pytest.raises(UserError, match=f"{strategy} needs .* export the run as ONNX, give the run, or choose random"):
         strategies.order(strategy, bare)
 
@@ -107,21 +175,17 @@ def test_the_predictions_of_a_reader_hold_alternatives(pages):
         assert (row.text, row.other) == (first[0], second[0])
         assert (row.confidence, row.other_confidence) == pytest.approx((first[1], second[1]), abs=1e-4)
     for row in found:
-        assert {each.character for each in row.alternatives} == set(row.text) and row.features.shape == (
-            len(reader.charset) + 1,
-        )
+        assert {each.character for each in row.alternatives} == set(row.text) and row.features is None
         assert all(each.other in "0123456789" and each.other != each.character for each in row.alternatives)
         assert all(0 <= each.probability <= 1 for each in row.alternatives) and 0 <= row.certainty <= 1
 
 
 def test_an_export_with_a_known_length_holds_alternatives_of_that_length(pages, tmp_path):
     """Such are the readers of the rounds of `--train`."""
-    for name in ("model.onnx", "charset.json", "reader.json"):
-        shutil.copy(readers.folder_of("captcha") / name, tmp_path)
-    facts = json.loads((tmp_path / "reader.json").read_text())
-    (tmp_path / "reader.json").write_text(json.dumps({**facts, "length": [3, 8]}))
+    copied(tmp_path, lambda facts: facts.update(length=[3, 8]))
     reader = load_reader(tmp_path).knowing(Known.of(None, "3,8"))
-    found = list(certainty.predict(reader, [read(path) for path in sorted((pages / "images").iterdir())[:6]]))
+    arrays = [read(path) for path in sorted((pages / "images").iterdir())[:6]]
+    found = list(certainty.predict(reader, arrays, with_features=True))
     assert {len(row.text) for row in found} <= {3, 8} and all(row.characters for row in found)
     assert sorted(strategies.order("mixed", found)) == sorted(strategies.order("diverse", found)) == list(range(6))
 

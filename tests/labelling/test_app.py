@@ -476,16 +476,16 @@ def test_the_order_is_that_of_the_strategy_with_the_test_part_in_between(folder)
 
 
 def test_diverse_gets_the_features_of_the_reader(folder, monkeypatch):
-    """In the order of their lightness: the darkest and the lightest are the farthest from the middle, and come first."""
-    monkeypatch.setattr(
-        Stub,
-        "log_probabilities",
-        lambda self, pixels, widths: np.log(np.full((len(pixels), 2, 11), 1 / 11)),
-        raising=False,
-    )
-    monkeypatch.setattr(
-        Stub, "features", lambda self, pixels, widths: pixels[:, 0, 0].astype(np.float32), raising=False
-    )
+    """They are the lightness: the darkest and the lightest are the farthest from the middle, and come first."""
+
+    def even(self, pixels, widths):
+        return np.log(np.full((len(pixels), 2, 11), 1 / 11))
+
+    def features(self, pixels, widths):
+        return pixels[:, 0, 0].astype(np.float32)
+
+    monkeypatch.setattr(Stub, "log_probabilities", even, raising=False)
+    monkeypatch.setattr(Stub, "features", features, raising=False)
     draw(folder, 25)
     session = session_of(folder, strategy="diverse")
     session.start()

@@ -8,6 +8,9 @@ In the journal, the text of an image without a label is null; its source is `unr
 former label was marked as wrong) or `removed`. The line
 `{"written": true}` says that the CSV file holds all lines before it: at the next start only those after it are applied,
 so that rows that were edited by hand since then stay as they are.
+
+A record of an LMDB or a pack is named by its key or index, which may be that of another image when the store was made
+anew. So a line on a record has its `digest` too, with which `Images` compares the record at the next start.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ import io
 import json
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from seqclr.data import tables
@@ -35,6 +38,7 @@ class Journal:
     """The labels of one CSV file, `labels` by file, which one process changes at a time.
 
     in_data: files that have a row or a text in the data; without a label here, they have a row with an empty text.
+    digests: of the images that labels were given to, by file, where they are known.
     Raises UserError where another process holds the file, and where it or the journal cannot be read. A method may be
     called in any thread.
     """
@@ -44,6 +48,7 @@ class Journal:
         self.path, self.file = path, path.with_name(path.name + ".journal")
         self.labels: dict[str, Label] = {}
         self.in_data: set[str] = set()
+        self.digests: dict[str, str] = {}
         self._changed, self._mutex = False, threading.Lock()
         self._stream: io.FileIO | None = None  # opened at the first change
         self._held = Lock(path.with_name(f".{path.name}.lock"), path)
@@ -55,17 +60,27 @@ class Journal:
             self._held.close()
             raise
 
-    def take_over(self, label: Label) -> None:
-        """Adds a label of the data, which is in the CSV file from its next writing on."""
-        with self._mutex:
-            self.labels[label.file], self._changed = label, True
+    def record(self, labels: Sequence[Label], digests: Mapping[str, str] | None = None) -> None:
+        """Puts labels on the disk, with the digests of their images where they are given, by file.
 
-    def record(self, labels: Sequence[Label]) -> None:
-        """Puts labels on the disk. Raises files.NotWritten, as on a full disk; then none of them is recorded."""
+        Raises files.NotWritten, as on a full disk; then none of them is recorded.
+        """
+        digests = digests or {}
         with self._mutex:
-            self._append([label._asdict() for label in labels])
-            self.labels |= {label.file: label for label in labels}
-            self._changed = True
+            found = ((label, digests.get(label.file)) for label in labels)
+            self._append([label._asdict() | ({"digest": digest} if digest else {}) for label, digest in found])
+            self._take(labels)
+
+    def take_over(self, labels: Sequence[Label], digests: Mapping[str, str]) -> None:
+        """Adds labels of the data, which are in the CSV file from its next writing on; those whose images have a digest
+        are recorded. Raises files.NotWritten."""
+        self.record([label for label in labels if label.file in digests], digests)
+        with self._mutex:
+            self._take(labels)
+
+    def _take(self, labels: Sequence[Label]) -> None:
+        self.labels |= {label.file: label for label in labels}
+        self._changed = self._changed or bool(labels)
 
     def write(self) -> None:
         """Writes the CSV file, if labels have changed. Raises files.NotWritten."""
@@ -92,6 +107,8 @@ class Journal:
             self._held.close()
 
     def _append(self, lines: list[dict]) -> None:
+        if not lines:
+            return
         data = "".join(json.dumps(line) + "\n" for line in lines).encode()
         with writing(self.file):
             if self._stream is None:
@@ -120,16 +137,21 @@ class Journal:
         return len(complete)
 
     def _entry(self, number: int, line: bytes) -> Label | None:
-        """The label of a line of the journal; None for a line that says that the CSV file was written."""
+        """The label of a line of the journal, whose digest is kept; None for a line that says that the CSV file was
+        written."""
         try:
             values = json.loads(line)
             if values == {"written": True}:
                 return None
+            digest = values.pop("digest", "")
             label = Label(**values)
-            if not (isinstance(label.text, str | None) and all(isinstance(v, str) for v in label._replace(text=""))):
+            others = digest, *label._replace(text="")
+            if not (isinstance(label.text, str | None) and all(isinstance(value, str) for value in others)):
                 raise ValueError("a value that is no text")
+            if digest:
+                self.digests[label.file] = digest
             return label
-        except (ValueError, TypeError, RecursionError) as error:
+        except (ValueError, TypeError, AttributeError, RecursionError) as error:
             problem = f"{self.file}, line {number} is damaged ({error})"
             raise UserError(f"{problem}: delete this line, or the file if {self.path} is right") from None
 

@@ -52,7 +52,7 @@ def serve(
         strategies.order(strategy, blank)  # raises where the reader lacks what it needs
         journal = Journal(labels)
         try:
-            found = Images(images, labels, journal.labels)
+            found = Images(images, journal)
             listed = None if errors is None else contradictions.read(Path(errors), found.samples)
             session = Session(found, journal, reader, known, strategy, listed)
             if train:

@@ -7,7 +7,7 @@ import dataclasses
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from seqclr.curation import check
@@ -22,7 +22,7 @@ from seqclr.export.reader import load_reader
 from seqclr.files import NotWritten
 from seqclr.labelling import progress, strategies
 from seqclr.labelling.certainty import ImagePrediction
-from seqclr.labelling.images import Images
+from seqclr.labelling.images import Images, digest_of
 from seqclr.labelling.journal import NO_TEXT, SOURCES, Journal
 from seqclr.labelling.predictions import Predictor
 from seqclr.messages import LOGGER
@@ -97,7 +97,8 @@ class Session:
         self.allowed = None if known.charset is None else Charset(known.charset)
         self._reader, self._predictor = reader, Predictor(images, self._predicted, strategy in strategies.FEATURES)
         self._mutex, self._version = threading.RLock(), 1
-        self._states = [State(label=self._label_before(index)) for index in range(len(images))]
+        self._take_over()
+        self._states = [State(label=journal.labels.get(file)) for file in images.files]
         pairs = zip(images.samples, images.files)
         journal.in_data = {file for sample, file in pairs if sample.text is not None}
         self._first = [state.label for state in self._states]
@@ -147,7 +148,7 @@ class Session:
             if stale:
                 raise Stale(stale)
             labels = {change.image: self._label(change) for change in changes}
-            self.journal.record(list(labels.values()))
+            self.journal.record(list(labels.values()), self._digests(labels))
             self._version += 1
             for index, label in labels.items():
                 state = self._states[index]
@@ -194,14 +195,20 @@ class Session:
         text = change.text.strip() if change.text else None
         return Label(self.images.files[change.image], text, split, change.source, now())
 
-    def _label_before(self, index: int) -> Label | None:
-        """The label of the CSV file, or else of the data."""
-        sample, file = self.images.samples[index], self.images.files[index]
-        if file not in self.journal.labels and (sample.text or "").strip():
-            given = Label(file, sample.text, sample.split or "")
-            self.journal.take_over(given)
-            return given
-        return self.journal.labels.get(file)
+    def _take_over(self) -> None:
+        """Adds the labels of the data to those of the CSV file, which go before them."""
+        pairs = enumerate(zip(self.images.samples, self.images.files))
+        given = {
+            index: Label(file, sample.text, sample.split or "")
+            for index, (sample, file) in pairs
+            if file not in self.journal.labels and (sample.text or "").strip()
+        }
+        self.journal.take_over(list(given.values()), self._digests(given))
+
+    def _digests(self, indices: Iterable[int]) -> dict[str, str]:
+        """The digests of those of the images that are records, by file."""
+        found = ((self.images.files[index], digest_of(self.images.samples[index])) for index in indices)
+        return {file: digest for file, digest in found if digest is not None}
 
     def _test_part(self) -> set[int]:
         """The indices of the images on which accuracy is measured: of split `test`, and of those with neither a

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import shutil
 import time
 from pathlib import Path
 
@@ -50,7 +51,7 @@ def folder(tmp_path):
 
 def session_of(folder, known=NOTHING, paths=None, strategy="random", listed=False):
     journal = Journal(folder / "labels.csv")
-    images = Images(paths or [folder], journal.path, journal.labels)
+    images = Images(paths or [folder], journal)
     contradicted = contradictions.read(folder, images.samples) if listed else None
     return Session(images, journal, Stub(), known, strategy, contradicted)
 
@@ -356,14 +357,47 @@ def test_characters_are_counted_as_the_reader_spells_them(folder, monkeypatch):
 @pytest.fixture(params=["lmdb", "pack"])
 def stored(request, folder):
     """An LMDB or a pack of the images, the first three of which have labels, and an empty folder for the table."""
+    (target := folder / "target").mkdir()
+    fill_store(request.param, folder, target)
+    return target
+
+
+def fill_store(kind, folder, target):
+    """An LMDB has labels of all its images, or of none; so it gets the first three images."""
     (folder / "labels.csv").write_text("file,text\n0.png,000\n1.png,010\n2.png,020\n")
-    target = folder / "target"
-    target.mkdir()
-    if request.param == "lmdb":  # which has labels of all images, or none
+    if kind == "lmdb":
         store(target / "store", [((folder / f"{n}.png").read_bytes(), f"{10 * n:03}".encode()) for n in range(3)])
     else:
         pack.pack([str(folder)], str(target / "store"))
-    return target
+
+
+@pytest.mark.parametrize("kind", ["lmdb", "pack"])
+@pytest.mark.parametrize("labelled", [True, False])  # by hand; without, those of the store itself are taken over
+def test_a_store_that_was_made_anew_is_refused(folder, kind, labelled):
+    """Each time in another folder, into which the labels are copied: a process opens a store once."""
+    files = ("labels.csv", "labels.csv.journal")
+
+    def start(number, kept=files):
+        (target := folder / str(number)).mkdir()
+        fill_store(kind, folder, target)
+        for name in kept:
+            shutil.copy(folder / str(number - 1) / name, target)
+        return session_of(target, paths=[target / "store"])
+
+    session = start(0, ())
+    if labelled:
+        post(client_of(session), (0, 0, "001", "corrected"), (1, 0, None, "unreadable"))
+    session.close()
+    start(1).close()  # the same images
+    Image.fromarray(np.full((8, 24, 3), 77, np.uint8)).save(folder / "0.png")
+    with pytest.raises(UserError) as error:
+        start(2)
+    target, told = folder / "2", str(error.value)
+    assert "store has another image as store:image-000000001 than" in told or kind == "pack"
+    assert " has another image as store" in told and f"than the one that was labelled in {target}/labels.csv:" in told
+    assert told.endswith(f"or, where the labels are those of the new images, delete {target}/labels.csv.journal")
+    assert rows(target)[0][1] == ("001" if labelled else "000")
+    start(3, files[:1]).close()  # the journal is deleted
 
 
 def test_labels_in_a_store_are_corrected_for_all_verbs(stored):
@@ -453,7 +487,7 @@ def test_contradicted_labels_are_ranked_until_they_are_looked_at(folder):
 def test_a_folder_without_images_is_refused(tmp_path):
     journal = Journal(tmp_path / "labels.csv")
     with pytest.raises(UserError, match="holds no image"):
-        Images([tmp_path], journal.path, journal.labels)
+        Images([tmp_path], journal)
     journal.close()
 
 
@@ -575,7 +609,7 @@ def test_names_that_are_not_utf8_are_left_out_where_the_table_would_list_them(fo
     stored = Sample("", "0.png", store=str(folder / "odd\udcff" / "lmdb"))
     monkeypatch.setattr("seqclr.labelling.images.survey", lambda paths: ([stored], []))
     with pytest.raises(UserError, match="holds no image that can be labelled"):
-        Images(["odd"], target / "labels.csv", {})
+        Images(["odd"], Journal(target / "labels.csv"))
 
 
 def test_predictions_of_a_trained_reader_replace_those_before(folder, monkeypatch):

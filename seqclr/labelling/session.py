@@ -106,6 +106,7 @@ class Session:
         self._done = sum(state.is_done for state in self._states)
         self._order, self._ordered, self._sorted_at = [], 1, 0  # with its version, and `_done` then
         self._sort()
+        self._counted: tuple[int, dict] = 0, {}  # the progress, with its version
         self._times: deque[tuple[float, int]] = deque(maxlen=100)  # when labels came, and how many at once
         self._looks: list[check.Look] | None = None
         self._problem = ""  # why the CSV file was not written
@@ -357,6 +358,12 @@ class Session:
         return self._ranks[index] if is_listed else 0
 
     def _progress(self) -> dict:
+        """The progress, which is counted again where something has changed."""
+        if self._counted[0] != self._version:
+            self._counted = self._version, self._count()
+        return self._counted[1]
+
+    def _count(self) -> dict:
         labels = [state.label for state in self._states if state.label]
         texts = [label.text for label in labels if label.text is not None]
         sources = Counter(label.source for label in labels)

@@ -35,7 +35,7 @@ LONGEST = 1000  # characters of a label: a pasted document is none, and no table
 PAUSE = 60.0  # seconds between two labels; longer ones do not count for the speed
 LOOK = 2.0  # seconds between two looks at the training
 TARGET = 0.98  # accuracy whose number of labels is forecast
-NO_ROUND: dict = {"running": None, "rounds": [], "target": TARGET, "forecast": None}
+NO_ROUND: dict = {"running": None, "rounds": [], "target": TARGET, "forecast": None, "labels": 0}
 FIT = (32, 128, "stretch")  # height, width and resize, of a reader without these properties
 
 
@@ -113,7 +113,7 @@ class Session:
         self._due, self._closed = threading.Event(), threading.Event()
         self._writer = threading.Thread(target=self._write_soon, daemon=True)
         self._trainer = threading.Thread(target=self._train, daemon=True)
-        self._trained: dict | None = None  # the state of the training
+        self._trained: dict | None = None  # the state of the training; `labels`: those that it can be trained on
 
     def start(self) -> None:
         """Starts the predictions and the writing of the CSV file, in threads."""
@@ -282,7 +282,8 @@ class Session:
                 self.training.offer(used)
                 state, latest = self.training.state(self._truths()), self.training.latest
                 points = [(each["labels"], each["accuracy"], each["tested"]) for each in state["rounds"]]
-                self._trained = {**state, "target": TARGET, "forecast": progress.forecast(points, TARGET)}
+                forecast = progress.forecast(points, TARGET)
+                self._trained = {**state, "target": TARGET, "forecast": forecast, "labels": used}
                 if latest is not None and latest != reader:
                     reader, self._reader = latest, load_reader(latest).knowing(self.known)
                     self._predictor.start(self._reader, self._order)

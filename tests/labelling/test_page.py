@@ -9,6 +9,8 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +19,12 @@ from PIL import Image
 
 from seqclr.curation import contradictions
 from seqclr.curation.contradictions import Contradiction
+from seqclr.labelling import progress, server
+from seqclr.labelling.session import Change
 from seqclr.synthesis import generate
 from tests.deployment.logins import needs_chromium, serving
+from tests.labelling.pictures import draw
+from tests.labelling.test_app import Training, session_of
 
 pytestmark = [needs_chromium, pytest.mark.slow]
 ROOT = Path(__file__).parents[2]
@@ -395,6 +401,80 @@ def test_what_has_the_focus_is_not_covered(folder, tab):
                 for _ in range(count):
                     tab.keyboard.press(key)
                     assert not tab.locator(".tile:focus-within button").evaluate(is_covered)
+
+
+class Played(Training):
+    """A training whose state a test sets."""
+
+    shown = {"running": None, "failed": None, "rounds": []}
+
+    def offer(self, n_labels):
+        pass
+
+    def state(self, truths):
+        return self.shown
+
+
+@contextlib.contextmanager
+def trained(folder):
+    """The page in this process, with a training that is played; yields the session and the address."""
+    session = session_of(folder)
+    session.training = Played(folder)
+    with server.bound(server.HOST, 0, "--port") as listener:
+        program = server.Server(session, listener.getsockname()[1])
+        thread = threading.Thread(target=program.run, kwargs={"sockets": [listener]})
+        session.start()
+        thread.start()
+        while not program.started:
+            time.sleep(0.01)
+        try:
+            yield session, program._address
+        finally:
+            program.should_exit = True
+            thread.join()
+            session.close()
+
+
+def test_the_accuracy_of_trained_readers_is_drawn_and_the_labels_to_come_are_told(tmp_path, tab, monkeypatch):
+    monkeypatch.setattr("seqclr.labelling.session.LOOK", 0.05)
+    draw(tmp_path, 20)
+    rounds = [
+        {"labels": 20, "tested": 50, "accuracy": 0.7, "low": 0.56, "high": 0.81},
+        {"labels": 50, "tested": 50, "accuracy": 0.96, "low": 0.87, "high": 0.99},
+    ]
+    needed = progress.forecast([(20, 0.7, 50), (50, 0.96, 50)], 0.98)
+    with trained(tmp_path) as (session, address):
+        training = session.training
+        open_page(tab, address)
+        session.label([Change(index, 0, "12", "typed") for index in range(20)])
+        used = 20 - len(session.test)
+        curve = tab.get_by_role("img", name="Accuracy of the readers against labels")
+        assert not curve.count() and "98" not in tab.inner_text("#progress")
+        training.shown = {"running": {"labels": 100, "step": 30, "steps": 400}, "failed": None, "rounds": rounds}
+        curve.wait_for()
+        points = curve.locator("circle").evaluate_all(
+            "all => all.map((e) => ['cx', 'cy'].map((n) => +e.getAttribute(n)))"
+        )
+        (x20, y20), (x50, y50) = points
+        left, top, bottom = 42, 20, 110  # the axes: no label, and the accuracies 1 and 0
+        assert (x20 - left) / (x50 - left) == pytest.approx(20 / 50)
+        assert [(bottom - y) / (bottom - top) for y in (y20, y50)] == pytest.approx([0.7, 0.96])
+        line = re.split("[ ,]", curve.locator("polyline").get_attribute("points"))
+        assert [float(each) for each in line] == [x20, y20, x50, y50]
+        box = curve.bounding_box()
+        assert box["width"] > 100 and box["height"] > 50
+        assert curve.locator("text").all_text_contents()[:2] == ["Accuracy", "Labels"]
+        told = tab.inner_text("#progress").replace("\u00a0", " ")
+        assert 0 < used < 20 and f"Labels to 98 %\nabout {needed - used} more" in told
+        assert "Reader of 20 labels\n70 % (56 % to 81 %), on 50 of the" in told
+        assert "Training\non 100 labels, step 30 of 400" in told
+        for width in (1280, 400):
+            tab.set_viewport_size({"width": width, "height": 800})
+            assert tab.evaluate("document.documentElement.scrollWidth") <= width
+        training.shown = {"running": None, "failed": f"the disk is full {HTML}", "rounds": rounds[:1]}
+        wait_for(tab, "#progress", "Training failed")
+        assert HTML in tab.inner_text("#progress") and tab.evaluate("window.harmed") is None
+        assert curve.locator("circle").count() == 1 and not tab.locator("#progress img").count()
 
 
 def test_findings_are_offered_after_a_reload(folder, tab):

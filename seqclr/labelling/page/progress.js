@@ -31,7 +31,7 @@ function accuracy({ accuracy: [share, low, high], tested }) {
 
 const counts = (found) => Object.entries(found).map(([what, count]) => `${what}\u00a0×\u00a0${count}`).join(", ") || "-";
 
-function training({ running, failed, rounds, target, forecast }) {
+function training({ running, failed, rounds, target, forecast, labels }) {
   const rows = rounds.map((round) => [`Reader of ${round.labels} labels`, accuracy({
     accuracy: [round.accuracy, round.low, round.high], tested: round.tested })]);
   if (running) {
@@ -40,7 +40,7 @@ function training({ running, failed, rounds, target, forecast }) {
   }
   if (failed) rows.push(["Training failed", failed]);
   if (forecast !== null) {
-    const more = forecast - data.progress.labelled;
+    const more = forecast - labels;
     rows.push([`Labels to ${percent(target)}`, more > 0 ? `about ${more} more` : "no more"]);
   }
   return rows;

@@ -1,16 +1,28 @@
-"""Predicts the images in the background, in batches, while labels are given."""
+"""Loads readers, and predicts the images in the background, in batches, while labels are given."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
+from seqclr.data.knowledge import Known
+from seqclr.export.reader import load_reader
+from seqclr.labelling import strategies
 from seqclr.labelling.certainty import ImagePrediction, predict
 from seqclr.labelling.images import Images, readable
 from seqclr.messages import LOGGER
 from seqclr.runtime.reader import Reader
+from seqclr.serve.reload import BLANK
 
 BATCH = 32
+
+
+def load(model: str | Path, known: Known, strategy: str) -> Reader:
+    """A reader, for known texts. Raises UserError where it cannot be loaded, or lacks what the strategy needs."""
+    reader = load_reader(model).knowing(known)
+    strategies.order(strategy, list(predict(reader, [BLANK], with_features=strategy in strategies.FEATURES)))
+    return reader
 
 
 class Predictor:

@@ -12,16 +12,14 @@ import uvicorn
 
 from seqclr.curation import contradictions
 from seqclr.data.knowledge import NOTHING, Known
-from seqclr.export.reader import load_reader
 from seqclr.labelling import strategies
 from seqclr.labelling.app import application
-from seqclr.labelling.certainty import predict
 from seqclr.labelling.images import Images
 from seqclr.labelling.journal import Journal
+from seqclr.labelling.predictions import load
 from seqclr.labelling.retraining import COUNTS, Retraining, Round, check_can_adapt, folder_for, newest
 from seqclr.labelling.session import Session
 from seqclr.messages import say
-from seqclr.serve.reload import BLANK
 from seqclr.serve.server import bound
 
 HOST = "127.0.0.1"
@@ -45,11 +43,9 @@ def serve(
     a model that cannot be trained further.
     """
     with bound(HOST, port, "--port") as listener:
-        reader = load_reader(model).knowing(known)
+        reader = load(model, known, strategy)
         if train:
             check_can_adapt(model)
-        blank = list(predict(reader, [BLANK], with_features=strategy in strategies.FEATURES))
-        strategies.order(strategy, blank)  # raises where the reader lacks what it needs
         journal = Journal(labels)
         try:
             found = Images(images, journal)

@@ -18,13 +18,12 @@ from seqclr.data.knowledge import Known
 from seqclr.data.labels import Label, now
 from seqclr.data.samples import HELD_OUT, Sample
 from seqclr.errors import UserError
-from seqclr.export.reader import load_reader
 from seqclr.files import NotWritten
 from seqclr.labelling import progress, strategies
 from seqclr.labelling.certainty import ImagePrediction
 from seqclr.labelling.images import Images, digest_of
 from seqclr.labelling.journal import NO_TEXT, SOURCES, Journal
-from seqclr.labelling.predictions import Predictor
+from seqclr.labelling.predictions import Predictor, load
 from seqclr.messages import LOGGER
 from seqclr.runtime.reader import Reader
 
@@ -227,7 +226,6 @@ class Session:
             self._due.wait()
             time.sleep(DELAY)
             self._due.clear()
-            self._sort_again()
             try:
                 self.journal.write()
                 self._problem = ""
@@ -236,6 +234,7 @@ class Session:
                     LOGGER.error(str(error))
                 self._problem = f"{error}; the journal {self.journal.file} has all labels"
                 self._due.set()
+            self._sort_again()
 
     # predictions
 
@@ -267,8 +266,13 @@ class Session:
 
     def _sort_again(self) -> None:
         """Sorts if so many labels were given that the order of a strategy may be another one."""
-        if self._done - self._sorted_at >= max(AGAIN, len(self.images) // 100) and not self._predictor.remaining:
+        if self._done - self._sorted_at < max(AGAIN, len(self.images) // 100) or self._predictor.remaining:
+            return
+        try:
             self._sort()
+        except Exception as error:  # labels can be given in any order
+            LOGGER.error("the order could not be made again", exc_info=error)
+            self._sorted_at = self._done
 
     # training
 
@@ -285,7 +289,8 @@ class Session:
                 forecast = progress.forecast(points, TARGET)
                 self._trained = {**state, "target": TARGET, "forecast": forecast, "labels": used}
                 if latest is not None and latest != reader:
-                    reader, self._reader = latest, load_reader(latest).knowing(self.known)
+                    self._reader = load(latest, self.known, self.strategy)
+                    reader = latest
                     self._predictor.start(self._reader, self._order)
             except Exception as error:  # labels can be given without a training
                 failed = str(error)

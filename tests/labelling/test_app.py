@@ -22,7 +22,7 @@ from seqclr.errors import UserError
 from seqclr.labelling import app
 from seqclr.labelling.images import Images
 from seqclr.labelling.journal import Journal
-from seqclr.labelling.session import Session
+from seqclr.labelling.session import Change, Session
 from tests.data.test_discovery import store
 from tests.labelling.pictures import draw
 
@@ -49,11 +49,11 @@ def folder(tmp_path):
     return tmp_path
 
 
-def session_of(folder, known=NOTHING, paths=None, strategy="random", listed=False):
+def session_of(folder, known=NOTHING, paths=None, strategy="random", listed=False, reader=None):
     journal = Journal(folder / "labels.csv")
     images = Images(paths or [folder], journal)
     contradicted = contradictions.read(folder, images.samples) if listed else None
-    return Session(images, journal, Stub(), known, strategy, contradicted)
+    return Session(images, journal, reader or Stub(), known, strategy, contradicted)
 
 
 @pytest.fixture
@@ -509,19 +509,23 @@ def test_the_order_is_that_of_the_strategy_with_the_test_part_in_between(folder)
     session.close()
 
 
-def test_diverse_gets_the_features_of_the_reader(folder, monkeypatch):
-    """They are the lightness: the darkest and the lightest are the farthest from the middle, and come first."""
+class Seeing(Stub):
+    """Its features are the lightness, and all characters are as likely."""
 
-    def even(self, pixels, widths):
+    def knowing(self, known):
+        return self
+
+    def log_probabilities(self, pixels, widths):
         return np.log(np.full((len(pixels), 2, 11), 1 / 11))
 
     def features(self, pixels, widths):
         return pixels[:, 0, 0].astype(np.float32)
 
-    monkeypatch.setattr(Stub, "log_probabilities", even, raising=False)
-    monkeypatch.setattr(Stub, "features", features, raising=False)
+
+def test_diverse_gets_the_features_of_the_reader(folder):
+    """The darkest and the lightest image are the farthest from the middle, and come first."""
     draw(folder, 25)
-    session = session_of(folder, strategy="diverse")
+    session = session_of(folder, strategy="diverse", reader=Seeing())
     session.start()
     session._predictor._thread.join()
     order = [index for index in state(client_of(session))["order"] if index not in session.test]
@@ -566,7 +570,7 @@ def test_no_predictions_run_after_the_end(folder, monkeypatch):
             self.latest = self.folder
 
     monkeypatch.setattr("seqclr.labelling.session.LOOK", 0.01)
-    monkeypatch.setattr("seqclr.labelling.session.load_reader", lambda path: Slow())
+    monkeypatch.setattr("seqclr.labelling.predictions.load_reader", lambda path: Slow())
     session = session_of(folder)
     session.training = Late(folder)
     session.start()
@@ -591,6 +595,46 @@ def test_a_training_that_fails_is_told_and_looked_at_again(folder, monkeypatch):
     while (session._trained or {"failed": ""})["failed"] is not None and time.monotonic() < until:
         time.sleep(0.01)
     assert session.training.looks[1]["failed"] == "KeyError: 'labels'" and session._trained["failed"] is None
+    session.close()
+
+
+def test_a_trained_reader_without_what_the_strategy_needs_is_not_taken(folder, monkeypatch):
+    """As of an export of an older version, in the folder of the training."""
+
+    class Blind(Seeing):
+        def features(self, pixels, widths):
+            return None
+
+    monkeypatch.setattr("seqclr.labelling.session.LOOK", 0.01)
+    monkeypatch.setattr("seqclr.labelling.predictions.load_reader", lambda path: Blind())
+    session = session_of(folder, strategy="diverse", reader=Seeing())
+    session.training = Training(folder)
+    session.start()
+    session.label([Change(index, 0, "1", "typed") for index in range(6)])
+    until = time.monotonic() + 20
+    while not (session._trained or {}).get("failed") and time.monotonic() < until:
+        time.sleep(0.01)
+    assert session._trained["failed"].startswith("the strategy diverse needs the features of an encoder: this export")
+    assert isinstance(session._reader, Seeing) and not isinstance(session._reader, Blind)
+    session.close()
+
+
+def test_labels_are_written_where_no_order_can_be_made(folder, monkeypatch):
+    def fails(*_, **__):
+        raise ValueError("no order")
+
+    monkeypatch.setattr("seqclr.labelling.session.AGAIN", 1)
+    monkeypatch.setattr("seqclr.labelling.session.DELAY", 0.01)
+    session = session_of(folder)
+    session.start()
+    session._predictor._thread.join()
+    monkeypatch.setattr("seqclr.labelling.strategies.order", fails)
+    for index in range(3):
+        session.label([Change(index, 0, "1", "typed")])
+        until = time.monotonic() + 20
+        while not (folder / "labels.csv").is_file() or len(rows(folder)) <= index and time.monotonic() < until:
+            time.sleep(0.01)
+    assert len(rows(folder)) == 3
     session.close()
 
 
@@ -621,7 +665,7 @@ def test_predictions_of_a_trained_reader_replace_those_before(folder, monkeypatc
             return ((f"1{text}", confidence) for text, confidence in super().predict_images(arrays))
 
     monkeypatch.setattr("seqclr.labelling.session.LOOK", 0.01)
-    monkeypatch.setattr("seqclr.labelling.session.load_reader", lambda path: Trained())
+    monkeypatch.setattr("seqclr.labelling.predictions.load_reader", lambda path: Trained())
     draw(folder, 25)
     session = session_of(folder)
     session.training = Training(folder)

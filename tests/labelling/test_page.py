@@ -233,6 +233,22 @@ def test_typed_texts_stay_in_the_grid_until_they_are_saved(folder, tab):
     assert {"12", "31"} <= {text for text, _ in rows(folder).values()} and len(rows(folder)) == count
 
 
+def test_the_browser_asks_before_typed_texts_are_lost(folder, tab):
+    asked = []
+    tab.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+    with labelling(folder) as (_, address):
+        open_page(tab, address)
+        tab.keyboard.type("12")
+        tab.reload()
+        assert asked == ["beforeunload"]
+        open_page(tab, address)
+        tab.keyboard.type("12")
+        tab.keyboard.press("Enter")
+        saved(tab, 1)
+        tab.reload()
+        assert asked == ["beforeunload"]
+
+
 def test_two_windows_do_not_overwrite_each_other(folder, tab):
     with labelling(folder) as (_, address):
         open_page(tab, address)

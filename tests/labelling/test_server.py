@@ -8,7 +8,7 @@ from seqclr import readers
 from seqclr.errors import UserError
 from seqclr.export.reader import load_reader
 from seqclr.extras import MissingExtra
-from seqclr.labelling import server
+from seqclr.labelling import predictions, server
 from seqclr.labelling.label import label
 from tests.labelling.pictures import draw
 
@@ -38,7 +38,7 @@ def test_a_reader_that_cannot_be_trained_further_is_refused_with_train(tmp_path,
     with pytest.raises(UserError, match="cannot train .*export further: it is an export, so give the fine-tuning run"):
         label(folder, folder / "labels.csv", export, train=True)
     (export / "config.yaml").write_text("keep_head: 1\n")
-    monkeypatch.setattr(server, "load_reader", lambda model: load_reader("captcha"))
+    monkeypatch.setattr(predictions, "load_reader", lambda model: load_reader("captcha"))
     with pytest.raises(UserError, match="cannot train .*export further, as it has layers kept with keep_head"):
         label(folder, folder / "labels.csv", export, train=True)
     assert sorted(path.name for path in folder.iterdir()) == ["0.png", "1.png"]

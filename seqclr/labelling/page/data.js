@@ -7,7 +7,7 @@ let sending = Promise.resolve();
 let waiting = 0; // labels that the server has not confirmed
 
 addEventListener("beforeunload", (event) => {
-  if (waiting) event.preventDefault();
+  if (waiting || drafts.size) event.preventDefault();
 });
 
 // Gets what has changed since a version: which images, and whether their order has.

@@ -83,15 +83,14 @@ def application(session: Session, token: str, port: int) -> ASGIApp:
     """The ASGI application of a session, under the path /TOKEN/."""
 
     def image(request: Request) -> Response:
-        index = request.path_params["index"]
-        if index >= len(session.images):
+        index = number(request.path_params["index"])
+        if index is None or index >= len(session.images):
             raise HTTPException(404, "there is no such image")
         png = session.images.png(index, thumbnail="thumbnail" in request.query_params)
         return Response(png, media_type="image/png", headers=CACHED)
 
     def state(request: Request) -> Response:
-        since = request.query_params.get("since", "0")
-        return as_json(session.changes(int(since) if since.isdecimal() else 0))
+        return as_json(session.changes(number(request.query_params.get("since", "")) or 0))
 
     def findings(request: Request) -> Response:
         return as_json(session.findings())
@@ -103,7 +102,7 @@ def application(session: Session, token: str, port: int) -> ASGIApp:
 
     routes = [
         *(Route(f"/{token}/{path}", functools.partial(sent, *of)) for path, *of in static_files()),
-        Route(f"/{token}/images/{{index:int}}", image),
+        Route(f"/{token}/images/{{index}}", image),
         Route(f"/{token}/state", state),
         Route(f"/{token}/findings", findings),
         Route(f"/{token}/labels", label, methods=["POST"]),
@@ -122,6 +121,11 @@ def static_files() -> Iterator[tuple[str, bytes, str]]:
 
 def sent(data: bytes, media_type: str, request: Request) -> Response:
     return Response(data, media_type=media_type)
+
+
+def number(text: str) -> int | None:
+    """The number of a request; None where it is none, or longer than any here."""
+    return int(text) if text.isdecimal() and len(text) < 20 else None
 
 
 async def body(request: Request) -> bytes:

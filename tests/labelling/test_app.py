@@ -183,11 +183,17 @@ def test_only_images_of_the_session_are_sent_and_as_png(client, folder):
     found = client.get(f"/{TOKEN}/images/3")
     assert np.asarray(Image.open(io.BytesIO(found.content)))[0, 0].tolist() == [30] * 3
     assert found.headers["content-type"] == "image/png"
-    for path in ("images/6", "images/-1", "images/..%2f..%2fetc/passwd", "../../etc/passwd", "labels.csv", "images/a"):
+    paths = ("images/6", "images/-1", f"images/{'1' * 5000}", "images/..%2f..%2fetc/passwd", "../../etc/passwd")
+    for path in (*paths, "labels.csv", "images/a"):
         assert client.get(f"/{TOKEN}/{path}").status_code in (403, 404)
     (folder / "2.png").write_text("<script>alert(1)</script>")
     found = client.get(f"/{TOKEN}/images/2")
     assert found.status_code == 422 and found.headers["content-type"] == "application/json"
+
+
+def test_a_version_that_is_no_number_gives_all(client):
+    for since in ("", "a", "-1", "²", "9" * 5000):
+        assert len(state(client, since)["images"]) == 6
 
 
 def test_headers_forbid_scripts_of_others(client):

@@ -493,6 +493,30 @@ def test_the_accuracy_of_trained_readers_is_drawn_and_the_labels_to_come_are_tol
         assert curve.locator("circle").count() == 1 and not tab.locator("#progress img").count()
 
 
+def test_a_new_prediction_does_not_replace_a_text_that_may_be_accepted_next(tmp_path, tab):
+    """It is shown when one comes to the image again."""
+    draw(tmp_path, 8)
+    with trained(tmp_path) as (session, address):
+        open_page(tab, address)
+        tiles = tab.locator(".tile input")
+        assert shown(tab) == ("0.png", "000")
+        for mode, text in (("one", "777"), ("grid", "888")):
+            tab.click(f"#mode-{mode}")
+            before = [each.input_value() for each in tiles.all()]
+            session._predicted({i: s.prediction._replace(text=text) for i, s in enumerate(session._states)})
+            session.label([Change(7, session._states[7].revision, text, "corrected")])
+            wait_for(tab, "#progress", f"{text[0]}\u00a0×\u00a03")  # the characters of this label
+            assert shown(tab)[1] == "000"
+            if mode == "grid":
+                after = [each.input_value() for each in tiles.all()]
+                assert before[:7] == after[:7] == ["777"] * 7
+        tab.click("#mode-one")
+        assert shown(tab) == ("0.png", "888")
+        tab.keyboard.press("Enter")
+        saved(tab, 1)
+    assert rows(tmp_path)["0.png"] == ("888", "accepted")
+
+
 def test_findings_are_offered_after_a_reload(folder, tab):
     first = min((folder / "images").iterdir())
     shutil.copy(first, first.with_name("copy.png"))

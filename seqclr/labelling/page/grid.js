@@ -35,12 +35,14 @@ export function goTo(image) {
   tiles.querySelector(`[data-image="${image}"] input`)?.focus();
 }
 
-// Shows new facts about images whose text was not changed.
+// Shows new facts about images whose text was not changed. A text that is shown is not replaced by a new prediction: the
+// next key may accept it.
 export function refresh(changed) {
   const known = new Set(changed);
   for (const element of tiles.children) {
-    const index = Number(element.dataset.image);
-    if (known.has(index) && !element.classList.contains("changed")) fill(element, data.images[index]);
+    const image = imageOf(element);
+    const isNew = !element.children[1].value || Number(element.dataset.revision) !== image.revision;
+    if (known.has(image.image) && isNew && !element.classList.contains("changed")) fill(element, image);
   }
 }
 
@@ -75,6 +77,7 @@ function tile(index) {
 function fill(element, image) {
   const [button, input, note] = element.children;
   input.value = textOf(image);
+  element.dataset.revision = image.revision;
   note.id = `note-${image.image}`;
   input.setAttribute("aria-label", `Text of ${image.name}`);
   input.setAttribute("aria-describedby", note.id);

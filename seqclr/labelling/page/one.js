@@ -11,6 +11,7 @@ const input = get("text");
 let images = []; // in the order in which they are shown
 let at = 0;
 let filled = ""; // the text that was filled in
+let revision = 0; // of the image when it was shown
 
 export function open() {
   images = list();
@@ -25,9 +26,11 @@ export function sortRest() {
   loadAhead();
 }
 
-// Shows new facts about the present image, unless its text was changed.
+// Shows new facts about the present image, unless its text was changed. A text that is shown is not replaced by a new
+// prediction: the next key may accept it.
 export function refresh(changed) {
-  if (changed.includes(images[at]) && input.value === filled) show(document.activeElement === input);
+  if (!changed.includes(images[at]) || input.value !== filled) return;
+  if (!filled || data.images[images[at]].revision !== revision) show(document.activeElement === input);
 }
 
 export function goTo(image) {
@@ -49,6 +52,7 @@ export function show(hasFocus = true) {
     input.value = filled = "";
     return;
   }
+  revision = image.revision;
   let state = image.source === "unreadable" ? ", unreadable" : image.source === "wrong" ? ", marked as wrong" : image.text !== null ? `, labelled (${image.source})` : "";
   if (image.contradicted) state += ", contradicted: a reader that has not seen the label predicts";
   get("position").textContent = `${at + 1} of ${images.length}: ${image.name}${state}`;

@@ -6,16 +6,26 @@
 DATA holds a folder per site, as of benchmarks/new_sites.py; the characters and lengths of its texts are known. Arms are
 a start and a part:
 
-    reader            the released reader, adapted to the site
+    plain reader      the released reader, adapted to the site without label propagation between its images
+    reader            the same with label propagation, the default
     reader PART       with a loss of `adapt` (contrast, consistency), or after pretraining on the site's images
     new               random weights, fine-tuned on the labels
     new PART          after pretraining on the site's images; where that predicts text, it is adapted
+    new A then B      after pretraining with A, then from there with B
+    ... transformer   with contrast of the frames after the Transformer (layer=transformer) instead of the CNN's
+    ... encoder_rate  fine-tuned with three tenths of the learning rate for the encoder
+    ... finetuned     fine-tuned on the labels, instead of adapted
+    ... mixed cnn     after pretraining with generated images, but the CNN is that of pretraining with contrast beside
+    ... mixed transformer
+                      the same, but all other weights are those of pretraining with contrast: the two tell which part of
+                      the network contrast changes for the worse
 
-Every arm trains for `--minutes`: pretraining takes half of it. The time is that of the CPU, of all processes of a
-training, so that other work on the machine does not count; a step is timed before the first training, and its seconds
-are kept in steps.json. Finished cells are kept: the same command continues. An arm is compared with the same start
-without the part, and called better or worse only where the difference of the mean errors is above the spread, the
-standard deviation over the seeds of both. Writes table.md and results.json.
+Every arm trains for `--minutes`: pretraining takes half of it, in equal parts where there are two; mixed arms use the
+pretrainings of other arms. The time is that of the CPU, of all processes of a training, so that other work on the
+machine does not count; a step is timed before the first training, and its seconds are kept in steps.json. Finished
+cells are kept: the same command continues. An arm is compared with the arm without the part, and called better or worse
+only where the difference of the mean errors is above the spread, the standard deviation over the seeds of both. Writes
+table.md and results.json.
 """
 
 from __future__ import annotations
@@ -23,6 +33,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import shutil
 import statistics
 import sys
 import tempfile
@@ -32,40 +43,67 @@ from typing import NamedTuple
 from commands import circumstances, measured, seqclr, write
 from new_sites import METRICS, TUNED, measure, training
 
+from seqclr.engine import checkpoints
+from seqclr.engine.run import Run
+
 TIMED = (20, 80)  # steps of the two trainings whose difference is the time of a step
 SHARE = 0.5  # of the time, for pretraining
 NEW = {"encoder": "fast", "width": 128}  # the architecture of the released reader
+CNN = ("stem", "stage", "columns")  # layers of the encoder before its Transformer
 
 
 class Arm(NamedTuple):
     """against: the arm without the part. keys: of `adapt` or, where it is not adapted, of `finetune`. pretrain: keys of
-    pretraining before it."""
+    the pretrainings before it, each from the weights of the one before. mixed: the arm whose pretraining gives the CNN,
+    and the one whose pretraining gives the other weights."""
 
     against: str | None
     adapted: bool
     keys: dict = {}
-    pretrain: dict | None = None
+    pretrain: tuple[dict, ...] = ()
+    mixed: tuple[str, str] | None = None
 
 
-READER, GENERATED = {"init": "captcha"}, {**NEW, "method": "generated"}
+def stage(start: dict, method: str, **keys) -> tuple[dict, ...]:
+    return ({**start, "method": method, **keys},)
+
+
+READER, BEFORE = {"init": "captcha"}, {}  # keys of a pretraining from the released reader, from the one before
+BESIDE = ("generated_simclr", "pseudo_characters", "character_clusters")  # generated images and a loss of real ones
 ARMS = {
-    "reader": Arm(None, True),
+    "plain reader": Arm(None, True, {"propagation": 0}),
+    "reader": Arm("plain reader", True),
     "reader contrast": Arm("reader", True, {"contrast": 0.3}),
     "reader consistency": Arm("reader", True, {"consistency": 5}),
-    **{
-        f"reader {method}": Arm("reader", True, {}, {**READER, "method": method})
-        for method in ("generated", "generated_simclr", "pseudo_characters", "character_clusters")
-    },
+    **{f"reader {method}": Arm("reader", True, {}, stage(READER, method)) for method in ("generated", *BESIDE)},
+    "reader generated_simclr transformer": Arm(
+        "reader", True, {}, stage(READER, "generated_simclr", layer="transformer")
+    ),
+    "reader mixed cnn": Arm("reader generated", True, mixed=("reader generated_simclr", "reader generated")),
+    "reader mixed transformer": Arm("reader generated", True, mixed=("reader generated", "reader generated_simclr")),
     "new": Arm(None, False, NEW),
     **{
-        f"new {method}": Arm("new", False, {}, {**NEW, "method": method})
+        f"new {method}": Arm("new", False, {}, stage(NEW, method))
         for method in ("simclr", "simsiam", "nnclr", "masked_simclr", "ccd", "rclstr", "ssm")
     },
-    "new generated": Arm("new", True, {}, GENERATED),
+    "new simclr transformer": Arm("new", False, {}, stage(NEW, "simclr", layer="transformer")),
+    "new simclr encoder_rate": Arm("new simclr", False, {"encoder_rate": 0.3}, stage(NEW, "simclr")),
+    "new generated": Arm("new", True, {}, stage(NEW, "generated")),
+    **{f"new {method}": Arm("new generated", True, {}, stage(NEW, method)) for method in BESIDE},
+    "new generated_simclr transformer": Arm(
+        "new generated", True, {}, stage(NEW, "generated_simclr", layer="transformer")
+    ),
+    "new simclr then generated": Arm("new generated", True, {}, stage(NEW, "simclr") + stage(BEFORE, "generated")),
     **{
-        f"new {method}": Arm("new generated", True, {}, {**NEW, "method": method})
-        for method in ("generated_simclr", "pseudo_characters", "character_clusters")
+        f"new generated then {method}": Arm("new generated", True, {}, stage(NEW, "generated") + stage(BEFORE, method))
+        for method in BESIDE
     },
+    "new mixed cnn": Arm("new generated", True, mixed=("new generated_simclr", "new generated")),
+    "new mixed transformer": Arm("new generated", True, mixed=("new generated", "new generated_simclr")),
+    "new generated finetuned": Arm("new", False, {}, stage(NEW, "generated")),
+    "new generated then simclr": Arm(
+        "new generated finetuned", False, {}, stage(NEW, "generated") + stage(BEFORE, "simclr")
+    ),
 }
 
 
@@ -79,7 +117,7 @@ class Benchmark:
         done = folder / "result.json"
         if not done.is_file():
             kind, keys, share = "adapted" if arm.adapted else "scratch", words(arm.keys), 1.0
-            if arm.pretrain:
+            if arm.pretrain or arm.mixed:
                 keys.append(f"{'model' if arm.adapted else 'pretrained'}={self.pretrained(name, seed, site)}")
                 share -= SHARE
             steps = self.steps(name if arm.keys else kind, training(kind, labels, seed, site, keys), share)
@@ -89,15 +127,26 @@ class Benchmark:
         return json.loads(done.read_text())
 
     def pretrained(self, name: str, seed: int, site: Path) -> Path:
-        """The arm's pretraining on the images of a site, for all numbers of labels."""
-        folder = self.folder(name, f"pretrain_{seed}", site)
-        run, done = folder / "run", folder / "done"
-        if not done.is_file():
-            arguments = ["pretrain", "--data", site, f"seed={seed}", *words(ARMS[name].pretrain)]
-            steps = self.steps(f"{name} pretrain", arguments, SHARE)
-            resume = ["--resume"] if (run / "config.yaml").is_file() else []
-            seqclr(*arguments, "--output", run, f"steps={steps}", *resume)
-            done.touch()
+        """The arm's pretraining on the images of a site, for all numbers of labels. Arms with the same one share it."""
+        arm = ARMS[name]
+        owner = name if arm.mixed else next(other for other in ARMS if ARMS[other].pretrain == arm.pretrain)
+        folder = self.folder(owner, f"pretrain_{seed}", site)
+        if arm.mixed:
+            if not (folder / "done").is_file():
+                mix(*(self.pretrained(other, seed, site) for other in arm.mixed), folder / "run")
+                (folder / "done").touch()
+            return folder / "run"
+        start: list[str] = []
+        for number, keys in enumerate(arm.pretrain, 1):
+            end = f"_{number}" if number > 1 else ""
+            run, done = folder / f"run{end}", folder / f"done{end}"
+            if not done.is_file():
+                arguments = ["pretrain", "--data", site, f"seed={seed}", *words(keys), *start]
+                steps = self.steps(f"{owner} pretrain{end}", arguments, SHARE / len(arm.pretrain))
+                resume = ["--resume"] if (run / "config.yaml").is_file() else []
+                seqclr(*arguments, "--output", run, f"steps={steps}", *resume)
+                done.touch()
+            start = [f"init={run}"]
         return run
 
     def folder(self, name: str, part: str, site: Path) -> Path:
@@ -118,6 +167,19 @@ class Benchmark:
             seconds[name] = (taken[1] - taken[0]) / (TIMED[1] - TIMED[0])
             file.write_text(json.dumps(seconds, indent=1))
         return max(1, round(60 * self.minutes * share / seconds[name]))
+
+
+def mix(cnn: Path, others: Path, output: Path) -> None:
+    """Writes a run of the CNN of one run and the other weights of encoder and head of another."""
+    first, second = (Run.open(run).best()[1] for run in (cnn, others))
+    weights = {name: values for name, values in second.items() if name.split("/")[0] in ("encoder", "head")}
+    of_cnn = {name for name in weights if name.startswith("encoder/") and name.split("/")[3].startswith(CNN)}
+    made = Run(output)
+    made.checkpoints.mkdir(parents=True, exist_ok=True)
+    for file in (made.config_file, made.charset_file):
+        shutil.copy(others / file.name, file)
+    state = {"step": 0, "loader": {}, "callbacks": {}}
+    checkpoints.save(made.checkpoints / "best.npz", weights | {name: first[name] for name in of_cnn}, state)
 
 
 def words(keys: dict) -> list[str]:

@@ -13,8 +13,8 @@ of benchmarks/label_efficiency/:
     self_training: true      the pool is used again, as unlabelled images (finetune --unlabelled)
 
 Each arm pretrains once and fine-tunes one recognizer for all sites per budget and seed. A key with a list of values is
-tuned by the validation accuracy of the first seed at the budget --tune-at. Finished parts are kept: the same command
-continues. Writes table.md, results.json and accuracy.png.
+tuned by the validation accuracy of the first seed at the budget --tune-at; the table shows it for each value. Finished
+parts are kept: the same command continues. Writes table.md, results.json and accuracy.png.
 """
 
 from __future__ import annotations
@@ -84,17 +84,17 @@ class Benchmark:
             return keys
         file = self.output / arm / "tuned.json"
         if not file.is_file():
-            tried = []
+            rows = []
             for values in itertools.product(*grid.values()):
                 chosen = dict(zip(grid, values))
                 name = "-".join(f"{key}={value}" for key, value in chosen.items())
                 folder = self.output / arm / "tuning" / name
                 self.finetune(arm, folder, self.tune_at, 0, keys | chosen)
-                tried.append({**chosen, "validation": best_validation(folder), "run": str(folder)})
-            file.write_text(json.dumps(tried, indent=1))
+                rows.append({**chosen, "validation": best_validation(folder), "run": str(folder)})
+            file.write_text(json.dumps(rows, indent=1))
             if "time_of" not in self.arms[arm]:  # its cells have more steps than the tuning runs
-                self.keep(best_of(tried)["run"], arm)
-        best = best_of(json.loads(file.read_text()))
+                self.keep(best_of(rows)["run"], arm)
+        best = best_of(tried(self.output, arm))
         return keys | {name: best[name] for name in grid}
 
     def keep(self, run: str, arm: str) -> None:
@@ -146,8 +146,14 @@ class Benchmark:
         return round((taken["seconds"] + taken["pretraining_seconds"]) * rate)
 
 
-def best_of(tried: list[dict]) -> dict:
-    return max(tried, key=lambda row: row["validation"])
+def tried(output: Path, arm: str) -> list[dict]:
+    """The tuning runs of an arm, with the values of the tuned keys and the `validation` accuracy; or none."""
+    file = output / arm / "tuned.json"
+    return json.loads(file.read_text()) if file.is_file() else []
+
+
+def best_of(rows: list[dict]) -> dict:
+    return max(rows, key=lambda row: row["validation"])
 
 
 def words(keys: dict) -> list[str]:
@@ -193,6 +199,19 @@ def errors(cells: dict[tuple[str, int], list[dict]], baseline: str) -> str:
         row = [f"{error(own) / error(base[: len(own)]):.2f}" if own and base else "" for own, base in pairs]
         lines.append(f"| {arm} | " + " | ".join(row) + " |")
     return "\n".join(lines)
+
+
+def tunings(output: Path, arms: list[str]) -> list[str]:
+    """Markdown, if anything was tuned: for each arm all values of its tuned keys, the chosen one in bold."""
+    lines = ["| arm | validation accuracy |", "|---|---|"]
+    for arm in arms:
+        rows, cells = tried(output, arm), []
+        for row in rows:
+            values = ", ".join(f"{name}={value}" for name, value in row.items() if name not in ("validation", "run"))
+            mark = "**" if row is best_of(rows) else ""
+            cells.append(f"{mark}{values}: {row['validation']:.4f}{mark}")
+        lines += [f"| {arm} | {', '.join(cells)} |"] if rows else []
+    return ["\n".join(lines)] if len(lines) > 2 else []
 
 
 def draw(cells: dict[tuple[str, int], list[dict]], file: Path, unit: str) -> None:
@@ -249,8 +268,9 @@ def run(
 
 def report(cells: dict[tuple[str, int], list[dict]], output: Path, unit: str) -> None:
     tables = [summary(cells, metric, unit) for metric in METRICS]
-    arms = [arm for arm, _ in cells]
+    arms = list(dict.fromkeys(arm for arm, _ in cells))
     tables.append(errors(cells, "scratch" if "scratch" in arms else arms[0]))
+    tables += tunings(output, arms)
     foot = f"In brackets: number of seeds. {circumstances()}"
     (output / "table.md").write_text("\n\n".join([*tables, foot]) + "\n")
     rows = [{"arm": arm, "labels": labels, "cells": rows} for (arm, labels), rows in cells.items()]

@@ -56,3 +56,81 @@ def test_codes_use_all_characters_equally_and_are_predicted_in_the_strong_view()
     logs = method.loss(batch, training=False)
     assert float(logs["assignment"]) == pytest.approx(expected, rel=1e-4)
     assert float(logs["loss"]) == pytest.approx(float(logs["ctc"] + 0.5 * logs["assignment"]), rel=1e-5)
+
+
+TEXTS = np.int32([(first, second) for first in range(4) for second in range(4)])
+
+
+def bars(seed, ink, paper, noise):
+    """An image of each of TEXTS, whose characters are bars at four heights, `uint8 [16, 16, 64, 3]`."""
+    images = np.full((len(TEXTS), 16, 64, 3), paper, float)
+    for image, text in zip(images, TEXTS):
+        for place, character in enumerate(text):
+            image[1 + 3 * character : 5 + 3 * character, 6 + 30 * place : 26 + 30 * place] = ink
+    return np.clip(images + np.random.default_rng(seed).normal(0, noise, images.shape), 0, 255).astype(np.uint8)
+
+
+def clear(seed, noise):
+    return bars(seed, 0, 230, noise)
+
+
+def faint(seed):
+    return bars(seed, 110, 150, 30)
+
+
+def together(method, images):
+    """The mean cosine of equal characters of different images less that of different characters, of the encoder."""
+    frames = method.encoder(tf.constant(images), training=False)[0].numpy()
+    rows = np.concatenate([frames[:, 2:6].mean(1), frames[:, 9:13].mean(1)])  # the frames of either bar
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    characters, image, cosines = TEXTS.T.ravel(), np.tile(np.arange(len(TEXTS)), 2), rows @ rows.T
+    equal, other = characters[:, None] == characters, image[:, None] != image
+    return cosines[other & equal].mean() - cosines[other & ~equal].mean()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "weight", "keys"),
+    [("pseudo_characters", "contrast", {"confidence": 0.5}), ("character_clusters", "assignment", {})],
+)
+def test_equal_characters_of_different_images_come_together(name, weight, keys):
+    """Of faint bars, of which the teacher sees the clear ones that it reads: more than without the loss, and than with
+    texts of other images."""
+    keras.utils.set_random_seed(0)
+    method, share = METHODS[name](characters="0123", length="2", average=0.9, **keys), tf.Variable(0.0)
+    method.build(build_encoder("least", 16, 64, "none", dropout=0.0))
+    setattr(method, weight, share)
+    parts = [part for part in method.parts().values() if isinstance(part, keras.Layer)]
+    learned = [variable for part in parts for variable in part.trainable_variables]
+    optimizer = keras.optimizers.Adam(5e-3)
+    optimizer.build(learned)
+
+    @tf.function
+    def step(batch):
+        with tf.GradientTape() as tape:
+            loss = method.loss(batch, training=True)["loss"]
+        optimizer.apply(tape.gradient(loss, learned), learned)
+        method.after_step()
+
+    def train(views, shift=0):
+        for number in range(40):
+            seed = number % 4
+            images = {"generated": clear(seed, 10)[:, None], "weak": clear(10 + seed, 30)}
+            strong = np.roll(views(20 + seed), shift, axis=0)
+            step({**{key: tf.constant(x) for key, x in images.items()}, "strong": tf.constant(strong),
+                  "label": tf.constant(TEXTS[:, None])})  # fmt: skip
+
+    train(lambda seed: clear(seed, 10))
+    state = [
+        (variable, variable.numpy()) for part in (*parts, optimizer, method.averaged) for variable in part.variables
+    ]
+    optimizer.learning_rate = 1e-3
+    found = {"before": together(method, faint(30))}
+    for case, value, shift in (("without", 0.0, 0), ("with", 1.0, 0), ("texts of others", 1.0, 5)):
+        for variable, values in state:
+            if variable is not optimizer.learning_rate:
+                variable.assign(values)
+        share.assign(value)
+        train(faint, shift)
+        found[case] = together(method, faint(30))
+    assert found["with"] > max(found[case] for case in ("before", "without", "texts of others")) + 0.2, found

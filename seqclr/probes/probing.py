@@ -22,7 +22,7 @@ from seqclr.probes.base import Probe, train_test_split
 from seqclr.probes.ctc import CTCProbe
 from seqclr.probes.knn import KNNProbe
 from seqclr.probes.linear import LinearProbe
-from seqclr.recognition.splits import subsample
+from seqclr.recognition.splits import probed_samples, subsample
 
 LEAST = {"labels": 1, "seed": 0, "steps": 1, "k": 1, "temperature": 1e-3}
 PROBES = {cls.kind: cls for cls in (CTCProbe, LinearProbe, KNNProbe)}
@@ -99,8 +99,7 @@ def make_probe(config) -> Probe:
     It is evaluated on the rows of split `validation`, else on a random fifth. Rows of split `test` are left out.
     """
     cls = find_kind(config.probe_kind, config.encoder)
-    samples = [sample for sample in find([config.probe]) if sample.split != "test"]
-    return cls(*train_test_split(subsample(samples, config.probe_labels, config.seed), config.seed), config)
+    return cls(*train_test_split(probed_samples(config), config.seed), config)
 
 
 class Probing(keras.callbacks.Callback):

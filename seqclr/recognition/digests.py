@@ -86,7 +86,8 @@ def known_labels(folder: str | Path) -> set[int] | None:
     """The digests of the images whose labels went into the weights of a run.
 
     None where they are not known: of a fine-tuning or adaptation by an older version, of a pretraining by a method that
-    uses labels, and where a start of the run cannot be opened.
+    uses labels, and where a start of the run cannot be opened. The labels of a pretraining's probe are not among them:
+    they choose its checkpoint, and no gradient of theirs reaches the encoder.
     """
     try:
         run = Run.open(folder)

@@ -21,7 +21,7 @@ from seqclr.files import atomic_folder, check_can_make, exists
 from seqclr.messages import bar, say, warn
 from seqclr.recognition import metrics
 from seqclr.recognition.digests import known_labels
-from seqclr.recognition.splits import find_validation, split_off_labelled, split_off_validation
+from seqclr.recognition.splits import find_validation, probed_samples, split_off_labelled, split_off_validation
 from seqclr.runtime.reader import Reader
 from seqclr.visualization.predictions import draw_confusions, draw_refusals, draw_reliability, draw_sheet
 
@@ -127,10 +127,13 @@ def count_uses(model: str | Path, samples: Sequence[Sample]) -> dict[str, int]:
 
 
 def used_by(config) -> Sequence[Sequence[Sample]]:
-    """The samples that a run was trained on with their labels, and those that it was validated on; nothing of a
-    pretraining."""
+    """The samples that a run was trained on with their labels, and those that it was validated on.
+
+    A pretraining is trained on none as far as is known, and validated on those of its probe, which choose its
+    checkpoint.
+    """
     if not hasattr(config, "labels"):
-        return ()
+        return ((), probed_samples(config)) if getattr(config, "probe", None) else ()
     if hasattr(config, "validation"):
         return split_off_validation(config)[:2]
     samples, labelled = split_off_labelled(config)

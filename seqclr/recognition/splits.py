@@ -57,6 +57,12 @@ def find_validation(config, samples: list[Sample]) -> list[Sample]:
     return exclude([sample for sample in found if sample.split == "validation" and sample.text], samples)
 
 
+def probed_samples(config) -> list[Sample]:
+    """The labelled samples of the probe of a pretraining, for training and for evaluation; none of split `test`."""
+    samples = [sample for sample in find([config.probe]) if sample.split != "test"]
+    return subsample(samples, config.probe_labels, config.seed)
+
+
 def hold_out(samples: list[Sample], seed: int) -> tuple[list[Sample], list[Sample]]:
     """Training samples and a random tenth for validation."""
     if len(samples) < 2:

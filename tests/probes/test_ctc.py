@@ -17,6 +17,7 @@ from seqclr.nn.encoders import build_encoder
 from seqclr.probes import ctc, probing
 from seqclr.probes.base import Frames, frames_of, train_test_split
 from seqclr.recognition import metrics
+from seqclr.recognition.evaluate import used_by
 from tests.engine import tiny
 
 SIZE = {"height": 16, "width": 64, "resize": "stretch"}
@@ -119,6 +120,8 @@ def test_a_pretraining_probes_with_no_row_of_split_test(pages):
     used = [*rows.train.samples, *rows.held.samples]
     assert (len(rows.train), len(rows.held)) == (8, 2) and len(set(used)) == 10
     assert all(sample.split == "train" for sample in used)
+    trained_on, validated_on = used_by(settings)  # they choose the checkpoint, and train no weight of it
+    assert not trained_on and set(validated_on) == set(used)
 
 
 def test_a_character_that_only_the_rows_to_be_read_have(pages):

@@ -21,6 +21,7 @@ from seqclr.visualization.sheet import sheet
 
 EXAMPLES = 8  # rows of a preview
 WORDS = ("warning",)  # logs that are no numbers
+FEW = 10  # points of a curve that are marked; a single one is invisible otherwise
 
 
 def standard(run: Run, profile: bool = False, tensorboard: bool = False) -> list[keras.callbacks.Callback]:
@@ -154,8 +155,9 @@ def draw_curves(source: Path, folder: Path) -> None:
         for position, name in enumerate(names, 1):
             points = [(float(row["step"]), float(row[name])) for row in rows if row[name]]
             axes = figure.add_subplot(down, across, position)
-            axes.plot(*zip(*points), marker="" if len(points) > 1 else "o")  # a line of one point is invisible
+            axes.plot(*zip(*points), marker="o" if len(points) <= FEW else "")
             axes.set(title=name, xlabel="step")
+            axes.set_xlim(left=0)  # shows for how long a single point was trained
             axes.grid(alpha=0.3)
         with files.atomic_write(folder / f"{group}.png", binary=True) as stream:
             figure.savefig(stream, dpi=100)

@@ -12,9 +12,9 @@ CONFIG = SimpleNamespace(height=16, width=16, resize="stretch", channels=3)
 NAMES = ("red", "green", "blue")
 
 
-def write(folder, count=60):
+def write(folder, count=60, seed=0):
     """Entries of noisy pictures, by turns of each class."""
-    draw = np.random.default_rng(0)
+    draw = np.random.default_rng(seed)
     samples = []
     for i in range(count):
         pixels = draw.integers(0, 120, (16, 16, 3))

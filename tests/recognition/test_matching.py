@@ -7,6 +7,8 @@ import pytest
 
 import seqclr
 from seqclr import cli
+from seqclr.data import tables
+from tests.probes import pictures
 from tests.small_runs import SMALL, run, untraced
 
 
@@ -61,3 +63,51 @@ def test_what_cannot_be_matched_is_refused(clip, pages, tmp_path, capsys):
         clip.match(image, ["1", "2"])
     with pytest.raises(seqclr.UserError, match="nowhere.png"):
         clip.match([image, "nowhere.png"], ["1", "2"])
+
+
+@pytest.fixture(scope="module")
+def named(tmp_path_factory):
+    """A run of CLIP on pictures of three colours, whose names are their texts, and new pictures."""
+    folder = tmp_path_factory.mktemp("named")
+    for part, count in (("seen", 48), ("new", 24)):
+        (folder / part).mkdir()
+        samples = pictures.write(folder / part, count, seed=count)
+        tables.write(folder / part / "labels.csv", samples)
+    words = ["--data", folder / "seen", "--output", folder / "run", "--steps", 10, "learning_rate=0.003"]
+    words += ["encoder=least_picture", "height=16", "width=16", "text_dim=16", "text_depth=1", "text_length=5", "views=none"]
+    with untraced():
+        run("pretrain", "--method", "clip", *words, "--batch-size", 16, "--processes", 0, "--precision", "float32")
+    return folder
+
+
+@pytest.mark.slow
+def test_pictures_that_were_not_seen_get_the_names_of_their_classes(named, capsys):
+    files = [str(named / "new" / f"{i}.png") for i in range(24)]
+    assert cli.main(["match", "--model", str(named / "run"), "--words", "blue,red,green", *files]) == 0
+    rows = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
+    assert [row[0] for row in rows] == files
+    right = np.mean([row[1] == pictures.NAMES[i % 3] for i, row in enumerate(rows)])
+    assert right > 0.9, right
+
+
+@pytest.mark.slow
+def test_words_and_paths_of_pictures_are_answered_in_a_sentence_each(named, tmp_path, capsys):
+    """One image, a word longer than the text encoder sees, words given twice, words alike to it, a wrong path."""
+    first = str(named / "new" / "0.png")  # a red one
+
+    def match(words, path=first):
+        code = cli.main(["match", "--model", str(named / "run"), "--words", words, path])
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    for words in ("red,green", "red,red,green,green", "red,greenred"):
+        code, out, err = match(words)
+        assert (code, err) == (0, "") and out.startswith(f"{first}\tred\t") and out.count("\n") == 1
+    for words, path, why in (
+        ("green,greenred", first, "the words 'green' and 'greenred' have the same first 5 characters"),
+        ("red,red", first, "words 'red': give at least two different ones"),
+        ("red,green", "nowhere.png", "nowhere.png does not exist"),
+        ("red,green", str(tmp_path), f"{tmp_path} holds no image"),
+    ):
+        code, out, err = match(words, path)
+        assert code == 2 and not out and why in err and err.count("\n") == 1, err

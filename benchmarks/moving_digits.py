@@ -64,22 +64,18 @@ def write_sound(file: Path, samples: np.ndarray) -> None:
         stream.writeframes(samples.tobytes())
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="MNIST, with labels.csv")
-    parser.add_argument("--output", type=Path, required=True)
-    parser.add_argument("--count", type=int, default=500, help="number of clips")
-    args = parser.parse_args()
+def make(data: Path, output: Path, count: int) -> None:
+    """Writes both folders."""
     digits: dict[str, list[np.ndarray]] = {}  # by split and class
-    for sample in find([args.data]):
+    for sample in find([data]):
         part = "test" if sample.split == "test" else "train"
         digits.setdefault(f"{part} {sample.text}", []).append(images.decode(sample.read_bytes(), sample.name)[..., 0])
-    clips, frames = args.output / "clips", args.output / "frames"
+    clips, frames = output / "clips", output / "frames"
     for folder in (clips, frames):
         folder.mkdir(parents=True)
     rng = np.random.default_rng(0)
     shares = 1 / np.arange(1, CLASSES + 1)
-    for i, label in enumerate(rng.choice(CLASSES, args.count, p=shares / shares.sum())):
+    for i, label in enumerate(rng.choice(CLASSES, count, p=shares / shares.sum())):
         own = digits[f"train {label}"][PER_CLASS:]
         (clips / f"{i:05d}").mkdir()
         for t, frame in enumerate(clip(own[rng.integers(len(own))], rng)):
@@ -94,6 +90,15 @@ def main() -> None:
                 name = f"{split}_{label}_{i}.png"
                 clip(digit, rng)[rng.integers(FRAMES)].save(frames / name)
                 table.writerow([name, label, split])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="MNIST, with labels.csv")
+    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--count", type=int, default=500, help="number of clips")
+    args = parser.parse_args()
+    make(args.data, args.output, args.count)
 
 
 if __name__ == "__main__":

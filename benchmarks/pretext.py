@@ -121,6 +121,19 @@ def measure(name: str, what: str, data: Path, output: Path, steps: int, size: in
     }
 
 
+def finished(name: str, what: str, data: Path, output: Path, steps: int, size: int) -> dict | None:
+    """The row of `measure`, which is kept."""
+    done = output / what / f"{name}.json"
+    if not done.is_file():
+        done.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            row = measure(name, what, data, output, steps, size)
+        except subprocess.CalledProcessError as error:
+            sys.exit(f"pretext: {name}: {error}")
+        done.write_text(json.dumps(row, indent=1))
+    return json.loads(done.read_text())
+
+
 def table(rows: dict[str, dict]) -> str:
     head = ["task", "data", "task figure", "chance or trivial", "probe", "random weights", "images/s"]
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
@@ -150,18 +163,10 @@ def main() -> None:
     missing = [name for name in (IMAGES, DIGITS, *SITES) if not (args.data / name).is_dir()]
     if missing:
         parser.error(f"{args.data} holds no folder {missing[0]}")
-    rows: dict[str, dict] = {}
+    rows = {}
     for what in args.on:
         for name in args.tasks:
-            done = args.output / what / f"{name}.json"
-            if not done.is_file():
-                done.parent.mkdir(parents=True, exist_ok=True)
-                try:
-                    row = measure(name, what, args.data, args.output, args.steps, args.size)
-                except subprocess.CalledProcessError as error:
-                    sys.exit(f"pretext: {name}: {error}")
-                done.write_text(json.dumps(row, indent=1))
-            row = json.loads(done.read_text())
+            row = finished(name, what, args.data, args.output, args.steps, args.size)
             if row is not None:
                 rows[f"{name} on {what}"] = row
                 print(table(rows), flush=True)

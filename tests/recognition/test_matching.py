@@ -74,7 +74,15 @@ def named(tmp_path_factory):
         samples = pictures.write(folder / part, count, seed=count)
         tables.write(folder / part / "labels.csv", samples)
     words = ["--data", folder / "seen", "--output", folder / "run", "--steps", 10, "learning_rate=0.003"]
-    words += ["encoder=least_picture", "height=16", "width=16", "text_dim=16", "text_depth=1", "text_length=5", "views=none"]
+    words += [
+        "encoder=least_picture",
+        "height=16",
+        "width=16",
+        "text_dim=16",
+        "text_depth=1",
+        "text_length=5",
+        "views=none",
+    ]
     with untraced():
         run("pretrain", "--method", "clip", *words, "--batch-size", 16, "--processes", 0, "--precision", "float32")
     return folder

@@ -149,12 +149,9 @@ class Benchmark:
         rows: dict[str, dict] = {}
         for count, (name, what) in enumerate(self.parts, 1):
             rows.setdefault(name, {})[what] = self.measure(name, what)
-            left = len(self.parts) - count
             mean = statistics.mean(result["seconds"] for row in rows.values() for result in row.values())
-            print(
-                f"{name} on {what}: {count} of {len(self.parts)} parts, about {left * mean / 3600:.1f} h left",
-                flush=True,
-            )
+            left = (len(self.parts) - count) * mean / 3600
+            print(f"{name} on {what}: {count} of {len(self.parts)} parts, about {left:.1f} h left", flush=True)
         return rows
 
     def estimate(self) -> float:

@@ -14,6 +14,10 @@ translated images:
     readable       exact match of `captcha` on them, which knows characters and lengths
     reader         exact match on the site's test images of `captcha`, fine-tuned on them
 
+pix2pix removes clutter, so its images are no training data: `readable` is of generated images without their clutter,
+and `reader` the exact match of `captcha` as it is on the site's test images without theirs, to compare with the row
+`none`.
+
 Finished cells are kept: the same command continues. Writes table.md and results.json.
 """
 
@@ -39,6 +43,8 @@ from seqclr.synthesis import variety
 
 SIZE = {"height": 32, "width": 128}
 METRICS = ("distance", "readable", "reader")
+DENOISER = "pix2pix"
+METHODS = ("cut", "cyclegan", DENOISER)
 
 
 class Benchmark:
@@ -51,9 +57,9 @@ class Benchmark:
         folder = self.output / site.name
         made = {"generated": once(folder / "generated", lambda new: self.generate(site, new))}
         for method in methods:
-            run, new = self.translator(site, method, folder / f"run_{method}"), folder / method
-            made[method] = once(new, lambda new, run=run: seqclr("translate", made["generated"], "--model", run,
-                                "--output", new, "--preview", f"{new}.png"))  # fmt: skip
+            if method != DENOISER:
+                run = self.translator(site, method, folder / f"run_{method}")
+                made[method] = translated(run, made["generated"], folder / method)
         untrained = self.evaluated("captcha", site, ["--split", "test"], folder / "captcha.json", known(site))
         distance = self.distance(site, site, "train", folder / "train_distance.json")
         rows = {"none": {"reader": untrained}, "train images": {"distance": distance}}
@@ -63,6 +69,13 @@ class Benchmark:
                 "readable": self.evaluated("captcha", images, [], folder / f"{name}_readable.json", known(site)),
                 "reader": self.reader(site, images, folder / f"reader_{name}"),
             }
+        if DENOISER in methods:
+            run = self.translator(site, DENOISER, folder / f"run_{DENOISER}")
+            parts = {"readable": (made["generated"], []), "reader": (site, ["--split", "test"])}
+            rows[DENOISER] = {}
+            for name, (images, words) in parts.items():
+                clean = translated(run, images, folder / f"clean_{name}")
+                rows[DENOISER][name] = self.evaluated("captcha", clean, words, Path(f"{clean}.json"), known(site))
         return rows
 
     def generate(self, site: Path, folder: Path) -> None:
@@ -144,6 +157,12 @@ def once(folder: Path, make: Callable[[Path], None]) -> Path:
     return folder
 
 
+def translated(run: Path, images: Path, folder: Path) -> Path:
+    """Images translated by a run, with their texts and splits."""
+    return once(folder, lambda new: seqclr("translate", images, "--model", run, "--output", new, "--preview",
+                                           f"{new}.png"))  # fmt: skip
+
+
 def table(results: dict[str, dict]) -> str:
     """Markdown: a row per kind of images and site, and the means."""
     lines = ["| images | site | distance | readable | reader |", "|---|---|---|---|---|"]
@@ -161,7 +180,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--sites", nargs="+", help="by default all cap_*")
-    parser.add_argument("--methods", nargs="+", choices=("cut", "cyclegan"), default=["cut", "cyclegan"])
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
     parser.add_argument("--steps", type=int, default=2000, help="of a translation's training")
     parser.add_argument("--images", type=int, default=2000, help="generated and translated")
     parser.add_argument("--reader-steps", type=int, default=1000)

@@ -14,6 +14,9 @@ marked with * are trained with the labels of the train rows.
 Methods of sequences are pretrained on moving digits with sound, made from MNIST (moving_digits.py), and pretext tasks
 as pretext.py does; both have tables of their own. The weights of several methods are the subject of evolution.py.
 
+With --seeds 3, whatever took less than an hour is done with two more seeds, and cells are means, with the standard
+deviation behind them; pretext tasks have one seed.
+
 Finished parts are kept: the same command continues, and after each it prints how long the others will take. --estimate
 takes a few steps of every part instead, which are timed, and prints how long the pretraining of all parts takes. Writes
 table.md and results.json.
@@ -28,6 +31,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -105,8 +109,8 @@ def keys_on(method: str, what: str) -> dict:
 
 
 class Benchmark:
-    def __init__(self, data: Path, output: Path, methods: list[str], steps: int):
-        self.data, self.output, self.methods, self.steps = data, output, methods, steps
+    def __init__(self, data: Path, output: Path, methods: list[str], steps: int, seeds: int = 1):
+        self.data, self.output, self.steps, self.seeds = data, output, steps, seeds
         suited = [(name, what) for name in methods for what in PARTS if why_not(name, what) is None]
         shown = [what for what in PARTS if any(part == what for _, part in suited)]
         self.parts = [*(("none", what) for what in shown), *suited]
@@ -121,18 +125,17 @@ class Benchmark:
             beside.rename(moving)
         return [(self.output if name.startswith("moving") else self.data) / name for name in names]
 
-    def file(self, name: str, what: str) -> Path:
-        return self.output / name / f"{what.replace(' ', '_')}.json"
-
-    def measure(self, name: str, what: str) -> dict:
+    def measure(self, name: str, what: str, seed: int) -> dict:
         """The figures of a method on a part, or of random weights."""
-        part, file = PARTS[what], self.file(name, what)
+        part = PARTS[what]
+        file = self.output / name / f"{what.replace(' ', '_')}{f'_{seed}' if seed else ''}.json"
         if file.is_file():
             return json.loads(file.read_text())
         file.parent.mkdir(parents=True, exist_ok=True)
         start, run = time.perf_counter(), file.with_suffix("")
         method, steps, flags = ("simclr", 1, ["--untrained"]) if name == "none" else (name, self.steps, [])
-        result = pretrained(method, run, self.paths(part.data), steps, keys_on(method, what))
+        flags += ["--seed", str(seed)]
+        result = pretrained(method, run, self.paths(part.data), steps, {**keys_on(method, what), "seed": seed})
         if result is None:
             sys.exit(f"methods: {name} refuses {what}")
         probed = self.paths(part.probed or part.data)
@@ -144,15 +147,19 @@ class Benchmark:
         file.write_text(json.dumps(result, indent=1))
         return result
 
-    def rows(self) -> dict[str, dict]:
-        """The figures of all methods by part, one by one."""
-        rows: dict[str, dict] = {}
-        for count, (name, what) in enumerate(self.parts, 1):
-            rows.setdefault(name, {})[what] = self.measure(name, what)
-            mean = statistics.mean(result["seconds"] for row in rows.values() for result in row.values())
-            left = (len(self.parts) - count) * mean / 3600
-            print(f"{name} on {what}: {count} of {len(self.parts)} parts, about {left:.1f} h left", flush=True)
-        return rows
+    def rows(self) -> Iterator[dict[str, dict[str, list[dict]]]]:
+        """The figures of all methods by part, a dictionary per seed, after each that was added."""
+        rows: dict[str, dict[str, list[dict]]] = {}
+        for seed in range(self.seeds):
+            for count, (name, what) in enumerate(self.parts, 1):
+                found = rows.setdefault(name, {}).setdefault(what, [])
+                if not found or found[0]["seconds"] < 3600:
+                    found.append(self.measure(name, what, seed))
+                mean = statistics.mean(one["seconds"] for row in rows.values() for each in row.values() for one in each)
+                left = ((self.seeds - seed) * len(self.parts) - count) * mean / 3600
+                told = f"{name} on {what}, seed {seed}: {count} of {len(self.parts)} parts"
+                print(f"{told}, about {left:.1f} h left for all seeds", flush=True)
+                yield rows
 
     def estimate(self) -> float:
         """Prints the seconds of each part's start and of a step, and returns the hours of all pretrainings."""
@@ -190,7 +197,7 @@ class Clock(keras.callbacks.Callback):
         self.ends.append(time.perf_counter())
 
 
-def table(rows: dict[str, dict], parts: list[str]) -> str:
+def table(rows: dict[str, dict[str, list[dict]]], parts: list[str]) -> str:
     """The rows of the methods that are measured on any of some parts."""
     head = ["method"]
     for what in parts:
@@ -201,18 +208,30 @@ def table(rows: dict[str, dict], parts: list[str]) -> str:
             continue
         cells = ["random weights" if name == "none" else f"`{name}`{' *' if find_method(name).uses_labels else ''}"]
         for what in parts:
-            result, kinds = row.get(what), PARTS[what].probes
-            if result is None:
-                cells += [str(why_not(name, what)), *["-"] * (len(kinds) + 2)]
-                continue
-            cells += [f"{result[kind]:.3f}" for kind in kinds]
-            speed = f"{result['images_per_second']:.0f}", str(result["memory_mib"]), " ".join(result["warnings"]) or "-"
-            cells += ["-"] * 3 if name == "none" else speed
+            cells += cells_of(name, what, row.get(what, []))
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
-def tables(rows: dict[str, dict], tasks: dict[str, dict]) -> str:
+def cells_of(name: str, what: str, results: list[dict]) -> list[str]:
+    """The cells of a method and a part, from the results of all seeds."""
+    kinds = PARTS[what].probes
+    if not results:
+        reason = None if name == "none" else why_not(name, what)
+        return [reason or "not yet", *["-"] * (len(kinds) + 2)]
+    cells = []
+    for kind in kinds:
+        figures = [result[kind] for result in results]
+        spread = f" ± {statistics.stdev(figures):.3f}" if len(figures) > 1 else ""
+        cells.append(f"{statistics.mean(figures):.3f}{spread}")
+    if name == "none":
+        return [*cells, *["-"] * 3]
+    speed = statistics.mean(result["images_per_second"] for result in results)
+    warnings = sorted({warning for result in results for warning in result["warnings"]})
+    return [*cells, f"{speed:.0f}", str(max(result["memory_mib"] for result in results)), " ".join(warnings) or "-"]
+
+
+def tables(rows: dict[str, dict[str, list[dict]]], tasks: dict[str, dict]) -> str:
     """The tables of single images and lines, of sequences, and of pretext tasks; those that have rows."""
     single = [what for what in PARTS if what != "sequences" and any(what in row for row in rows.values())]
     found = [table(rows, single)] if single else []
@@ -227,24 +246,29 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+", default=[*ALL, *pretext.TASKS], choices=[*ALL, *pretext.TASKS],
                         metavar="METHOD")  # fmt: skip
     parser.add_argument("--steps", type=int, default=1000)
+    parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--estimate", action="store_true", help="only print how long the pretrainings take")
     args = parser.parse_args()
     missing = [name for name in (IMAGES, DIGITS, *SITES) if not (args.data / name).is_dir()]
     if missing:
         parser.error(f"{args.data} holds no folder {missing[0]}")
     keep_settings(args.output, {"steps": args.steps})
-    benchmark = Benchmark(args.data, args.output, [name for name in args.methods if name in ALL], args.steps)
+    methods = [name for name in args.methods if name in ALL]
+    benchmark = Benchmark(args.data, args.output, methods, args.steps, args.seeds)
     if args.estimate:
-        print(f"{len(benchmark.parts)} parts, {benchmark.estimate():.1f} h without probes and pretext tasks")
+        print(f"{len(benchmark.parts)} parts, {benchmark.estimate():.1f} h without probes and pretext tasks, one seed")
         return
-    rows, tasks = benchmark.rows(), {}
+    foot = f"{args.steps} steps, images {IMAGES}, lines {' and '.join(SITES)}."
+    rows: dict[str, dict[str, list[dict]]] = {}
+    tasks: dict[str, dict] = {}
+    for rows in benchmark.rows():
+        write(args.output, tables(rows, tasks), foot, rows)
     for what in ("images", "lines"):
         for name in (name for name in args.methods if name in pretext.TASKS):
             row = pretext.finished(name, what, args.data, args.output / "pretext", args.steps, 32)
             if row is not None:
                 tasks[f"{name} on {what}"] = row
-    foot = f"{args.steps} steps, images {IMAGES}, lines {' and '.join(SITES)}."
-    write(args.output, tables(rows, tasks), foot, {**rows, "pretext": tasks})
+                write(args.output, tables(rows, tasks), foot, {**rows, "pretext": tasks})
     print(tables(rows, tasks))
 
 

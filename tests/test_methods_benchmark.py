@@ -46,18 +46,28 @@ def measured(monkeypatch):
 
 def test_no_cell_of_a_table_is_empty_and_no_part_is_run_twice(tmp_path, measured, capsys):
     runs = benchmark.Benchmark(tmp_path / "data", tmp_path / "out", benchmark.ALL, 10)
-    rows = runs.rows()
+    *_, rows = runs.rows()
     assert measured == [("simclr" if name == "none" else name, what.replace(" ", "_")) for name, what in runs.parts]
+    count = len(runs.parts)
     first, *_, last = capsys.readouterr().out.splitlines()
-    assert first.startswith(f"none on images: 1 of {len(runs.parts)} parts, about ") and last.endswith(
-        "about 0.0 h left"
-    )
+    assert first.startswith(f"none on images, seed 0: 1 of {count} parts, about ")
+    assert last.endswith(f"{count} of {count} parts, about 0.0 h left for all seeds")
     text = benchmark.tables(rows, {})
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line]
     assert all(cell for row in cells for cell in row) and "| `clip` * | 0.500 | 0.500 | 90 | 900 | - |" in text
     named = {row[0].strip("`* ") for row in cells}
     assert set(benchmark.ALL) <= named
-    assert len(measured) == len(runs.parts) and runs.rows() == rows and len(measured) == len(runs.parts)
+    assert list(runs.rows())[-1] == rows and len(measured) == count
+
+
+def test_what_takes_less_than_an_hour_has_more_seeds(tmp_path, measured, monkeypatch):
+    clock = iter([0, 100, 100, 4000])  # seconds at start and end: the second part takes more than an hour
+    with monkeypatch.context() as patched:
+        patched.setattr(benchmark.time, "perf_counter", lambda: next(clock, 9000))
+        *_, rows = benchmark.Benchmark(tmp_path, tmp_path / "out", ["ccd"], 10, seeds=3).rows()
+    assert [len(rows[name]["lines"]) for name in ("none", "ccd")] == [3, 1]
+    assert [run for _, run in measured] == ["lines", "lines", "lines_1", "lines_2"]
+    assert "| random weights | 0.500 ± 0.000 |" in benchmark.tables(rows, {})
 
 
 def test_an_estimate_counts_the_start_and_the_steps_of_every_part(tmp_path, monkeypatch, capsys):

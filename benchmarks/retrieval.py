@@ -20,6 +20,7 @@ import numpy as np
 from commands import keep_settings, seqclr, write
 from runs import pretrained
 
+from seqclr.config import load_yaml
 from seqclr.data.charset import normalize
 from seqclr.data.dataset import ImageDataset
 from seqclr.data.discovery import find
@@ -100,7 +101,7 @@ def main() -> None:
             "from scratch": reader(args.output / "scratch", *size, *same),
             "from clip": reader(args.output / "from_clip", *size, "--pretrained", run),
         }
-    foot = f"{args.data.name}: {args.steps} steps of {BATCH}."
+    foot = f"{args.data.name}: {args.steps} steps of {load_yaml(run / 'config.yaml')['batch_size']}."
     if args.target:
         foot += f" Readers: {args.labels} labels of {args.target.name}, {args.finetune_steps} steps of 32, one seed."
     write(args.output, table(results), foot, results)

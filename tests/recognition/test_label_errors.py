@@ -20,6 +20,7 @@ from seqclr.engine.run import Run
 from seqclr.errors import UserError
 from seqclr.recognition import estimates, label_errors
 from seqclr.recognition.digests import known_labels, save_known_labels
+from seqclr.recognition.evaluate import count_uses
 from seqclr.recognition.label_errors import find_label_errors, judgeable, split_into_folds, unseeing_start
 from tests.small_runs import run
 
@@ -88,7 +89,7 @@ def test_no_image_is_judged_by_a_reader_that_has_seen_its_label(reader, pages, t
     assert own.union(*folds) == everything
 
 
-def test_a_start_that_is_gone_or_has_used_labels_is_not_known(reader, pretrained, tmp_path):
+def test_a_start_that_is_gone_or_has_used_labels_is_not_known(reader, pretrained, pages, tmp_path):
 
     def pretrained_run(name, **values):
         shutil.copytree(pretrained, tmp_path / name)
@@ -102,6 +103,9 @@ def test_a_start_that_is_gone_or_has_used_labels_is_not_known(reader, pretrained
     assert known_labels(pretrained) == set() and known_labels(gone) is None
     for number, method in enumerate(("clip", "classifier", "clip+simclr", "not_registered")):
         assert known_labels(pretrained_run(f"labelled_{number}", method=method)) is None
+    probed = pretrained_run("probed", probe=pages)  # its labels chose the checkpoint, and are in no weight
+    assert known_labels(probed) == set()
+    assert count_uses(probed, find([pages])) == {"trained_on": 0, "validated_on": 20, "used_before": 0}
     save_known_labels(Run(tmp_path), [], [str(pretrained), str(gone)])
     assert not Run(tmp_path).known_labels_file.exists()
     assert unseeing_start(gone, {1}) is None

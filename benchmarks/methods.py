@@ -103,6 +103,8 @@ def keys_on(method: str, what: str) -> dict:
     cls, keys = find_method(method), PARTS[what].keys
     if what == "lines":  # correspondence by index, not the default, for methods that have both
         keys = {**keys, **{name: BY_INDEX[name] for name in cls.line_defaults.keys() & BY_INDEX.keys()}}
+    if cls.uses_labels:  # the sites have images without labels too
+        keys = {**keys, "split": "train"}
     if method in TOGETHER:  # each has views of its own
         keys = {name: value for name, value in keys.items() if name != "views"}
     return keys_of(method, {**keys, **OWN.get((method, what), {})})

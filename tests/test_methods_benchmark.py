@@ -30,6 +30,7 @@ def test_every_method_is_measured_where_it_applies(name):
 def test_the_keys_of_a_part_suit_the_method(name, what):
     config = resolve(PretrainConfig, find_method(name), [{"method": name}, benchmark.keys_on(name, what)])
     setup.check(config, find_method(name))
+    assert (config.split == "train") == (name in ("clip", "classifier"))
     if what == "lines" and hasattr(config, "correspondence"):
         assert config.correspondence == "index"
 

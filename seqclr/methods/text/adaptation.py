@@ -131,6 +131,7 @@ class Adaptation(Method):
         if self.contrast:
             self.projector = mlp((encoder.dim, PROJECTED), "projector", input_dim=encoder.dim)
         self.averaged = Momentum(encoder, self.head, name="averaged")
+        self.predicted = tf.function(self.characters, reduce_retracing=True)
         self.propagated = PropagatedTexts(len(self.run.labels), self.run.lengths[-1])
         self.late_weight = min(self.generated_weight, generated_weight(self.run.sources))
 
@@ -209,11 +210,10 @@ class Adaptation(Method):
         """Predicts the texts of all images, and corrects their characters."""
         labels, rows = filled(self.run.labels, self.run.lengths[-1]), {}
         known = labels[:, 0] >= 0
-        compiled = tf.function(self.characters, reduce_retracing=True)
         with in_place(self.averaged):
             for batch in batches:
                 widths = tf.constant(batch["width"]) if "width" in batch else None
-                found = compiled(tf.constant(batch["image"]), widths, tf.constant(labels[batch["index"]]))
+                found = self.predicted(tf.constant(batch["image"]), widths, tf.constant(labels[batch["index"]]))
                 rows.update(zip(batch["index"], zip(*(x.numpy() for x in found))))  # labelled ones are repeated
         images = np.array(sorted(rows))
         columns = (np.stack(column) for column in zip(*(rows[image] for image in images)))

@@ -22,7 +22,7 @@ from seqclr.engine.run import Run
 from seqclr.engine.trainer import Interrupted
 from seqclr.errors import UserError
 from seqclr.recognition import estimates
-from seqclr.recognition.adapt import adapt, balanced, configure
+from seqclr.recognition.adapt import MOST, adapt, balanced, configure, some_of_each_source
 from seqclr.recognition.evaluate import used_by
 from seqclr.recognition.recognizer import Recognizer
 from seqclr.recognition.splits import find_validation
@@ -124,6 +124,17 @@ def test_labels_are_a_quarter_of_the_records():
     assert set(indices) == set(range(100))
     assert sum(indices.count(index) for index in (3, 7, 8, 20, 99)) / len(indices) == pytest.approx(0.25, abs=0.03)
     assert balanced(records(9), set()).indices == balanced(records(9), set(range(9))).indices == list(range(9))
+
+
+def test_of_a_site_with_many_images_some_without_a_label_are_used(caplog):
+    caplog.set_level("INFO")
+    samples = [Sample("many", f"{index}.png") for index in range(MOST + 50)] + [Sample("few", "0.png")]
+    labelled = set(samples[:20])
+    kept = some_of_each_source(samples, labelled, loud=True)
+    assert labelled < set(kept) and samples[-1] in kept and len(kept) == MOST + 21
+    assert kept == [sample for sample in samples if sample in set(kept)]
+    assert f"many: {MOST} of {MOST + 30} images without a label are used" in caplog.text
+    assert set(kept[20:-1]) != set(samples[20 : MOST + 20])  # drawn
 
 
 def test_rare_lengths_and_characters_are_errors_but_not_in_labels(monkeypatch):

@@ -7,7 +7,8 @@ DATA holds a folder per site, as of benchmarks/new_sites.py; the characters and 
 a start and a part:
 
     plain reader      the released reader, adapted to the site without label propagation between its images
-    reader            the same with label propagation, the default
+    propagated reader the same with label propagation, but from no seeds
+    reader            the same with seeds, the default
     reader PART       with a loss of `adapt` (contrast, consistency), or after pretraining on the site's images
     new               random weights, fine-tuned on the labels
     new PART          after pretraining on the site's images; where that predicts text, it is adapted
@@ -72,7 +73,8 @@ READER, BEFORE = {"init": "captcha"}, {}  # keys of a pretraining from the relea
 BESIDE = ("generated_simclr", "pseudo_characters", "character_clusters")  # generated images and a loss of real ones
 ARMS = {
     "plain reader": Arm(None, True, {"neighbours": 0, "seeds": 0}),
-    "reader": Arm("plain reader", True),
+    "propagated reader": Arm("plain reader", True, {"seeds": 0}),
+    "reader": Arm("propagated reader", True),
     "reader contrast": Arm("reader", True, {"contrast": 0.3}),
     "reader consistency": Arm("reader", True, {"consistency": 5}),
     **{f"reader {method}": Arm("reader", True, {}, stage(READER, method)) for method in ("generated", *BESIDE)},

@@ -23,7 +23,6 @@ from seqclr.messages import say, warn
 from seqclr.methods.text.adaptation import Adaptation, generated_weight
 from seqclr.methods.text.ctc import ReaderInfo
 from seqclr.nn.policy import kept_policy
-from seqclr.readers import is_released
 from seqclr.recognition.digests import SampleDigests, save_known_labels
 from seqclr.recognition.estimates import AccuracyEstimate, estimate_texts
 from seqclr.recognition.inheritance import inherited_head
@@ -106,9 +105,8 @@ def adapt(
         truths = validation_dataset, [charset.normalize(sample.text) for sample in validation_dataset.samples]
     before = reader.knowing(known)
     estimate = AccuracyEstimate(
-        adapted, dataset, trained_on, method.propagated, method.result(), before, is_released(config.model),
-        run.decision_file, truths,
-    )  # fmt: skip
+        adapted, dataset, trained_on, method.propagated, method.result(), before, run.decision_file, truths
+    )
     try:
         digests = SampleDigests(run.folder, labelled, validation)
         standard = callbacks.standard(run, config.profile, config.tensorboard)

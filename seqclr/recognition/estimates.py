@@ -22,11 +22,7 @@ from seqclr.recognition.recognizer import Recognizer
 MOST = 1000  # images that are predicted for an estimate
 SUREST = 0.3  # share of the predictions, those of the highest confidence, that texts are estimated from
 RARE = 0.1  # lengths and characters below this share of the most frequent one are taken for errors
-ENOUGH = 20  # labels from which on more do not change how far the mean confidence is from the exact match
-# The log-odds of the exact match are those of the mean confidence, and a constant, and a factor times those of the mean
-# confidence before: without labels, and with ENOUGH (benchmarks/estimates.py); where it is not known, a constant alone
-BOTH = ((-0.83, 0.71), (0.21, 0.0))
-ALONE = ((-0.66, 0.0), (0.21, 0.0))
+OFFSET = 0.21  # of the log-odds of the exact match from those of the mean confidence (benchmarks/estimates.py)
 FEWEST = 10  # images without labels that an estimate and a threshold are computed on
 DOUBTFUL, ASKED = 0.7, 20  # an estimated exact match below which labels are asked for, and how many
 
@@ -75,20 +71,9 @@ def frequent(counts: Counter) -> set:
     return {key for key, count in counts.items() if count >= RARE * max(counts.values())}
 
 
-def exact_match_of(confidence: float, before: float | None, labels: int) -> float:
-    """The exact match to expect of an adapted reader.
-
-    confidence: mean of its texts. before: mean of the reader that the adaptation started from; None if that reader may
-    have been trained on images of the site. labels: number of them.
-
-    Confidence alone is too high without labels where self-training has made errors sure: one character that is always
-    taken for another. The less sure the reader was before, the more such errors there are.
-    """
-    (constant, factor), enough = ALONE if before is None else BOTH
-    share = min(1.0, labels / ENOUGH)
-    constant, factor = constant + share * (enough[0] - constant), factor + share * (enough[1] - factor)
-    earlier = 0.0 if before is None else factor * log_odds(before)
-    return 1 / (1 + math.exp(-log_odds(confidence) - constant - earlier))
+def exact_match_of(confidence: float) -> float:
+    """The exact match to expect of an adapted reader, by the mean confidence over images without labels."""
+    return 1 / (1 + math.exp(-log_odds(confidence) - OFFSET))
 
 
 def log_odds(share: float) -> float:
@@ -100,8 +85,7 @@ class AccuracyEstimate(keras.callbacks.Callback):
     """At the end of a training, estimates the exact match by the confidence on images without labels.
 
     It is that of their propagated texts, as the reader is too sure of what it was trained on; where there is none, that
-    of the prediction. The confidence of the reader before counts too, if it is one of the package: others may have been
-    trained on such images.
+    of the prediction.
 
     It also chooses the threshold of confidence and writes it to `decision_file`: on the validation images and their
     labels, or without them on the images without labels and the estimate. Images that are trained on with their labels
@@ -110,11 +94,9 @@ class AccuracyEstimate(keras.callbacks.Callback):
     labelled: indices of records that are left out, as their labels are trained on. propagated: the texts that the
     records were trained on. result: averaged weights that predict.
     before: the reader that the training started from; where it is better on the validation images, a warning says so.
-    released: whether it is one of the package.
     validation: images, and their labels.
 
-    figures: `estimated_exact_match`, `mean_confidence` and `mean_confidence_before`, of all images where those without
-    labels are too few.
+    figures: `estimated_exact_match` and `mean_confidence`, of all images where those without labels are too few.
     """
 
     def __init__(
@@ -125,14 +107,13 @@ class AccuracyEstimate(keras.callbacks.Callback):
         propagated: PropagatedTexts,
         result: Momentum,
         before: Recognizer,
-        released: bool,
         decision_file: Path,
         validation: tuple[ImageDataset, Sequence[str]] | None = None,
     ):
         super().__init__()
         self.reader, self.dataset, self.result, self.labelled = reader, dataset, result, labelled
         self.propagated = propagated
-        self.decision_file, self.validation, self.before, self.released = decision_file, validation, before, released
+        self.decision_file, self.validation, self.before = decision_file, validation, before
         self.figures: dict[str, float] = {}
 
     def on_train_end(self, logs=None):
@@ -148,13 +129,8 @@ class AccuracyEstimate(keras.callbacks.Callback):
                 checked = list(zip(predict_records(self.reader, dataset, rows), (texts[row] for row in rows)))
         fixed = self.propagated.confidence.numpy()[indices]
         mean = float(np.where(fixed < 0, [confidence for _, confidence in predictions], fixed).mean())
-        before = float(np.mean([confidence for _, confidence in predict_records(self.before, self.dataset, indices)]))
-        estimate = exact_match_of(mean, before if self.released else None, len(self.labelled))
-        self.figures = {
-            "estimated_exact_match": estimate,
-            "mean_confidence": mean,
-            "mean_confidence_before": before,
-        }
+        estimate = exact_match_of(mean)
+        self.figures = {"estimated_exact_match": estimate, "mean_confidence": mean}
         if enough:
             say(f"estimated exact match on images without labels: {estimate:.2f}")
         if enough and estimate < DOUBTFUL and len(self.labelled) < ASKED:

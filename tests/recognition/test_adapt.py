@@ -161,7 +161,7 @@ def test_a_small_site_beside_a_large_one_counts(monkeypatch):
 def estimated(monkeypatch, tmp_path):
     """Runs an AccuracyEstimate of five images, a tenth as sure as their index; the decision and the indices seen."""
 
-    def estimate(labelled, validation=None, before="a", fixed=(-1, -1, -1, -1, -1), released=True):
+    def estimate(labelled, validation=None, before="a", fixed=(-1, -1, -1, -1, -1)):
         seen = []
 
         def predict(reader, dataset, indices):
@@ -171,9 +171,9 @@ def estimated(monkeypatch, tmp_path):
         monkeypatch.setattr(estimates, "predict_records", predict)
         monkeypatch.setattr(estimates, "FEWEST", 3)
         reader, file = SimpleNamespace(possible=Possible(None, (4, 5)), text="a"), tmp_path / "decision.json"
-        start = SimpleNamespace(text=before), released
+        start = SimpleNamespace(text=before)
         propagated = SimpleNamespace(confidence=keras.Variable(fixed, dtype="float32"))
-        callback = estimates.AccuracyEstimate(reader, records(5), labelled, propagated, None, *start, file, validation)
+        callback = estimates.AccuracyEstimate(reader, records(5), labelled, propagated, None, start, file, validation)
         callback.on_train_end()
         return callback.figures, seen, Decision.load(file)
 
@@ -184,8 +184,7 @@ def test_the_accuracy_is_estimated_on_images_whose_labels_were_not_used(estimate
     figures, seen, decision = estimated({0, 3})
     mean = figures["mean_confidence"]
     assert seen == [1, 2, 4] and mean == pytest.approx(0.7 / 3)
-    assert figures["mean_confidence_before"] == pytest.approx(mean)  # as the same predicts before
-    assert figures["estimated_exact_match"] == estimates.exact_match_of(mean, mean, 2)
+    assert figures["estimated_exact_match"] == estimates.exact_match_of(mean)
     assert decision == Decision(
         choose_threshold([0.1, 0.2, 0.4], figures["estimated_exact_match"]), (4, 5), images=3, labelled=0
     )
@@ -232,19 +231,8 @@ def test_validation_rows_are_those_with_a_label_that_are_not_trained_on(pages, t
     assert find_validation(config, []) == samples[1:] and find_validation(config, samples[:2]) == samples[2:]
 
 
-def test_the_confidence_before_counts_for_a_reader_of_the_package_only(estimated):
-    """One that was adapted to the site before is sure of its errors."""
-    figures, _, _ = estimated({0, 3}, released=False)
-    assert figures["estimated_exact_match"] == estimates.exact_match_of(figures["mean_confidence"], None, 2)
-
-
-@pytest.mark.parametrize(
-    ("labels", "before", "offset"),
-    [(0, None, -0.66), (10, None, -0.225), (20, None, 0.21), (500, None, 0.21), (0, 0.5, -0.83), (0, 0.9, 0.73)],
-)
-def test_labels_and_the_confidence_before_make_an_estimate_higher(labels, before, offset):
+def test_the_log_odds_of_an_estimate_are_those_of_the_mean_confidence_and_an_offset():
     odds = np.linspace(-3, 3, 7)
-    found = [estimates.exact_match_of(1 / (1 + np.exp(-odd)), before, labels) for odd in odds]
-    np.testing.assert_allclose(found, 1 / (1 + np.exp(-odds - offset)), rtol=1e-3)
-    least, most = (estimates.exact_match_of(confidence, before, labels) for confidence in (0.0, 1.0))
-    assert 0 < least < most < 1
+    found = [estimates.exact_match_of(1 / (1 + np.exp(-odd))) for odd in odds]
+    np.testing.assert_allclose(found, 1 / (1 + np.exp(-odds - estimates.OFFSET)), rtol=1e-3)
+    assert 0 < estimates.exact_match_of(0.0) < estimates.exact_match_of(1.0) < 1

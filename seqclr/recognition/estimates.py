@@ -22,7 +22,7 @@ from seqclr.recognition.recognizer import Recognizer
 MOST = 1000  # images that are predicted for an estimate
 SUREST = 0.3  # share of the predictions, those of the highest confidence, that texts are estimated from
 RARE = 0.1  # lengths and characters below this share of the most frequent one are taken for errors
-OFFSET = 0.21  # of the log-odds of the exact match from those of the mean confidence (benchmarks/estimates.py)
+OFFSET = 0.15  # of the log-odds of the exact match from those of the mean confidence (benchmarks/estimates.py)
 FEWEST = 10  # images without labels that an estimate and a threshold are computed on
 DOUBTFUL, ASKED = 0.7, 20  # an estimated exact match below which labels are asked for, and how many
 

@@ -72,8 +72,8 @@ def stage(start: dict, method: str, **keys) -> tuple[dict, ...]:
 READER, BEFORE = {"init": "captcha"}, {}  # keys of a pretraining from the released reader, from the one before
 BESIDE = ("generated_simclr", "pseudo_characters", "character_clusters")  # generated images and a loss of real ones
 ARMS = {
-    "plain reader": Arm(None, True, {"neighbours": 0, "seeds": 0}),
-    "propagated reader": Arm("plain reader", True, {"seeds": 0}),
+    "plain reader": Arm(None, True, {"neighbours": 0, "seed_share": 0}),
+    "propagated reader": Arm("plain reader", True, {"seed_share": 0}),
     "reader": Arm("propagated reader", True),
     "reader contrast": Arm("reader", True, {"contrast": 0.3}),
     "reader consistency": Arm("reader", True, {"consistency": 5}),

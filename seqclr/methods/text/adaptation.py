@@ -37,10 +37,10 @@ class Adaptation(Method):
 
     Several times in a run, the averaged weights (Mean Teacher, arXiv:1703.01780) predict the texts of all images among
     the possible ones, and label propagation between images corrects the characters (Iscen et al. 2019,
-    arXiv:1904.04717). It starts from the labels of the user and from equally many characters of each class (`seeds`),
-    as self-training would make a character that is taken for another one vanish. Of a batch, the texts with the highest
-    confidence are labels for augmented views; their share rises during the run (curriculum labeling, arXiv:2001.06001).
-    Generated images, whose texts are known, keep the reader from drifting.
+    arXiv:1904.04717). It starts from the labels of the user and from equally many characters of each class
+    (`seed_share`), as self-training would make a character that is taken for another one vanish. Of a batch, the texts
+    with the highest confidence are labels for augmented views; their share rises during the run (curriculum labeling,
+    arXiv:2001.06001). Generated images, whose texts are known, keep the reader from drifting.
 
     After the fraction `fixed_after` of the run, the texts are not predicted anew, and all are labels. Generated images
     are left out then, unless there are few images (`generated_steps`).
@@ -70,7 +70,7 @@ class Adaptation(Method):
     fixed_after: float = key(
         0.6, "fraction of the run after which the predicted texts of all images are labels", least=0, most=0.9
     )
-    seeds: float = key(
+    seed_share: float = key(
         0.35,
         "characters of each class that are labels in label propagation, as a share of their number if all were equally "
         "frequent; 0 for texts of a language",
@@ -219,7 +219,9 @@ class Adaptation(Method):
         columns = (np.stack(column) for column in zip(*(rows[image] for image in images)))
         of_images = known[images], np.array(self.run.sources)[images]
         counted = np.array([character not in SUM_SIGNS for character in self.run.charset.characters])
-        self.propagated.assign(images, *propagated_texts(*columns, *of_images, counted, self.seeds, self.neighbours))
+        self.propagated.assign(
+            images, *propagated_texts(*columns, *of_images, counted, self.seed_share, self.neighbours)
+        )
 
     def characters(self, images, widths, given):
         """The texts of images `int32 [B, L]`, given ones or predictions, the mean features `[B, L, D]` and mean log

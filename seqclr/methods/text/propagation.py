@@ -13,7 +13,7 @@ from seqclr.methods.text.characters import alike
 
 TEMPERATURE = 0.1  # of the softmax of the cosines of neighbours
 PREDICTED, EXPECTED = 0.25, 1 / 3  # least frequency of a character that occurs, as predicted or as the mean probability
-LEAST = 0.1  # probability of a seed
+LEAST = 0.1  # least probability of a seed
 ITSELF = 0.9  # cosine that a character has with itself, so that far neighbours count less than its prediction
 SHARE, ROUNDS = 0.9, 50  # of the neighbours in a prediction, and how often they are asked
 ROWS = 1024  # characters whose neighbours are found at once
@@ -114,7 +114,7 @@ def propagated_texts(
 
 
 class PropagatedTexts(keras.layers.Layer):
-    """The texts of the images of a round, `int32 [N, L]` filled with -1, with their confidence, `float32 [N]`."""
+    """The texts of the images as last predicted, `int32 [N, L]` filled with -1, and their confidence, `float32 [N]`."""
 
     def __init__(self, count: int, longest: int, name: str = "propagated"):
         super().__init__(name=name)

@@ -129,10 +129,11 @@ def _line(style: Style, text: str, ink: Colour, rng: np.random.Generator) -> Lin
         if glyph is None or not glyph.getbbox():  # warping may leave nothing of a thin stroke, such as a minus
             glyph = _straight(style, character, font, rng)
         colour = _colour(rng, style.text_colours, style.colour_jitter) if style.colour_each else ink
-        left, _, right, _ = glyph.getbbox()
-        shape = glyph.getchannel("A").crop((left, 0, right, glyph.height))
+        shape = glyph.getchannel("A")
         if style.outline:
-            shape = _hollow(shape, style.outline)
+            shape = _hollow(shape, style.outline, style.relief)
+        left, _, right, _ = shape.getbbox()
+        shape = shape.crop((left, 0, right, shape.height))
         glyph = Image.new("RGBA", shape.size, colour)
         glyph.putalpha(shape)
         if style.wheels:
@@ -162,11 +163,14 @@ def _gap(strip: Image.Image, glyph: Image.Image, x: int, top: int) -> int:
     return int((x + ink[both].argmax(1) - last).min()) - 1
 
 
-def _hollow(shape: Image.Image, stroke: int) -> Image.Image:
-    """The outline of a character, inside its edge."""
-    framed = ImageOps.expand(shape, 1)  # the filter leaves out the edge of the image
-    inner = framed.filter(ImageFilter.MinFilter(2 * stroke + 1))
-    return ImageOps.crop(ImageChops.subtract(framed, inner), 1)
+def _hollow(shape: Image.Image, stroke: int, relief: Sequence[int]) -> Image.Image:
+    """The outline of a character, inside its edge, with the side that it has as a solid letter of this depth."""
+    depth = max(map(abs, relief))
+    framed = ImageOps.expand(shape, depth + 1)  # the filter leaves out the edge of the image
+    inner, moved = framed.filter(ImageFilter.MinFilter(2 * stroke + 1)), framed
+    for step in range(1, depth + 1):
+        moved = ImageChops.lighter(moved, ImageChops.offset(framed, *(round(step / depth * side) for side in relief)))
+    return ImageOps.crop(ImageChops.subtract(moved, inner), 1)
 
 
 def _cropped(strip: Image.Image, boxes: np.ndarray, colours: list[Colour]) -> Line:

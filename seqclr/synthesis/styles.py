@@ -27,6 +27,11 @@ def span(low: float, high: float, least: float, most: float):
     return field(default_factory=lambda: [low, high], metadata={"least": least, "most": most})
 
 
+def offset(most: int):
+    """A dataclass field for an offset to the right and down, of at most so many pixels; both 0 by default."""
+    return field(default_factory=lambda: [0, 0], metadata={"least": -most, "most": most, "range": False})
+
+
 def number(default: float, least: float, most: float):
     """A dataclass field for a number from least to most."""
     return field(default=default, metadata={"least": least, "most": most})
@@ -41,7 +46,8 @@ def names(*values: str):
 class Style:
     """What the images of one site look like.
 
-    Two numbers are a range from which every image (or character) draws, both ends included; lengths are in pixels.
+    Two numbers are a range from which every image (or character) draws, both ends included, unless they are an offset
+    to the right and down; lengths are in pixels.
     Colours are written as Pillow reads them: "#1f4e8c", "black".
     """
 
@@ -55,7 +61,8 @@ class Style:
     text_colours: list[str] = names("black")
     colour_each: bool = False  # a colour for every character instead of one for the image
     outline: int = number(0, 0, 50)  # width of the strokes of hollow characters; 0: filled
-    shadow: list[int] = span(0, 0, -50, 50)  # offset of a shadow to the right and down; both 0: none
+    relief: list[int] = offset(50)  # offset of the rear of hollow characters with solid sides; both 0: none
+    shadow: list[int] = offset(50)  # offset of a shadow to the right and down; both 0: none
     wheels: list[str] = names()  # colours of a rounded wheel under every character, as on a meter; none: no wheels
 
     # the image
@@ -143,10 +150,12 @@ def check_style(style: Style, source: Path) -> None:
             raise UserError(f"{source}: {key} is {getattr(style, key)!r} but must be {must}")
 
     for numeric in (f for f in fields(Style) if "least" in f.metadata):
-        value, (least, most) = getattr(style, numeric.name), numeric.metadata.values()
+        value, least, most = getattr(style, numeric.name), numeric.metadata["least"], numeric.metadata["most"]
         if isinstance(value, list):
-            right = len(value) == 2 and least <= value[0] <= value[1] <= most
-            need(right, numeric.name, f"two numbers, the lower one first, from {least} to {most}")
+            in_range, order = len(value) == 2 and least <= min(value) and max(value) <= most, ""
+            if numeric.metadata.get("range", True):
+                in_range, order = in_range and value[0] <= value[1], ", the lower one first,"
+            need(in_range, numeric.name, f"two numbers{order} from {least} to {most}")
         else:
             need(least <= value <= most, numeric.name, f"from {least} to {most}")
     need(style.characters != "", "characters", "a string with at least one character")

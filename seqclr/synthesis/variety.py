@@ -102,6 +102,8 @@ def any_style(texts: Texts, rng: np.random.Generator) -> Style:
     light = min(np.min(paper), np.min(other)) > 170  # with jitter, above the threshold of two colours
     bright = light and background == "plain" and not faint  # so the text is dark
     shadow = rng.integers(-3, 4, 2).tolist() if hard(0.1) else [0, 0]
+    hollow = size > 20 and hard(0.15)
+    depth = int(rng.integers(1, size / 8)) if hollow and chance(0.6) else 0
     touching, cut = hard(0.2), hard(0.15)
     gap = int(rng.integers(-3, 1)) if touching else int(size * rng.uniform(-0.15, 0.2))
     ripple = float(rng.uniform(0.5, height / 10)) if hard(0.5 if touching else 0.2) else 0.0
@@ -110,7 +112,8 @@ def any_style(texts: Texts, rng: np.random.Generator) -> Style:
     return Style(
         characters=drawn[font],
         sums=texts.signs if sums else "",
-        outline=int(rng.integers(1, 3)) if size > 20 and hard(0.1) else 0,
+        outline=int(rng.integers(1, 3)) if hollow else 0,
+        relief=rng.integers(-depth, depth + 1, 2).tolist(),
         shadow=shadow,
         length=[length, length],
         fonts=fonts,

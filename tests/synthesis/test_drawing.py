@@ -403,6 +403,24 @@ def test_a_key_of_the_drawing_changes_the_image(name):
     assert (np.asarray(one) != np.asarray(other)).any()
 
 
+def test_a_hollow_character_has_a_solid_side_towards_its_rear():
+    flat = Style(**PLAIN, font_sizes=[40, 40], width=[200, 200], height=[80, 80], outline=1, length=[1, 1])
+    solid = replace(flat, relief=[4, -3])
+    flat, solid = (draw_labelled(style, np.random.default_rng(0)) for style in (flat, solid))
+    assert flat.text == solid.text and solid.ink.sum() > 1.5 * flat.ink.sum()
+    grown = (solid.boxes - flat.boxes)[0]  # both are in the middle of the image
+    assert grown[2] - grown[0] == 4 and grown[3] - grown[1] == 3
+
+
+def test_an_offset_may_point_up_and_a_range_may_not(tmp_path):
+    (tmp_path / "style.yaml").write_text("shadow: [2, -1]\noutline: 1\nrelief: [3, -2]\n")
+    style = load_style(tmp_path / "style.yaml")
+    assert style.shadow == [2, -1] and style.relief == [3, -2]
+    (tmp_path / "style.yaml").write_text("relief: [3, -60]\n")
+    with pytest.raises(UserError, match="relief.*two numbers from -50 to 50"):
+        load_style(tmp_path / "style.yaml")
+
+
 def test_sums_can_be_answered():
     style = replace(load_style("login"), sums="+-×=?")
     texts = [draw(style, np.random.default_rng(seed))[1] for seed in range(30)]

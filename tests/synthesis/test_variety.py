@@ -12,7 +12,7 @@ from seqclr.synthesis import drawing, variety
 
 CHARACTERS = string.digits + string.ascii_letters
 TEXTS = variety.Texts(CHARACTERS)
-KNOWN_TEXTS = ["43F", "5dR", "gTjPrnG", "9dHNiCS"]  # of the first seeds
+KNOWN_TEXTS = ["5Cz", "5dR", "gTjPrnG", "9dHNiCS"]  # of the first seeds
 KNOWN_FONTS = ["DejaVuSansMono-BoldOblique", "DroidSansMono", "DejaVuSerif-Bold", "DejaVuSans-Oblique"]
 KNOWN_SIZES = [(108, 27), (91, 30), (154, 33), (92, 21)]
 

@@ -17,17 +17,19 @@ from seqclr.methods.facts import Facts
 from seqclr.methods.text.characters import alike, character_contrast, pool_characters
 from seqclr.methods.text.consistency import frame_consistency
 from seqclr.methods.text.ctc import IMPOSSIBLE, ReaderInfo, ctc_head, ctc_loss
-from seqclr.methods.text.propagation import PropagatedTexts, propagated_texts
+from seqclr.methods.text.propagation import PropagatedTexts, average_views, propagated_texts
 from seqclr.methods.text.self_training import nonempty, teacher_logits, teacher_texts
 from seqclr.methods.text.unlikelihood import unlikelihood_loss
 from seqclr.nn.heads import mlp
 from seqclr.nn.momentum import Momentum, in_place
 from seqclr.synthesis.variety import Texts
+from seqclr.transforms.apply import augment
 from seqclr.transforms.generated import GeneratedImages
-from seqclr.transforms.labelled import Unlabelled, filled
+from seqclr.transforms.labelled import Unlabelled, filled, label_preserving
 
 PROJECTED = 128  # dimensions of the characters that are contrasted
 LEAST_WEIGHT = 0.05  # of the loss of generated images; where it is less, they are left out once all texts are fixed
+AVERAGED = "geometric"  # preset of the views whose predictions are averaged
 SUMS = 0.5  # share of sums among generated images, where the characters are digits and signs of sums
 
 
@@ -67,6 +69,9 @@ class Adaptation(Method):
         0.9, "the share at the end of the run, towards which it rises until all are labels", least=0, most=1
     )
     relabellings: int = key(4, "number of times that the texts of all images are predicted", least=2, most=100)
+    test_time_augmentations: int = key(
+        8, "augmented views of an image whose predictions are averaged with its own", least=0, most=1000
+    )
     fixed_after: float = key(
         0.6, "fraction of the run after which the predicted texts of all images are labels", least=0, most=0.9
     )
@@ -131,7 +136,7 @@ class Adaptation(Method):
         if self.contrast:
             self.projector = mlp((encoder.dim, PROJECTED), "projector", input_dim=encoder.dim)
         self.averaged = Momentum(encoder, self.head, name="averaged")
-        self.predicted = tf.function(self.characters, reduce_retracing=True)
+        self.predicted, self.geometric = tf.function(self.characters, reduce_retracing=True), label_preserving(AVERAGED)
         self.propagated = PropagatedTexts(len(self.run.labels), self.run.lengths[-1])
         self.late_weight = min(self.generated_weight, generated_weight(self.run.sources))
 
@@ -210,11 +215,14 @@ class Adaptation(Method):
         """Predicts the texts of all images, and corrects their characters."""
         labels, rows = filled(self.run.labels, self.run.lengths[-1]), {}
         known = labels[:, 0] >= 0
+        rng = np.random.default_rng(int(self.averaged.updates))
         with in_place(self.averaged):
             for batch in batches:
-                widths = tf.constant(batch["width"]) if "width" in batch else None
-                found = self.predicted(tf.constant(batch["image"]), widths, tf.constant(labels[batch["index"]]))
-                rows.update(zip(batch["index"], zip(*(x.numpy() for x in found))))  # labelled ones are repeated
+                new = [row for row, image in enumerate(batch["index"]) if image not in rows]  # labelled ones repeat
+                if new:
+                    batch = {name: values[new] for name, values in batch.items()}
+                    found = self.mean_characters(batch, labels[batch["index"]], rng)
+                    rows.update(zip(batch["index"], zip(*found)))
         images = np.array(sorted(rows))
         columns = (np.stack(column) for column in zip(*(rows[image] for image in images)))
         of_images = known[images], np.array(self.run.sources)[images]
@@ -223,8 +231,20 @@ class Adaptation(Method):
             images, *propagated_texts(*columns, *of_images, counted, self.seed_share, self.neighbours)
         )
 
+    def mean_characters(self, batch, given, rng):
+        """As `characters`, each the mean over the image and views of it."""
+        records = [dict(zip(batch, row)) for row in zip(*batch.values())]
+        widths = tf.constant(batch["width"]) if "width" in batch else None
+        views = [batch["image"]]
+        for _ in range(self.test_time_augmentations):
+            views.append(np.stack([augment(self.geometric, record, rng) for record in records]))
+        found = [self.predicted(tf.constant(images), widths, tf.constant(given)) for images in views]
+        *characters, frames = (np.stack([x.numpy() for x in column]) for column in zip(*found))
+        texts, features, probabilities = average_views(*characters)
+        return np.where(given[:, :1] >= 0, given, texts), features, probabilities, frames[0]
+
     def characters(self, images, widths, given):
-        """The texts of images `int32 [B, L]`, given ones or predictions, the mean features `[B, L, D]` and mean log
+        """The texts of images `int32 [B, L]`, given ones or predictions, the mean features `[B, L, D]` and
         probabilities `[B, L, classes]` of their characters, and the number of their frames `int32 [B]`."""
         features, mask = self.encoder(images, widths, training=False)
         logits = self.head(features, training=False)
@@ -232,8 +252,8 @@ class Adaptation(Method):
         texts = tf.where(given[:, :1] >= 0, given, texts)[:, : self.run.lengths[-1]]
         valid = tf.ones(tf.shape(logits)[:2], tf.bool) if mask is None else mask
         log_probabilities = tf.nn.log_softmax(tf.cast(logits[..., :-1], tf.float32))
-        pooled = (pool_characters(x, logits, texts, mask) for x in (features, log_probabilities))
-        return texts, *pooled, tf.reduce_sum(tf.cast(valid, tf.int32), axis=1)
+        features, scores = (pool_characters(x, logits, texts, mask) for x in (features, log_probabilities))
+        return texts, features, tf.nn.softmax(scores), tf.reduce_sum(tf.cast(valid, tf.int32), axis=1)
 
     def threshold(self, confidence: tf.Tensor) -> tf.Tensor:
         """The least confidence of the share of the images without labels that the teacher labels at this step."""

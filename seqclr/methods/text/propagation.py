@@ -75,10 +75,30 @@ def seeds(probabilities: np.ndarray, counted: np.ndarray, share: float) -> np.nd
     return np.where(chosen.any(1), chosen.argmax(1), -1)
 
 
+def average_views(
+    texts: np.ndarray, features: np.ndarray, probabilities: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The characters of images, each the mean over several views (test-time augmentation): of the most probable classes
+    `int32 [N, L]` filled with -1, features `float32 [N, L, D]` and probabilities `float32 [N, L, classes]`.
+
+    Views whose text has another length than most of the image's do not count.
+
+    texts: `int32 [views, N, L]` filled with -1. features: `[views, N, L, D]`. probabilities: `[views, N, L, classes]`.
+    """
+    lengths = (texts >= 0).sum(2)
+    usual = np.array([np.bincount(column).argmax() for column in lengths.T])
+    used = (lengths == usual).astype(np.float32)
+    features, probabilities = (
+        np.einsum("vn,vnlc->nlc", used / used.sum(0), characters) for characters in (features, probabilities)
+    )
+    shown = np.arange(texts.shape[2]) < usual[:, None]
+    return np.where(shown, probabilities.argmax(2), -1).astype(np.int32), features, probabilities
+
+
 def propagated_texts(
     texts: np.ndarray,
     features: np.ndarray,
-    scores: np.ndarray,
+    probabilities: np.ndarray,
     frames: np.ndarray,
     known: np.ndarray,
     sources: Sequence[str],
@@ -92,21 +112,21 @@ def propagated_texts(
     A corrected text that does not fit the frames, as equal neighbours need a blank between them, is left out (-1), with
     confidence 0, as of an image without text.
 
-    texts: ids filled with -1. features: `[N, L, D]`. scores: log probabilities, `[N, L, classes]`. frames: `int [N]`.
-    known: `bool [N]`, the texts that are labels. sources: of each image. counted, share: as of `seeds`. nearest: the
-    number of neighbours; 0: no character is corrected but the seeds.
+    texts: ids filled with -1. features: `[N, L, D]`. probabilities: `[N, L, classes]`. frames: `int [N]`. known:
+    `bool [N]`, the texts that are labels. sources: of each image. counted, share: as of `seeds`. nearest: the number of
+    neighbours; 0: no character is corrected but the seeds.
     """
     corrected, certainty = texts.copy(), np.ones(texts.shape, np.float32)
     for source in dict.fromkeys(sources):
         shown = (texts >= 0) & (np.array(sources) == source)[:, None]
         if shown.any():
-            images, certain = np.nonzero(shown)[0], np.eye(scores.shape[-1], dtype=np.float32)
+            images, certain = np.nonzero(shown)[0], np.eye(probabilities.shape[-1], dtype=np.float32)
             labelled = known[images]
-            probabilities = np.where(labelled[:, None], certain[texts[shown]], tf.nn.softmax(scores[shown]))
-            found = np.where(labelled, texts[shown], seeds(probabilities, counted, share))
+            predicted = np.where(labelled[:, None], certain[texts[shown]], probabilities[shown])
+            found = np.where(labelled, texts[shown], seeds(predicted, counted, share))
             fixed = found >= 0
-            probabilities = np.where(fixed[:, None], certain[found], probabilities)
-            spread = propagate(features[shown], images, probabilities, fixed, nearest) if nearest else probabilities
+            predicted = np.where(fixed[:, None], certain[found], predicted)
+            spread = propagate(features[shown], images, predicted, fixed, nearest) if nearest else predicted
             corrected[shown], certainty[shown] = spread.argmax(1), spread.max(1)
     equal = (corrected[:, 1:] == corrected[:, :-1]) & (corrected[:, 1:] >= 0)
     fits = (corrected[:, 0] >= 0) & ((corrected >= 0).sum(1) + equal.sum(1) <= frames)

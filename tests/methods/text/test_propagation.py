@@ -72,10 +72,10 @@ def test_a_corrected_text_must_fit_the_frames():
     texts = np.array([[0, 1]] * 20 + [[1, 0], [-1, -1]], np.int32)
     features = np.eye(4, dtype=np.float32)[np.where(texts < 0, 3, texts)]
     features[20, 1] = features[0, 1]
-    scores = np.log(np.where(np.eye(4)[np.maximum(texts, 0)], 0.6, 0.4 / 3)).astype(np.float32)
+    predicted = np.where(np.eye(4)[np.maximum(texts, 0)], 0.6, 0.4 / 3).astype(np.float32)
     for frames, expected in ((3, [1, 1]), (2, [-1, -1])):
         known, sources = np.arange(22) < 10, ["site"] * 22
-        found, confidence = propagated_texts(texts, features, scores, np.full(22, frames), known, sources, *WITHOUT)
+        found, confidence = propagated_texts(texts, features, predicted, np.full(22, frames), known, sources, *WITHOUT)
         np.testing.assert_array_equal(found, [[0, 1]] * 20 + [expected, [-1, -1]])
         assert (confidence[:10] == 1).all() and confidence[21] == 0
         assert (confidence[20] > 0.5) == (frames == 3)
@@ -84,11 +84,11 @@ def test_a_corrected_text_must_fit_the_frames():
 def test_sources_do_not_correct_each_other():
     texts = np.zeros((20, 1), np.int32)
     texts[10:] = 1
-    features, scores = np.ones((20, 1, 2), np.float32), np.log(np.full((20, 1, 2), 0.5, np.float32))
+    features, predicted = np.ones((20, 1, 2), np.float32), np.full((20, 1, 2), 0.5, np.float32)
     features[::2, :, 1] = 0
     known = np.array(([True] * 5 + [False] * 5) * 2)
     sources = ["first"] * 10 + ["second"] * 10
-    found, _ = propagated_texts(texts, features, scores, np.full(20, 9), known, sources, *WITHOUT)
+    found, _ = propagated_texts(texts, features, predicted, np.full(20, 9), known, sources, *WITHOUT)
     np.testing.assert_array_equal(found, texts)
 
 
@@ -116,15 +116,15 @@ def test_seeds_bring_back_a_character_that_is_taken_for_another_one():
     truth = np.arange(400) % 2
     features = (np.eye(4)[truth] + 0.1 * rng.normal(size=(400, 4))).astype("float32")[:, None]
     scores = np.stack([-1.0 + 0.8 * (truth == 0) + 0.3 * rng.normal(size=400), np.zeros(400)], 1)
-    scores = tf.nn.log_softmax(scores[:, None].astype("float32")).numpy()
-    texts = scores.argmax(-1).astype("int32")
+    predicted = tf.nn.softmax(scores[:, None].astype("float32")).numpy()
+    texts = predicted.argmax(-1).astype("int32")
     rest = np.full(400, 9), np.zeros(400, bool), ["site"] * 400, np.ones(2, bool)
-    without, _ = propagated_texts(texts, features, scores, *rest, 0.0, 10)
-    found, confidence = propagated_texts(texts, features, scores, *rest, 0.35, 10)
+    without, _ = propagated_texts(texts, features, predicted, *rest, 0.0, 10)
+    found, confidence = propagated_texts(texts, features, predicted, *rest, 0.35, 10)
     assert (texts[:, 0] == truth).mean() < 0.75 and (without[:, 0] == truth).mean() < 0.75
     assert (found[:, 0] == truth).mean() > 0.98
     assert (confidence == 1).sum() == 140
-    alone, _ = propagated_texts(texts, features, scores, *rest, 0.35, 0)
+    alone, _ = propagated_texts(texts, features, predicted, *rest, 0.35, 0)
     assert (alone[:, 0] != texts[:, 0]).sum() == (alone[:, 0] == 0).sum() - (texts[:, 0] == 0).sum() > 0
 
 

@@ -13,7 +13,7 @@ from seqclr.methods.text.characters import alike
 
 TEMPERATURE = 0.1  # of the softmax of the cosines of neighbours
 PREDICTED, EXPECTED = 0.25, 1 / 3  # least frequency of a character that occurs, as predicted or as the mean probability
-LEAST = 0.1  # least probability of a seed
+LEAST, LEAST_PRIOR = 0.1, 0.01  # probability of a seed, and prior of a class as a share of equal ones
 ITSELF = 0.9  # cosine that a character has with itself, so that far neighbours count less than its prediction
 SHARE, ROUNDS = 0.9, 50  # of the neighbours in a prediction, and how often they are asked
 ROWS = 1024  # characters whose neighbours are found at once
@@ -54,21 +54,37 @@ def neighbours(features: np.ndarray, images: np.ndarray, nearest: int) -> tuple[
     return tuple(map(np.concatenate, zip(*found)))
 
 
-def seeds(probabilities: np.ndarray, counted: np.ndarray, share: float) -> np.ndarray:
+def occurring(probabilities: np.ndarray, counted: np.ndarray) -> np.ndarray:
+    """The classes that occur among characters, `bool [classes]`.
+
+    probabilities: `[N, classes]`. counted: `bool [classes]`, those that are about equally frequent.
+    """
+    predicted = np.bincount(probabilities.argmax(1), minlength=len(counted)) / len(probabilities)
+    typical = (predicted**2).sum()  # the frequency of a typical character's class, however many classes never occur
+    return counted & ((predicted >= PREDICTED * typical) | (probabilities.mean(0) >= EXPECTED * typical))
+
+
+def with_equal_priors(probabilities: np.ndarray, occurs: np.ndarray) -> np.ndarray:
+    """Probabilities where all classes that occur have the same prior instead of their mean probability.
+
+    The correction of Saerens et al. 2002, or logit adjustment (Menon et al. 2021, arXiv:2007.07314): a class that the
+    reader takes for another one is predicted too seldom. The arguments are those of `seeds`.
+    """
+    priors = np.where(occurs, probabilities.mean(0) * occurs.sum(), 1)
+    adjusted = probabilities / np.maximum(priors, LEAST_PRIOR)
+    return adjusted / adjusted.sum(1, keepdims=True)
+
+
+def seeds(probabilities: np.ndarray, occurs: np.ndarray, share: float) -> np.ndarray:
     """The class of each character that label propagation takes for a label, `int [N]`, -1 of the others.
 
     Of every class the most probable characters, equally many (Zou et al. 2018, arXiv:1810.07911): `share` of the number
     if all were equally frequent. A class that the reader takes for another one keeps its most probable characters, and
-    label propagation finds those that look like them. Classes that hardly occur have no seeds.
+    label propagation finds those that look like them. Classes that do not occur have no seeds.
 
-    probabilities: `[N, classes]`. counted: `bool [classes]`, those that are about equally frequent.
+    probabilities: `[N, classes]`. occurs: `bool [classes]`.
     """
-    rows, classes = probabilities.shape
-    predicted = np.bincount(probabilities.argmax(1), minlength=classes) / rows
-    typical = (predicted**2).sum()  # the frequency of a typical character's class, however many classes never occur
-    occurs = (predicted >= PREDICTED * typical) | (probabilities.mean(0) >= EXPECTED * typical)
-    occurs &= counted
-    count = int(share * rows / max(1, occurs.sum()))
+    count = int(share * len(probabilities) / max(1, occurs.sum()))
     first = np.zeros(probabilities.shape, bool)
     np.put_along_axis(first, np.argsort(-probabilities, axis=0, kind="stable")[:count], True, axis=0)
     chosen = np.where(first & occurs & (probabilities >= LEAST), probabilities, 0)
@@ -113,8 +129,8 @@ def propagated_texts(
     confidence 0, as of an image without text.
 
     texts: ids filled with -1. features: `[N, L, D]`. probabilities: `[N, L, classes]`. frames: `int [N]`. known:
-    `bool [N]`, the texts that are labels. sources: of each image. counted, share: as of `seeds`. nearest: the number of
-    neighbours; 0: no character is corrected but the seeds.
+    `bool [N]`, the texts that are labels. sources: of each image. counted: as of `occurring`. share: as of `seeds`; 0:
+    classes need not be equally frequent. nearest: the number of neighbours; 0: no character is corrected by others.
     """
     corrected, certainty = texts.copy(), np.ones(texts.shape, np.float32)
     for source in dict.fromkeys(sources):
@@ -123,7 +139,11 @@ def propagated_texts(
             images, certain = np.nonzero(shown)[0], np.eye(probabilities.shape[-1], dtype=np.float32)
             labelled = known[images]
             predicted = np.where(labelled[:, None], certain[texts[shown]], probabilities[shown])
-            found = np.where(labelled, texts[shown], seeds(predicted, counted, share))
+            found = np.where(labelled, texts[shown], -1)
+            if share:
+                occurs = occurring(predicted, counted)
+                predicted = with_equal_priors(predicted, occurs)
+                found = np.where(labelled, found, seeds(predicted, occurs, share))
             fixed = found >= 0
             predicted = np.where(fixed[:, None], certain[found], predicted)
             spread = propagate(features[shown], images, predicted, fixed, nearest) if nearest else predicted

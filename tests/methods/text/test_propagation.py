@@ -5,7 +5,15 @@ import pytest
 import tensorflow as tf
 
 from seqclr.methods.text import propagation
-from seqclr.methods.text.propagation import neighbours, propagate, propagated_texts, seeds
+from seqclr.methods.text.propagation import (
+    average_views,
+    neighbours,
+    occurring,
+    propagate,
+    propagated_texts,
+    seeds,
+    with_equal_priors,
+)
 from seqclr.methods.text.self_training import teacher_logits, teacher_texts
 from tests.methods.text.test_adaptation import made
 
@@ -104,10 +112,28 @@ def test_equally_many_of_each_class_are_seeds_but_for_those_that_hardly_occur():
     probabilities = np.exp(scores) / np.exp(scores).sum(1, keepdims=True)
     predicted = probabilities.argmax(1)
     assert (predicted[ones] == 2).mean() > 0.6
-    found = seeds(probabilities, np.arange(7) < 6, 0.35)
+    occurs = occurring(probabilities, np.arange(7) < 6)
+    np.testing.assert_array_equal(occurs, np.arange(7) < 4)
+    found = seeds(probabilities, occurs, 0.35)
     np.testing.assert_array_equal(np.bincount(found[found >= 0], minlength=7), [350] * 4 + [0] * 3)
     assert (found == truth)[found >= 0].mean() > 0.95 > (predicted == truth).mean() + 0.1
-    assert (seeds(probabilities, np.arange(7) < 6, 0.0) == -1).all()
+    assert (seeds(probabilities, occurs, 0.0) == -1).all()
+
+
+def test_equal_priors_undo_the_bias_of_a_reader():
+    """Of two equally frequent classes, the reader gives the first one the odds 3 that its features do not."""
+    rng = np.random.default_rng(0)
+    truth = np.arange(4000) % 2
+    odds = np.exp(np.where(truth, -1.5, 1.5) + rng.normal(size=4000))
+    biased = np.stack([3 * odds / (1 + 3 * odds), 1 / (1 + 3 * odds), np.zeros(4000)], 1)
+    occurs = np.array([True, True, False])
+    adjusted = with_equal_priors(biased, occurs)
+    np.testing.assert_allclose(adjusted.sum(1), 1)
+    ratio = (adjusted[:, 0] / adjusted[:, 1]) / (biased[:, 0] / biased[:, 1])
+    np.testing.assert_allclose(ratio, biased[:, 1].mean() / biased[:, 0].mean())
+    assert (adjusted.argmax(1) == truth).mean() > (biased.argmax(1) == truth).mean() + 0.02
+    certain = np.eye(3)[[0, 1, 0]]
+    np.testing.assert_allclose(with_equal_priors(certain, occurs), certain)
 
 
 def test_seeds_bring_back_a_character_that_is_taken_for_another_one():
@@ -150,6 +176,34 @@ def test_the_surest_predicted_texts_are_labels_and_all_from_a_step_on(resize):
         method.averaged.updates.assign(step)
         accepted.append(float(method.loss(batch, training=False)["accepted"]))
     assert accepted == [3 / 4, 3 / 4, 1]
+
+
+def test_characters_are_the_mean_of_the_views_with_the_usual_length():
+    texts = np.array([[[0, 1, -1]], [[0, -1, -1]], [[1, 1, -1]], [[0, 1, 1]]], np.int32)
+    features = np.arange(4 * 3 * 2, dtype=np.float32).reshape(4, 1, 3, 2)
+    probabilities = np.full((4, 1, 3, 2), 0.5, np.float32)
+    probabilities[0, 0, :2], probabilities[2, 0, :2] = [[0.6, 0.4], [0.1, 0.9]], [[0.3, 0.7], [0.2, 0.8]]
+    found, pooled, mean = average_views(texts, features, probabilities)
+    np.testing.assert_array_equal(found, [[1, 1, -1]])  # the first view alone says 0
+    np.testing.assert_allclose(mean[0, :2], [[0.45, 0.55], [0.15, 0.85]], rtol=1e-6)
+    np.testing.assert_allclose(pooled, (features[0] + features[2]) / 2)
+
+
+@pytest.mark.parametrize("resize", ["stretch", "pad"])
+def test_predicted_texts_are_averaged_over_views(resize):
+    given = np.full((4, 3), -1, np.int32)
+    one, several = (made(resize, with_records=True, test_time_augmentations=count) for count in (0, 8))
+    (method, _, records), rng = one, np.random.default_rng(0)
+    alone = method.mean_characters(records, given, rng)
+    widths = tf.constant(records["width"]) if resize == "pad" else None
+    for found, expected in zip(alone[1:], method.characters(records["image"], widths, given)[1:], strict=True):
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+    method, _, records = several
+    first, again, other = (method.mean_characters(records, given, np.random.default_rng(seed)) for seed in (0, 0, 1))
+    for a, b in zip(first, again, strict=True):
+        np.testing.assert_array_equal(a, b)
+    difference = [np.abs(first[2] - of).mean() for of in (alone[2], other[2])]
+    assert difference[0] > difference[1] > 0  # another draw of the views is closer than none
 
 
 @pytest.mark.parametrize(("images", "weight"), [(4, 0.3), (50, 0.2), (100, 0.05)])

@@ -1,10 +1,10 @@
 """Sites drawn by captcha libraries, as data for benchmarks/new_sites.py where no real site's images are at hand.
 
     python -m venv drawing && drawing/bin/pip install wheezy.captcha django-simple-captcha cairosvg matplotlib
-    npm install svg-captcha
+    npm install svg-captcha trek-captcha
     drawing/bin/python benchmarks/library_sites.py --output DATA
-    python benchmarks/new_sites.py --data DATA --output runs/library_sites --sites lib_django lib_svg lib_wheezy \
-        --arms reader adapted --labels 0 20
+    python benchmarks/new_sites.py --data DATA --output runs/library_sites --arms reader adapted --labels 0 20 \
+        --sites lib_django lib_svg lib_trek lib_wheezy
 
 The environment is one of its own, as django-simple-captcha has a module of the same name as `captcha`, which this
 package needs. Every library draws with its default settings; the texts are as its documentation has them. DATA/lib_NAME
@@ -14,6 +14,7 @@ holds the images and labels.csv (file,text,split), half of the rows of each spli
 from __future__ import annotations
 
 import argparse
+import base64
 import csv
 import io
 import json
@@ -28,7 +29,11 @@ import matplotlib
 from PIL import Image
 
 FONTS = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
-CODES = "const s = require('svg-captcha'); for (let i = 0; i < %d; i++) console.log(JSON.stringify(s.create()))"
+SVG = "const s = require('svg-captcha'); for (let i = 0; i < %d; i++) console.log(JSON.stringify(s.create()))"
+TREK = """const draw = require('trek-captcha'); (async () => { for (let i = 0; i < %d; i++) {
+    const drawn = await draw();
+    console.log(JSON.stringify({text: drawn.token, data: drawn.buffer.toString('base64')}));
+} })()"""
 
 
 def django(count: int) -> Iterator[tuple[str, Image.Image]]:
@@ -56,12 +61,22 @@ def svg(count: int) -> Iterator[tuple[str, Image.Image]]:
     """svg-captcha: four letters or digits in a hollow font, with a curve."""
     from cairosvg import svg2png
 
-    drawn = subprocess.run(["node", "-e", CODES % count], capture_output=True, text=True)
-    if drawn.returncode:
-        sys.exit(f"node with svg-captcha failed: run npm install svg-captcha in this folder\n{drawn.stderr}")
-    for line in drawn.stdout.splitlines():
-        code = json.loads(line)
+    for code in from_node(SVG % count):
         yield code["text"], Image.open(io.BytesIO(svg2png(code["data"].encode(), background_color="white")))
+
+
+def trek(count: int) -> Iterator[tuple[str, Image.Image]]:
+    """trek-captcha: five small letters, turned and of one colour, with a bent stroke and dots."""
+    for code in from_node(TREK % count):
+        yield code["text"], Image.open(io.BytesIO(base64.b64decode(code["data"])))
+
+
+def from_node(program: str) -> list[dict]:
+    """The lines of JSON that a program prints. Exits where it fails."""
+    done = subprocess.run(["node", "-e", program], capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"node failed: run npm install svg-captcha trek-captcha in this folder\n{done.stderr}")
+    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 def wheezy(count: int) -> Iterator[tuple[str, Image.Image]]:
@@ -77,7 +92,7 @@ def wheezy(count: int) -> Iterator[tuple[str, Image.Image]]:
         yield text, draw(text)
 
 
-LIBRARIES = {"django": django, "svg": svg, "wheezy": wheezy}
+LIBRARIES = {"django": django, "svg": svg, "trek": trek, "wheezy": wheezy}
 
 
 def main() -> None:
@@ -91,7 +106,7 @@ def main() -> None:
         if (site / "labels.csv").exists():
             sys.exit(f"{site} exists: give another --output")
         (site / "images").mkdir(parents=True, exist_ok=True)
-        random.seed(0)  # wheezy.captcha and django-simple-captcha draw from it as well; svg-captcha can't be seeded
+        random.seed(0)  # the Python libraries draw from it as well; those for node can't be seeded
         rows = []
         for number, (text, image) in enumerate(LIBRARIES[name](args.images)):
             file = f"{number:04}.png"

@@ -38,9 +38,10 @@ class Adaptation(Method):
     """Self-training on the images of a site beside generated images of its characters and lengths.
 
     Several times in a run, the averaged weights (Mean Teacher, arXiv:1703.01780) predict the texts of all images among
-    the possible ones, and label propagation between images corrects the characters (Iscen et al. 2019,
-    arXiv:1904.04717). It starts from the labels of the user and from equally many characters of each class
-    (`seed_share`), as self-training would make a character that is taken for another one vanish. Of a batch, the texts
+    the possible ones, each averaged over views of the image (test-time augmentation). Label propagation between images
+    corrects the characters (Iscen et al. 2019, arXiv:1904.04717). It starts from the labels of the user, from equal
+    priors of the classes and from equally many characters of each (`seed_share`), as self-training would make a
+    character that is taken for another one vanish. Of a batch, the texts
     with the highest confidence are labels for augmented views; their share rises during the run (curriculum labeling,
     arXiv:2001.06001). Generated images, whose texts are known, keep the reader from drifting.
 
@@ -78,7 +79,7 @@ class Adaptation(Method):
     seed_share: float = key(
         0.35,
         "characters of each class that are labels in label propagation, as a share of their number if all were equally "
-        "frequent; 0 for texts of a language",
+        "frequent; 0: classes are not taken to be so, as in texts of a language",
         least=0,
         most=1,
     )

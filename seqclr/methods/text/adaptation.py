@@ -69,7 +69,7 @@ class Adaptation(Method):
     last_share: float = key(
         0.9, "the share at the end of the run, towards which it rises until all are labels", least=0, most=1
     )
-    relabellings: int = key(4, "number of times that the texts of all images are predicted", least=2, most=100)
+    relabellings: int = key(7, "number of times that the texts of all images are predicted", least=2, most=100)
     test_time_augmentations: int = key(
         8, "augmented views of an image whose predictions are averaged with its own", least=0, most=1000
     )

@@ -23,7 +23,7 @@ LENGTHS = (2, 3)
 
 def made(resize="stretch", labels=((), (1, 2), (), ()), refused=None, with_records=False, **keys) -> tuple:
     """The method on an encoder of new weights, a batch of four images of a site, and, if asked for, their records."""
-    method = Adaptation(**{"first_share": 0.5, "last_share": 0.5, "generated_weight": 0.3, **keys})
+    method = Adaptation(**{"first_share": 0.5, "last_share": 0.5, "generated_weight": 0.3, "relabellings": 4, **keys})
     keras.utils.set_random_seed(1)  # a text of new weights may have hardly any probability
     encoder = build_encoder("tiny", 16, 64, "none", dropout=0.0)
     weights = ctc_head(encoder.dim, 11, 0.0).get_weights()

@@ -7,8 +7,9 @@ DATA holds a folder per site, as of benchmarks/new_sites.py; the characters and 
 a start and a part:
 
     plain reader      the released reader, adapted to the site without label propagation between its images
-    propagated reader the same with label propagation, but from no seeds
-    reader            the same with seeds, the default
+    propagated reader the same with label propagation
+    seeded reader     the same with seeds and equal priors of the classes
+    reader            the same with predictions that are averaged over views, the default
     reader PART       with a loss of `adapt` (contrast, consistency), or after pretraining on the site's images
     new               random weights, fine-tuned on the labels
     new PART          after pretraining on the site's images; where that predicts text, it is adapted
@@ -69,12 +70,14 @@ def stage(start: dict, method: str, **keys) -> tuple[dict, ...]:
     return ({**start, "method": method, **keys},)
 
 
+ALONE = {"test_time_augmentations": 0}
 READER, BEFORE = {"init": "captcha"}, {}  # keys of a pretraining from the released reader, from the one before
 BESIDE = ("generated_simclr", "pseudo_characters", "character_clusters")  # generated images and a loss of real ones
 ARMS = {
-    "plain reader": Arm(None, True, {"neighbours": 0, "seed_share": 0}),
-    "propagated reader": Arm("plain reader", True, {"seed_share": 0}),
-    "reader": Arm("propagated reader", True),
+    "plain reader": Arm(None, True, {**ALONE, "neighbours": 0, "seed_share": 0}),
+    "propagated reader": Arm("plain reader", True, {**ALONE, "seed_share": 0}),
+    "seeded reader": Arm("propagated reader", True, ALONE),
+    "reader": Arm("seeded reader", True),
     "reader contrast": Arm("reader", True, {"contrast": 0.3}),
     "reader consistency": Arm("reader", True, {"consistency": 5}),
     **{f"reader {method}": Arm("reader", True, {}, stage(READER, method)) for method in ("generated", *BESIDE)},

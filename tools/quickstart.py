@@ -38,7 +38,8 @@ def quickstart(output: Path) -> None:
         sys.exit(f"quickstart: {output} exists already: remove it or choose another --output")
     output.mkdir(parents=True)
     known = ["--charset", CHARACTERS, "--length", LENGTH]
-    common = ["--data", SAMPLES, *known, "--steps", STEPS, "relabellings=2"]  # predicting all is slow
+    few = ["--steps", STEPS, "relabellings=2", "test_time_augmentations=2"]  # predicting all images is slow
+    common = ["--data", SAMPLES, *known, *few]
     unlabelled, labelled = output / "adapted", output / "adapted_20"
     scores, minutes = {}, {}
 

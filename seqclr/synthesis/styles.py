@@ -162,6 +162,7 @@ def check_style(style: Style, source: Path) -> None:
     need(style.background in BACKGROUNDS, "background", f"one of {', '.join(BACKGROUNDS)}")
     need(style.format in FORMATS, "format", f"one of {', '.join(FORMATS)}")
     need(style.palette != 1, "palette", "0 or from 2 to 256")
+    need(style.outline > 0 or not any(style.relief), "relief", "[0, 0] where outline is 0")
     need(style.margin < min(style.width[0], style.height[0]) / 2, "margin", "less than half of the image")
     for key in ("fonts", "text_colours", "background_colours"):
         need(len(getattr(style, key)) > 0, key, "a list with at least one entry")

@@ -419,6 +419,9 @@ def test_an_offset_may_point_up_and_a_range_may_not(tmp_path):
     (tmp_path / "style.yaml").write_text("relief: [3, -60]\n")
     with pytest.raises(UserError, match="relief.*two numbers from -50 to 50"):
         load_style(tmp_path / "style.yaml")
+    (tmp_path / "style.yaml").write_text("relief: [3, -2]\n")
+    with pytest.raises(UserError, match="relief.*where outline is 0"):
+        load_style(tmp_path / "style.yaml")
 
 
 def test_sums_can_be_answered():

@@ -4,8 +4,8 @@
     python benchmarks/estimates.py --data DATA --runs runs/new_sites
 
 Takes the adapted readers of benchmarks/new_sites.py and evaluates them on the train rows, whose labels they did not see
-(but for the few that a run was given). The offset of `seqclr.recognition.estimates` is the mean difference of the
-log-odds of exact match and mean confidence. The table compares the exact match of each run with its estimate by the
+(but for the few that a run was given). The offset of `seqclr.recognition.estimates` is the median difference of
+the log-odds of exact match and mean confidence. The table compares the exact match of each run with its estimate by the
 offset of the other sites.
 """
 
@@ -42,14 +42,14 @@ def main() -> None:
     exact = np.array([json.loads((folder / "train_rows.json").read_text())["exact_match"] for folder in folders])
     sites = np.array([folder.name for folder in folders])
     differences = logit(exact) - logit(confidence)
-    offsets = np.array([differences[sites != site].mean() for site in sites])
+    offsets = np.array([np.median(differences[sites != site]) for site in sites])
     estimates = 1 / (1 + np.exp(-logit(confidence) - offsets))
     print("| site | run | exact match | mean confidence | estimate |", "|---" * 5 + "|", sep="\n")
     for folder, *row in zip(folders, exact, confidence, estimates):
         print(f"| {folder.name} | {folder.parent.name} | {' | '.join(f'{value:.3f}' for value in row)} |")
     distances = abs(estimates - exact)
     print(f"within {CLOSE}: {sum(distances <= CLOSE)} of {len(folders)}, mean distance {distances.mean():.3f}")
-    print(f"offset of all: {differences.mean():.2f}", circumstances(), sep="\n")
+    print(f"offset of all: {np.median(differences):.2f}", circumstances(), sep="\n")
 
 
 if __name__ == "__main__":

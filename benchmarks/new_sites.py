@@ -33,11 +33,11 @@ from pathlib import Path
 from commands import circumstances, seqclr, write
 from real_sites import untrained
 
-# `adapt` was tried on the first three, its label propagation on the next two, its seeds on all but cap_lzu, and the
-# difficulty of generated images on cap_zf_old and cap_thsr; errors on cap_zf_old and gen_kcaptcha led to generated text
-# that is cut off, or touches
+# `adapt` was tried on the first three, its label propagation on the next two, its seeds on all cap_* but cap_lzu, its
+# averaged views on lib_* and five cap_*, and the difficulty of generated images on cap_zf_old and cap_thsr; errors on
+# cap_zf_old and gen_kcaptcha led to generated text that is cut off, or touches
 TUNED = ("cap_lzu", "cap_tjsp", "cap_zf_old", "cap_thsr", "cap_swust_20191218", "cap_simple_v2", "cap_swust_20190121",
-         "cap_kr_gov24", "gen_kcaptcha", "lib_django", "lib_svg")  # fmt: skip
+         "cap_kr_gov24", "gen_kcaptcha", "lib_django", "lib_svg", "lib_wheezy")  # fmt: skip
 ARMS = ("reader", "adapted", "finetuned", "scratch", "keras", "ddddocr")
 WITHOUT_LABELS = ("reader", "ddddocr")
 METRICS = {"edit_distance_accuracy": "edit-distance accuracy", "exact_match": "exact match"}

@@ -6,8 +6,8 @@
 DATA holds a folder per site, as of benchmarks/new_sites.py; the characters and lengths of its texts are known. Arms are
 a start and a part:
 
-    plain reader      the released reader, adapted to the site without label propagation between its images
-    propagated reader the same with label propagation
+    plain reader      the released reader, adapted to the site without what the next three arms add
+    propagated reader the same with label propagation between the images
     seeded reader     the same with seeds and equal priors of the classes
     reader            the same with predictions that are averaged over views, the default
     reader PART       with a loss of `adapt` (contrast, consistency), or after pretraining on the site's images
@@ -70,13 +70,13 @@ def stage(start: dict, method: str, **keys) -> tuple[dict, ...]:
     return ({**start, "method": method, **keys},)
 
 
-ALONE = {"test_time_augmentations": 0}
+ONE_VIEW = {"test_time_augmentations": 0}  # of `adapt`: predictions of the image alone
 READER, BEFORE = {"init": "captcha"}, {}  # keys of a pretraining from the released reader, from the one before
 BESIDE = ("generated_simclr", "pseudo_characters", "character_clusters")  # generated images and a loss of real ones
 ARMS = {
-    "plain reader": Arm(None, True, {**ALONE, "neighbours": 0, "seed_share": 0}),
-    "propagated reader": Arm("plain reader", True, {**ALONE, "seed_share": 0}),
-    "seeded reader": Arm("propagated reader", True, ALONE),
+    "plain reader": Arm(None, True, {**ONE_VIEW, "neighbours": 0, "seed_share": 0}),
+    "propagated reader": Arm("plain reader", True, {**ONE_VIEW, "seed_share": 0}),
+    "seeded reader": Arm("propagated reader", True, ONE_VIEW),
     "reader": Arm("seeded reader", True),
     "reader contrast": Arm("reader", True, {"contrast": 0.3}),
     "reader consistency": Arm("reader", True, {"consistency": 5}),

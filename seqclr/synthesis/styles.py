@@ -47,8 +47,7 @@ class Style:
     """What the images of one site look like.
 
     Two numbers are a range from which every image (or character) draws, both ends included, unless they are an offset
-    to the right and down; lengths are in pixels.
-    Colours are written as Pillow reads them: "#1f4e8c", "black".
+    to the right and down; lengths are in pixels. Colours are written as Pillow reads them: "#1f4e8c", "black".
     """
 
     # the text

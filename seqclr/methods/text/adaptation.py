@@ -41,9 +41,9 @@ class Adaptation(Method):
     the possible ones, each averaged over views of the image (test-time augmentation). Label propagation between images
     corrects the characters (Iscen et al. 2019, arXiv:1904.04717). It starts from the labels of the user, from equal
     priors of the classes and from equally many characters of each (`seed_share`), as self-training would make a
-    character that is taken for another one vanish. Of a batch, the texts
-    with the highest confidence are labels for augmented views; their share rises during the run (curriculum labeling,
-    arXiv:2001.06001). Generated images, whose texts are known, keep the reader from drifting.
+    character that is taken for another one vanish. Of a batch, the texts with the highest confidence are labels for
+    augmented views; their share rises during the run (curriculum labeling, arXiv:2001.06001). Generated images, whose
+    texts are known, keep the reader from drifting.
 
     After the fraction `fixed_after` of the run, the texts are not predicted anew, and all are labels. Generated images
     are left out then, unless there are few images (`generated_steps`).
